@@ -1,0 +1,1 @@
+"""Run router benchmarks: `python -m benchmarks run router=knn`."""

@@ -1,0 +1,1 @@
+"""Labelled questions: one loader a format, one contract (`base.Dataset`) for all of them."""

@@ -1,0 +1,79 @@
+"""The data contract, the stable split, and the checks that every data set passes."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+STANDARD = "standard"
+OVERLAP = "overlap"
+OUT_OF_SCOPE = "out_of_scope"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question.
+
+    Attributes:
+        id: stable: it depends on the question alone.
+        query: the question.
+        label: its domain; None for an out-of-scope question.
+        reference: the answer to compare with, where there is one.
+        slice: `standard`, `overlap`, `out_of_scope`, or a data set's own.
+    """
+
+    id: str
+    query: str
+    label: str | None
+    reference: str | None = None
+    slice: str = STANDARD
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a router learns from and what it is judged on.
+
+    Attributes:
+        name: as in the configuration.
+        train: every example has a label.
+        test: examples of every slice.
+        files: SHA-256 by the path of each file read.
+    """
+
+    name: str
+    train: list[Example]
+    test: list[Example]
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> list[str]:
+        """The domains, sorted."""
+        return sorted({example.label for example in self.train if example.label is not None})
+
+
+def fold(question: str) -> str:
+    """The question without differences of case and space: what counts as the same question."""
+    return " ".join(question.casefold().split())
+
+
+def question_id(question: str, prefix: str) -> str:
+    """`prefix` and the first 12 hex digits of the folded question's SHA-256."""
+    return f"{prefix}-{_hash(question)[:12]}"
+
+
+def _hash(question: str) -> str:
+    return hashlib.sha256(fold(question).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def split(examples: Sequence[Example], test_fraction: float) -> tuple[list[Example], list[Example]]:
+    """Train and test, stratified by label, by a hash of the question.
+
+    Neither the order of the examples nor a seed matters, and a new question moves at most
+    one other of its label across. Both parts keep at least one example of each label.
+    """
+    test_ids: set[str] = set()
+    for label in {example.label for example in examples}:
+        hashes = sorted((_hash(example.query), example.id) for example in examples if example.label == label)
+        n_test = min(max(1, round(len(hashes) * test_fraction)), len(hashes) - 1)
+        test_ids.update(identity for _, identity in hashes[:n_test])
+    train = [example for example in examples if example.id not in test_ids]
+    return train, [example for example in examples if example.id in test_ids]

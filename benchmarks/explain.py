@@ -1,0 +1,46 @@
+"""One line for what went wrong with a configuration, from Hydra's and OmegaConf's many."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+
+def explain(error: BaseException) -> str:
+    """The message of `error` on one line, naming the key and what it could have been."""
+    for cause in _chain(error):
+        if isinstance(cause, MissingMandatoryValue):
+            key = cause.full_key or cause.key
+            return f"{key} has no value; give one with {key}=…"
+        if isinstance(cause, ConfigAttributeError | ConfigKeyError) and "Could not override" in str(error):
+            return _unknown_key(cause)
+    if str(error).startswith("Error merging override") and error.__cause__:
+        error = error.__cause__
+    text = str(error).split("\nConfig search path")[0]
+    text = re.split(r"\n\s*full_key:", text)[0]
+    text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
+    text = re.sub(r"\n\t", ", ", text)
+    text = re.sub(r"\s*\n\s*", " ", text).strip()
+    key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
+    return f"{key}: {text}" if key and key not in text else text
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__
+
+
+def _unknown_key(error: OmegaConfBaseException) -> str:
+    key = str(error.full_key)
+    parent = key.rpartition(".")[0]
+    known = ", ".join(sorted(_field_names(error.object_type)))
+    return f"no key {key}; {f'{parent} has' if parent else 'there is'}: {known}" if known else f"no key {key}"
+
+
+def _field_names(schema: object) -> list[str]:
+    if isinstance(schema, type) and is_dataclass(schema):
+        return [field.name for field in fields(schema) if not field.name.startswith("_")]
+    return []

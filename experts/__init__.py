@@ -1,0 +1,1 @@
+"""Domain experts: language models that answer the questions routed to them."""

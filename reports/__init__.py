@@ -1,0 +1,1 @@
+"""Result folders: the record contract, and what is made of it. Never runs a model."""

@@ -1,0 +1,144 @@
+"""The result contract: `record.json` and `predictions.jsonl` in one folder a run.
+
+Other tools read these names; a change that they would notice raises `SCHEMA_VERSION`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+RECORD = "record.json"
+PREDICTIONS = "predictions.jsonl"
+
+
+class RecordError(ValueError):
+    """A folder that is not a readable result."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure.
+
+    Attributes:
+        name: stable; `accuracy`, `latency_p50`, …
+        value: in `unit`.
+        unit: `fraction`, `ms`, `s`, `MB` (10^6 bytes), `queries/s`, `×`.
+        higher_is_better: which way is good.
+        slice: `all` is every row with a label; else a subset of the rows or a domain.
+        n: how many observations the value comes from.
+        ci_low, ci_high: 95 % interval where one was computed.
+    """
+
+    name: str
+    value: float
+    unit: str
+    higher_is_better: bool
+    slice: str = "all"
+    n: int = 1
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """A metric that could not be taken, and why."""
+
+    name: str
+    reason: str
+    slice: str = "all"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A metric of this router minus that of another on the same rows, with its paired interval."""
+
+    other: str
+    metric: str
+    difference: float
+    ci_low: float
+    ci_high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One served query: everything needed to re-derive every quality metric.
+
+    Attributes:
+        label: the right domain; None for an out-of-scope query.
+        predicted: the most probable domain.
+        confidence: in [0, 1]; ranks in-scope before out-of-scope.
+        scores: probability by domain.
+        slice: `standard`, `overlap`, `out_of_scope`, or the data set's own.
+    """
+
+    id: str
+    query: str
+    label: str | None
+    predicted: str
+    confidence: float
+    scores: dict[str, float]
+    slice: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run found, of one router."""
+
+    router: str
+    config: dict[str, Any]
+    provenance: dict[str, Any]
+    metrics: list[Metric]
+    unscored: list[Unscored]
+    confusion_matrix: dict[str, Any]
+    timings: dict[str, Any]
+    comparisons: list[Comparison] = field(default_factory=list)
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def metric(self, name: str, slice_: str = "all") -> Metric | None:
+        """The metric of that name and slice, if it was taken."""
+        for metric in self.metrics:
+            if (metric.name, metric.slice) == (name, slice_):
+                return metric
+        return None
+
+
+def write_record(folder: Path, record: Record, predictions: Sequence[Prediction]) -> None:
+    """Write both files into an existing folder."""
+    rows = "".join(json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in predictions)
+    (folder / PREDICTIONS).write_text(rows, encoding="utf-8")
+    text = json.dumps(asdict(record), ensure_ascii=False, allow_nan=False, indent=1)
+    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> Record:
+    """Raises RecordError for a folder without a readable record of this schema version."""
+    path = folder / RECORD
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content.pop("schema_version")
+        if version != SCHEMA_VERSION:
+            raise RecordError(f"{path} has schema version {version}, this reads {SCHEMA_VERSION}")
+        metrics = [Metric(**metric) for metric in content.pop("metrics")]
+        unscored = [Unscored(**entry) for entry in content.pop("unscored")]
+        comparisons = [Comparison(**entry) for entry in content.pop("comparisons")]
+        return Record(metrics=metrics, unscored=unscored, comparisons=comparisons, **content)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(f"{path} is not a result record: {error}") from error
+
+
+def read_predictions(folder: Path) -> list[Prediction]:
+    """Raises RecordError for a missing, truncated or foreign file."""
+    path = folder / PREDICTIONS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [Prediction(**json.loads(line)) for line in lines]
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    except (json.JSONDecodeError, TypeError) as error:
+        raise RecordError(f"{path} is not a predictions file: {error}") from error

@@ -1,0 +1,221 @@
+"""The router contract: a scikit-learn style estimator that turns questions into class probabilities."""
+
+import importlib
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routers.storage import atomic_dir, read_json, write_json
+
+FloatArray = NDArray[np.float32]
+
+FORMAT_VERSION = 1
+
+
+class RouterError(ValueError):
+    """What a user can put right: bad training data, an unusable saved router, a missing package."""
+
+
+class NotFittedError(RouterError, AttributeError):
+    """Raised by inference before `fit` or `load`."""
+
+
+class Inference(NamedTuple):
+    """What a router knows of n queries.
+
+    Attributes:
+        proba: float32 (n_queries, n_classes), rows sum to 1, columns in the order of `classes_`.
+        confidence: float32 (n_queries,), in [0, 1]; how much the query looks like the training
+            questions. It ranks in-scope before out-of-scope queries and is not a probability
+            of being right.
+    """
+
+    proba: FloatArray
+    confidence: FloatArray
+
+
+class Configurable:
+    """A constructor that only stores its arguments, and can therefore be described and rebuilt."""
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        if cls.__init__ is object.__init__:
+            return []
+        return list(inspect.signature(cls.__init__).parameters)[1:]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Constructor arguments by name, as scikit-learn's `clone` expects them."""
+        return {name: getattr(self, name) for name in self._parameter_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Replace constructor arguments. Raises ValueError for a name that is not one."""
+        unknown = sorted(set(params) - set(self._parameter_names()))
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no parameter {', '.join(unknown)}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def spec(self) -> dict[str, Any]:
+        """A JSON value from which `build` makes an equal, unfitted object."""
+        params = {
+            name: value.spec() if isinstance(value, Configurable) else value
+            for name, value in self.get_params().items()
+        }
+        return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **params}
+
+
+def build(spec: Any) -> Any:
+    """Rebuild the object that `Configurable.spec` described; other JSON values pass through."""
+    if not isinstance(spec, dict) or "_target_" not in spec:
+        return spec
+    module, _, name = str(spec["_target_"]).rpartition(".")
+    try:
+        target = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise RouterError(f"cannot import {spec['_target_']}: {error}") from error
+    if not (isinstance(target, type) and issubclass(target, Configurable)):
+        raise RouterError(f"{spec['_target_']} is not a routers.base.Router or Configurable class")
+    try:
+        return target(**{key: build(value) for key, value in spec.items() if key != "_target_"})
+    except TypeError as error:
+        raise RouterError(f"{spec['_target_']}: {error}") from error
+
+
+class Router(Configurable, ABC):
+    """Base of every router.
+
+    A subclass implements `_fit`, `infer`, `_state` and `_restore`. Learned attributes end
+    in an underscore.
+    """
+
+    needs_gpu = False
+    """Whether the router is unusable without a GPU at the size it was configured for."""
+    fit_is_expensive = False
+    """Whether a fitted router is worth keeping between runs."""
+
+    classes_: list[str]
+    train_ids_: list[str]
+
+    def fit(
+        self, queries: Sequence[str], labels: Sequence[str], ids: Sequence[str] | None = None
+    ) -> Self:
+        """Learn from one label a query, forgetting any earlier fit.
+
+        `ids` name the queries in what a router later returns of them; row numbers by default.
+
+        Raises:
+            RouterError: lengths differ, nothing to learn from, or fewer than two classes.
+        """
+        ids = [str(row) for row in range(len(queries))] if ids is None else list(ids)
+        if not len(queries) == len(labels) == len(ids):
+            raise RouterError(f"{len(queries)} queries but {len(labels)} labels and {len(ids)} ids")
+        classes = sorted(set(labels) | self._declared_classes())
+        if len(classes) < 2:
+            raise RouterError(
+                f"a router needs at least two classes, and the training data has {len(classes)}"
+            )
+        self.classes_ = classes
+        self.train_ids_ = ids
+        self._fit(list(queries), np.array([classes.index(label) for label in labels], dtype=np.int64))
+        return self
+
+    def _declared_classes(self) -> set[str]:
+        """Classes known from the configuration, without an example."""
+        return set()
+
+    @abstractmethod
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        """Learn; `targets` index `classes_`, which is already set."""
+
+    @abstractmethod
+    def infer(self, queries: Sequence[str]) -> Inference:
+        """Probabilities and confidence of `queries`, in their order; zero queries are allowed."""
+
+    def predict_proba(self, queries: Sequence[str]) -> FloatArray:
+        """float32 (n_queries, n_classes), columns in the order of `classes_`."""
+        return self.infer(queries).proba
+
+    def predict(self, queries: Sequence[str]) -> list[str]:
+        """The most probable class of each query."""
+        return [self.classes_[column] for column in self.predict_proba(queries).argmax(axis=1)]
+
+    def prepare(self) -> Self:
+        """Load whatever inference needs, so that the first query does not pay for it."""
+        return self
+
+    def asset_paths(self) -> list[Path]:
+        """Files outside the saved folder that serving reads: their size is part of the router's."""
+        return []
+
+    def weights_sha256(self) -> dict[str, str]:
+        """SHA-256 by role of the pretrained weights that this router runs on."""
+        return {}
+
+    @abstractmethod
+    def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Learned arrays and JSON metadata; anything larger is written under `folder`."""
+
+    @abstractmethod
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+        """Undo `_state`."""
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted router as safetensors and JSON, replacing `folder`."""
+        from safetensors.numpy import save_file
+
+        self._check_fitted()
+        with atomic_dir(Path(folder)) as work:
+            arrays, meta = self._state(work)
+            contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+            save_file(contiguous, work / "state.safetensors")
+            header = {
+                "format_version": FORMAT_VERSION,
+                "spec": self.spec(),
+                "classes": self.classes_,
+                "train_ids": self.train_ids_,
+                "meta": meta,
+            }
+            write_json(work / "router.json", header)
+
+    @staticmethod
+    def load(folder: Path) -> "Router":
+        """Read a router saved by any subclass, ready to serve.
+
+        Raises:
+            RouterError: the folder is not a saved router of this format version.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        folder = Path(folder)
+        try:
+            header = read_json(folder / "router.json")
+            arrays = load_file(folder / "state.safetensors")
+            version = header["format_version"]
+            router, meta = build(header["spec"]), header["meta"]
+            classes, train_ids = header["classes"], header["train_ids"]
+        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise RouterError(f"{folder} is not a saved router: {error}") from error
+        if version != FORMAT_VERSION:
+            raise RouterError(f"{folder} has format version {version}, this is {FORMAT_VERSION}")
+        if not isinstance(router, Router):
+            raise RouterError(f"{folder} holds a {type(router).__name__}, not a router")
+        router.classes_, router.train_ids_ = classes, train_ids
+        router._restore(folder, arrays, meta)
+        return router.prepare()
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "classes_"):
+            raise NotFittedError(f"{type(self).__name__} is not fitted: call fit or load first")
+
+
+def softmax(logits: NDArray[Any]) -> FloatArray:
+    """Row-wise softmax, float32."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float32)

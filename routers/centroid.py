@@ -1,0 +1,89 @@
+"""Nearest centroid in sentence-embedding space."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routers.base import FloatArray, Inference, softmax
+from routers.embedding import EmbeddingRouter
+from routers.encoder import SentenceEncoder
+from routers.stages import stage
+
+
+class CentroidRouter(EmbeddingRouter):
+    """One unit-length mean vector a class (or several), compared by cosine similarity.
+
+    The probability is the softmax over classes of the best cosine in each, divided by
+    `temperature`; the confidence is the best cosine itself, clipped to [0, 1].
+
+    Args:
+        encoder: text to unit vectors.
+        temperature: smaller is more certain; cosine differences are of the order of 0.1.
+        n_centroids: centroids a class, found by k-means; fewer for a class with fewer questions.
+        label_prototypes: a description by class ("repairing and driving cars"). It counts as
+            one more example, so a class may have no example at all.
+        seed: of k-means.
+    """
+
+    def __init__(
+        self,
+        encoder: SentenceEncoder,
+        temperature: float = 0.05,
+        n_centroids: int = 1,
+        label_prototypes: Mapping[str, str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.encoder = encoder
+        self.temperature = temperature
+        self.n_centroids = n_centroids
+        self.label_prototypes = label_prototypes
+        self.seed = seed
+
+    def _declared_classes(self) -> set[str]:
+        return set(self.label_prototypes or {})
+
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        prototypes = dict(self.label_prototypes or {})
+        texts = [*queries, *prototypes.values()]
+        owners = np.array([*targets, *(self.classes_.index(label) for label in prototypes)])
+        vectors = self.encoder.encode(texts)
+        groups = [self._centroids(vectors[owners == column]) for column in range(len(self.classes_))]
+        self.centroids_: FloatArray = np.concatenate(groups)
+        self.centroid_class_: NDArray[np.int64] = np.repeat(
+            np.arange(len(groups)), [len(group) for group in groups]
+        )
+        self.encoder_fingerprint_ = self.encoder.fingerprint()
+
+    def _centroids(self, vectors: FloatArray) -> FloatArray:
+        if self.n_centroids > 1 and len(vectors) > self.n_centroids:
+            from sklearn.cluster import KMeans
+
+            model = KMeans(self.n_centroids, n_init=10, random_state=self.seed).fit(vectors)
+            means = model.cluster_centers_
+        elif self.n_centroids > 1:
+            means = vectors
+        else:
+            means = vectors.mean(axis=0, keepdims=True)
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        return np.asarray(means / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        self._check_fitted()
+        vectors = self.encoder.encode(queries)
+        with stage("search"):
+            cosines = vectors @ self.centroids_.T
+            starts = np.searchsorted(self.centroid_class_, np.arange(len(self.classes_)))
+            best = np.maximum.reduceat(cosines, starts, axis=1)
+            return Inference(softmax(best / self.temperature), best.max(axis=1).clip(0, 1))
+
+    def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        arrays = {"centroids": self.centroids_, "centroid_class": self.centroid_class_}
+        return arrays, {"encoder_fingerprint": self.encoder_fingerprint_}
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+        self.centroids_ = arrays["centroids"]
+        self.centroid_class_ = arrays["centroid_class"]
+        self.encoder_fingerprint_ = meta["encoder_fingerprint"]

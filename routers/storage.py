@@ -1,0 +1,93 @@
+"""Files that are whole or absent: the cache directory, atomic folders, checksums, JSON."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+
+
+def cache_dir() -> Path:
+    """Folder for everything that can be rebuilt; `ROUTER_DERBY_CACHE` moves it."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("ROUTER_DERBY_CACHE")
+    return Path(chosen) if chosen else user_cache_path("router-derby")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value`, keys in the order given; NaN is refused because it is not JSON."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def atomic_dir(target: Path) -> Iterator[Path]:
+    """Yield an empty sibling of `target` that takes its name, replacing it, when the block ends well.
+
+    A block that raises, or is interrupted, leaves `target` as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        work.chmod(0o755)
+        yield work
+        if target.exists():
+            shutil.rmtree(target)
+        work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def cached_dir(
+    target: Path, build: Callable[[Path], None], *, say: Callable[[str], None]
+) -> Path:
+    """Return `target`, built by `build(folder)` unless a whole and unchanged one is there.
+
+    The manifest written beside the files holds their checksums; a folder that does not
+    match it is rebuilt, and `say` is told.
+    """
+    if (target / MANIFEST).exists():
+        damaged = _damaged_file(target)
+        if damaged is None:
+            return target
+        say(f"cached {target / damaged} is corrupt; rebuilding it")
+    with atomic_dir(target) as work:
+        build(work)
+        files = sorted(path for path in work.rglob("*") if path.is_file())
+        sums = {path.relative_to(work).as_posix(): sha256_file(path) for path in files}
+        write_json(work / MANIFEST, sums)
+    return target
+
+
+def _damaged_file(folder: Path) -> str | None:
+    try:
+        sums: dict[str, str] = read_json(folder / MANIFEST)
+        for name, expected in sums.items():
+            path = folder / name
+            if not path.is_file() or sha256_file(path) != expected:
+                return name
+    except (ValueError, AttributeError):
+        return MANIFEST
+    return None

@@ -1,0 +1,191 @@
+"""A Llama sequence classifier, fine-tuned with LoRA on the training questions."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routers.base import FloatArray, Inference, Router, RouterError, softmax
+from routers.stages import stage
+from routers.storage import sha256_file
+
+QUANTIZATIONS = ("none", "nf4")
+
+
+class TinyLlamaRouter(Router):
+    """`LlamaForSequenceClassification` on the last token's state, LoRA (Hu et al., 2021) on attention.
+
+    The confidence is the top probability (Hendrycks & Gimpel, 2017).
+
+    Args:
+        model: folder with a Llama model's safetensors, configuration and tokenizer.
+        lora_r, lora_alpha, lora_dropout: rank, scale and dropout of the adapters on the
+            query, key, value and output projections of every layer.
+        learning_rate, batch_size, epochs: of AdamW with linear decay; `epochs` is the most.
+        patience: epochs without a better validation balanced accuracy before stopping. The best
+            epoch's weights are kept, the earlier one on a tie.
+        validation_fraction: of the training questions, stratified, held out to choose the epoch.
+        max_tokens: longer questions are cut here.
+        quantization: `none`, or `nf4` for 4-bit weights through bitsandbytes (QLoRA).
+        dtype: `auto` is bfloat16 where the hardware has it and float32 elsewhere.
+        seed: of initialisation, splitting and shuffling.
+    """
+
+    fit_is_expensive = True
+
+    def __init__(
+        self,
+        model: str,
+        lora_r: int = 8,
+        lora_alpha: int = 16,
+        lora_dropout: float = 0.05,
+        learning_rate: float = 5e-4,
+        batch_size: int = 16,
+        epochs: int = 4,
+        patience: int = 1,
+        validation_fraction: float = 0.1,
+        max_tokens: int = 128,
+        quantization: str = "none",
+        dtype: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        self.model = model
+        self.lora_r = lora_r
+        self.lora_alpha = lora_alpha
+        self.lora_dropout = lora_dropout
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.max_tokens = max_tokens
+        self.quantization = quantization
+        self.dtype = dtype
+        self.seed = seed
+
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        from routers.finetune import finetune
+
+        self._tokenizer = self._load_tokenizer()
+        self._network, self.history_ = finetune(
+            self._load_base(), self._tokenizer, queries, targets, self.get_params()
+        )
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        import torch
+
+        self._check_fitted()
+        logits = np.zeros((len(queries), len(self.classes_)), dtype=np.float32)
+        order = sorted(range(len(queries)), key=lambda row: len(queries[row]))
+        for start in range(0, len(order), self.batch_size * 2):
+            rows = order[start : start + self.batch_size * 2]
+            with stage("tokenise"):
+                tokens = self._tokenizer(
+                    [queries[row] for row in rows],
+                    truncation=True,
+                    max_length=self.max_tokens,
+                    padding=True,
+                    return_tensors="pt",
+                ).to(self._network.device)
+            with stage("encode"), torch.inference_mode():
+                logits[rows] = self._network(**tokens).logits.float().cpu().numpy()
+        with stage("decide"):
+            proba = softmax(logits)
+            return Inference(proba, proba.max(axis=1, initial=0))
+
+    def asset_paths(self) -> list[Path]:
+        return [self._weights_file(), Path(self.model) / "tokenizer.json"]
+
+    def weights_sha256(self) -> dict[str, str]:
+        return {"classifier": sha256_file(self._weights_file())}
+
+    def _weights_file(self) -> Path:
+        path = Path(self.model) / "model.safetensors"
+        if not path.is_file():
+            raise RouterError(f"no model.safetensors in the classifier folder {self.model}")
+        return path
+
+    def _load_tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(self.model, local_files_only=True)
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.padding_side = "right"
+        return tokenizer
+
+    def _load_base(self) -> Any:
+        """The pretrained network under a fresh classification head."""
+        import torch
+        from transformers import AutoModelForSequenceClassification
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()  # the head is new, and transformers would say so at length
+        logging.disable_progress_bar()
+        torch.manual_seed(self.seed)
+        network = AutoModelForSequenceClassification.from_pretrained(
+            self.model,
+            num_labels=len(self.classes_),
+            dtype=_dtype(self.dtype),
+            quantization_config=self._quantization_config(),
+            local_files_only=True,
+        )
+        network.config.pad_token_id = self._tokenizer.pad_token_id
+        if torch.cuda.is_available() and self.quantization == "none":
+            network = network.to("cuda")
+        return network
+
+    def _quantization_config(self) -> Any:
+        if self.quantization == "none":
+            return None
+        if self.quantization != "nf4":
+            raise RouterError(f"quantization {self.quantization!r} is not one of {', '.join(QUANTIZATIONS)}")
+        try:
+            import bitsandbytes  # noqa: F401
+        except ImportError as error:
+            raise RouterError(
+                "router.quantization=nf4 needs bitsandbytes: pip install bitsandbytes"
+            ) from error
+        from transformers import BitsAndBytesConfig
+
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=_dtype(self.dtype),
+            llm_int8_skip_modules=["score"],
+        )
+
+    def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        if hasattr(self, "_adapter_folder"):
+            shutil.copytree(self._adapter_folder, folder / "adapter")
+        else:
+            self._network.save_pretrained(folder / "adapter")
+            (folder / "adapter" / "README.md").unlink(missing_ok=True)
+        return {}, {"history": self.history_, "weights_sha256": self.weights_sha256()}
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+        from peft import PeftModel
+
+        if meta["weights_sha256"] != self.weights_sha256():
+            raise RouterError(f"the weights in {self.model} are not those this adapter was trained on")
+        self.history_ = meta["history"]
+        self._tokenizer = self._load_tokenizer()
+        self._adapter_folder = folder / "adapter"
+        network = PeftModel.from_pretrained(self._load_base(), str(self._adapter_folder))
+        # Merging saves the adapters' extra products; 4-bit weights would lose precision by it.
+        merged = network.merge_and_unload() if self.quantization == "none" else network
+        self._network = merged.eval()
+
+
+def _dtype(name: str) -> Any:
+    import torch
+
+    if name != "auto":
+        return getattr(torch, name)
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
