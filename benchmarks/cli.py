@@ -15,6 +15,8 @@ from benchmarks.isolate import EXIT_BAD_INPUT, WorkerError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from reports.record import Record
+
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 UNFINISHED = ".unfinished"
@@ -122,6 +124,8 @@ def _hydra(config_name: str, task: Callable[["DictConfig"], None]) -> None:
 
 
 def _run(verb: str) -> None:
+    finished: "list[list[Record]]" = []
+
     def task(config: "DictConfig") -> None:
         from hydra.core.hydra_config import HydraConfig
 
@@ -135,8 +139,15 @@ def _run(verb: str) -> None:
             _remove(folder)
             raise
         print_run(records, _finish(folder))
+        finished.append(records)
 
-    _hydra(verb, task)
+    try:
+        _hydra(verb, task)
+    finally:
+        if len(finished) > 1:
+            from reports.table import print_tables
+
+            print_tables([*(records[0] for records in finished), *finished[-1][1:]])
 
 
 def _finish(folder: Path) -> Path:

@@ -32,7 +32,8 @@ def run_isolated(task: str, payload: dict[str, Any], threads: int | None = None)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as folder:
         job, result = Path(folder, "job.json"), Path(folder, "result.json")
         job.write_text(json.dumps({"task": task, "payload": payload, "result": str(result)}), encoding="utf-8")
-        command = [sys.executable, "-m", "benchmarks.worker", str(job)]
+        # Libraries tell their own developers what will change; a user of ours can do nothing about it.
+        command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "benchmarks.worker", str(job)]
         status = subprocess.run(command, env=_environment(threads), check=False).returncode
         answer = json.loads(result.read_text(encoding="utf-8")) if result.exists() else None
     if status == 0 and answer is not None:
@@ -48,6 +49,8 @@ def _environment(threads: int | None) -> dict[str, str]:
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TOKENIZERS_PARALLELISM": "false"}
+    if not sys.stderr.isatty():
+        environment["TQDM_DISABLE"] = "1"
     if threads is not None:
         environment |= dict.fromkeys(THREAD_VARIABLES, str(threads)) | dict.fromkeys(SINGLE_THREADED, "1")
     return environment

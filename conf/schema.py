@@ -191,7 +191,7 @@ class Measure:
     Attributes:
         threads: for every numerical library, in the fitting and the serving process.
         warmup: queries served before the first is timed.
-        min_queries, min_seconds: single queries are timed until both are reached.
+        min_queries: single queries timed, rounded up to a whole block.
         batch_size: of the throughput measurement.
         min_batches: batches timed for it.
     """
@@ -199,7 +199,6 @@ class Measure:
     threads: int = 1
     warmup: int = 20
     min_queries: int = 200
-    min_seconds: float = 0.5
     batch_size: int = 32
     min_batches: int = 10
 
@@ -207,7 +206,6 @@ class Measure:
         for key in ("threads", "min_queries", "batch_size", "min_batches"):
             _at_least(f"measure.{key}", getattr(self, key), 1)
         _at_least("measure.warmup", self.warmup, 0)
-        _at_least("measure.min_seconds", self.min_seconds, 0)
 
 
 @dataclass

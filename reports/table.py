@@ -1,73 +1,90 @@
 """What a run prints: the judged router beside the baselines, and its own details."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from reports.record import Comparison, Metric, Record
 
 # Wide enough for every column when output goes to a file or a pipe.
-PLAIN_WIDTH = 110
+PLAIN_WIDTH = 100
 
 
 def print_run(records: Sequence[Record], folder: Path) -> None:
     """Print the first record in full beside the others, and where the result is."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = _console()
     chosen = records[0]
-    console.print()
-    console.print(_quality_table(records))
-    console.print(_speed_table(records))
+    print_tables(records, console)
     console.print(_domain_table(chosen))
     verdicts = [_verdict(chosen.router, comparison) for comparison in chosen.comparisons]
     for line in (_stages(chosen), *verdicts, f"Result: {folder}"):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _quality_table(records: Sequence[Record]) -> Table:
-    n = records[0].metric("accuracy")
-    table = Table(title=f"Quality, {n.n if n else 0} test questions with a domain (95 % interval)")
-    table.add_column("router")
-    columns = ("accuracy", "balanced", "macro-F1", "overlap", "o.o.s. AUROC", "o.o.s. FPR95")
-    for name in columns:
+def print_tables(records: Sequence[Record], console: Console | None = None) -> None:
+    """Print the quality table and the speed table, a row a record."""
+    console = console or _console()
+    console.print()
+    console.print(_quality_table(records))
+    console.print(_speed_table(records))
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+
+
+def _columns(table: Table, first: str, others: Iterable[str]) -> None:
+    table.add_column(first)
+    for name in others:
         table.add_column(name, justify="right")
+
+
+def _quality_table(records: Sequence[Record]) -> Table:
+    first = records[0].metric("accuracy")
+    table = _table(f"Quality in %, {first.n if first else 0} test questions with a domain [95 % interval]")
+    columns = ("accuracy", "standard", "overlap", "macro-F1", "o.o.s.\nAUROC", "o.o.s.\nFPR95")
+    _columns(table, "router", columns)
     for record in records:
         table.add_row(
             record.router,
             _percent(record.metric("accuracy"), interval=True),
-            _percent(record.metric("balanced_accuracy")),
+            _percent(record.metric("accuracy", "standard")),
+            _percent(record.metric("accuracy", "overlap")),
             _percent(record.metric("macro_f1")),
-            _percent(record.metric("accuracy", "overlap"), interval=True),
-            _plain(record.metric("out_of_scope_auroc", "out_of_scope"), 3),
+            _percent(record.metric("out_of_scope_auroc", "out_of_scope")),
             _percent(record.metric("out_of_scope_fpr95", "out_of_scope")),
         )
     return table
 
 
+SPEED_COLUMNS = (
+    ("p50\nms", "latency_p50", 2),
+    ("p95\nms", "latency_p95", 2),
+    ("p99\nms", "latency_p99", 2),
+    ("p50 ×\nref.", "latency_p50_vs_reference", 2),
+    ("first\nms", "first_query", 1),
+    ("load\ns", "load_time", 2),
+    ("queries\n/s", "throughput", 0),
+    ("RSS\nMB", "peak_rss", 0),
+    ("train\ns", "train_time", 1),
+)
+
+
 def _speed_table(records: Sequence[Record]) -> Table:
     threads = records[0].provenance["threads"]
-    table = Table(title=f"Speed and memory, one process a router, {threads} thread(s)")
-    table.add_column("router")
-    columns = (
-        ("p50 ms", "latency_p50", 2),
-        ("p95", "latency_p95", 2),
-        ("p99", "latency_p99", 2),
-        ("× ref.", "latency_p50_vs_reference", 2),
-        ("first ms", "first_query", 1),
-        ("load s", "load_time", 2),
-        ("queries/s", "throughput", 0),
-        ("RSS MB", "peak_rss", 0),
-        ("disk MB", "", 1),
-        ("train s", "train_time", 1),
-    )
-    for title, _, _ in columns:
-        table.add_column(title, justify="right")
+    table = _table(f"Speed and memory, one process a router, {threads} thread{'s' if threads > 1 else ''}")
+    _columns(table, "router", [*(title for title, _, _ in SPEED_COLUMNS), "disk\nMB"])
     for record in records:
-        cells = [_disk(record) if not name else _plain(record.metric(name), digits) for _, name, digits in columns]
-        table.add_row(record.router, *cells)
+        figures = [_plain(record.metric(name), digits) for _, name, digits in SPEED_COLUMNS]
+        table.add_row(record.router, *figures, _disk(record))
     return table
 
 
@@ -76,9 +93,8 @@ def _domain_table(record: Record) -> Table:
     matrix = record.confusion_matrix["rows_true_columns_predicted"]
     # A matrix of many domains would not fit; it is in the record.
     shown = labels if len(labels) <= 6 else []
-    table = Table(title=f"{record.router} by domain")
-    for name in ("domain", "precision", "recall", *(f"→ {label}" for label in shown)):
-        table.add_column(name, justify="left" if name == "domain" else "right")
+    table = _table(f"{record.router} by domain in %, and what it chose")
+    _columns(table, "domain", ["precision", "recall", *(f"→ {label}" for label in shown)])
     for label, counts in zip(labels, matrix, strict=True):
         figures = [_percent(record.metric(name, label)) for name in ("precision", "recall")]
         table.add_row(label, *figures, *(str(count) for count in counts[: len(shown)]))

@@ -75,9 +75,15 @@ class CentroidRouter(EmbeddingRouter):
         vectors = self.encoder.encode(queries)
         with stage("search"):
             cosines = vectors @ self.centroids_.T
-            starts = np.searchsorted(self.centroid_class_, np.arange(len(self.classes_)))
-            best = np.maximum.reduceat(cosines, starts, axis=1)
+            best = self._best_of_class(cosines)
             return Inference(softmax(best / self.temperature), best.max(axis=1).clip(0, 1))
+
+    def _best_of_class(self, cosines: FloatArray) -> FloatArray:
+        """Largest cosine by class, from that by centroid; centroids are grouped by class."""
+        if len(self.centroid_class_) == len(self.classes_):
+            return cosines
+        starts = np.searchsorted(self.centroid_class_, np.arange(len(self.classes_)))
+        return np.maximum.reduceat(cosines, starts, axis=1)
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays = {"centroids": self.centroids_, "centroid_class": self.centroid_class_}

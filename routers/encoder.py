@@ -153,7 +153,8 @@ class OnnxBackend:
         self.tokenizer.enable_padding(pad_id=settings["pad_id"], pad_token=settings["pad_token"])
 
     def tokenise(self, texts: list[str]) -> dict[str, Any]:
-        encodings = self.tokenizer.encode_batch_fast(texts)
+        # Batches go through a thread pool, which one text would only wait for.
+        encodings = [self.tokenizer.encode(texts[0])] if len(texts) == 1 else self.tokenizer.encode_batch_fast(texts)
         return {
             "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),
             "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),

@@ -1,0 +1,80 @@
+"""Shorthand for prediction rows and for the command line as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from reports.record import Prediction
+
+# Enough to run every step of a measurement, not enough for steady figures.
+FAST = (
+    "measure.threads=1",
+    "measure.warmup=1",
+    "measure.min_queries=20",
+    "measure.min_batches=2",
+    "statistics.resamples=100",
+)
+BASELINES = ("majority", "random", "tfidf")
+
+
+def row(
+    label: str | None,
+    predicted: str,
+    confidence: float = 0.5,
+    slice_: str | None = None,
+    id_: str = "id",
+) -> Prediction:
+    """A prediction; a row without a label is out of scope unless said otherwise."""
+    part = slice_ or ("standard" if label else "out_of_scope")
+    return Prediction(id_, "a question", label, predicted, confidence, {predicted: 1.0}, part)
+
+
+def without(*baselines: str) -> list[str]:
+    """Overrides that drop baselines."""
+    return [f"~router@baselines.{name}" for name in baselines]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "benchmarks", *arguments]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("HYDRA_FULL_ERROR", "FORCE_COLOR")
+    }
+    return {**inherited, **changes}
+
+
+def derby(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command line in a folder, with `changes` to the environment."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+def results(cwd: Path) -> list[Path]:
+    """Finished result folders of `run`, oldest name first."""
+    return sorted(path for path in (cwd / "outputs" / "run").glob("*") if path.name != ".unfinished")
+
+
+def leftovers(cwd: Path) -> list[Path]:
+    """Whatever a run left under outputs/, but for the two folders that hold every run."""
+    root = cwd / "outputs"
+    return [path for path in root.rglob("*") if path != root / "run"]
+
+
+def json_file(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

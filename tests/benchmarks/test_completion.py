@@ -1,0 +1,118 @@
+"""Shell completion: verbs, then choices and keys of the verb's configuration."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cli import VERBS
+from benchmarks.completion import complete
+
+
+@pytest.fixture
+def choices(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "Query":
+    return Query(monkeypatch, capsys)
+
+
+class Query:
+    """Answers what the shell would be told for a line."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
+        self.patch, self.capture = patch, capture
+
+    def __call__(self, line: str) -> list[str]:
+        self.patch.setenv("COMP_LINE", line)
+        assert complete(["--shell-completion", "query=bash"], sorted(VERBS)) == 0
+        captured = self.capture.readouterr()
+        assert captured.err == ""
+        return captured.out.split()
+
+
+@pytest.mark.parametrize("line", ["derby ", "derby", "", "derby r", "derby ru", "derby run"])
+def test_the_first_word_is_a_verb(choices: Query, line: str) -> None:
+    assert "run" in choices(line)
+
+
+@pytest.mark.parametrize("line", ["derby x", "derby nope ", "derby nope router=", "derby runs "])
+def test_nothing_follows_what_is_not_a_verb(choices: Query, line: str) -> None:
+    assert choices(line) == []
+
+
+def test_every_key_and_group_of_a_verb(choices: Query) -> None:
+    assert {"router=", "encoder=", "weights=", "dataset=", "experiment=", "seed=", "measure."} <= {
+        choice.replace("encoder/", "encoder=").replace("router/", "router=")
+        for choice in choices("derby run ")
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("derby run router=", {"router=centroid", "router=knn", "router=tinyllama", "router=tfidf"}),
+        ("derby run router=c", {"router=centroid"}),
+        ("derby run weights=", {"weights=packaged", "weights=hub"}),
+        ("derby run dataset=c", {"dataset=car_sleep", "dataset=clinc150"}),
+        ("derby run -m router=ce", {"router=centroid"}),
+        ("derby run router=knn router.k", {"router.k="}),
+        ("derby run router=knn router.k=", {"router.k=10"}),
+        ("derby run router=tinyllama router.ep", {"router.epochs="}),
+        ("derby run measure.min_q", {"measure.min_queries="}),
+        ("  derby   run   see", {"seed="}),
+    ],
+)
+def test_choices_and_keys(choices: Query, line: str, expected: set[str]) -> None:
+    found = choices(line)
+    assert expected <= set(found)
+    last = line.split()[-1]
+    assert all(choice.startswith(last) for choice in found)
+
+
+@pytest.mark.parametrize(
+    "line", ["derby run router=svm rou", "derby run router=svm router.k", "derby run =", "derby run ["]
+)
+def test_a_wrong_line_is_no_error(choices: Query, line: str) -> None:
+    choices(line)
+
+
+@pytest.mark.parametrize("action", ["install=zsh", "query=fish", "nonsense"])
+def test_other_shells_are_refused_in_one_line(capsys: pytest.CaptureFixture[str], action: str) -> None:
+    assert complete(["--shell-completion", action], ["run"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> dict[str, str]:
+    """An environment where `derby` is this code."""
+    program = tmp_path / "derby"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m benchmarks "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    return {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_the_install_text_is_bash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert complete(["--shell-completion", "install=bash"], ["run"]) == 0
+    text = capsys.readouterr().out
+    assert "complete " in text
+    done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("derby ru", "run"), ("derby run router=cen", "router=centroid")]
+)
+def test_it_completes_in_bash(installed: dict[str, str], words: str, expected: str) -> None:
+    script = (
+        'eval "$(derby --shell-completion install=bash)" && complete -p derby && '
+        f'COMP_LINE="{words}" && COMP_WORDS=({words}) && COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)) && '
+        "_derby_completion && printf '<%s>' \"${COMPREPLY[@]}\""
+    )
+    done = subprocess.run(["bash", "-c", script], env=installed, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    declared, answer = done.stdout.splitlines()
+    assert declared.endswith("-F _derby_completion derby")
+    assert answer.replace(" ", "") == f"<{expected}>"

@@ -1,0 +1,102 @@
+"""What `measure` returns for routers that cost nothing: raw values, all of them, of real calls."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from benchmarks import reference
+from benchmarks.measure import measure
+from benchmarks.reference import ReferenceWorkload
+from conf.schema import Measure
+from routers.base import Router
+from routers.baselines import TfidfRouter
+from routers.stages import STAGES
+from tests.benchmarks import fakes
+
+Questions = tuple[list[str], list[str]]
+QUICK = Measure(warmup=2, min_queries=30, batch_size=16, min_batches=5)
+
+
+@pytest.fixture(scope="module")
+def tfidf(questions: Questions, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tfidf") / "router"
+    TfidfRouter().fit(*questions).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(tfidf: Path, questions: Questions) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What measuring the TF-IDF router returned, and the scores it left."""
+    scores = tfidf.parent / "scores.safetensors"
+    return measure(tfidf, questions[0], vars(QUICK), scores), load_file(scores)
+
+
+def test_latencies_are_raw_and_enough(served: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    raw = served[0]
+    assert len(raw["latency_seconds"]) == len(raw["reference_seconds"]) >= QUICK.min_queries
+    assert all(0 < seconds < 60 for seconds in raw["latency_seconds"] + raw["reference_seconds"])
+    assert raw["load_seconds"] > 0
+    assert raw["first_query_seconds"] > 0
+
+
+def test_every_stage_is_timed_within_every_query(served: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    raw = served[0]
+    assert set(raw["stage_seconds"]) == {"encode", "search", "decide"} <= set(STAGES)
+    assert {len(values) for values in raw["stage_seconds"].values()} == {len(raw["latency_seconds"])}
+    for total, *parts in zip(raw["latency_seconds"], *raw["stage_seconds"].values(), strict=True):
+        assert 0 < sum(parts) <= total
+
+
+def test_served_scores_are_the_routers(
+    served: tuple[dict[str, Any], dict[str, Any]], tfidf: Path, questions: Questions
+) -> None:
+    expected = Router.load(tfidf).infer(questions[0])
+    assert set(served[1]) == {"proba", "confidence"}
+    np.testing.assert_allclose(served[1]["proba"], expected.proba, atol=1e-6)
+    np.testing.assert_allclose(served[1]["confidence"], expected.confidence, atol=1e-6)
+
+
+def test_sizes(served: tuple[dict[str, Any], dict[str, Any]], tfidf: Path) -> None:
+    raw = served[0]
+    assert raw["index_bytes"] == sum(path.stat().st_size for path in tfidf.iterdir()) > 0
+    assert raw["weights_bytes"] == 0
+    assert raw["peak_rss_bytes"] > 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("n_queries", "min_batches", "batches"),
+    [
+        (40, 5, [16, 16, 8, 16, 16, 16]),  # two full ones and three more; the rest of 8 is served, not timed
+        (40, 1, [16, 16, 8]),
+        (16, 1, [16]),
+        (3, 2, [3, 16, 16]),  # fewer queries than a batch: they go round
+    ],
+)
+def test_every_call_is_made_and_none_is_cached(
+    tmp_path: Path, n_queries: int, min_batches: int, batches: list[int]
+) -> None:
+    fakes.Counting().fit(["x", "y"], ["a", "b"]).save(tmp_path / "router")
+    settings = Measure(warmup=3, min_queries=25, batch_size=16, min_batches=min_batches)
+    fakes.calls.clear()
+    queries = [f"question {number}" for number in range(n_queries)]
+    raw = measure(tmp_path / "router", queries, vars(settings), tmp_path / "scores")
+    assert len(raw["latency_seconds"]) == 30  # whole blocks of ten
+    assert fakes.calls == [1, *batches, *[1] * (settings.warmup + 30)]
+    assert len(raw["batch_seconds"]) == batches.count(16) >= min_batches
+    assert raw["batch_size"] == 16
+    assert len(load_file(tmp_path / "scores")["proba"]) == n_queries
+    assert set(raw["stage_seconds"]) == {"decide"}
+
+
+def test_reference_workload_always_does_the_same() -> None:
+    workload = ReferenceWorkload()
+    assert workload() == workload() == ReferenceWorkload()()
+    assert np.isfinite(workload())
+
+
+def test_reference_workload_is_the_one_of_its_version() -> None:
+    shape = (reference._TOKENS, reference._WIDTH, reference._LAYERS, reference._PYTHON_STEPS)
+    assert (reference.VERSION, shape) == (1, (12, 384, 2, 500)), "a change needs a new VERSION"

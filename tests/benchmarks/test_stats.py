@@ -1,0 +1,74 @@
+"""The bootstrap against what is known analytically, its seed, its NaN and its memory bound."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks import stats
+from benchmarks.stats import bootstrap, percentile_interval
+
+HITS = np.array([1] * 280 + [0] * 120)
+
+
+def share(rows: NDArray[np.int64]) -> NDArray[Any]:
+    return HITS[rows].mean(axis=1)
+
+
+def interval(seed: int = 0, resamples: int = 4000) -> stats.Interval:
+    return bootstrap(share, len(HITS), resamples=resamples, confidence=0.95, seed=seed)
+
+
+def test_interval_of_a_share_is_the_binomial_one() -> None:
+    half = 1.96 * math.sqrt(0.7 * 0.3 / 400)
+    found = interval()
+    assert found.low == pytest.approx(0.7 - half, abs=0.006)
+    assert found.high == pytest.approx(0.7 + half, abs=0.006)
+
+
+def test_more_rows_make_it_narrower() -> None:
+    values = np.random.default_rng(0).normal(size=1600)
+    widths = []
+    for n in (100, 1600):
+        found = bootstrap(lambda rows: values[rows].mean(axis=1), n, resamples=1000, confidence=0.95, seed=0)
+        widths.append(found.high - found.low)
+    assert widths[0] / widths[1] == pytest.approx(4, rel=0.25)
+
+
+def test_same_seed_same_interval() -> None:
+    assert interval(seed=3, resamples=200) == interval(seed=3, resamples=200)
+    assert interval(seed=3, resamples=200) != interval(seed=4, resamples=200)
+
+
+def test_percentiles_by_hand() -> None:
+    assert percentile_interval(np.arange(101), 0.9) == (5, 95)
+    assert percentile_interval(np.array([7.0]), 0.95) == (7, 7)
+
+
+def test_undefined_resamples_are_left_out() -> None:
+    values = np.array([math.nan, 1.0, 2.0, math.nan, 3.0])
+    assert percentile_interval(values, 0.5) == percentile_interval(np.array([1.0, 2.0, 3.0]), 0.5)
+
+
+def test_nothing_defined_is_nan_not_zero() -> None:
+    assert all(math.isnan(limit) for limit in percentile_interval(np.array([math.nan]), 0.95))
+    assert all(math.isnan(limit) for limit in percentile_interval(np.array([]), 0.95))
+
+
+@pytest.mark.parametrize("cells", [1, 7, 1000, 3999])
+def test_a_memory_bound_changes_nothing_but_the_chunks(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    whole = interval(resamples=101)
+    shapes: list[tuple[int, ...]] = []
+
+    def noting(rows: NDArray[np.int64]) -> NDArray[Any]:
+        shapes.append(rows.shape)
+        return share(rows)
+
+    monkeypatch.setattr(stats, "_CELLS", cells)
+    chunked = bootstrap(noting, len(HITS), resamples=101, confidence=0.95, seed=0)
+    assert sum(n for n, _ in shapes) == 101
+    assert {n for _, n in shapes} == {len(HITS)}
+    assert max(n for n, _ in shapes) == max(1, cells // len(HITS))
+    assert chunked == whole

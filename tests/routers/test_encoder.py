@@ -1,0 +1,233 @@
+"""MiniLM on all three backends, and the cache of exported files."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from routers import onnx_export
+from routers.base import FloatArray, Router, RouterError
+from routers.centroid import CentroidRouter
+from routers.encoder import BACKENDS, SentenceEncoder
+
+Questions = tuple[list[str], list[str]]
+MakeModel = Callable[..., str]
+
+MIXED = [
+    "Why does my car pull to the left when braking?",
+    "nap",
+    "",
+    "The mattress is too soft and the room too warm, what should I change first? " * 3,
+    "Öl am Motor 🚗 — und jetzt?",
+    "gearbox " * 400,
+    "nap",
+]
+SERVE = """
+import sys
+from pathlib import Path
+from routers.base import Router
+from routers.decision import route
+label = route(Router.load(Path(sys.argv[1])), "My car does not start").label
+heavy = {"torch", "transformers", "sentence_transformers", "sklearn", "onnx", "peft"} & set(sys.modules)
+print(label, sorted(heavy))
+"""
+
+
+@pytest.fixture
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def cosines(left: FloatArray, right: FloatArray) -> FloatArray:
+    return np.sum(left * right, axis=1)
+
+
+def model_file(encoder: SentenceEncoder) -> Path:
+    return next(path for path in encoder.asset_paths() if path.name == "model.onnx")
+
+
+def test_onnx_vectors_equal_pytorch_s(encoder: SentenceEncoder, minilm: str) -> None:
+    wanted = SentenceEncoder(minilm, backend="torch").encode(MIXED)
+    assert cosines(encoder.encode(MIXED), wanted).min() >= 0.9999
+    assert np.linalg.norm(wanted, axis=1) == pytest.approx(np.ones(len(MIXED)), abs=1e-5)
+
+
+def test_int8_is_close_and_small(encoder: SentenceEncoder, minilm: str) -> None:
+    small = SentenceEncoder(minilm, backend="onnx_int8")
+    vectors = small.encode(MIXED)
+    assert cosines(vectors, encoder.encode(MIXED)).min() >= 0.95
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(MIXED)), abs=1e-5)
+    assert model_file(small).stat().st_size < 0.4 * model_file(encoder).stat().st_size
+
+
+def test_vectors_are_unit_length_in_the_order_asked(encoder: SentenceEncoder) -> None:
+    vectors = encoder.encode(MIXED)
+    assert vectors.shape == (len(MIXED), 384)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(MIXED)), abs=1e-5)
+    one_by_one = np.concatenate([encoder.encode([text]) for text in MIXED])
+    assert vectors == pytest.approx(one_by_one, abs=1e-5)
+    assert cosines(vectors, np.roll(vectors, 1, axis=0)).max() < 0.99
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_batch_size_changes_nothing(encoder: SentenceEncoder, size: int) -> None:
+    assert encoder.encode(MIXED, batch_size=size) == pytest.approx(encoder.encode(MIXED), abs=1e-5)
+
+
+def test_no_texts_give_no_vectors(encoder: SentenceEncoder) -> None:
+    assert encoder.encode([]).shape == (0, 384)
+    assert encoder.encode([]).dtype == np.float32
+
+
+def test_related_questions_are_nearer_than_unrelated(encoder: SentenceEncoder) -> None:
+    vectors = encoder.encode(["My brakes squeal", "Noise when I brake the car", "I cannot fall asleep"])
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_prefix_is_put_before_every_text(tiny_bert: MakeModel, backend: str) -> None:
+    model = tiny_bert()
+    plain = SentenceEncoder(model, backend)
+    prefixed = SentenceEncoder(model, backend, query_prefix="question: ")
+    texts = ["nap", "why does it rattle?", ""]
+    wanted = plain.encode([f"question: {text}" for text in texts])
+    assert prefixed.encode(texts) == pytest.approx(wanted, abs=1e-5)
+    assert prefixed.encode(texts[:1]) == pytest.approx(wanted[:1], abs=1e-5)
+    assert np.abs(prefixed.encode(texts) - plain.encode(texts)).max() > 0.01
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_longer_texts_are_cut(tiny_bert: MakeModel, backend: str) -> None:
+    encoder = SentenceEncoder(tiny_bert(), backend, max_tokens=8)
+    six = "why does my old car rattle"
+    cut = encoder.encode([f"{six} and shake", f"{six} so loudly today", six])
+    assert cut[0] == pytest.approx(cut[1], abs=1e-5)
+    assert cut[0] == pytest.approx(cut[2], abs=1e-5)
+    assert np.abs(cut[0] - encoder.encode(["why does my old car"])[0]).max() > 0.001
+
+
+def test_export_happens_once(
+    tiny_bert: MakeModel,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    exported: list[str] = []
+    real = onnx_export.export
+
+    def counting(model: str, folder: Path, backend: str, max_tokens: int) -> None:
+        exported.append(backend)
+        real(model, folder, backend, max_tokens)
+
+    monkeypatch.setattr(onnx_export, "export", counting)
+    model = tiny_bert()
+    first = SentenceEncoder(model).encode(["a question"])
+    assert np.array_equal(SentenceEncoder(model, query_prefix="").encode(["a question"]), first)
+    SentenceEncoder(model, query_prefix="other: ", batch_size=2).prepare().asset_paths()
+    assert exported == ["onnx"]
+    assert capsys.readouterr().err.count("exporting the encoder to onnx (once per model)") == 1
+    SentenceEncoder(model, max_tokens=16).prepare()
+    SentenceEncoder(tiny_bert(seed=1)).prepare()
+    assert exported == ["onnx"] * 3
+    assert len(list((own_cache / "encoders").iterdir())) == 3
+
+
+def test_a_corrupt_cached_file_is_rebuilt_and_said(
+    tiny_bert: MakeModel, own_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny_bert()
+    wanted = SentenceEncoder(model).encode(MIXED)
+    path = model_file(SentenceEncoder(model))
+    assert path.is_relative_to(own_cache)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    capsys.readouterr()
+    assert SentenceEncoder(model).encode(MIXED) == pytest.approx(wanted, abs=1e-6)
+    assert f"cached {path} is corrupt; rebuilding it" in capsys.readouterr().err
+    assert path.stat().st_size == len(content)
+
+
+def test_serving_needs_no_training_library(
+    encoder: SentenceEncoder, questions: Questions, tmp_path: Path
+) -> None:
+    CentroidRouter(encoder).fit(*questions).save(tmp_path / "router")
+    ran = subprocess.run(
+        [sys.executable, "-c", SERVE, str(tmp_path / "router")], capture_output=True, text=True, check=True
+    )
+    assert (ran.stdout, ran.stderr) == ("car []\n", "")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_folder_without_weights_is_named(tmp_path: Path, backend: str) -> None:
+    with pytest.raises(RouterError, match=rf"no model\.safetensors in the encoder folder {tmp_path}"):
+        SentenceEncoder(str(tmp_path), backend).encode(["a question"])
+
+
+def test_an_unknown_backend_is_named_with_the_known_ones(minilm: str) -> None:
+    with pytest.raises(RouterError, match="'tensorrt' is not one of torch, onnx, onnx_int8"):
+        SentenceEncoder(minilm, backend="tensorrt").encode(["a question"])
+
+
+def test_changed_parameters_take_effect(tiny_bert: MakeModel) -> None:
+    one, other = tiny_bert(), tiny_bert(seed=1)
+    encoder = SentenceEncoder(one, backend="torch").prepare()
+    before = encoder.fingerprint()
+    encoder.set_params(model=other)
+    assert encoder.fingerprint() != before
+    assert encoder.encode(MIXED) == pytest.approx(SentenceEncoder(other, "torch").encode(MIXED), abs=1e-6)
+    with pytest.raises(RouterError, match="not one of"):
+        encoder.set_params(backend="tensorrt").encode(MIXED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"backend": "torch"}, {"query_prefix": "q: "}, {"max_tokens": 8}],
+    ids=lambda change: next(iter(change)),
+)
+def test_fingerprint_tells_what_the_vectors_depend_on(minilm: str, change: dict[str, str]) -> None:
+    assert SentenceEncoder(minilm, **change).fingerprint() != SentenceEncoder(minilm).fingerprint()  # type: ignore[arg-type]
+    assert SentenceEncoder(minilm, batch_size=1).fingerprint() == SentenceEncoder(minilm).fingerprint()
+
+
+@pytest.mark.parametrize("name", ["1_Pooling/config.json", "tokenizer.json"])
+def test_fingerprint_tells_models_of_equal_weights_apart(
+    tiny_bert: MakeModel, tmp_path: Path, name: str
+) -> None:
+    model = tiny_bert()
+    other = Path(shutil.copytree(model, tmp_path / "other"))
+    settings = json.loads((other / name).read_text(encoding="utf-8"))
+    if name == "tokenizer.json":
+        settings["normalizer"]["lowercase"] = False
+    else:
+        settings |= {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+    (other / name).write_text(json.dumps(settings), encoding="utf-8")
+    assert SentenceEncoder(str(other)).fingerprint() != SentenceEncoder(model).fingerprint()
+
+
+def test_a_router_of_other_weights_is_refused_on_load(
+    tiny_bert: MakeModel, questions: Questions, tmp_path: Path
+) -> None:
+    model = tiny_bert()
+    CentroidRouter(SentenceEncoder(model, "torch")).fit(*questions).save(tmp_path / "router")
+    assert Router.load(tmp_path / "router").classes_ == ["car", "sleep"]
+    shutil.copy(Path(tiny_bert(seed=1)) / "model.safetensors", Path(model) / "model.safetensors")
+    with pytest.raises(RouterError, match=f"encoder in {model} is not the one this router was fitted with"):
+        Router.load(tmp_path / "router")
+
+
+def test_assets_and_checksum_are_of_the_files_that_serve(tiny_bert: MakeModel) -> None:
+    model = Path(tiny_bert())
+    assert SentenceEncoder(str(model), "torch").asset_paths() == [
+        model / "model.safetensors",
+        model / "tokenizer.json",
+    ]
+    exported = SentenceEncoder(str(model)).asset_paths()
+    assert {path.name for path in exported} == {"model.onnx", "tokenizer.json"}
+    assert all(path.is_file() for path in exported)

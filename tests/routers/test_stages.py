@@ -1,0 +1,60 @@
+"""Phases are timed only inside a collecting block, and each in the innermost one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from routers import stages
+from routers.stages import collect_stages, stage
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look at the clock is ten nanoseconds after the last, plus one more each time."""
+    ticks: Iterator[int] = iter([10, 21, 33, 46, 60, 75, 91, 108])
+    monkeypatch.setattr(stages, "perf_counter_ns", lambda: next(ticks))
+
+
+@pytest.mark.usefixtures("clock")
+def test_times_of_one_name_add_up() -> None:
+    with collect_stages() as times:
+        with stage("encode"):
+            pass
+        with stage("search"):
+            pass
+        with stage("encode"):
+            pass
+    assert times == {"encode": 11 + 15, "search": 13}
+
+
+@pytest.mark.usefixtures("clock")
+def test_stages_may_hold_stages() -> None:
+    with collect_stages() as times, stage("encode"), stage("tokenise"):
+        pass
+    assert times == {"tokenise": 12, "encode": 36}
+
+
+def test_nothing_is_collected_outside_the_block() -> None:
+    with collect_stages() as times:
+        pass
+    with stage("encode"):
+        pass
+    assert times == {}
+
+
+def test_an_inner_block_collects_for_itself() -> None:
+    with collect_stages() as outer:
+        with collect_stages() as inner, stage("search"):
+            pass
+        with stage("encode"):
+            pass
+    assert set(inner) == {"search"}
+    assert set(outer) == {"encode"}
+
+
+def test_an_error_ends_the_collecting_and_is_timed() -> None:
+    with pytest.raises(KeyError), collect_stages() as times, stage("encode"):
+        raise KeyError
+    with stage("search"):
+        pass
+    assert set(times) == {"encode"}

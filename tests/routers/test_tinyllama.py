@@ -1,0 +1,167 @@
+"""Fine-tuning a tiny random Llama: it learns, keeps its best epoch, and guards its base."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from routers.base import Router, RouterError
+from routers.finetune import balanced_accuracy, stratified_holdout
+from routers.tinyllama import TinyLlamaRouter
+
+Questions = tuple[list[str], list[str]]
+
+WORDS = {
+    "car": ["oil", "brake", "tyre", "engine", "clutch"],
+    "sleep": ["nap", "dream", "bed", "snoring", "insomnia"],
+}
+QUICK: dict[str, Any] = {"epochs": 6, "learning_rate": 0.01, "patience": 6, "dtype": "float32"}
+
+
+@pytest.fixture(scope="module")
+def toy() -> Questions:
+    """Each class has its own words, so that even a random network's last state tells them apart."""
+    generator = np.random.default_rng(0)
+    labels = ["car", "sleep"] * 40
+    return [" ".join(generator.choice(WORDS[label], size=4)) for label in labels], labels
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_llama: str, toy: Questions) -> TinyLlamaRouter:
+    return TinyLlamaRouter(tiny_llama, **QUICK).fit(*toy)
+
+
+def test_it_learns_a_separable_problem(trained: TinyLlamaRouter, toy: Questions) -> None:
+    queries = [f"{first} {second}" for words in WORDS.values() for first in words for second in words]
+    labels = [label for label in WORDS for _ in range(25)]
+    predicted = trained.predict(queries)
+    assert sum(got == label for got, label in zip(predicted, labels, strict=True)) >= 40
+
+
+def test_the_best_epoch_is_kept(trained: TinyLlamaRouter, toy: Questions) -> None:
+    queries, labels = toy
+    targets = np.array([["car", "sleep"].index(label) for label in labels])
+    _, valid = stratified_holdout(targets, trained.validation_fraction, trained.seed)
+    predicted = trained.predict_proba([queries[row] for row in valid]).argmax(axis=1)
+    best = max(epoch["validation_balanced_accuracy"] for epoch in trained.history_)
+    assert balanced_accuracy(targets[valid], predicted) == pytest.approx(best)
+
+
+def test_history_has_an_entry_an_epoch(trained: TinyLlamaRouter) -> None:
+    assert [epoch["epoch"] for epoch in trained.history_] == list(range(1, len(trained.history_) + 1))
+    assert len(trained.history_) <= 6
+    for epoch in trained.history_:
+        assert set(epoch) == {"epoch", "validation_loss", "validation_balanced_accuracy"}
+        assert epoch["validation_loss"] > 0
+        assert 0 <= epoch["validation_balanced_accuracy"] <= 1
+
+
+def test_training_stops_without_progress(tiny_llama: str, toy: Questions) -> None:
+    router = TinyLlamaRouter(tiny_llama, epochs=20, patience=2, learning_rate=1e-9, dtype="float32")
+    assert len(router.fit(*toy).history_) == 3
+
+
+def test_confidence_is_the_top_probability(trained: TinyLlamaRouter) -> None:
+    proba, confidence = trained.infer(["oil brake", "nap", "dream tyre bed"])
+    assert np.array_equal(confidence, proba.max(axis=1))
+
+
+def test_the_adapter_alone_is_saved(trained: TinyLlamaRouter, tmp_path: Path) -> None:
+    trained.save(tmp_path / "router")
+    adapter = tmp_path / "router" / "adapter"
+    arrays = load_file(adapter / "adapter_model.safetensors")
+    assert all(".lora_" in name or "score" in name for name in arrays)
+    # Two matrices for each of four projections in each of two layers, and the head.
+    assert len(arrays) == 2 * 4 * 2 + 1
+    assert {path.name for path in adapter.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    base = Path(trained.model) / "model.safetensors"
+    assert (adapter / "adapter_model.safetensors").stat().st_size < base.stat().st_size / 2
+
+
+def test_merged_logits_equal_unmerged(trained: TinyLlamaRouter, toy: Questions, tmp_path: Path) -> None:
+    trained.save(tmp_path / "router")
+    arrays = load_file(tmp_path / "router" / "adapter" / "adapter_model.safetensors")
+    assert max(np.abs(array).max() for name, array in arrays.items() if "lora_B" in name) > 1e-3
+    merged = Router.load(tmp_path / "router")
+    assert isinstance(merged, TinyLlamaRouter)
+    assert not hasattr(merged._network, "peft_config")
+    assert merged.history_ == trained.history_
+    assert np.log(merged.predict_proba(toy[0])) == pytest.approx(
+        np.log(trained.predict_proba(toy[0])), abs=1e-3
+    )
+
+
+def test_bfloat16_agrees_with_float32(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
+    router = TinyLlamaRouter(tiny_llama, **QUICK | {"dtype": "bfloat16"}).fit(*toy)
+    router.save(tmp_path / "router")
+    merged = Router.load(tmp_path / "router").predict_proba(toy[0])
+    assert merged == pytest.approx(router.predict_proba(toy[0]), abs=0.1)
+
+
+def test_longer_questions_are_cut(tiny_llama: str, toy: Questions) -> None:
+    router = TinyLlamaRouter(tiny_llama, **QUICK | {"max_tokens": 8, "epochs": 1}).fit(*toy)
+    one, other = router.predict_proba(["oil brake " * 20 + "engine", "oil brake " * 20 + "insomnia dream"])
+    assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_only_empty_questions_get_an_answer(trained: TinyLlamaRouter) -> None:
+    proba = trained.predict_proba(["", ""])
+    assert proba.shape == (2, 2)
+    assert np.isfinite(proba).all()
+    assert np.array_equal(proba[0], proba[1])
+
+
+def test_changed_base_weights_are_refused(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
+    TinyLlamaRouter(str(model), **QUICK | {"epochs": 1}).fit(*toy).save(tmp_path / "router")
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(RouterError, match=f"weights in {model} are not those this adapter was trained on"):
+        Router.load(tmp_path / "router")
+
+
+def test_missing_weights_are_named(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
+    router = TinyLlamaRouter(str(tmp_path))
+    with pytest.raises(RouterError, match=rf"no model\.safetensors in the classifier folder {tmp_path}"):
+        router.weights_sha256()
+    with pytest.raises(RouterError, match=r"no model\.safetensors"):
+        router.fit(*toy)
+
+
+def test_missing_bitsandbytes_is_named_with_its_cure(
+    tiny_llama: str, toy: Questions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(RouterError, match="nf4 needs bitsandbytes: pip install bitsandbytes"):
+        TinyLlamaRouter(tiny_llama, quantization="nf4").fit(*toy)
+
+
+def test_unknown_quantization_is_named_with_the_known_ones(tiny_llama: str, toy: Questions) -> None:
+    with pytest.raises(RouterError, match="'int3' is not one of none, nf4"):
+        TinyLlamaRouter(tiny_llama, quantization="int3").fit(*toy)
+
+
+def test_four_bit_weights_learn_and_come_back(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    router = TinyLlamaRouter(tiny_llama, **QUICK | {"quantization": "nf4"}).fit(*toy)
+    router.save(tmp_path / "router")
+    loaded = Router.load(tmp_path / "router")
+    assert loaded.predict_proba(toy[0]) == pytest.approx(router.predict_proba(toy[0]), abs=1e-3)
+    assert balanced_accuracy(np.array(toy[1]), np.array(loaded.predict(toy[0]))) > 0.75
+
+
+def test_training_is_silent(tiny_llama: str, toy: Questions, capfd: pytest.CaptureFixture[str]) -> None:
+    TinyLlamaRouter(tiny_llama, **QUICK | {"epochs": 1}).fit(*toy)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_saved_settings_are_json(trained: TinyLlamaRouter, tmp_path: Path) -> None:
+    trained.save(tmp_path / "router")
+    meta = json.loads((tmp_path / "router" / "router.json").read_text())["meta"]
+    assert meta["history"] == trained.history_
+    assert meta["weights_sha256"] == trained.weights_sha256()

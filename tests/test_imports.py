@@ -1,0 +1,196 @@
+"""The shape of the house: who imports whom, what is not imported to parse, what is never done."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("benchmarks", "conf", "experts", "reports", "routers")
+HEAVY = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "peft",
+    "sklearn",
+    "onnxruntime",
+    "onnx",
+    "trl",
+    "datasets",
+}
+PICKLING = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+EVALUATING = {"eval", "exec", "compile", "__import__"}
+
+
+class Import(NamedTuple):
+    """One imported module or name, with the line, and whether importing the file imports it."""
+
+    name: str
+    line: int
+    at_import: bool
+
+
+def imports(tree: ast.AST, at_import: bool = True) -> Iterator[Import]:
+    """Every import of a file; a `TYPE_CHECKING` block and a function body are not run on import."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno, at_import) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield Import(node.module or "", node.lineno, at_import)
+            yield from (Import(f"{node.module}.{alias.name}", node.lineno, at_import) for alias in node.names)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from imports(node, at_import=False)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from (found._replace(at_import=False) for found in imports(ast.Module(node.body, [])))
+            yield from imports(ast.Module(node.orelse, []), at_import)
+        else:
+            yield from imports(node, at_import)
+
+
+def offences(tree: ast.AST) -> Iterator[str]:
+    """Code run from data, in any of the ways that we know."""
+    for found in imports(tree):
+        if found.name.split(".")[0] in PICKLING:
+            yield f"{found.line}: imports {found.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in EVALUATING or called in (
+                "torch.load",
+                "torch.save",
+                "yaml.load",
+                "yaml.unsafe_load",
+            ):
+                yield f"{node.lineno}: calls {called}"
+            for keyword in node.keywords:
+                trusting = keyword.arg in ("allow_pickle", "trust_remote_code")
+                if trusting and not (
+                    isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+                ):
+                    yield f"{node.lineno}: sets {keyword.arg}"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TREES = {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+# Tests of ours live in tests/; a script elsewhere would be held to the same rules.
+MODULES = pytest.mark.parametrize("module", TREES)
+
+
+def imported_packages(module: str) -> set[str]:
+    return {found.name.split(".")[0] for found in imports(TREES[module])}
+
+
+def test_there_is_something_to_check() -> None:
+    assert {"benchmarks.cli", "conf.schema", "experts.base", "reports.record", "routers.base"} <= set(TREES)
+
+
+@MODULES
+def test_leaves_import_nothing_of_ours_but_themselves(module: str) -> None:
+    package = module.split(".")[0]
+    if package != "benchmarks":
+        assert imported_packages(module) & set(PACKAGES) <= {package}
+
+
+@MODULES
+def test_nothing_heavy_is_imported_with_a_module(module: str) -> None:
+    heavy = [
+        found for found in imports(TREES[module]) if found.at_import and found.name.split(".")[0] in HEAVY
+    ]
+    assert heavy == []
+
+
+@MODULES
+def test_no_code_from_data(module: str) -> None:
+    assert list(offences(TREES[module])) == []
+
+
+@MODULES
+def test_imports_are_absolute(module: str) -> None:
+    relative = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.ImportFrom) and node.level]
+    assert relative == []
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """One cycle for each module that can come back to itself on the shortest way."""
+    found = []
+    for start in graph:
+        frontier, seen = [[start]], set()
+        while frontier:
+            path = frontier.pop(0)
+            for following in sorted(graph[path[-1]]):
+                if following == start:
+                    found.append([*path, start])
+                    frontier = []
+                    break
+                if following not in seen:
+                    seen.add(following)
+                    frontier.append([*path, following])
+    return found
+
+
+def test_no_cycles_among_our_modules() -> None:
+    graph = {
+        module: {found.name for found in imports(tree) if found.at_import and found.name in TREES} - {module}
+        for module, tree in TREES.items()
+    }
+    assert cycles(graph) == []
+
+
+SAMPLE = """
+import torch.nn
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import transformers
+try:
+    from benchmarks import run
+except ImportError:
+    pass
+class A:
+    import peft
+    def f(self):
+        from routers.base import Router
+"""
+
+
+def test_the_walker_sees_what_it_should() -> None:
+    found = {(entry.name, entry.at_import) for entry in imports(ast.parse(SAMPLE))}
+    assert found >= {
+        ("torch.nn", True),
+        ("transformers", False),
+        ("benchmarks.run", True),
+        ("peft", True),
+        ("routers.base", False),
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "def f():\n    from joblib import load",
+        "x = eval('1')",
+        "exec(text)",
+        "torch.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "load(path, trust_remote_code=flag)",
+    ],
+)
+def test_offences_are_seen(source: str) -> None:
+    assert list(offences(ast.parse(source)))
+
+
+@pytest.mark.parametrize("source", ["model.eval()", "np.load(path, allow_pickle=False)", "re.compile('a')"])
+def test_innocent_look_alikes_are_not(source: str) -> None:
+    assert list(offences(ast.parse(source))) == []
+
+
+def test_cycles_are_seen() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert cycles({"a": {"b"}, "b": {"a"}, "c": {"a"}}) == [["a", "b", "a"], ["b", "a", "b"]]
