@@ -124,7 +124,7 @@ def _hydra(config_name: str, task: Callable[["DictConfig"], None]) -> None:
 
 
 def _run(verb: str) -> None:
-    finished: "list[list[Record]]" = []
+    finished: list[list[Record]] = []
 
     def task(config: "DictConfig") -> None:
         from hydra.core.hydra_config import HydraConfig

@@ -4,7 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 
 def explain(error: BaseException) -> str:

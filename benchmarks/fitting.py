@@ -59,4 +59,3 @@ def _key(spec: dict[str, Any], train: Sequence[Example], weights: Mapping[str, L
         settings = settings.replace(json.dumps(folder), json.dumps(found.sha256))
     data = [[example.id, example.query, example.label] for example in train]
     return digest({"format": FORMAT_VERSION, "settings": settings, "data": data})[:32]
-

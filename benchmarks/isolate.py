@@ -31,7 +31,9 @@ def run_isolated(task: str, payload: dict[str, Any], threads: int | None = None)
     """
     with tempfile.TemporaryDirectory(prefix="router-derby-") as folder:
         job, result = Path(folder, "job.json"), Path(folder, "result.json")
-        job.write_text(json.dumps({"task": task, "payload": payload, "result": str(result)}), encoding="utf-8")
+        job.write_text(
+            json.dumps({"task": task, "payload": payload, "result": str(result)}), encoding="utf-8"
+        )
         # Libraries tell their own developers what will change; a user of ours can do nothing about it.
         command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "benchmarks.worker", str(job)]
         status = subprocess.run(command, env=_environment(threads), check=False).returncode

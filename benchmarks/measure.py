@@ -46,7 +46,9 @@ def measure(folder: Path, queries: Sequence[str], settings: dict[str, Any], scor
     }
 
 
-def _batches(router: Router, queries: Sequence[str], settings: dict[str, Any], scores: Path) -> dict[str, Any]:
+def _batches(
+    router: Router, queries: Sequence[str], settings: dict[str, Any], scores: Path
+) -> dict[str, Any]:
     """Serve every query in batches, then more of them until enough full batches were timed."""
     import numpy as np
     from safetensors.numpy import save_file

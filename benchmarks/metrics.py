@@ -23,9 +23,7 @@ class Quality(NamedTuple):
     confusion_matrix: dict[str, Any]
 
 
-def quality(
-    rows: Sequence[Prediction], classes: Sequence[str], statistics: Statistics, seed: int
-) -> Quality:
+def quality(rows: Sequence[Prediction], classes: Sequence[str], statistics: Statistics, seed: int) -> Quality:
     """Every quality metric, with its bootstrap interval, or the reason why it is missing."""
     labelled = [row for row in rows if row.label is not None]
     foreign = [row for row in rows if row.label is None]

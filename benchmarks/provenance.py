@@ -65,7 +65,10 @@ def _git() -> dict[str, Any]:
     tracked = _run_git(here, "ls-files", "--error-unmatch", Path(__file__).name)
     if tracked is None:
         return {"commit": None, "dirty": None}
-    return {"commit": _run_git(here, "rev-parse", "HEAD"), "dirty": bool(_run_git(here, "status", "--porcelain"))}
+    return {
+        "commit": _run_git(here, "rev-parse", "HEAD"),
+        "dirty": bool(_run_git(here, "status", "--porcelain")),
+    }
 
 
 def _run_git(folder: Path, *arguments: str) -> str | None:

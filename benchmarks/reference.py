@@ -4,7 +4,10 @@ It does what routing one short question does, without a router: matrix products 
 a small transformer's feed-forward layers, element-wise functions, and some pure Python.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 # Changing any of these makes old ratios incomparable: raise the version with them.
 VERSION = 1
@@ -19,13 +22,16 @@ class ReferenceWorkload:
         generator = np.random.default_rng(0)
         shape = (_WIDTH, 4 * _WIDTH)
         self._weights = [
-            (generator.standard_normal(shape, dtype=np.float32) / 20, generator.standard_normal(shape[::-1], dtype=np.float32) / 40)
+            (
+                generator.standard_normal(shape, dtype=np.float32) / 20,
+                generator.standard_normal(shape[::-1], dtype=np.float32) / 40,
+            )
             for _ in range(_LAYERS)
         ]
         self._input = generator.standard_normal((_TOKENS, _WIDTH), dtype=np.float32)
 
     def __call__(self) -> float:
-        hidden = self._input
+        hidden: NDArray[Any] = self._input
         for up, down in self._weights:
             hidden = np.tanh(hidden @ up) @ down
         total = 0

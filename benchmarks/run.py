@@ -20,6 +20,7 @@ from conf.schema import Run
 from reports.record import Prediction, Record, write_record
 from routers.progress import note
 
+
 class Judged(NamedTuple):
     """A record and the rows that its quality metrics were derived from."""
 

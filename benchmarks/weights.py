@@ -72,7 +72,7 @@ def _source_folder(weights: Weights) -> Path:
 
 def _download(weights: Weights) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     try:
         folder = snapshot_download(weights.path, revision=weights.revision, allow_patterns=HUB_PATTERNS)

@@ -96,7 +96,7 @@ class KNN:
     name: str = "knn"
     _target_: str = "routers.knn.KNNRouter"
     encoder: Encoder = MISSING
-    k: int = 10
+    k: int = 20
     weighting: str = "softmax"
     temperature: float = 0.1
 

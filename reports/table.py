@@ -118,9 +118,12 @@ def _verdict(router: str, comparison: Comparison) -> str:
         verdict = "WORSE than"
     else:
         verdict = "NOT distinguishable from"
+    difference, low, high = (
+        f"{100 * value:+.1f}" for value in (comparison.difference, comparison.ci_low, comparison.ci_high)
+    )
     return (
-        f"{router} is {verdict} {comparison.other}: {comparison.metric} {100 * comparison.difference:+.1f} points "
-        f"[{100 * comparison.ci_low:+.1f}, {100 * comparison.ci_high:+.1f}], n={comparison.n}"
+        f"{router} is {verdict} {comparison.other}: "
+        f"{comparison.metric} {difference} points [{low}, {high}], n={comparison.n}"
     )
 
 

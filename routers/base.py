@@ -102,9 +102,7 @@ class Router(Configurable, ABC):
     classes_: list[str]
     train_ids_: list[str]
 
-    def fit(
-        self, queries: Sequence[str], labels: Sequence[str], ids: Sequence[str] | None = None
-    ) -> Self:
+    def fit(self, queries: Sequence[str], labels: Sequence[str], ids: Sequence[str] | None = None) -> Self:
         """Learn from one label a query, forgetting any earlier fit.
 
         `ids` name the queries in what a router later returns of them; row numbers by default.

@@ -86,7 +86,10 @@ class CentroidRouter(EmbeddingRouter):
         return np.maximum.reduceat(cosines, starts, axis=1)
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        arrays = {"centroids": self.centroids_, "centroid_class": self.centroid_class_}
+        arrays: dict[str, NDArray[Any]] = {
+            "centroids": self.centroids_,
+            "centroid_class": self.centroid_class_,
+        }
         return arrays, {"encoder_fingerprint": self.encoder_fingerprint_}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:

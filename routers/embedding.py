@@ -20,7 +20,8 @@ class EmbeddingRouter(Router):
         self._check_fitted()
         if self.encoder.fingerprint() != self.encoder_fingerprint_:
             raise RouterError(
-                f"the encoder in {self.encoder.model} is not the one this router was fitted with; fit it again"
+                f"the encoder in {self.encoder.model} is not the one that this router "
+                "was fitted with; fit it again"
             )
         self.encoder.prepare()
         return self

@@ -154,7 +154,9 @@ class OnnxBackend:
 
     def tokenise(self, texts: list[str]) -> dict[str, Any]:
         # Batches go through a thread pool, which one text would only wait for.
-        encodings = [self.tokenizer.encode(texts[0])] if len(texts) == 1 else self.tokenizer.encode_batch_fast(texts)
+        encodings = (
+            [self.tokenizer.encode(texts[0])] if len(texts) == 1 else self.tokenizer.encode_batch_fast(texts)
+        )
         return {
             "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),
             "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),

@@ -141,7 +141,7 @@ def balanced_accuracy(targets: NDArray[Any], predicted: NDArray[Any]) -> float:
 def _bar_callback(bar: Any) -> Any:
     from transformers import TrainerCallback
 
-    class BarCallback(TrainerCallback):
+    class BarCallback(TrainerCallback):  # type: ignore[misc]  # untyped base
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.task = bar.add_task("training the classifier", total=state.max_steps)
 

@@ -43,7 +43,7 @@ class KNNRouter(EmbeddingRouter):
     def __init__(
         self,
         encoder: SentenceEncoder,
-        k: int = 10,
+        k: int = 20,
         weighting: str = "softmax",
         temperature: float = 0.1,
     ) -> None:
@@ -87,7 +87,8 @@ class KNNRouter(EmbeddingRouter):
     def _weights(self, similarities: FloatArray) -> FloatArray:
         if self.weighting == "softmax":
             # Relative to the nearest, so that no temperature overflows.
-            return np.exp((similarities - similarities[:, :1]) / self.temperature)
+            relative = (similarities - similarities[:, :1]) / self.temperature
+            return np.exp(relative, dtype=np.float32)
         if self.weighting == "similarity":
             # The floor keeps a row of only dissimilar neighbours from dividing by zero.
             return np.maximum(similarities, 1e-6)
@@ -96,7 +97,7 @@ class KNNRouter(EmbeddingRouter):
         raise RouterError(f"weighting {self.weighting!r} is not one of {', '.join(WEIGHTINGS)}")
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        arrays = {"vectors": self.index_.vectors, "targets": self.targets_}
+        arrays: dict[str, NDArray[Any]] = {"vectors": self.index_.vectors, "targets": self.targets_}
         return arrays, {"encoder_fingerprint": self.encoder_fingerprint_}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ def _pooled(reference: Any) -> Any:
     if pooling not in ("mean", "cls"):
         raise RouterError(f"pooling {pooling!r} cannot be exported; use encoder.backend=torch")
 
-    class Pooled(torch.nn.Module):
+    class Pooled(torch.nn.Module):  # type: ignore[misc]  # untyped base
         def __init__(self) -> None:
             super().__init__()
             self.transformer = reference[0].auto_model

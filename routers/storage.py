@@ -60,9 +60,7 @@ def atomic_dir(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def cached_dir(
-    target: Path, build: Callable[[Path], None], *, say: Callable[[str], None]
-) -> Path:
+def cached_dir(target: Path, build: Callable[[Path], None], *, say: Callable[[str], None]) -> Path:
     """Return `target`, built by `build(folder)` unless a whole and unchanged one is there.
 
     The manifest written beside the files holds their checksums; a folder that does not

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import FloatArray, Inference, Router, RouterError, softmax
+from routers.base import Inference, Router, RouterError, softmax
 from routers.stages import stage
 from routers.storage import sha256_file
 

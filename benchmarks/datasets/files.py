@@ -142,7 +142,9 @@ def _unique(examples: Sequence[Example]) -> list[Example]:
     for example in examples:
         twin = seen.setdefault(fold(example.query), example)
         if twin.label != example.label:
-            raise BadInput(f"the question {example.query!r} is under {twin.label} and {example.label}; keep one")
+            raise BadInput(
+                f"the question {example.query!r} is under {twin.label} and {example.label}; keep one"
+            )
     if len(seen) < len(examples):
         say(f"dropped {len(examples) - len(seen)} question(s) that stand twice under the same domain")
     return list(seen.values())

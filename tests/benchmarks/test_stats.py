@@ -43,7 +43,7 @@ def test_same_seed_same_interval() -> None:
 
 
 def test_percentiles_by_hand() -> None:
-    assert percentile_interval(np.arange(101), 0.9) == (5, 95)
+    assert percentile_interval(np.arange(101), 0.9) == pytest.approx((5, 95))
     assert percentile_interval(np.array([7.0]), 0.95) == (7, 7)
 
 
