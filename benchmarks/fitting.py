@@ -9,7 +9,7 @@ from benchmarks.datasets.base import Example
 from benchmarks.isolate import run_isolated
 from benchmarks.weights import LocalWeights
 from routers.base import FORMAT_VERSION, build
-from routers.progress import note, say
+from routers.progress import say
 from routers.storage import atomic_dir, cache_dir, cached_dir, digest, read_json, write_json
 
 FACTS = "fit.json"
@@ -22,6 +22,7 @@ def fit(
     weights: Mapping[str, LocalWeights],
     folder: Path,
     threads: int,
+    title: str = "fitting",
 ) -> tuple[Path, dict[str, Any]]:
     """Fit `spec` on `train` and return the saved router's folder and what fitting took.
 
@@ -37,7 +38,7 @@ def fit(
             "ids": [example.id for example in train],
             "folder": str(target / ROUTER),
         }
-        write_json(target / FACTS, run_isolated("fit", payload, threads))
+        write_json(target / FACTS, run_isolated("fit", payload, threads, title))
 
     if not build(spec).fit_is_expensive:
         with atomic_dir(folder) as work:
@@ -46,8 +47,6 @@ def fit(
 
     target = cache_dir() / "routers" / _key(spec, train, weights)
     known = target.exists()
-    if not known:
-        note("training (once for these weights, data and settings)")
     cached_dir(target, fit_into, say=say)
     return target / ROUTER, {**read_json(target / FACTS), "from_cache": known}
 

@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.display import display
 from benchmarks.errors import BadInput
+from routers.progress import Event
 
 # The pools that do the work: PyTorch's, MKL's, ONNX Runtime's (which reads the first), tokenizers'.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -16,14 +18,20 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 # threads in both, one query through ONNX Runtime took 10.6 ms instead of 6.1.
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 EXIT_BAD_INPUT = 2
+# Starts a line of a worker's standard output that is an event; libraries may write others.
+EVENT = "\x1eevent "
 
 
 class WorkerError(RuntimeError):
     """A task's process failed in a way that is not the user's to mend."""
 
 
-def run_isolated(task: str, payload: dict[str, Any], threads: int | None = None) -> Any:
+def run_isolated(
+    task: str, payload: dict[str, Any], threads: int | None = None, title: str | None = None
+) -> Any:
     """Run `benchmarks.worker.TASKS[task](payload)` elsewhere and return its JSON result.
+
+    `title` stands before its progress on a terminal.
 
     Raises:
         BadInput: the task said that its input is bad.
@@ -36,7 +44,7 @@ def run_isolated(task: str, payload: dict[str, Any], threads: int | None = None)
         )
         # Libraries tell their own developers what will change; a user of ours can do nothing about it.
         command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "benchmarks.worker", str(job)]
-        status = subprocess.run(command, env=_environment(threads), check=False).returncode
+        status = _run(command, _environment(threads), title or task)
         answer = json.loads(result.read_text(encoding="utf-8")) if result.exists() else None
     if status == 0 and answer is not None:
         return answer
@@ -46,13 +54,32 @@ def run_isolated(task: str, payload: dict[str, Any], threads: int | None = None)
     raise WorkerError(f"the process for '{task}' {how}")
 
 
+def _run(command: list[str], environment: dict[str, str], title: str) -> int:
+    """Run to the end, showing the events that the worker writes to standard output; returns the status."""
+    with (
+        display(title) as show,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process,
+    ):
+        try:
+            for line in process.stdout or ():
+                if line.startswith(EVENT):
+                    show(Event(*json.loads(line.removeprefix(EVENT))))
+            return process.wait()
+        except BaseException:
+            process.kill()
+            raise
+
+
 def _environment(threads: int | None) -> dict[str, str]:
     # The worker must import this very code, wherever the caller stands.
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TOKENIZERS_PARALLELISM": "false"}
-    if not sys.stderr.isatty():
-        environment["TQDM_DISABLE"] = "1"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",
+    }
     if threads is not None:
         environment |= dict.fromkeys(THREAD_VARIABLES, str(threads)) | dict.fromkeys(SINGLE_THREADED, "1")
     return environment

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.memory import cuda_peak, peak_rss
 from routers.base import Inference, Router
 from routers.decision import route
-from routers.progress import progress_bar
+from routers.progress import progress
 from routers.stages import STAGES, collect_stages
 
 # Queries timed in a row before the reference workload is timed as often.
@@ -60,12 +60,12 @@ def _batches(
     extra = [list(islice(stream, size)) for _ in range(settings["min_batches"] - n_full)]
     answers: list[Inference] = []
     seconds: list[float] = []
-    with progress_bar() as bar:
-        for batch in bar.track([*served, *extra], description="serving batches"):
-            start = perf_counter()
-            answers.append(router.infer(batch))
-            if len(batch) == size:
-                seconds.append(perf_counter() - start)
+    for number, batch in enumerate([*served, *extra]):
+        progress("serving batches", number, len(served) + len(extra))
+        start = perf_counter()
+        answers.append(router.infer(batch))
+        if len(batch) == size:
+            seconds.append(perf_counter() - start)
     arrays = {
         "proba": np.concatenate([answer.proba for answer in answers[: len(served)]]),
         "confidence": np.concatenate([answer.confidence for answer in answers[: len(served)]]),
@@ -85,21 +85,19 @@ def _latency(router: Router, queries: Sequence[str], settings: dict[str, Any]) -
     totals: list[float] = []
     stages: dict[str, list[float]] = {name: [] for name in STAGES}
     references: list[float] = []
-    with progress_bar() as bar:
-        task = bar.add_task("timing single queries", total=settings["min_queries"])
-        while len(totals) < settings["min_queries"]:
-            for query in islice(stream, BLOCK):
-                with collect_stages() as spent:
-                    start = perf_counter_ns()
-                    route(router, query)
-                    totals.append((perf_counter_ns() - start) * NANO)
-                for name in spent:
-                    stages[name].append(spent[name] * NANO)
-            for _ in range(BLOCK):
+    while len(totals) < settings["min_queries"]:
+        progress("timing single queries", len(totals), settings["min_queries"])
+        for query in islice(stream, BLOCK):
+            with collect_stages() as spent:
                 start = perf_counter_ns()
-                reference()
-                references.append((perf_counter_ns() - start) * NANO)
-            bar.update(task, completed=len(totals))
+                route(router, query)
+                totals.append((perf_counter_ns() - start) * NANO)
+            for name in spent:
+                stages[name].append(spent[name] * NANO)
+        for _ in range(BLOCK):
+            start = perf_counter_ns()
+            reference()
+            references.append((perf_counter_ns() - start) * NANO)
     used = {name: values for name, values in stages.items() if values}
     return {"latency_seconds": totals, "stage_seconds": used, "reference_seconds": references}
 

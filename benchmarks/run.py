@@ -18,7 +18,6 @@ from benchmarks.provenance import provenance
 from benchmarks.weights import LocalWeights, router_spec
 from conf.schema import Run
 from reports.record import Prediction, Record, write_record
-from routers.progress import note
 
 
 class Judged(NamedTuple):
@@ -72,10 +71,12 @@ def _judge(router: Any, asked: dict[str, Any], settings: Run, dataset: Dataset) 
     weights: dict[str, LocalWeights] = {}
     spec = router_spec(router, weights)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
-        note(f"{name}: fitting on {len(dataset.train)} questions")
-        saved, trained = fit(spec, dataset.train, weights, Path(scratch, "fitted"), threads)
-        note(f"{name}: serving {len(dataset.test)} questions")
-        served, predictions = _serve(saved, dataset, settings, Path(scratch, "scores.safetensors"))
+        saved, trained = fit(
+            spec, dataset.train, weights, Path(scratch, "fitted"), threads, title=f"{name}: fitting"
+        )
+        served, predictions = _serve(
+            saved, dataset, settings, Path(scratch, "scores.safetensors"), title=f"{name}: serving"
+        )
     judged = quality(predictions, dataset.classes, settings.statistics, settings.seed)
     speed, untaken = performance(served, trained, settings.statistics, settings.seed)
     used = {
@@ -95,7 +96,7 @@ def _judge(router: Any, asked: dict[str, Any], settings: Run, dataset: Dataset) 
 
 
 def _serve(
-    saved: Path, dataset: Dataset, settings: Run, scores: Path
+    saved: Path, dataset: Dataset, settings: Run, scores: Path, title: str
 ) -> tuple[dict[str, Any], list[Prediction]]:
     """Serve the test set from a fresh process; what was served is what is judged."""
     from safetensors.numpy import load_file
@@ -106,7 +107,7 @@ def _serve(
         "settings": vars(settings.measure),
         "scores": str(scores),
     }
-    served = run_isolated("serve", payload, settings.measure.threads)
+    served = run_isolated("serve", payload, settings.measure.threads, title)
     arrays = load_file(scores)
     predictions = [
         Prediction(

@@ -8,6 +8,7 @@ from benchmarks.errors import BadInput
 from benchmarks.isolate import run_isolated
 from benchmarks.resolvers import package_dir
 from conf.schema import Weights
+from routers.progress import say
 from routers.storage import cache_dir, cached_dir, sha256_file
 
 SAFETENSORS = "model.safetensors"
@@ -90,10 +91,10 @@ def _download(weights: Weights) -> Path:
 
 def _converted(folder: Path, gguf: str, sha256: str) -> Path:
     """The GGUF as safetensors, converted once: it then loads in a second, not in half a minute."""
-    from routers.progress import say
 
     def build(target: Path) -> None:
         say(f"converting {gguf} to safetensors (once)")
-        run_isolated("convert", {"folder": str(folder), "gguf": gguf, "target": str(target)})
+        payload = {"folder": str(folder), "gguf": gguf, "target": str(target)}
+        run_isolated("convert", payload, title="converting")
 
     return cached_dir(cache_dir() / "models" / sha256[:32], build, say=say)

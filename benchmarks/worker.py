@@ -7,13 +7,16 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
-from benchmarks.isolate import EXIT_BAD_INPUT
+from benchmarks.isolate import EVENT, EXIT_BAD_INPUT
 from benchmarks.memory import peak_rss
 from routers.base import Router, RouterError, build
+from routers.progress import Event, Listener, listening
 from routers.storage import read_json
+
+SECONDS_BETWEEN_EVENTS = 0.1
 
 
 def fit(payload: dict[str, Any]) -> dict[str, Any]:
@@ -62,11 +65,25 @@ def convert(payload: dict[str, Any]) -> None:
 TASKS: dict[str, Callable[[dict[str, Any]], Any]] = {"fit": fit, "serve": serve, "convert": convert}
 
 
+def _reporter() -> Listener:
+    """A listener that passes events on to `benchmarks.isolate`, progress not too often."""
+    last = 0.0
+
+    def report(event: Event) -> None:
+        nonlocal last
+        if event.done is None or monotonic() - last > SECONDS_BETWEEN_EVENTS:
+            print(EVENT + json.dumps(event), flush=True)
+            last = monotonic()
+
+    return report
+
+
 def main(job_path: str) -> int:
     job = read_json(Path(job_path))
     result = Path(job["result"])
     try:
-        answer, status = TASKS[job["task"]](job["payload"]) or {}, 0
+        with listening(_reporter()):
+            answer, status = TASKS[job["task"]](job["payload"]) or {}, 0
     except RouterError as error:
         answer, status = str(error), EXIT_BAD_INPUT
     except KeyboardInterrupt:

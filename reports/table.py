@@ -1,8 +1,11 @@
 """What a run prints: the judged router beside the baselines, and its own details."""
 
+import re
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +33,14 @@ def print_tables(records: Sequence[Record], console: Console | None = None) -> N
     console.print()
     console.print(_quality_table(records))
     console.print(_speed_table(records))
+
+
+def save_picture(records: Sequence[Record], path: Path, title: str) -> None:
+    """Write both tables as an SVG that needs no font from the network."""
+    console = Console(record=True, width=PLAIN_WIDTH, file=StringIO(), force_terminal=True)
+    print_tables(records, console)
+    template = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    path.write_text(console.export_svg(title=title, code_format=template), encoding="utf-8")
 
 
 def _console() -> Console:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from routers.base import Configurable, FloatArray, RouterError
+from routers.progress import progress, say
 from routers.stages import stage
 from routers.storage import cache_dir, cached_dir, digest, read_json, sha256_file
 
@@ -66,7 +67,10 @@ class SentenceEncoder(Configurable):
         # Encoding one short text is the cheapest way to learn the dimension for zero texts.
         if not batches:
             return self._encode_batch(runner, [""])[:0]
-        parts = [self._encode_batch(runner, [prefixed[row] for row in rows]) for rows in batches]
+        parts = []
+        for number, rows in enumerate(batches):
+            progress("encoding questions", number * size, len(prefixed))
+            parts.append(self._encode_batch(runner, [prefixed[row] for row in rows]))
         vectors = np.concatenate(parts)
         return vectors[np.argsort(order)]
 
@@ -111,7 +115,6 @@ class SentenceEncoder(Configurable):
 
     def _exported(self) -> Path:
         from routers.onnx_export import export
-        from routers.progress import say
 
         key = digest({"export": EXPORT_VERSION, **self.fingerprint(), "query_prefix": ""})
         target = cache_dir() / "encoders" / key[:32]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.progress import progress_bar
+from routers.progress import progress
 
 TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
@@ -60,7 +60,7 @@ def finetune(
         predicted = prediction.predictions.argmax(axis=1)
         return {"balanced_accuracy": balanced_accuracy(prediction.label_ids, predicted)}
 
-    with tempfile.TemporaryDirectory(prefix="router-derby-") as checkpoints, progress_bar() as bar:
+    with tempfile.TemporaryDirectory(prefix="router-derby-") as checkpoints:
         arguments = TrainingArguments(
             output_dir=checkpoints,
             per_device_train_batch_size=params["batch_size"],
@@ -90,7 +90,7 @@ def finetune(
             data_collator=DataCollatorWithPadding(tokenizer),
             compute_loss_func=weighted_loss,
             compute_metrics=compute_metrics,
-            callbacks=[EarlyStoppingCallback(params["patience"]), _bar_callback(bar)],
+            callbacks=[EarlyStoppingCallback(params["patience"]), _progress_callback()],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
@@ -138,19 +138,17 @@ def balanced_accuracy(targets: NDArray[Any], predicted: NDArray[Any]) -> float:
     return float(np.mean(recalls))
 
 
-def _bar_callback(bar: Any) -> Any:
+def _progress_callback() -> Any:
     from transformers import TrainerCallback
 
-    class BarCallback(TrainerCallback):  # type: ignore[misc]  # untyped base
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.task = bar.add_task("training the classifier", total=state.max_steps)
+    class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # untyped base
+        what = "training"
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            bar.update(self.task, completed=state.global_step)
+            progress(self.what, state.global_step, state.max_steps)
 
         def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
             score = (metrics or {}).get("eval_balanced_accuracy", float("nan"))
-            text = f"training the classifier (epoch {state.epoch:.0f}, validation {score:.3f})"
-            bar.update(self.task, description=text)
+            self.what = f"training, epoch {state.epoch:.0f} reached {score:.3f} on validation"
 
-    return BarCallback()
+    return ProgressCallback()

@@ -87,8 +87,8 @@ class KNNRouter(EmbeddingRouter):
     def _weights(self, similarities: FloatArray) -> FloatArray:
         if self.weighting == "softmax":
             # Relative to the nearest, so that no temperature overflows.
-            relative = (similarities - similarities[:, :1]) / self.temperature
-            return np.exp(relative, dtype=np.float32)
+            weights: FloatArray = np.exp((similarities - similarities[:, :1]) / self.temperature)
+            return weights
         if self.weighting == "similarity":
             # The floor keeps a row of only dissimilar neighbours from dividing by zero.
             return np.maximum(similarities, 1e-6)

@@ -1,36 +1,50 @@
-"""Progress bars and notices on standard error: bars on a terminal only, notices always plain lines."""
+"""What long work tells whoever waits: notices and progress, to standard error or to a listener.
+
+Nothing is drawn here, and nothing heavy imported, so that progress costs a measured process nothing.
+"""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from typing import NamedTuple
 
 
-def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+class Event(NamedTuple):
+    """Progress of `what`: `done` of `total` steps, or an unknown number when `total` is None.
+
+    A notice has no steps at all: `done` is None.
+    """
+
+    what: str
+    done: int | None = None
+    total: int | None = None
+
+
+Listener = Callable[[Event], None]
+
+_listener: Listener | None = None
 
 
 @contextmanager
-def progress_bar() -> Iterator["Progress"]:
-    """A rich progress display that vanishes when done and is silent when not on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar
+def listening(listener: Listener) -> Iterator[None]:
+    """Send every event inside the block to `listener`."""
+    global _listener
+    outer, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = outer
 
 
-def note(message: str) -> None:
-    """Say what is going on to a person who watches; nothing when standard error is not a terminal."""
-    if sys.stderr.isatty():
-        say(message)
+def say(message: str) -> None:
+    """Tell the user something that matters; to standard error when nobody listens."""
+    if _listener:
+        _listener(Event(message))
+    else:
+        print(message, file=sys.stderr, flush=True)
+
+
+def progress(what: str, done: int, total: int | None = None) -> None:
+    """Tell whoever listens how far `what` is."""
+    if _listener:
+        _listener(Event(what, done, total))
