@@ -120,7 +120,12 @@ class Router(Configurable, ABC):
             )
         self.classes_ = classes
         self.train_ids_ = ids
-        self._fit(list(queries), np.array([classes.index(label) for label in labels], dtype=np.int64))
+        try:
+            self._fit(list(queries), np.array([classes.index(label) for label in labels], dtype=np.int64))
+        except BaseException:
+            # Half of an old fit and half of a new one must not answer anything.
+            del self.classes_, self.train_ids_
+            raise
         return self
 
     def _declared_classes(self) -> set[str]:
@@ -196,21 +201,25 @@ class Router(Configurable, ABC):
             header = read_json(folder / "router.json")
             arrays = load_file(folder / "state.safetensors")
             version = header["format_version"]
-            router, meta = build(header["spec"]), header["meta"]
-            classes, train_ids = header["classes"], header["train_ids"]
+            if version != FORMAT_VERSION:
+                raise RouterError(f"format version {version}, this reads {FORMAT_VERSION}")
+            router = build(header["spec"])
+            if not isinstance(router, Router):
+                raise RouterError(f"it holds a {type(router).__name__}")
+            router.classes_, router.train_ids_ = header["classes"], header["train_ids"]
+            router._restore(folder, arrays, header["meta"])
         except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise RouterError(f"{folder} is not a saved router: {error}") from error
-        if version != FORMAT_VERSION:
-            raise RouterError(f"{folder} has format version {version}, this is {FORMAT_VERSION}")
-        if not isinstance(router, Router):
-            raise RouterError(f"{folder} holds a {type(router).__name__}, not a router")
-        router.classes_, router.train_ids_ = classes, train_ids
-        router._restore(folder, arrays, meta)
+            raise RouterError(f"cannot load the router saved in {folder}: {error}") from error
         return router.prepare()
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "classes_"):
             raise NotFittedError(f"{type(self).__name__} is not fitted: call fit or load first")
+
+
+def valid_text(text: str) -> str:
+    """`text` with lone surrogates, which no tokeniser accepts, replaced by question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def softmax(logits: NDArray[Any]) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import FloatArray, Inference, Router, softmax
+from routers.base import FloatArray, Inference, Router, RouterError, softmax
 from routers.stages import stage
 
 
@@ -76,7 +76,10 @@ class TfidfRouter(Router):
         from sklearn.linear_model import LogisticRegression
 
         self.vectorizer_ = self._vectorizer()
-        features = self.vectorizer_.fit_transform(queries)
+        try:
+            features = self.vectorizer_.fit_transform(queries)
+        except ValueError as error:
+            raise RouterError(f"no words to learn from: {error}") from error
         model = LogisticRegression(C=self.c, max_iter=1000).fit(features, targets)
         self._set_weights(model.coef_, model.intercept_)
 

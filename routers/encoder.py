@@ -7,12 +7,14 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from routers.base import Configurable, FloatArray, RouterError
+from routers.base import Configurable, FloatArray, RouterError, valid_text
 from routers.progress import progress, say
 from routers.stages import stage
 from routers.storage import cache_dir, cached_dir, digest, read_json, sha256_file
 
 BACKENDS = ("torch", "onnx", "onnx_int8")
+
+SETTINGS_FILES = ("tokenizer.json", "modules.json", "config.json", "1_Pooling/config.json")
 
 # Raise when an exported file would differ for the same weights, so that old caches are not used.
 EXPORT_VERSION = 1
@@ -55,10 +57,17 @@ class SentenceEncoder(Configurable):
         self.max_tokens = max_tokens
         self.batch_size = batch_size
 
+    def set_params(self, **params: Any) -> Self:
+        """As in `Configurable`; what was loaded for the old arguments is forgotten."""
+        super().set_params(**params)
+        for name in ("_loaded", "_weights_sha256"):
+            self.__dict__.pop(name, None)
+        return self
+
     def encode(self, texts: Sequence[str], batch_size: int | None = None) -> FloatArray:
         """Unit vectors, float32 (n_texts, dimension), in the order of `texts`."""
         runner = self._runner()
-        prefixed = [self.query_prefix + text for text in texts]
+        prefixed = [valid_text(self.query_prefix + text) for text in texts]
         if len(prefixed) == 1:
             return self._encode_batch(runner, prefixed)
         size = batch_size or self.batch_size
@@ -102,10 +111,16 @@ class SentenceEncoder(Configurable):
         """What the vectors depend on; vectors of different fingerprints must not be compared."""
         return {
             "weights_sha256": self.weights_sha256(),
+            "settings_sha256": self._settings_sha256(),
             "backend": self.backend,
             "query_prefix": self.query_prefix,
             "max_tokens": self.max_tokens,
         }
+
+    def _settings_sha256(self) -> str:
+        """Of the files beside the weights that change the vectors: tokeniser, modules, pooling."""
+        paths = [Path(self.model, name) for name in SETTINGS_FILES]
+        return digest([sha256_file(path) if path.is_file() else None for path in paths])
 
     def _weights_file(self) -> Path:
         path = Path(self.model) / "model.safetensors"
@@ -126,6 +141,7 @@ class SentenceEncoder(Configurable):
         if not hasattr(self, "_loaded"):
             if self.backend not in BACKENDS:
                 raise RouterError(f"backend {self.backend!r} is not one of {', '.join(BACKENDS)}")
+            self._weights_file()
             if self.backend == "torch":
                 self._loaded: Backend = TorchBackend(self.model, self.max_tokens)
             else:

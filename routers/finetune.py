@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from routers.base import valid_text
 from routers.progress import progress
 
 TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -47,7 +48,8 @@ def finetune(
     network = get_peft_model(base, lora)
     n_classes = base.config.num_labels
     train_rows, valid_rows = stratified_holdout(targets, params["validation_fraction"], params["seed"])
-    encoded = tokenizer(list(queries), truncation=True, max_length=params["max_tokens"])["input_ids"]
+    texts = [valid_text(query) or " " for query in queries]
+    encoded = tokenizer(texts, truncation=True, max_length=params["max_tokens"])["input_ids"]
     examples = [
         {"input_ids": ids, "labels": int(target)} for ids, target in zip(encoded, targets, strict=True)
     ]
@@ -117,7 +119,7 @@ def stratified_holdout(
     train, valid = [], []
     for target in np.unique(targets):
         rows = generator.permutation(np.flatnonzero(targets == target))
-        n_valid = max(1, round(len(rows) * fraction))
+        n_valid = max(1, min(round(len(rows) * fraction), len(rows) - 1))
         valid.append(rows[:n_valid])
         train.append(rows[n_valid:] if len(rows) > n_valid else rows)
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))

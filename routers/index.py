@@ -36,6 +36,11 @@ class ExactIndex:
         k = min(k, len(self.vectors))
         candidates = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
         found = np.take_along_axis(similarities, candidates, axis=1)
+        # Of rows that tie for the last place argpartition keeps any; those few queries are sorted whole.
+        tied = np.flatnonzero((similarities >= found.min(axis=1, keepdims=True)).sum(axis=1) > k)
+        if len(tied):
+            candidates[tied] = np.argsort(-similarities[tied], axis=1, kind="stable")[:, :k]
+            found = np.take_along_axis(similarities, candidates, axis=1)
         order = np.lexsort((candidates, -found), axis=1)
         rows = np.take_along_axis(candidates, order, axis=1)
         return Neighbours(rows.astype(np.int64), np.take_along_axis(found, order, axis=1))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import Inference, Router, RouterError, softmax
+from routers.base import Inference, Router, RouterError, softmax, valid_text
 from routers.stages import stage
 from routers.storage import sha256_file
 
@@ -69,6 +69,7 @@ class TinyLlamaRouter(Router):
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         from routers.finetune import finetune
 
+        self.__dict__.pop("_adapter_folder", None)
         self._tokenizer = self._load_tokenizer()
         self._network, self.history_ = finetune(
             self._load_base(), self._tokenizer, queries, targets, self.get_params()
@@ -84,7 +85,8 @@ class TinyLlamaRouter(Router):
             rows = order[start : start + self.batch_size * 2]
             with stage("tokenise"):
                 tokens = self._tokenizer(
-                    [queries[row] for row in rows],
+                    # An empty text would have no last token to classify.
+                    [valid_text(queries[row]) or " " for row in rows],
                     truncation=True,
                     max_length=self.max_tokens,
                     padding=True,
@@ -111,6 +113,7 @@ class TinyLlamaRouter(Router):
     def _load_tokenizer(self) -> Any:
         from transformers import AutoTokenizer
 
+        self._weights_file()
         tokenizer = AutoTokenizer.from_pretrained(self.model, local_files_only=True)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token

@@ -22,6 +22,7 @@ from benchmarks.datasets.base import (
     split,
 )
 from benchmarks.errors import BadInput
+from routers.base import valid_text
 from routers.progress import say
 from routers.storage import sha256_file
 
@@ -128,6 +129,8 @@ def _example(path: Path, row: int, entry: Any, slice_: str, label: str | None) -
     question = entry.get("question")
     if not isinstance(question, str) or not question.strip():
         raise BadInput(f"{path}: the question of entry {row} is missing, empty or not text")
+    if valid_text(question) != question:
+        raise BadInput(f"{path}: the question of entry {row} has half a surrogate pair, which is not text")
     answer = entry.get("answer")
     if answer is not None and not isinstance(answer, str):
         raise BadInput(f"{path}: the answer of entry {row} is not text")

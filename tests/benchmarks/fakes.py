@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routers.base import Inference, Router, RouterError
+from routers.progress import progress, say
 
 REFUSAL = "this data cannot be learned; bring other data"
 
@@ -62,6 +63,15 @@ class Killed(Even):
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Chatty(Even):
+    """Talks while it works, as do the libraries that it might use."""
+
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        print("a library prints")
+        say("a notice")
+        progress("learning", 1, 2)
 
 
 class Reporting(Even):

@@ -1,7 +1,6 @@
 """A task in a process of its own: its result, its errors, its threads."""
 
 import json
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -75,14 +74,20 @@ def test_kill_names_the_signal(tmp_path: Path, scratch: Path) -> None:
 
 
 def test_killed_while_it_wrote_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def half_written(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    def half_written(command: list[str], *_: Any) -> int:
         job = json.loads(Path(command[-1]).read_text(encoding="utf-8"))
         Path(job["result"]).write_text('{"train_sec', encoding="utf-8")
-        return subprocess.CompletedProcess(command, -9)
+        return -9
 
-    monkeypatch.setattr(isolate.subprocess, "run", half_written)
+    monkeypatch.setattr(isolate, "_run", half_written)
     with pytest.raises(WorkerError, match="signal 9"):
         run_isolated("fit", {})
+
+
+def test_notices_are_passed_on_and_nothing_else(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run_isolated("fit", payload("Chatty", tmp_path / "router"))
+    # Standard error is no terminal here: progress would only be noise.
+    assert capfd.readouterr() == ("", "a notice\n")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -63,3 +63,9 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, minilm: str) -> Callable
         return str(folder)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(cache: Path, tiny_bert: Callable[..., str]) -> SentenceEncoder:
+    """A random model on ONNX Runtime, shared: do not change it."""
+    return SentenceEncoder(tiny_bert()).prepare()

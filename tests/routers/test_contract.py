@@ -72,7 +72,7 @@ class Case(NamedTuple):
 def case(request: pytest.FixtureRequest) -> Case:
     router, params = CASES[request.param]
     if issubclass(router, EmbeddingRouter):
-        params = {"encoder": request.getfixturevalue("encoder"), **params}
+        params = {"encoder": request.getfixturevalue("tiny_encoder"), **params}
     elif issubclass(router, TinyLlamaRouter):
         params = {"model": request.getfixturevalue("tiny_llama"), **params}
     return Case(router, params)
@@ -184,6 +184,16 @@ def test_any_text_gets_an_answer(fitted: Router, text: str) -> None:
     assert np.isfinite(confidence).all()
     together = fitted.predict_proba(["How do I change a tyre?", text])
     assert together[1:] == pytest.approx(proba, abs=1e-3)
+
+
+def test_assets_are_files_and_weights_are_named_by_role(fitted: Router) -> None:
+    roles = {EmbeddingRouter: {"encoder"}, TinyLlamaRouter: {"classifier"}}
+    expected = next((names for kind, names in roles.items() if isinstance(fitted, kind)), set())
+    sums = fitted.weights_sha256()
+    assert set(sums) == expected
+    assert all(len(value) == 64 for value in sums.values())
+    assert bool(fitted.asset_paths()) == bool(expected)
+    assert all(path.is_file() for path in fitted.asset_paths())
 
 
 def test_only_known_stages_are_timed(fitted: Router) -> None:

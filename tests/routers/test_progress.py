@@ -1,32 +1,42 @@
-"""Notices go to standard error; bars and hints only to a person who watches."""
-
-import sys
+"""Notices and progress reach the innermost listener; without one, notices are plain lines on stderr."""
 
 import pytest
 
-from routers.progress import note, progress_bar, say
+from routers.progress import Event, listening, progress, say
 
 
-def test_say_writes_one_line_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_listener_only_notices_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     say("exporting")
+    progress("training", 1, 2)
     assert capsys.readouterr() == ("", "exporting\n")
 
 
-def test_note_is_for_a_terminal_only(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    note("training")
+def test_a_listener_gets_every_event_and_stderr_none(capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[Event] = []
+    with listening(heard.append):
+        say("exporting")
+        progress("training", 1, 2)
+        progress("reading", 3)
+    assert heard == [Event("exporting"), Event("training", 1, 2), Event("reading", 3, None)]
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    note("training")
-    assert capsys.readouterr() == ("", "training\n")
 
 
-def test_a_bar_is_silent_off_a_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        monkeypatch.delenv(name, raising=False)
-    with progress_bar() as bar:
-        bar.update(bar.add_task("training", total=2), completed=1)
-    assert capsys.readouterr() == ("", "")
+def test_the_innermost_listener_hears(capsys: pytest.CaptureFixture[str]) -> None:
+    outer: list[Event] = []
+    inner: list[Event] = []
+    with listening(outer.append):
+        with listening(inner.append):
+            say("in")
+        say("out")
+    say("alone")
+    assert (outer, inner) == ([Event("out")], [Event("in")])
+    assert capsys.readouterr().err == "alone\n"
+
+
+def test_an_error_ends_the_listening(capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[Event] = []
+    with pytest.raises(KeyError), listening(heard.append):
+        raise KeyError
+    say("alone")
+    assert heard == []
+    assert capsys.readouterr().err == "alone\n"

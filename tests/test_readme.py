@@ -1,0 +1,81 @@
+"""Every command and program in the README is run: by this file, or, where it installs, by `.ci/run`."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+LINES = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
+COMMANDS = [part.strip() for line in LINES for part in line.split("&&")]
+RUNS = sorted({command for command in COMMANDS if command.startswith("python -m benchmarks")})
+INSTALLS = ("python3 -m venv", ". .venv", "pip install", "python -m pytest")
+
+MY_ROUTER = '''
+from routers.baselines import MajorityRouter
+
+class MyRouter(MajorityRouter):
+    """Somebody's own."""
+'''
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, qna_folder: Path) -> Path:
+    """A folder with everything that the README tells its reader to have."""
+    for name in ("my_questions", "my_test_questions"):
+        (tmp_path / name).mkdir()
+    for path in qna_folder.glob("*.json"):
+        (tmp_path / "my_questions" / path.name).write_bytes(path.read_bytes())
+    questions = {"car": "why is my gearbox whining", "sleep": "is eleven hours in bed too much"}
+    for domain, question in questions.items():
+        text = f'{{"qna": [{{"question": "{question}", "answer": "It depends."}}]}}'
+        (tmp_path / "my_test_questions" / f"{domain}.json").write_text(text, encoding="utf-8")
+    (tmp_path / "my_conf" / "router").mkdir(parents=True)
+    yaml = next(text for language, text in BLOCKS if language == "yaml")
+    (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
+    (tmp_path / "my_package.py").write_text(MY_ROUTER, encoding="utf-8")
+    return tmp_path
+
+
+def test_every_command_is_run_here_or_installs() -> None:
+    others = [command for command in COMMANDS if command and command not in RUNS]
+    assert len(RUNS) >= 6
+    assert [command for command in others if not command.startswith(INSTALLS)] == []
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_command_works(command: str, newcomer: Path) -> None:
+    arguments = shlex.split(command)[1:]
+    if "--help" not in arguments and not any(word.startswith("dataset") for word in arguments):
+        # The same command on fewer questions; the built-in ones are run by tests/benchmarks/test_cli.py.
+        arguments += ["dataset=files", "dataset.path=my_questions"]
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=newcomer, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if "--help" not in arguments:
+        routers = next(word for word in arguments if word.startswith("router=")).partition("=")[2].split(",")
+        records = list(newcomer.glob("outputs/run/*/record.json"))
+        assert len(records) == len(routers)
+
+
+def test_program_works() -> None:
+    (program,) = [text for language, text in BLOCKS if language == "python"]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "car\n"), done.stderr
+
+
+def test_ci_runs_the_test_command() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "README.md" in script
+    assert README.count("<!-- test command -->") == 1
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_link_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).exists()
