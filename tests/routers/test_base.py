@@ -91,18 +91,20 @@ def test_a_damaged_folder_is_refused_by_name(saved: Path, name: str, content: by
         (saved / name).unlink()
     else:
         (saved / name).write_bytes(content)
-    with pytest.raises(RouterError, match="router is not a saved router"):
+    with pytest.raises(RouterError, match=r"cannot load the router saved in .*/router: ."):
         Router.load(saved)
 
 
 def test_a_missing_folder_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(RouterError, match="nowhere is not a saved router"):
+    with pytest.raises(RouterError, match=r"cannot load the router saved in .*/nowhere: "):
         Router.load(tmp_path / "nowhere")
 
 
 def test_another_format_version_is_refused(saved: Path) -> None:
     edit(saved, format_version=FORMAT_VERSION + 1)
-    with pytest.raises(RouterError, match=f"format version {FORMAT_VERSION + 1}, this is {FORMAT_VERSION}"):
+    with pytest.raises(
+        RouterError, match=f"format version {FORMAT_VERSION + 1}, this reads {FORMAT_VERSION}"
+    ):
         Router.load(saved)
 
 
@@ -111,7 +113,7 @@ def test_another_format_version_is_refused(saved: Path) -> None:
 )
 def test_a_folder_that_holds_no_router_is_refused(saved: Path, spec: object) -> None:
     edit(saved, spec=spec)
-    with pytest.raises(RouterError, match="not a router"):
+    with pytest.raises(RouterError, match=r"it holds a (SentenceEncoder|str|NoneType)"):
         Router.load(saved)
 
 

@@ -155,6 +155,19 @@ def test_changed_base_weights_are_refused(tiny_llama: str, toy: Questions, tmp_p
         Router.load(tmp_path / "router")
 
 
+@pytest.mark.parametrize(
+    "name", ["adapter", "adapter/adapter_config.json", "adapter/adapter_model.safetensors"]
+)
+def test_a_lost_adapter_is_an_error_of_the_folder(
+    trained: TinyLlamaRouter, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "router"
+    trained.save(folder)
+    (folder / name).rename(tmp_path / "lost")
+    with pytest.raises(RouterError, match=f"cannot load the router saved in {folder}"):
+        Router.load(folder)
+
+
 def test_missing_weights_are_named(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
     router = TinyLlamaRouter(str(tmp_path))
     with pytest.raises(RouterError, match=rf"no model\.safetensors in the classifier folder {tmp_path}"):
