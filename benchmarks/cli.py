@@ -60,7 +60,11 @@ def main() -> int:
     verb, *rest = arguments
     if verb not in VERBS:
         return _complain(f"no verb {verb!r}; there is: {', '.join(sorted(VERBS))} (see --help)")
-    return _guarded(verb, rest)
+    try:
+        return _guarded(verb, rest)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _guarded(verb: str, arguments: Sequence[str]) -> int:
@@ -85,9 +89,6 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
     except WorkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
     return 0
 
 
@@ -102,7 +103,10 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 
 def _hydra(config_name: str, task: Callable[["DictConfig"], None]) -> None:
     import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
+    from benchmarks.explain import explain
     from benchmarks.resolvers import register as register_resolvers
     from conf.schema import register as register_schemas
 
@@ -118,8 +122,16 @@ def _hydra(config_name: str, task: Callable[["DictConfig"], None]) -> None:
         except Exception as error:
             failures.append(error)
 
-    hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(guarded)()
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(guarded)()
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except ValueError as error:
+        # Hydra's own (of the task they are in `failures`): `router=5`, for one.
+        raise BadInput(f"{' '.join(sys.argv[1:])}: {error}") from error
     if failures:
+        for further in failures[1:]:
+            print(f"error: {explain(further)}", file=sys.stderr)
         raise failures[0]
 
 
@@ -131,9 +143,11 @@ def _run(verb: str) -> None:
 
         folder = Path(HydraConfig.get().runtime.output_dir)
         try:
+            from benchmarks.explain import check_keys
             from benchmarks.run import run
             from reports.table import print_run
 
+            check_keys(config)
             records = run(config, folder)
         except BaseException:
             _remove(folder)
@@ -144,6 +158,8 @@ def _run(verb: str) -> None:
     try:
         _hydra(verb, task)
     finally:
+        # A sweep writes its own file there before its first job.
+        _remove_if_empty(Path("outputs", verb, UNFINISHED))
         if len(finished) > 1:
             from reports.table import print_tables
 
@@ -172,8 +188,7 @@ def _remove(folder: Path) -> None:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    leftovers = {path.name for path in folder.iterdir()}
-    if leftovers <= {"multirun.yaml"}:
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {"multirun.yaml"}:
         shutil.rmtree(folder)
 
 

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
+
+from benchmarks.errors import BadInput
 
 
 def explain(error: BaseException) -> str:
@@ -31,6 +34,17 @@ def explain(error: BaseException) -> str:
     return f"{key}: {text}" if key and key not in text else text
 
 
+def check_keys(config: DictConfig, prefix: str = "") -> None:
+    """Refuse a key that Hydra's `+` added and no schema knows: nobody would read it."""
+    schema = OmegaConf.get_type(config)
+    for key in map(str, config):
+        if is_dataclass(schema) and key not in {field.name for field in fields(schema)}:
+            raise BadInput(_no_key(f"{prefix}{key}", schema))
+        plain = not (OmegaConf.is_missing(config, key) or OmegaConf.is_interpolation(config, key))
+        if plain and isinstance(config[key], DictConfig):
+            check_keys(config[key], f"{prefix}{key}.")
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     current: BaseException | None = error
     while current is not None:
@@ -39,9 +53,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _unknown_key(error: OmegaConfBaseException) -> str:
-    key = str(error.full_key)
+    return _no_key(str(error.full_key), error.object_type)
+
+
+def _no_key(key: str, schema: object) -> str:
     parent = key.rpartition(".")[0]
-    known = ", ".join(sorted(_field_names(error.object_type)))
+    known = ", ".join(sorted(_field_names(schema)))
     return f"no key {key}; {f'{parent} has' if parent else 'there is'}: {known}" if known else f"no key {key}"
 
 

@@ -1,6 +1,5 @@
 """Fit a router in a process of its own, or take it from the cache where fitting is expensive."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,11 @@ def fit(
     time and memory that they took then; `from_cache` tells.
     """
 
+    fitted = False
+
     def fit_into(target: Path) -> None:
+        nonlocal fitted
+        fitted = True
         payload = {
             "spec": spec,
             "queries": [example.query for example in train],
@@ -46,15 +49,12 @@ def fit(
         return folder / ROUTER, {**read_json(folder / FACTS), "from_cache": False}
 
     target = cache_dir() / "routers" / _key(spec, train, weights)
-    known = target.exists()
     cached_dir(target, fit_into, say=say)
-    return target / ROUTER, {**read_json(target / FACTS), "from_cache": known}
+    return target / ROUTER, {**read_json(target / FACTS), "from_cache": not fitted}
 
 
 def _key(spec: dict[str, Any], train: Sequence[Example], weights: Mapping[str, LocalWeights]) -> str:
-    """Of what the fitted router depends on: paths are replaced by the checksums of what they hold."""
-    settings = json.dumps(spec, sort_keys=True)
-    for folder, found in weights.items():
-        settings = settings.replace(json.dumps(folder), json.dumps(found.sha256))
+    """Of what the fitted router depends on, where it reads its weights included."""
+    checksums = {folder: found.sha256 for folder, found in weights.items()}
     data = [[example.id, example.query, example.label] for example in train]
-    return digest({"format": FORMAT_VERSION, "settings": settings, "data": data})[:32]
+    return digest({"format": FORMAT_VERSION, "settings": spec, "weights": checksums, "data": data})[:32]

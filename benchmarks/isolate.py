@@ -45,13 +45,21 @@ def run_isolated(
         # Libraries tell their own developers what will change; a user of ours can do nothing about it.
         command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "benchmarks.worker", str(job)]
         status = _run(command, _environment(threads), title or task)
-        answer = json.loads(result.read_text(encoding="utf-8")) if result.exists() else None
+        answer = _answer(result)
     if status == 0 and answer is not None:
         return answer
     if status == EXIT_BAD_INPUT and answer is not None:
         raise BadInput(answer)
     how = f"was killed by signal {-status} (out of memory?)" if status < 0 else f"ended with status {status}"
     raise WorkerError(f"the process for '{task}' {how}")
+
+
+def _answer(result: Path) -> Any:
+    """What the task wrote; None when it did not, or was stopped while it did."""
+    try:
+        return json.loads(result.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _run(command: list[str], environment: dict[str, str], title: str) -> int:

@@ -34,7 +34,12 @@ def quality(rows: Sequence[Prediction], classes: Sequence[str], statistics: Stat
     def add(name: str, statistic: Callable[[Counts], Counts], part: "_Table", slice_: str = "all") -> None:
         value = float(statistic(part.counts())[0]) if part.n else float("nan")
         if np.isnan(value):
-            unscored.append(Unscored(name, "no test question that it could be computed from", slice_))
+            reason = (
+                "undefined: it would divide by zero"
+                if part.n
+                else "no test question that it could be computed from"
+            )
+            unscored.append(Unscored(name, reason, slice_))
             return
         interval = bootstrap(
             lambda resample: statistic(part.counts(resample)),
@@ -67,6 +72,8 @@ def compare(
 ) -> Comparison:
     """Accuracy of `rows` minus that of `others` on the same questions, by paired bootstrap."""
     pairs = [(row, other) for row, other in zip(rows, others, strict=True) if row.label is not None]
+    if not pairs:
+        raise ValueError("no row with a label to compare on")
     gains = np.array(
         [int(row.predicted == row.label) - int(other.predicted == other.label) for row, other in pairs]
     )

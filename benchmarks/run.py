@@ -57,6 +57,8 @@ def _load_dataset(config: Any) -> Dataset:
     loaded = get_method(arguments.pop("_target_"))(**arguments)
     if not isinstance(loaded, Dataset):
         raise BadInput(f"the data set loader returned a {type(loaded).__name__}, not a Dataset")
+    if all(example.label is None for example in loaded.test):
+        raise BadInput(f"data set {loaded.name}: no test question has a domain")
     return loaded
 
 

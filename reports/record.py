@@ -128,7 +128,9 @@ def read_record(folder: Path) -> Record:
         return Record(metrics=metrics, unscored=unscored, comparisons=comparisons, **content)
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except RecordError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{path} is not a result record: {error}") from error
 
 
@@ -136,9 +138,10 @@ def read_predictions(folder: Path) -> list[Prediction]:
     """Raises RecordError for a missing, truncated or foreign file."""
     path = folder / PREDICTIONS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [Prediction(**json.loads(line)) for line in lines]
+        # Not splitlines: a question may hold other line ends, which JSON does not escape.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        return [Prediction(**json.loads(line)) for line in lines if line]
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise RecordError(f"{path} is not a predictions file: {error}") from error

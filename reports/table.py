@@ -37,15 +37,16 @@ def print_tables(records: Sequence[Record], console: Console | None = None) -> N
 
 def save_picture(records: Sequence[Record], path: Path, title: str) -> None:
     """Write both tables as an SVG that needs no font from the network."""
-    console = Console(record=True, width=PLAIN_WIDTH, file=StringIO(), force_terminal=True)
+    console = Console(record=True, width=PLAIN_WIDTH, file=StringIO(), force_terminal=True, markup=False)
     print_tables(records, console)
     template = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     path.write_text(console.export_svg(title=title, code_format=template), encoding="utf-8")
 
 
 def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+    # Names of routers, domains and folders are the user's: nothing in them is markup.
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH, markup=False, emoji=False)
 
 
 def _table(title: str) -> Table:
@@ -139,8 +140,8 @@ def _verdict(router: str, comparison: Comparison) -> str:
 
 
 def _disk(record: Record) -> str:
-    parts = [record.metric("weights_size"), record.metric("index_size")]
-    return f"{sum(metric.value for metric in parts if metric):.1f}"
+    parts = [metric for name in ("weights_size", "index_size") if (metric := record.metric(name))]
+    return f"{sum(metric.value for metric in parts):.1f}" if parts else "–"
 
 
 def _percent(metric: Metric | None, interval: bool = False) -> str:

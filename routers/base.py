@@ -209,7 +209,9 @@ class Router(Configurable, ABC):
             router.classes_, router.train_ids_ = header["classes"], header["train_ids"]
             router._restore(folder, arrays, header["meta"])
         except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise RouterError(f"cannot load the router saved in {folder}: {error}") from error
+            raise RouterError(
+                f"cannot load the router saved in {folder}: {type(error).__name__}: {error}"
+            ) from error
         return router.prepare()
 
     def _check_fitted(self) -> None:

@@ -161,7 +161,7 @@ class OnnxBackend:
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+        options.intra_op_num_threads = _threads()
         options.log_severity_level = 3
         self.session = onnxruntime.InferenceSession(
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
@@ -186,12 +186,20 @@ class OnnxBackend:
         return np.asarray(vectors, dtype=np.float32)
 
 
+def _threads() -> int:
+    """The first number of OMP_NUM_THREADS, which may list one a nesting level; 0 lets the library choose."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdigit() else 0
+
+
 class TorchBackend:
     """sentence-transformers as it comes, on the GPU where there is one."""
 
     def __init__(self, model: str, max_tokens: int) -> None:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         self.model = SentenceTransformer(model, local_files_only=True)
         self.model.max_seq_length = min(max_tokens, self.model.max_seq_length or max_tokens)
 

@@ -53,6 +53,8 @@ class KNNRouter(EmbeddingRouter):
         self.temperature = temperature
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        if self.weighting not in WEIGHTINGS:
+            raise RouterError(f"weighting {self.weighting!r} is not one of {', '.join(WEIGHTINGS)}")
         if not queries:
             raise RouterError("nearest neighbours need at least one training question")
         self.index_ = ExactIndex(self.encoder.encode(queries))
@@ -92,9 +94,7 @@ class KNNRouter(EmbeddingRouter):
         if self.weighting == "similarity":
             # The floor keeps a row of only dissimilar neighbours from dividing by zero.
             return np.maximum(similarities, 1e-6)
-        if self.weighting == "uniform":
-            return np.ones_like(similarities)
-        raise RouterError(f"weighting {self.weighting!r} is not one of {', '.join(WEIGHTINGS)}")
+        return np.ones_like(similarities)
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays: dict[str, NDArray[Any]] = {"vectors": self.index_.vectors, "targets": self.targets_}

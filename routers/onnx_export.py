@@ -28,12 +28,14 @@ def export(model: str, folder: Path, backend: str, max_tokens: int) -> None:
     """Write `model.onnx`, `tokenizer.json` and `export.json` into `folder`.
 
     Raises:
-        RouterError: a pooling other than mean or CLS, or exported vectors that do not match
-            PyTorch's (cosine below 0.9999 for float32, 0.95 for int8).
+        RouterError: modules beside transformer, mean or CLS pooling and normalisation; or exported
+            vectors that do not match PyTorch's (cosine below 0.9999 for float32, 0.95 for int8).
     """
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     say(f"exporting the encoder to {backend} (once per model)")
     reference = SentenceTransformer(
         model, device="cpu", local_files_only=True, model_kwargs={"attn_implementation": "eager"}
@@ -74,6 +76,9 @@ def _pooled(reference: Any) -> Any:
     """Transformer, pooling and normalisation as one module of (input_ids, attention_mask)."""
     import torch
 
+    modules = [type(module).__name__ for module in reference]
+    if modules not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        raise RouterError(f"{', '.join(modules)} cannot be exported; use encoder.backend=torch")
     pooling = reference[1].pooling_mode
     if pooling not in ("mean", "cls"):
         raise RouterError(f"pooling {pooling!r} cannot be exported; use encoder.backend=torch")
@@ -120,17 +125,20 @@ def _quantise(path: Path) -> None:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.WARNING)  # it advises on preprocessing that is not needed
     small = path.with_suffix(".int8")
-    # A scale a channel keeps the cosine to float32 at 0.992; one a tensor loses it to 0.964.
-    quantize_dynamic(
-        path,
-        small,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-    )
-    logging.disable(logging.NOTSET)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it advises on preprocessing that is not needed
+    try:
+        # A scale a channel keeps the cosine to float32 at 0.992; one a tensor loses it to 0.964.
+        quantize_dynamic(
+            path,
+            small,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+    finally:
+        logging.disable(before)
     small.replace(path)
 
 

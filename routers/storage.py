@@ -53,9 +53,12 @@ def atomic_dir(target: Path) -> Iterator[Path]:
     try:
         work.chmod(0o755)
         yield work
+        # Moved aside first: there is no moment in which a kill could lose both.
+        aside = work.with_name(work.name + ".old")
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(aside)
         work.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

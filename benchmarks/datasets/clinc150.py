@@ -23,16 +23,16 @@ def load(name: str, path: str, labels: str = "domains") -> Dataset:
     data, domains = _read(data_path), _read(domains_path)
     if labels not in ("domains", "intents"):
         raise BadInput(f"dataset.labels={labels}: not one of domains, intents")
-    label_of = {
-        intent: domain if labels == "domains" else intent
-        for domain, intents in domains.items()
-        for intent in intents
-    }
     try:
+        label_of = {
+            intent: domain if labels == "domains" else intent
+            for domain, intents in domains.items()
+            for intent in intents
+        }
         train = [_example(query, label_of[intent], STANDARD) for query, intent in data["train"]]
         test = [_example(query, label_of[intent], STANDARD) for query, intent in data["test"]]
         test += [_example(query, None, OUT_OF_SCOPE) for query, _ in data["oos_test"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{data_path}: not the CLINC150 format: {error!r}") from error
     files = {file.name: sha256_file(file) for file in (data_path, domains_path)}
     return Dataset(name, train, test, files)
@@ -45,6 +45,8 @@ def _read(path: Path) -> Any:
         raise BadInput(f"{path}: cannot be read; dataset.path is the CLINC150 folder") from error
     except ValueError as error:
         raise BadInput(f"{path}: not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise BadInput(f"{path}: not valid JSON: nested too deeply") from error
 
 
 def _example(query: str, label: str | None, slice_: str) -> Example:

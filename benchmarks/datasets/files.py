@@ -39,16 +39,18 @@ def load(name: str, path: str, test_path: str | None = None, test_fraction: floa
     """
     folder = Path(path)
     labelled = _read_labelled(folder)
-    labels = _check_trainable(folder, labelled)
-    files = _checksums(folder)
+    labels = _check_trainable(folder, labelled, _domains(folder))
+    files = _checksums(folder, folder.name)
     if test_path is None:
         train, test = split(labelled, test_fraction)
         test += _read_test_only(folder, labels)
     else:
         train = labelled
         test = _read_test_folder(Path(test_path), labels)
-        files |= _checksums(Path(test_path))
+        same = Path(test_path).name == folder.name
+        files |= _checksums(Path(test_path), f"test/{folder.name}" if same else Path(test_path).name)
     _check_disjoint(train, test)
+    _check_once(test)
     return Dataset(name, train, test, files)
 
 
@@ -58,23 +60,30 @@ def _json_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    return {f"{folder.name}/{path.name}": sha256_file(path) for path in _json_files(folder)}
+def _checksums(folder: Path, name: str) -> dict[str, str]:
+    return {f"{name}/{path.name}": sha256_file(path) for path in _json_files(folder)}
 
 
 def _read_labelled(folder: Path) -> list[Example]:
-    paths = [path for path in _json_files(folder) if path.stem not in RESERVED]
-    if not paths:
+    domains = _domains(folder)
+    if not domains:
         raise BadInput(f"{folder}: no <domain>.json file in it")
-    return _unique([example for path in paths for example in _read_file(path, STANDARD, path.stem)])
+    files = ((folder / f"{domain}.json", domain) for domain in domains)
+    return _unique([example for path, domain in files for example in _read_file(path, STANDARD, domain)])
 
 
-def _check_trainable(folder: Path, examples: Sequence[Example]) -> list[str]:
+def _domains(folder: Path) -> list[str]:
+    return [path.stem for path in _json_files(folder) if path.stem not in RESERVED]
+
+
+def _check_trainable(folder: Path, examples: Sequence[Example], domains: Sequence[str]) -> list[str]:
     """The domains, sorted; BadInput where no router could learn them."""
     counts = Counter(str(example.label) for example in examples)
-    for domain, count in counts.items():
-        if count < 2:
-            raise BadInput(f"{folder / domain}.json: a domain needs at least two questions, found {count}")
+    for domain in domains:
+        if counts[domain] < 2:
+            raise BadInput(
+                f"{folder / domain}.json: a domain needs at least two questions, found {counts[domain]}"
+            )
     if len(counts) < 2:
         only = ", ".join(counts) or "none"
         raise BadInput(f"{folder}: routing needs at least two domains, found {len(counts)}: {only}")
@@ -102,6 +111,8 @@ def _read_test_folder(folder: Path, labels: Sequence[str]) -> list[Example]:
     unknown = sorted({str(example.label) for example in examples} - set(labels))
     if unknown:
         raise BadInput(f"{folder}: no training questions for {', '.join(unknown)}")
+    if not examples:
+        raise BadInput(f"{folder}: no question to test on")
     return examples + _read_test_only(folder, labels)
 
 
@@ -116,6 +127,11 @@ def _qna(path: Path) -> list[Any]:
         raise BadInput(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not UTF-8 text at byte {error.start}") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        # An integer of more digits than Python converts.
+        raise BadInput(f"{path}: not valid JSON: {error}") from error
     except RecursionError as error:
         raise BadInput(f"{path}: not valid JSON: nested too deeply") from error
     if not isinstance(content, dict) or not isinstance(content.get("qna"), list):
@@ -161,3 +177,11 @@ def _check_disjoint(train: Sequence[Example], test: Sequence[Example]) -> None:
             f"{len(leaked)} test question(s) are also in the training data, for example {leaked[0]!r}; "
             "remove them from one side"
         )
+
+
+def _check_once(test: Sequence[Example]) -> None:
+    """A question that is tested twice would count twice, and once wrongly where its labels differ."""
+    counts = Counter(fold(example.query) for example in test)
+    for example in test:
+        if counts[fold(example.query)] > 1:
+            raise BadInput(f"the test question {example.query!r} stands twice; keep one")

@@ -64,12 +64,15 @@ def test_quantising_leaves_one_model_and_the_logging_alone(
     tiny_bert: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(onnx_export.MIN_COSINE, "onnx_int8", 0.5)
-    before = logging.getLogger().level
-    onnx_export.export(tiny_bert(), tmp_path, "onnx_int8", max_tokens=64)
-    level = logging.getLogger().level
-    logging.getLogger().setLevel(before)
+    before = logging.root.level, logging.root.manager.disable
+    try:
+        onnx_export.export(tiny_bert(), tmp_path, "onnx_int8", max_tokens=64)
+        after = logging.root.level, logging.root.manager.disable
+    finally:
+        logging.disable(before[1])
+        logging.root.setLevel(before[0])
     assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "tokenizer.json", "export.json"}
     exported = OnnxBackend(tmp_path)
     norms = np.linalg.norm(exported.forward(exported.tokenise(TEXTS)), axis=1)
     assert norms == pytest.approx(np.ones(3), abs=1e-5)
-    assert level == before
+    assert after == before
