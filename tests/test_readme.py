@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from reports.record import read_record
+from reports.table import save_picture
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 LINES = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
 COMMANDS = [part.strip() for line in LINES for part in line.split("&&")]
 RUNS = sorted({command for command in COMMANDS if command.startswith("python -m benchmarks")})
+PICTURE_TITLE = "python -m benchmarks run -m router=centroid,knn,tinyllama"
 INSTALLS = ("python3 -m venv", ". .venv", "pip install", "python -m pytest")
 
 MY_ROUTER = '''
@@ -53,7 +57,7 @@ def test_command_works(command: str, newcomer: Path) -> None:
     arguments = shlex.split(command)[1:]
     if "--help" not in arguments and not any(word.startswith("dataset") for word in arguments):
         # The same command on fewer questions; the built-in ones are run by tests/benchmarks/test_cli.py.
-        arguments += ["dataset=files", "dataset.path=my_questions"]
+        arguments += ["dataset=files", "dataset.path=my_questions", "measure.min_queries=20"]
     done = subprocess.run(
         [sys.executable, *arguments], cwd=newcomer, capture_output=True, text=True, check=False
     )
@@ -68,6 +72,13 @@ def test_program_works() -> None:
     (program,) = [text for language, text in BLOCKS if language == "python"]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "car\n"), done.stderr
+
+
+def test_picture_shows_the_records_in_the_repository(tmp_path: Path) -> None:
+    routers = ("centroid", "knn", "tinyllama", "majority", "random", "tfidf")
+    records = [read_record(ROOT / "reports" / "baselines" / "car_sleep" / name) for name in routers]
+    save_picture(records, tmp_path / "result.svg", PICTURE_TITLE)
+    assert (tmp_path / "result.svg").read_bytes() == (ROOT / "docs" / "result.svg").read_bytes()
 
 
 def test_ci_runs_the_test_command() -> None:
