@@ -24,6 +24,7 @@ def fit(payload: dict[str, Any]) -> dict[str, Any]:
     router = build(payload["spec"])
     if not isinstance(router, Router):
         raise RouterError(f"{payload['spec'].get('_target_')} is not a routers.base.Router")
+    router.load_pretrained()
     start = perf_counter()
     router.fit(payload["queries"], payload["labels"], payload["ids"])
     seconds = perf_counter() - start

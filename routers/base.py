@@ -148,6 +148,10 @@ class Router(Configurable, ABC):
         """The most probable class of each query."""
         return [self.classes_[column] for column in self.predict_proba(queries).argmax(axis=1)]
 
+    def load_pretrained(self) -> None:
+        """Load what fitting starts from, so that the time of fitting is of learning alone."""
+        return
+
     def prepare(self) -> Self:
         """Load whatever inference needs, so that the first query does not pay for it."""
         return self

@@ -11,6 +11,10 @@ class EmbeddingRouter(Router):
 
     encoder: SentenceEncoder
 
+    def load_pretrained(self) -> None:
+        """Load the encoder, exporting it if this is its first use."""
+        self.encoder.prepare()
+
     def prepare(self) -> "EmbeddingRouter":
         """Load the encoder.
 
