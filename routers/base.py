@@ -94,8 +94,6 @@ class Router(Configurable, ABC):
     in an underscore.
     """
 
-    needs_gpu = False
-    """Whether the router is unusable without a GPU at the size it was configured for."""
     fit_is_expensive = False
     """Whether a fitted router is worth keeping between runs."""
 
