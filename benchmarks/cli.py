@@ -1,39 +1,39 @@
 """The command line: one verb a command, each a Hydra application; nothing heavy is imported to parse."""
 
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from benchmarks.errors import BadInput
 from benchmarks.isolate import EXIT_BAD_INPUT, WorkerError
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from reports.record import Record
-
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-UNFINISHED = ".unfinished"
+# Each is a module of benchmarks.verbs, imported when it is used.
+VERBS = ("run", "train", "ask", "experts")
 
 HELP = """\
 usage: python -m benchmarks VERB [OPTIONS] [KEY=VALUE ...]
 
-Pit query routers against each other on accuracy, latency and memory.
+Pit query routers against each other on accuracy, latency, memory and the answers that come of their choices.
 
 verbs:
-  run       fit a router, serve it in a process of its own, judge it beside baselines
+  run       fit a router, serve it in a process of its own, judge it and its experts' answers beside baselines
+  ask       route a question and print the chosen expert's answer
+  train     fine-tune the experts' LoRA adapters
+  experts   list trained adapters, show one, choose the one in use
 
 examples:
   python -m benchmarks run router=knn
   python -m benchmarks run -m router=centroid,knn,tinyllama
   python -m benchmarks run router=centroid encoder.backend=onnx_int8
-  python -m benchmarks run router=knn dataset=files dataset.path=DIR
+  python -m benchmarks run router=knn dataset=files dataset.path=DIR experts=none
+  python -m benchmarks ask "How do I change my car's oil?"
+  python -m benchmarks train experts=local
+  python -m benchmarks experts list
 
   python -m benchmarks VERB --help       every key of a verb, with its value
   python -m benchmarks VERB --cfg job    the configuration that would run
@@ -74,6 +74,7 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
 
     from benchmarks.explain import explain
     from conf.schema import ConfigError
+    from experts.base import ExpertError
     from routers.base import RouterError
 
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "") not in ("", "0")
@@ -81,8 +82,8 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = [f"python -m benchmarks {verb}", *arguments]
     try:
-        VERBS[verb](verb)
-    except (BadInput, ConfigError, RouterError, HydraException, OmegaConfBaseException) as error:
+        import_module(f"benchmarks.verbs.{verb}").main(verb)
+    except (BadInput, ConfigError, ExpertError, RouterError, HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             raise
         return _complain(explain(error))
@@ -99,97 +100,3 @@ def _complain(message: str) -> int:
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
     sys.exit(128 + signal.SIGTERM)
-
-
-def _hydra(config_name: str, task: Callable[["DictConfig"], None]) -> None:
-    import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from benchmarks.explain import explain
-    from benchmarks.resolvers import register as register_resolvers
-    from conf.schema import register as register_schemas
-
-    register_schemas()
-    register_resolvers()
-    failures: list[Exception] = []
-
-    def guarded(config: "DictConfig") -> None:
-        # Raised after Hydra has returned: it would write a line of its own about each, and in a
-        # sweep the other jobs are still worth running.
-        try:
-            task(config)
-        except Exception as error:
-            failures.append(error)
-
-    try:
-        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(guarded)()
-    except (HydraException, OmegaConfBaseException):
-        raise
-    except ValueError as error:
-        # Hydra's own (of the task they are in `failures`): `router=5`, for one.
-        raise BadInput(f"{' '.join(sys.argv[1:])}: {error}") from error
-    if failures:
-        for further in failures[1:]:
-            print(f"error: {explain(further)}", file=sys.stderr)
-        raise failures[0]
-
-
-def _run(verb: str) -> None:
-    finished: list[list[Record]] = []
-
-    def task(config: "DictConfig") -> None:
-        from hydra.core.hydra_config import HydraConfig
-
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        try:
-            from benchmarks.explain import check_keys
-            from benchmarks.run import run
-            from reports.table import print_run
-
-            check_keys(config)
-            records = run(config, folder)
-        except BaseException:
-            _remove(folder)
-            raise
-        print_run(records, _finish(folder))
-        finished.append(records)
-
-    try:
-        _hydra(verb, task)
-    finally:
-        # A sweep writes its own file there before its first job.
-        _remove_if_empty(Path("outputs", verb, UNFINISHED))
-        if len(finished) > 1:
-            from reports.table import print_tables
-
-            print_tables([*(records[0] for records in finished), *finished[-1][1:]])
-
-
-def _finish(folder: Path) -> Path:
-    """Give a whole run its final name: the same path without `.unfinished`."""
-    target = final = Path(*(part for part in folder.parts if part != UNFINISHED))
-    if final == folder:
-        return folder
-    count = 1
-    while target.exists():
-        count += 1
-        target = final.with_name(f"{final.name}-{count}")
-    folder.rename(target)
-    _remove_if_empty(folder.parent)
-    return target
-
-
-def _remove(folder: Path) -> None:
-    """Leave nothing of a run that did not finish, unless the user chose where it goes."""
-    if UNFINISHED in folder.parts:
-        shutil.rmtree(folder, ignore_errors=True)
-        _remove_if_empty(folder.parent)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {"multirun.yaml"}:
-        shutil.rmtree(folder)
-
-
-VERBS: dict[str, Callable[[str], None]] = {"run": _run}

@@ -66,7 +66,10 @@ def _run(command: list[str], environment: dict[str, str], title: str) -> int:
     """Run to the end, showing the events that the worker writes to standard output; returns the status."""
     with (
         display(title) as show,
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process,
+        # The worker reads its standard input to notice when this process is gone.
+        subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+        ) as process,
     ):
         try:
             for line in process.stdout or ():

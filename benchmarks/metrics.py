@@ -69,14 +69,32 @@ def compare(
     others: Sequence[Prediction],
     statistics: Statistics,
     seed: int,
-) -> Comparison:
-    """Accuracy of `rows` minus that of `others` on the same questions, by paired bootstrap."""
+) -> list[Comparison]:
+    """What `rows` have more than `others` on the same questions, by paired bootstrap: accuracy, and ROUGE-L
+    where both were answered."""
     pairs = [(row, other) for row, other in zip(rows, others, strict=True) if row.label is not None]
     if not pairs:
         raise ValueError("no row with a label to compare on")
-    gains = np.array(
-        [int(row.predicted == row.label) - int(other.predicted == other.label) for row, other in pairs]
-    )
+    gains = {
+        "accuracy": [
+            float(row.predicted == row.label) - float(other.predicted == other.label) for row, other in pairs
+        ],
+        "rougeL": [
+            row.rougeL - other.rougeL
+            for row, other in pairs
+            if row.rougeL is not None and other.rougeL is not None
+        ],
+    }
+    return [
+        _paired(with_, metric, np.array(values), statistics, seed)
+        for metric, values in gains.items()
+        if values
+    ]
+
+
+def _paired(
+    with_: str, metric: str, gains: NDArray[np.float64], statistics: Statistics, seed: int
+) -> Comparison:
     interval = bootstrap(
         lambda resample: gains[resample].mean(axis=1),
         len(gains),
@@ -84,7 +102,7 @@ def compare(
         confidence=statistics.confidence,
         seed=seed,
     )
-    return Comparison(with_, "accuracy", float(gains.mean()), interval.low, interval.high, len(gains))
+    return Comparison(with_, metric, float(gains.mean()), interval.low, interval.high, len(gains))
 
 
 class _Table:

@@ -20,6 +20,10 @@ PACKAGES = (
     "transformers",
     "sentence-transformers",
     "peft",
+    "trl",
+    "bitsandbytes",
+    "openai",
+    "rouge-score",
     "tokenizers",
     "onnxruntime",
     "hydra-core",
@@ -31,15 +35,22 @@ PACKAGES = (
 def provenance(dataset: Dataset, seed: int, threads: int, weights: dict[str, Any]) -> dict[str, Any]:
     """Everything that could explain a different figure; `weights` is name and SHA-256 by role."""
     return {
-        "git": _git(),
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "machine": _machine(),
+        **code_and_packages(),
         "threads": threads,
         "seed": seed,
         "reference_workload": reference.VERSION,
         "dataset": _dataset(dataset),
         "weights": weights,
+    }
+
+
+def code_and_packages() -> dict[str, Any]:
+    """The commit, the versions and the machine."""
+    return {
+        "git": _git(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "machine": _machine(),
     }
 
 

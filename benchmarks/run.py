@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.datasets.base import Dataset
+from benchmarks.datasets.load import load_dataset
+from benchmarks.end_to_end import judge
 from benchmarks.errors import BadInput
+from benchmarks.examination import AllAnswered, answering_performance, ask_all, check_policy, panel_for
 from benchmarks.fitting import fit
 from benchmarks.isolate import run_isolated
 from benchmarks.metrics import compare, quality
@@ -34,32 +36,34 @@ def run(config: DictConfig, folder: Path) -> list[Record]:
     """
     settings: Run = OmegaConf.to_object(config)  # type: ignore[assignment]
     asked: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    dataset = _load_dataset(settings.dataset)
+    dataset = load_dataset(settings.dataset)
+    if all(example.label is None for example in dataset.test):
+        raise BadInput(f"data set {dataset.name}: no test question has a domain")
+    check_policy(settings.policy, dataset.classes)
+    # What is missing of the experts is said before anything slow.
+    panel = panel_for(settings.experts, dataset)
     chosen = _judge(settings.router, asked, settings, dataset)
     others = {
         name: _judge(baseline, {**asked, "router": asked["baselines"][name]}, settings, dataset)
         for name, baseline in settings.baselines.items()
     }
+    if panel:
+        # After every router was measured: nothing else runs beside a measurement.
+        answered = ask_all(panel, dataset, settings.measure.threads)
+        chosen = _with_answers(chosen, answered, settings, dataset)
+        others = {name: _with_answers(other, answered, settings, dataset) for name, other in others.items()}
     comparisons = [
-        compare(chosen.predictions, name, other.predictions, settings.statistics, settings.seed)
+        comparison
         for name, other in others.items()
+        for comparison in compare(
+            chosen.predictions, name, other.predictions, settings.statistics, settings.seed
+        )
     ]
     record = replace(chosen.record, comparisons=comparisons)
     for name, other in others.items():
         _write(folder / "baselines" / name, other)
     _write(folder, Judged(record, chosen.predictions))
     return [record, *(other.record for other in others.values())]
-
-
-def _load_dataset(config: Any) -> Dataset:
-    """Call the loader that `_target_` names; not Hydra's `instantiate`, which rewraps every error."""
-    arguments = dict(config) if isinstance(config, dict) else dict(vars(config))
-    loaded = get_method(arguments.pop("_target_"))(**arguments)
-    if not isinstance(loaded, Dataset):
-        raise BadInput(f"the data set loader returned a {type(loaded).__name__}, not a Dataset")
-    if all(example.label is None for example in loaded.test):
-        raise BadInput(f"data set {loaded.name}: no test question has a domain")
-    return loaded
 
 
 def _write(folder: Path, judged: Judged) -> None:
@@ -95,6 +99,22 @@ def _judge(router: Any, asked: dict[str, Any], settings: Run, dataset: Dataset) 
         timings={"trained": trained, "served": served},
     )
     return Judged(record, predictions)
+
+
+def _with_answers(routed: Judged, answered: AllAnswered, settings: Run, dataset: Dataset) -> Judged:
+    """The same record with what the routed experts answered, and what that was worth."""
+    judged = judge(
+        routed.predictions, dataset, answered.answers, settings.policy, settings.statistics, settings.seed
+    )
+    metrics, untaken = answering_performance(judged.predictions, answered)
+    record = replace(
+        routed.record,
+        provenance={**routed.record.provenance, "experts": answered.panel.weights},
+        metrics=[*routed.record.metrics, *judged.metrics, *metrics],
+        unscored=[*routed.record.unscored, *judged.unscored, *untaken],
+        timings={**routed.record.timings, "experts": answered.timings},
+    )
+    return Judged(record, judged.predictions)
 
 
 def _serve(

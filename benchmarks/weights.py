@@ -9,7 +9,7 @@ from benchmarks.isolate import run_isolated
 from benchmarks.resolvers import package_dir
 from conf.schema import Weights
 from routers.progress import say
-from routers.storage import cache_dir, cached_dir, sha256_file
+from routers.storage import cache_dir, cached_dir, digest, read_json, sha256_file
 
 SAFETENSORS = "model.safetensors"
 # What a hub repository is downloaded for: nothing that could be pickled.
@@ -33,9 +33,7 @@ def locate(weights: Weights) -> LocalWeights:
     """
     folder = _source_folder(weights)
     file = folder / (weights.gguf or SAFETENSORS)
-    if not file.is_file():
-        raise BadInput(f"{folder} has no {file.name}; only safetensors and GGUF weights are loaded")
-    actual = sha256_file(file)
+    actual = _checksum(file)
     if weights.sha256 not in (None, actual):
         raise BadInput(f"{file} has SHA-256 {actual}, but {weights.sha256} is configured; not loading it")
     if weights.gguf:
@@ -60,6 +58,20 @@ def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
         ours = {"name"} if "_target_" in config else set()
         return {key: router_spec(value, used) for key, value in config.items() if key not in ours}
     return config
+
+
+def _checksum(file: Path) -> str:
+    """SHA-256 of the weights file; of large models, of the checksums of every part that the index names."""
+    if file.is_file():
+        return sha256_file(file)
+    index = file.with_name(f"{file.name}.index.json")
+    if not index.is_file():
+        raise BadInput(f"{file.parent} has no {file.name}; only safetensors and GGUF weights are loaded")
+    parts = sorted(set(read_json(index)["weight_map"].values()))
+    missing = [part for part in parts if not (file.parent / part).is_file()]
+    if missing:
+        raise BadInput(f"{file.parent} lacks {missing[0]}, which {index.name} names")
+    return digest({part: sha256_file(file.parent / part) for part in parts})
 
 
 def _source_folder(weights: Weights) -> Path:

@@ -1,19 +1,23 @@
-"""What runs in a fresh process: fitting, serving, converting. Started by `benchmarks.isolate`.
+"""What runs in a fresh process: fitting, serving, training, answering. Started by `benchmarks.isolate`.
 
 Nothing heavy is imported here: what a task loads is what its memory figure counts.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
 from benchmarks.isolate import EVENT, EXIT_BAD_INPUT
-from benchmarks.memory import peak_rss
+from benchmarks.memory import cuda_peak, peak_rss
+from experts.base import ExpertError, Request
 from routers.base import Router, RouterError, build
-from routers.progress import Event, Listener, listening
+from routers.progress import Event, Listener, listening, progress
 from routers.storage import read_json
 
 SECONDS_BETWEEN_EVENTS = 0.1
@@ -63,7 +67,54 @@ def convert(payload: dict[str, Any]) -> None:
     AutoTokenizer.from_pretrained(folder, gguf_file=gguf).save_pretrained(target)
 
 
-TASKS: dict[str, Callable[[dict[str, Any]], Any]] = {"fit": fit, "serve": serve, "convert": convert}
+def train(payload: dict[str, Any]) -> dict[str, Any]:
+    """Train one adapter and write it into a folder."""
+    from experts.train import Recipe
+    from experts.train import train as train_adapter
+
+    pairs = [(question, answer) for question, answer in payload["pairs"]]
+    trained = train_adapter(
+        payload["model"], pairs, Recipe(**payload["recipe"]), Path(payload["folder"]), progress
+    )
+    return {**asdict(trained), "peak_rss_bytes": peak_rss(), "cuda_peak_bytes": cuda_peak()}
+
+
+def answer(payload: dict[str, Any]) -> dict[str, Any]:
+    """Answer questions, writing each group to the cache as soon as it is there."""
+    from benchmarks.answer_cache import AnswerCache
+    from benchmarks.answering import build_experts
+
+    cache = AnswerCache(Path(payload["cache"]))
+    rows = [(key, identity, Request(*request)) for key, identity, request in payload["rows"]]
+    experts = build_experts(payload["experts"])
+    start = perf_counter()
+    experts.load()
+    loaded = perf_counter()
+    failed, tokens, done = [], 0, 0
+    for group in experts.generate([request for _, _, request in rows]):
+        whole = [(rows[row], found) for row, found in group if found.text is not None]
+        cache.write((key, identity, request.question, found) for (key, identity, request), found in whole)
+        failed += [(rows[row][0], found) for row, found in group if found.text is None]
+        done, tokens = done + len(group), tokens + sum(found.tokens or 0 for _, found in group)
+        progress(f"{tokens / (perf_counter() - loaded):.0f} tokens/s", done, len(rows))
+    return {
+        "load_seconds": loaded - start,
+        "generate_seconds": perf_counter() - loaded,
+        "generated": done - len(failed),
+        "tokens": tokens,
+        "failed": failed,
+        "peak_rss_bytes": peak_rss(),
+        "cuda_peak_bytes": cuda_peak(),
+    }
+
+
+TASKS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "fit": fit,
+    "serve": serve,
+    "convert": convert,
+    "train": train,
+    "answer": answer,
+}
 
 
 def _reporter() -> Listener:
@@ -79,13 +130,22 @@ def _reporter() -> Listener:
     return report
 
 
+def _end_with_parent() -> None:
+    """Leave when the process that holds the other end of standard input is gone, however it ended."""
+    # Not sys.stdin: a thread that waits in a buffered read can stop Python from ending.
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
 def main(job_path: str) -> int:
+    Thread(target=_end_with_parent, daemon=True).start()
     job = read_json(Path(job_path))
     result = Path(job["result"])
     try:
         with listening(_reporter()):
             answer, status = TASKS[job["task"]](job["payload"]) or {}, 0
-    except RouterError as error:
+    except (RouterError, ExpertError) as error:
         answer, status = str(error), EXIT_BAD_INPUT
     except KeyboardInterrupt:
         return 130

@@ -57,8 +57,11 @@ class Weights:
 
 @dataclass
 class WeightsSet:
+    """Weights by role; `experts` by domain, `default` being that of every other domain."""
+
     name: str = MISSING
     classifier: Weights = field(default_factory=Weights)
+    experts: dict[str, Weights] = field(default_factory=dict)
 
 
 @dataclass
@@ -162,6 +165,109 @@ class Tfidf:
 
 
 @dataclass
+class NoExperts:
+    name: str = "none"
+
+
+@dataclass
+class LocalExperts:
+    """See `experts.lora.LoraExperts`; `models` by domain, and `default` for every other domain.
+
+    Attributes:
+        adapters: folder of trained versions, over those that come with the product.
+        use_cache: keep generated answers on disk and never generate one twice.
+    """
+
+    name: str = MISSING
+    _target_: str = "experts.lora.LoraExperts"
+    models: dict[str, Weights] = MISSING
+    adapters: str = "adapters"
+    system_prompt: str = ""
+    max_new_tokens: int = 96
+    max_question_tokens: int = 512
+    batch_size: int = 64
+    dtype: str = "float32"
+    quantization: str = "none"
+    use_cache: bool = True
+
+    def __post_init__(self) -> None:
+        for key in ("max_new_tokens", "batch_size"):
+            _at_least(f"experts.{key}", getattr(self, key), 1)
+        _at_least("experts.max_question_tokens", self.max_question_tokens, 8)
+        _one_of("experts.dtype", self.dtype, ("float32", "bfloat16"))
+        _one_of("experts.quantization", self.quantization, ("none", "nf4"))
+
+
+@dataclass
+class OpenAIExperts:
+    """See `experts.openai.OpenAIExperts`; `models` by domain, `base` being the one without an adapter."""
+
+    name: str = "openai"
+    _target_: str = "experts.openai.OpenAIExperts"
+    base_url: str = MISSING
+    models: dict[str, str] = field(default_factory=dict)
+    system_prompt: str = ""
+    max_new_tokens: int = 96
+    max_question_chars: int = 8000
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout: float = 60.0
+    max_retries: int = 3
+    max_concurrency: int = 8
+    use_cache: bool = True
+
+    def __post_init__(self) -> None:
+        for key in ("max_new_tokens", "max_concurrency"):
+            _at_least(f"experts.{key}", getattr(self, key), 1)
+        _at_least("experts.max_question_chars", self.max_question_chars, 8)
+        _at_least("experts.max_retries", self.max_retries, 0)
+        _positive("experts.timeout", self.timeout)
+
+
+@dataclass
+class Trainer:
+    """See `experts.train.Recipe`."""
+
+    name: str = "trl"
+    steps: int = 60
+    batch_size: int = 4
+    learning_rate: float = 1e-3
+    lora_r: int = 8
+    lora_alpha: int = 16
+    lora_dropout: float = 0.05
+    target_modules: str = "attention"
+    max_tokens: int = 512
+    validation_fraction: float = 0.1
+    gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "batch_size", "lora_r", "lora_alpha"):
+            _at_least(f"trainer.{key}", getattr(self, key), 1)
+        _positive("trainer.learning_rate", self.learning_rate)
+        if not 0 <= self.lora_dropout < 1:
+            raise ConfigError(f"trainer.lora_dropout={self.lora_dropout}: must be in [0, 1)")
+        _one_of("trainer.target_modules", self.target_modules, ("attention", "all-linear"))
+        _at_least("trainer.max_tokens", self.max_tokens, 16)
+        _fraction("trainer.validation_fraction", self.validation_fraction)
+
+
+@dataclass
+class Policy:
+    """What happens to a question whose routing confidence is under `threshold`.
+
+    Attributes:
+        fallback: `best_guess` asks the most probable expert all the same, `abstain` asks none, and the
+            name of a domain asks its expert.
+    """
+
+    threshold: float = 0.0
+    fallback: str = "best_guess"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise ConfigError(f"policy.threshold={self.threshold}: must be in [0, 1]")
+
+
+@dataclass
 class Files:
     name: str = MISSING
     _target_: str = "benchmarks.datasets.files.load"
@@ -230,19 +336,61 @@ class Run:
     measure: Measure = field(default_factory=Measure)
     statistics: Statistics = field(default_factory=Statistics)
     baselines: dict[str, Any] = field(default_factory=dict)
+    experts: Any = MISSING
+    policy: Policy = field(default_factory=Policy)
 
     def __post_init__(self) -> None:
         _at_least("seed", self.seed, 0)
 
 
+@dataclass
+class Train:
+    """`python -m benchmarks train`; `domains` are those to train, by default all of the data set."""
+
+    seed: int = 0
+    weights: WeightsSet = MISSING
+    dataset: Any = MISSING
+    experts: Any = MISSING
+    trainer: Trainer = field(default_factory=Trainer)
+    domains: list[str] | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least("seed", self.seed, 0)
+        _at_least("threads", self.threads, 1)
+
+
+@dataclass
+class Ask:
+    """`python -m benchmarks ask`; `input` is a file with one question a line, `-` for standard input."""
+
+    seed: int = 0
+    router: Any = MISSING
+    encoder: Encoder = MISSING
+    weights: WeightsSet = MISSING
+    dataset: Any = MISSING
+    experts: Any = MISSING
+    policy: Policy = field(default_factory=Policy)
+    input: str | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least("seed", self.seed, 0)
+        _at_least("threads", self.threads, 1)
+
+
 def register() -> None:
     """Make the dataclasses known to Hydra, in a group of their own so that none is selectable."""
     store = ConfigStore.instance()
-    store.store(group="schema", name="run", node=Run)
+    for name, node in (("run", Run), ("train", Train), ("ask", Ask)):
+        store.store(group="schema", name=name, node=node)
     store.store(group="schema", name="weights", node=WeightsSet)
     store.store(group="schema", name="encoder", node=Encoder)
     routers = (Centroid, KNN, TinyLlama, Majority, Random, Tfidf)
-    for node in routers:
-        store.store(group="schema/router", name=node.name, node=node)
+    for router in routers:
+        store.store(group="schema/router", name=router.name, node=router)
     for name, dataset in (("files", Files), ("clinc150", Clinc150)):
         store.store(group="schema/dataset", name=name, node=dataset)
+    for name, experts in (("none", NoExperts), ("lora", LocalExperts), ("openai", OpenAIExperts)):
+        store.store(group="schema/experts", name=name, node=experts)
+    store.store(group="schema", name="trainer", node=Trainer)

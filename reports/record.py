@@ -25,7 +25,7 @@ class Metric:
     Attributes:
         name: stable; `accuracy`, `latency_p50`, …
         value: in `unit`.
-        unit: `fraction`, `ms`, `s`, `MB` (10^6 bytes), `queries/s`, `×`.
+        unit: `fraction`, `F1`, `ms`, `s`, `MB` (10^6 bytes), `queries/s`, `tokens/s`, `×`.
         higher_is_better: which way is good.
         slice: `all` is every row with a label; else a subset of the rows or a domain.
         n: how many observations the value comes from.
@@ -73,6 +73,12 @@ class Prediction:
         confidence: in [0, 1]; ranks in-scope before out-of-scope.
         scores: probability by domain.
         slice: `standard`, `overlap`, `out_of_scope`, or the data set's own.
+        reference: the answer to compare with; this and what follows only with experts on.
+        expert: who was asked, by the policy; None when it abstained.
+        answer: what the expert said; None when there is none.
+        rouge1, rouge2, rougeL: F1 of `answer` against `reference`.
+        answers: of every expert by domain, and of the base model as `base`.
+        notes: by expert, why there is no answer, or what happened to the question.
     """
 
     id: str
@@ -82,6 +88,22 @@ class Prediction:
     confidence: float
     scores: dict[str, float]
     slice: str
+    reference: str | None = None
+    expert: str | None = None
+    answer: str | None = None
+    rouge1: float | None = None
+    rouge2: float | None = None
+    rougeL: float | None = None  # noqa: N815 - the measure's name
+    answers: dict[str, str | None] | None = None
+    notes: dict[str, str] | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """What a line of `predictions.jsonl` holds: without answers, nothing about answers."""
+        row = asdict(self)
+        return row if self.answers is not None else {key: row[key] for key in _ROUTING_KEYS}
+
+
+_ROUTING_KEYS = ("id", "query", "label", "predicted", "confidence", "scores", "slice")
 
 
 @dataclass(frozen=True)
@@ -108,7 +130,9 @@ class Record:
 
 def write_record(folder: Path, record: Record, predictions: Sequence[Prediction]) -> None:
     """Write both files into an existing folder."""
-    rows = "".join(json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in predictions)
+    rows = "".join(
+        json.dumps(row.as_row(), ensure_ascii=False, allow_nan=False) + "\n" for row in predictions
+    )
     (folder / PREDICTIONS).write_text(rows, encoding="utf-8")
     text = json.dumps(asdict(record), ensure_ascii=False, allow_nan=False, indent=1)
     (folder / RECORD).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,49 @@
+"""A verb as a Hydra application."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import BadInput
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def hydra_application(config_name: str, task: Callable[["DictConfig"], None]) -> None:
+    """Compose the configuration from `sys.argv` and run `task` on it, once a job of a sweep.
+
+    Raises the first failure when every job has had its turn; further ones are printed.
+    """
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from benchmarks.explain import check_keys, explain
+    from benchmarks.resolvers import register as register_resolvers
+    from conf.schema import register as register_schemas
+
+    register_schemas()
+    register_resolvers()
+    failures: list[Exception] = []
+
+    def guarded(config: "DictConfig") -> None:
+        # Raised after Hydra has returned: it would write a line of its own about each, and in a
+        # sweep the other jobs are still worth running.
+        try:
+            check_keys(config)
+            task(config)
+        except Exception as error:
+            failures.append(error)
+
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(guarded)()
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except ValueError as error:
+        # Hydra's own (of the task they are in `failures`): `router=5`, for one.
+        raise BadInput(f"{' '.join(sys.argv[1:])}: {error}") from error
+    if failures:
+        for further in failures[1:]:
+            print(f"error: {explain(further)}", file=sys.stderr)
+        raise failures[0]

@@ -1,0 +1,24 @@
+"""`python -m benchmarks train`: fine-tune adapters and say what it took."""
+
+from typing import TYPE_CHECKING
+
+from benchmarks.application import hydra_application
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main(verb: str) -> None:
+    hydra_application(verb, _task)
+
+
+def _task(config: "DictConfig") -> None:
+    from omegaconf import OmegaConf
+
+    from benchmarks.training import train
+    from reports.adapters import print_trained
+
+    versions = train(OmegaConf.to_object(config))  # type: ignore[arg-type]
+    print_trained([version.card for version in versions])
+    for version in versions:
+        print(f"{version.domain}: {version.name} is current, in {version.folder}")

@@ -1,0 +1,254 @@
+"""LoRA experts (Hu et al., 2021): each base model is loaded once, its domains' adapters swapped on it."""
+
+from collections.abc import Iterator, Sequence
+from threading import Thread
+from time import perf_counter
+from typing import Any, NamedTuple, TypedDict
+
+from experts import prompt
+from experts.base import Answer, ExpertError, Experts, Remark, Request, ignore
+from experts.model import load_base
+
+# peft's name for "no adapter" in a mixed batch.
+NO_ADAPTER = "__base__"
+
+
+class Model(TypedDict):
+    """What one domain's expert is made of; the checksums are those of what lies in the folders.
+
+    Attributes:
+        folder: of the base model.
+        sha256: of its weights.
+        adapter: folder of the LoRA adapter; None for a domain that only has its base model.
+        adapter_sha256: of its weights.
+    """
+
+    folder: str
+    sha256: str
+    adapter: str | None
+    adapter_sha256: str | None
+
+
+class _Prompt(NamedTuple):
+    row: int
+    text: str
+    length: int
+    adapter: str
+    note: str | None
+
+
+class _Base:
+    """One base model in memory, with its tokenizer and every adapter that was trained on it."""
+
+    def __init__(self, folder: str, adapters: dict[str, str], dtype: str, quantization: str) -> None:
+        from peft import PeftModel
+
+        self.tokenizer = prompt.load_tokenizer(folder)
+        self.network = load_base(folder, dtype, quantization)
+        self.end_of_turn = _end_of_turn(self.tokenizer, self.network.generation_config.eos_token_id)
+        self.positions = int(self.network.config.max_position_embeddings)
+        # Domains are free text, which peft would take as paths of modules.
+        self.names = {domain: f"expert{number}" for number, domain in enumerate(sorted(adapters))}
+        for domain, name in self.names.items():
+            try:
+                if isinstance(self.network, PeftModel):
+                    self.network.load_adapter(adapters[domain], name)
+                else:
+                    self.network = PeftModel.from_pretrained(self.network, adapters[domain], name)
+            except (OSError, ValueError, RuntimeError) as error:
+                raise ExpertError(f"cannot load the adapter in {adapters[domain]}: {error}") from error
+        self.network.eval()
+
+    def generate(self, adapters: Sequence[str], **arguments: Any) -> Any:
+        """`generate` of transformers with one adapter name a row; only a mixed batch pays for the mixing."""
+        import torch
+
+        distinct = set(adapters)
+        with torch.inference_mode():
+            if distinct == {NO_ADAPTER}:
+                if not self.names:
+                    return self.network.generate(**arguments)
+                with self.network.disable_adapter():
+                    return self.network.generate(**arguments)
+            if len(distinct) == 1:
+                self.network.set_adapter(adapters[0])
+                return self.network.generate(**arguments)
+            return self.network.generate(**arguments, adapter_names=list(adapters))
+
+
+class LoraExperts(Experts):
+    """Local models of one domain each, answering in batches, greedily.
+
+    Args:
+        models: by domain. Domains that share a base model share it in memory.
+        system_prompt: the instruction before every question; `{domain}` in it is replaced.
+        max_new_tokens: of an answer.
+        max_question_tokens: a longer question is cut in the middle.
+        batch_size: questions answered at once; they are sorted by expert, then by length.
+        dtype: of the base models, `float32` or `bfloat16`.
+        quantization: `none`, or `nf4` for 4-bit weights through bitsandbytes (Dettmers et al., 2023).
+    """
+
+    def __init__(
+        self,
+        models: dict[str, Model],
+        system_prompt: str = "",
+        max_new_tokens: int = 96,
+        max_question_tokens: int = 512,
+        batch_size: int = 64,
+        dtype: str = "float32",
+        quantization: str = "none",
+    ) -> None:
+        self.models = models
+        self.system_prompt = system_prompt
+        self.max_new_tokens = max_new_tokens
+        self.max_question_tokens = max_question_tokens
+        self.batch_size = batch_size
+        self.dtype = dtype
+        self.quantization = quantization
+        self._bases: dict[str, _Base] = {}
+
+    def load(self) -> "LoraExperts":
+        for folder in sorted({model["folder"] for model in self.models.values()} - set(self._bases)):
+            adapters = {
+                domain: model["adapter"]
+                for domain, model in self.models.items()
+                if model["folder"] == folder and model["adapter"]
+            }
+            self._bases[folder] = _Base(folder, adapters, self.dtype, self.quantization)
+        return self
+
+    def identity(self, domain: str, adapted: bool = True) -> dict[str, Any]:
+        model = self._model(domain, adapted)
+        return {
+            "kind": "lora",
+            "prompt_version": prompt.VERSION,
+            "base": model["sha256"],
+            "adapter": model["adapter_sha256"] if adapted else None,
+            "system_prompt": self._system_prompt(domain),
+            "decoding": "greedy",
+            "max_new_tokens": self.max_new_tokens,
+            "max_question_tokens": self.max_question_tokens,
+            "dtype": self.dtype,
+            "quantization": self.quantization,
+        }
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        self.load()
+        prompts: dict[str, list[_Prompt]] = {folder: [] for folder in self._bases}
+        unanswerable: list[tuple[int, Answer]] = []
+        for row, request in enumerate(requests):
+            try:
+                folder = self._model(request.domain, request.adapted)["folder"]
+                prompts[folder].append(self._prompt(row, request))
+            except ExpertError as error:
+                unanswerable.append((row, Answer(None, error=str(error))))
+        if unanswerable:
+            yield unanswerable
+        for folder, waiting in prompts.items():
+            # Adapters side by side, so that few batches are mixed; lengths, so that little is padding.
+            waiting.sort(key=lambda item: (item.adapter, item.length, item.row))
+            for start in range(0, len(waiting), self.batch_size):
+                yield self._answer(self._bases[folder], waiting[start : start + self.batch_size])
+
+    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+        from transformers import TextIteratorStreamer
+
+        self.load()
+        base = self._bases[self._model(request.domain, request.adapted)["folder"]]
+        asked = self._prompt(0, request)
+        if asked.note:
+            remark(asked.note)
+        pieces = TextIteratorStreamer(base.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self._generate(base, [asked], streamer=pieces)
+            except BaseException as error:  # raised again where the caller waits
+                failures.append(error)
+                pieces.end()
+
+        thread = Thread(target=work, daemon=True)
+        thread.start()
+        yield from (piece for piece in pieces if piece)
+        thread.join()
+        if failures:
+            raise failures[0]
+
+    def _model(self, domain: str, adapted: bool) -> Model:
+        try:
+            model = self.models[domain]
+        except KeyError:
+            known = ", ".join(sorted(self.models))
+            raise ExpertError(f"there is no expert for domain {domain!r}; there is: {known}") from None
+        if adapted and model["adapter"] is None:
+            raise ExpertError(f"the expert for domain {domain!r} has no adapter")
+        return model
+
+    def _system_prompt(self, domain: str) -> str:
+        return self.system_prompt.replace("{domain}", domain)
+
+    def _prompt(self, row: int, request: Request) -> _Prompt:
+        base = self._bases[self._model(request.domain, request.adapted)["folder"]]
+        # No tokenizer takes a lone surrogate.
+        question = request.question.encode("utf-8", "replace").decode("utf-8").strip()
+        if not question:
+            raise ExpertError("the question is empty")
+        system_prompt = self._system_prompt(request.domain)
+        frame = len(base.tokenizer(prompt.render(base.tokenizer, system_prompt, ""))["input_ids"])
+        room = base.positions - self.max_new_tokens - frame
+        if room < 1:
+            raise ExpertError(
+                f"the model has {base.positions} positions: none is left for a question beside {frame} of "
+                f"the instruction and experts.max_new_tokens={self.max_new_tokens}"
+            )
+        question, note = prompt.fit_question(base.tokenizer, question, min(self.max_question_tokens, room))
+        text = prompt.render(base.tokenizer, system_prompt, question)
+        adapter = base.names[request.domain] if request.adapted else NO_ADAPTER
+        return _Prompt(row, text, len(text), adapter, note)
+
+    def _answer(self, base: _Base, prompts: list[_Prompt]) -> list[tuple[int, Answer]]:
+        start = perf_counter()
+        rows = self._generate(base, prompts)
+        seconds = (perf_counter() - start) / len(prompts)
+        answers = []
+        for asked, tokens in zip(prompts, rows, strict=True):
+            length = next((i + 1 for i, token in enumerate(tokens) if token in base.end_of_turn), len(tokens))
+            text = base.tokenizer.decode(tokens[:length], skip_special_tokens=True).strip()
+            error = None if text else "the model ended its turn without a word"
+            answers.append((asked.row, Answer(text or None, error, asked.note, length, seconds)))
+        return answers
+
+    def _generate(self, base: _Base, prompts: list[_Prompt], **arguments: Any) -> list[list[int]]:
+        """The generated tokens of each prompt, padding and all."""
+        tokens = base.tokenizer(
+            [asked.text for asked in prompts], padding=True, add_special_tokens=False, return_tensors="pt"
+        ).to(base.network.device)
+        generated = base.generate(
+            [asked.adapter for asked in prompts],
+            **tokens,
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            max_new_tokens=self.max_new_tokens,
+            eos_token_id=base.end_of_turn,
+            pad_token_id=base.tokenizer.pad_token_id,
+            **arguments,
+        )
+        rows: list[list[int]] = generated[:, tokens["input_ids"].shape[1] :].tolist()
+        return rows
+
+
+def _end_of_turn(tokenizer: Any, configured: int | list[int] | None) -> list[int]:
+    """Every token that ends an answer: the configured ones, and the one the chat template puts there."""
+    ids = {tokenizer.eos_token_id, *([configured] if isinstance(configured, int) else configured or [])}
+    if tokenizer.chat_template is not None:
+        marker = "answer"
+        turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": marker}]
+        rendered: str = tokenizer.apply_chat_template(turn, tokenize=False)
+        after = tokenizer(rendered.rpartition(marker)[2], add_special_tokens=False)["input_ids"]
+        special = set(tokenizer.all_special_ids)
+        ids.update(after[:1] if after and after[0] in special else [])
+    return sorted(token for token in ids if token is not None)

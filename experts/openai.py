@@ -1,0 +1,317 @@
+"""Experts behind an OpenAI-compatible endpoint: vLLM (one model name an adapter), llama.cpp and others."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit
+
+from experts.base import BASE, Answer, ExpertError, Experts, Remark, Request, cut_middle, ignore
+
+# The SDK wants a key; servers that need none take any.
+NO_KEY = "none"
+
+SHOWN_CHARS = 200
+
+# Requests in a row that end like this before an endpoint is given up.
+PATIENCE = {"connection": 3, "timeout": 5}
+
+
+class OpenAIExperts(Experts):
+    """Asks a chat-completions endpoint, greedily, several questions at a time.
+
+    Args:
+        base_url: of the endpoint, up to and with `/v1`.
+        models: model name by domain; `base` is the model without an adapter.
+        system_prompt: `{domain}` in it is replaced; empty sends no system message.
+        max_new_tokens: an answer is cut after so many.
+        max_question_chars: a longer question loses its middle.
+        api_key_env: the environment variable that holds the key; unset for a server that needs none.
+        timeout: seconds without a sign of the server.
+        max_retries: of a request that timed out, could not connect or met a busy or broken server.
+        max_concurrency: requests at a time.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        models: dict[str, str],
+        system_prompt: str = "",
+        max_new_tokens: int = 96,
+        max_question_chars: int = 8000,
+        api_key_env: str = "OPENAI_API_KEY",
+        timeout: float = 60,
+        max_retries: int = 3,
+        max_concurrency: int = 8,
+    ) -> None:
+        self.base_url = base_url
+        self.models = models
+        self.system_prompt = system_prompt
+        self.max_new_tokens = max_new_tokens
+        self.max_question_chars = max_question_chars
+        self.api_key_env = api_key_env
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.max_concurrency = max_concurrency
+        self._client: Any = None
+        # What no message may hold.
+        self._secret = ""
+
+    def load(self) -> "OpenAIExperts":
+        if self._client is not None:
+            return self
+        try:
+            from openai import OpenAI
+        except ImportError as error:
+            raise ExpertError(
+                'experts=openai needs the openai package: pip install "router-derby[openai]"'
+            ) from error
+        self._check_url()
+        self._secret = self._key()
+        # An address that only the SDK refuses.
+        try:
+            self._client = OpenAI(
+                base_url=self.base_url,
+                api_key=self._secret or NO_KEY,
+                timeout=self.timeout,
+                max_retries=self.max_retries,
+            )
+        except Exception as error:
+            raise ExpertError(f"experts.base_url: {self._line(error)}") from None
+        return self
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        """Answer every request, each in a group of its own; an endpoint that does not answer is given up."""
+        self.load()
+        breaker = _Breaker()
+        stop = Event()
+        todo: SimpleQueue[int] = SimpleQueue()
+        done: SimpleQueue[tuple[int, Answer]] = SimpleQueue()
+        for row in range(len(requests)):
+            todo.put(row)
+
+        def work() -> None:
+            while not stop.is_set():
+                try:
+                    row = todo.get_nowait()
+                except Empty:
+                    return
+                done.put((row, self._ask(requests[row], breaker)))
+
+        # Daemons: the threads of a ThreadPoolExecutor are joined at exit, so that an interrupt would
+        # wait for the slowest request and all its retries, minutes with the settings as they are.
+        for _ in range(min(self.max_concurrency, len(requests))):
+            Thread(target=work, daemon=True, name="openai-experts").start()
+        try:
+            for _ in requests:
+                yield [done.get()]
+        finally:
+            stop.set()
+
+    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+        self.load()
+        model = self._model(request.domain, request.adapted)
+        question, note = self._question(request)
+        if note:
+            remark(note)
+        silent = True
+        try:
+            body = self._body(model, request.domain, question)
+            with self._client.chat.completions.create(**body, stream=True) as chunks:
+                for chunk in chunks:
+                    # The chunk with the usage has no choices.
+                    for choice in (chunk.choices or [])[:1]:
+                        piece = choice.delta.content
+                        if piece:
+                            silent = silent and not piece.strip()
+                            yield piece
+        except Exception as error:
+            raise ExpertError(self._reason(error, model)) from None
+        if silent:
+            raise ExpertError(self._reason(ExpertError("an answer without text"), model))
+
+    def identity(self, domain: str, adapted: bool = True) -> dict[str, Any]:
+        # It is written to records, so an address with a password in it must not come this far.
+        self._check_url()
+        return {
+            "kind": "openai",
+            "base_url": self.base_url,
+            "model": self._model(domain, adapted),
+            "system_prompt": self._system(domain),
+            "max_new_tokens": self.max_new_tokens,
+            "max_question_chars": self.max_question_chars,
+        }
+
+    def _check_url(self) -> None:
+        """Refuse what is no address or holds a secret; the message never shows it."""
+        try:
+            url = urlsplit(self.base_url)
+            usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ExpertError(
+                "experts.base_url must be an http:// or https:// address such as http://127.0.0.1:8000/v1"
+            )
+        if "@" in url.netloc or url.query or url.fragment:
+            raise ExpertError(
+                "experts.base_url must not hold a user, a password or a query: "
+                f"put the key in the environment variable {self.api_key_env}"
+            )
+
+    def _key(self) -> str:
+        """The key of the environment, or an empty text."""
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ExpertError(f"the key in {self.api_key_env} has characters that no HTTP header can hold")
+        return key
+
+    def _model(self, domain: str, adapted: bool) -> str:
+        key = domain if adapted else BASE
+        model = self.models.get(key)
+        if not model:
+            raise ExpertError(f"no model is named for {key!r}: set experts.models.{key}")
+        return model
+
+    def _system(self, domain: str) -> str:
+        return self.system_prompt.replace("{domain}", domain)
+
+    def _question(self, request: Request) -> tuple[str, str | None]:
+        """The question as it is sent, with a note if it was cut."""
+        question = request.question
+        if not question.strip():
+            raise ExpertError("the question is empty")
+        if len(question) <= self.max_question_chars:
+            return question, None
+        cut = "".join(cut_middle(question, self.max_question_chars))
+        return cut, f"question cut from {len(question)} to {len(cut)} characters"
+
+    def _body(self, model: str, domain: str, question: str) -> dict[str, Any]:
+        system = self._system(domain)
+        messages = [{"role": "system", "content": system}] if system else []
+        return {
+            "model": model,
+            "messages": [*messages, {"role": "user", "content": question}],
+            "temperature": 0,
+            "max_tokens": self.max_new_tokens,
+        }
+
+    def _ask(self, request: Request, breaker: "_Breaker") -> Answer:
+        try:
+            model = self._model(request.domain, request.adapted)
+            question, note = self._question(request)
+        except ExpertError as error:
+            return Answer(None, error=str(error))
+        if breaker.reason is not None:
+            return Answer(None, error=breaker.reason)
+        start = perf_counter()
+        try:
+            body = self._body(model, request.domain, question)
+            # Raw: the SDK checks no types, and makes of a body that is not JSON what it can.
+            response = self._client.chat.completions.with_raw_response.create(**body)
+            text, tokens = _read(response.text)
+        except Exception as error:
+            reason = self._reason(error, model)
+            breaker.record(_kind(error), reason)
+            return Answer(None, error=reason, note=note, seconds=perf_counter() - start)
+        breaker.record(None, "")
+        return Answer(text, note=note, tokens=tokens, seconds=perf_counter() - start)
+
+    def _reason(self, error: Exception, model: str) -> str:
+        """One line on what happened, and where."""
+        from openai import APIConnectionError, APIError, APIStatusError
+
+        what = self._line(error)
+        if isinstance(error, APIStatusError):
+            message = self._line(_message(error.body) or error.response.text or error.response.reason_phrase)
+            what = f"HTTP {error.status_code}{_retries(error)}: {message}"
+        elif _kind(error) == "timeout":
+            what = f"no answer within {self.timeout:g} s{_retries(error)}"
+        elif isinstance(error, APIConnectionError):
+            broken = "cannot connect" if _kind(error) == "connection" else "the connection broke"
+            what = f"{broken}{_retries(error)}: {self._line(error.__cause__ or error)}"
+        elif isinstance(error, APIError):
+            what = f"the server reports: {what}"
+        elif isinstance(error, json.JSONDecodeError):
+            what = f"not JSON: {self._line(error.doc) or 'an empty body'}"
+        elif not isinstance(error, ExpertError):
+            what = f"{type(error).__name__}: {what}"
+        return f"{what} (model {model} at {self.base_url})"
+
+    def _line(self, text: object) -> str:
+        """`text` as one short printable line without the key."""
+        line = str(text)
+        if self._secret:
+            # Before anything is cut off: half a key is a secret too.
+            line = line.replace(self._secret, "***")
+        line = " ".join("".join(char if char.isprintable() else " " for char in line).split())
+        return line if len(line) <= SHOWN_CHARS else line[: SHOWN_CHARS - 1] + "…"
+
+
+class _Breaker:
+    """Gives an endpoint up when requests in a row fail in a way that the next one would not change."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self._lock = Lock()
+        self._kind: str | None = None
+        self._count = 0
+
+    def record(self, kind: str | None, reason: str) -> None:
+        """Count a failure of a kind in `PATIENCE`; None is any other end, good or bad: something is there."""
+        with self._lock:
+            self._count = self._count + 1 if kind == self._kind else 1
+            self._kind = kind
+            if kind is not None and self.reason is None and self._count >= PATIENCE[kind]:
+                self.reason = f"not asked after {self._count} failures in a row: {reason}"
+
+
+def _kind(error: Exception) -> str | None:
+    """Which of `PATIENCE` an error is, if any."""
+    from openai import APIConnectionError, APITimeoutError
+
+    if isinstance(error, APITimeoutError):
+        return "timeout"
+    # By name: the SDK has changed its HTTP library before.
+    unreachable = type(error.__cause__).__name__ in ("ConnectError", "ProxyError")
+    return "connection" if isinstance(error, APIConnectionError) and unreachable else None
+
+
+def _retries(error: Any) -> str:
+    """How often the SDK tried again, for a message; it tells the server in a header."""
+    count = error.request.headers.get("x-stainless-retry-count", "0")
+    return "" if count == "0" else f" after {count} {'retry' if count == '1' else 'retries'}"
+
+
+def _message(body: Any) -> str:
+    """The words of an error body: OpenAI's `{"error": {"message": …}}`, FastAPI's `{"detail": …}`."""
+    for _ in range(3):
+        if isinstance(body, dict):
+            body = next((body[key] for key in ("error", "message", "detail") if body.get(key)), None)
+    return body if isinstance(body, str) else ""
+
+
+def _read(text: str) -> tuple[str, int | None]:
+    """The words and the number of tokens of a chat completion.
+
+    Raises:
+        json.JSONDecodeError: `text` is not JSON.
+        ExpertError: there are no words in it.
+    """
+    body = json.loads(text)
+    # Proxies report failures with status 200, too.
+    if isinstance(body, dict) and body.get("error"):
+        raise ExpertError(f"the server reports: {_message(body) or text}")
+    try:
+        choice = body["choices"][0]
+        content = choice["message"]["content"]
+    except (TypeError, KeyError, IndexError):
+        raise ExpertError("an answer without choices") from None
+    if not isinstance(content, str) or not content.strip():
+        raise ExpertError(f"an answer without text (finish_reason {choice.get('finish_reason')})")
+    usage = body.get("usage")
+    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return content, tokens if isinstance(tokens, int) else None

@@ -1,0 +1,43 @@
+"""Unsloth as the trainer's model loader: faster and smaller on CUDA, nothing without it."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from experts.base import ExpertError
+from experts.model import target_modules
+
+if TYPE_CHECKING:
+    from experts.train import Recipe
+
+
+def check() -> None:
+    """Raises ExpertError, naming what is missing, where Unsloth cannot run."""
+    missing = [] if find_spec("unsloth") else ["the package (pip install unsloth)"]
+    import torch
+
+    if not torch.cuda.is_available():
+        missing.append("a CUDA GPU")
+    if missing:
+        raise ExpertError(f"trainer=unsloth needs {' and '.join(missing)}; trainer=trl runs anywhere")
+
+
+def load(folder: str, recipe: "Recipe") -> Any:
+    """The base model with a fresh LoRA adapter, patched by Unsloth; call `check` first."""
+    # It patches the libraries below it and must come before them.
+    from unsloth import FastLanguageModel
+
+    network, _ = FastLanguageModel.from_pretrained(
+        folder,
+        max_seq_length=recipe.max_tokens,
+        dtype=None,
+        load_in_4bit=recipe.quantization == "nf4",
+    )
+    return FastLanguageModel.get_peft_model(
+        network,
+        r=recipe.lora_r,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=target_modules(network, recipe.target_modules),
+        use_gradient_checkpointing="unsloth" if recipe.gradient_checkpointing else False,
+        random_state=recipe.seed,
+    )

@@ -1,0 +1,43 @@
+"""How tables look: one style, wide enough, nothing of the user's taken for markup."""
+
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from reports.record import Metric
+
+# Wide enough for every column when output goes to a file or a pipe.
+PLAIN_WIDTH = 100
+
+
+def plain_console() -> Console:
+    # Names of routers, domains and folders are the user's: nothing in them is markup.
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH, markup=False, emoji=False)
+
+
+def table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+
+
+def columns(table: Table, first: str, others: Iterable[str]) -> None:
+    """Add `first` on the left and `others`, figures, on the right."""
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+
+
+def percent(metric: Metric | None, interval: bool = False) -> str:
+    """A fraction times 100, with its interval where it was asked for and taken; a dash without a metric."""
+    if metric is None:
+        return "–"
+    text = f"{100 * metric.value:.1f}"
+    if interval and metric.ci_low is not None and metric.ci_high is not None:
+        text += f" [{100 * metric.ci_low:.1f}, {100 * metric.ci_high:.1f}]"
+    return text
+
+
+def plain(metric: Metric | None, digits: int) -> str:
+    return "–" if metric is None else f"{metric.value:.{digits}f}"

@@ -1,0 +1,497 @@
+"""Experts behind an endpoint: what goes out, what comes back, and what a bad server may do."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experts.base import Answer, ExpertError, Request
+from experts.openai import PATIENCE, OpenAIExperts
+from tests.experts.servers import BODIES, STATUSES, Server, closed_port, misbehaving, transformers_serve
+
+KEY = "sk-very/secret+1234567890"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's backoff without the waiting, and no key of the developer's own."""
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with misbehaving() as server:
+        yield server
+
+
+def experts(url: str, *models: str, **settings: Any) -> OpenAIExperts:
+    """Experts whose domains have the names of their models, quick to give up."""
+    settings = {"timeout": 5, "max_retries": 0, **settings}
+    return OpenAIExperts(url, {model: model for model in models}, **settings)
+
+
+def ask(url: str, model: str, question: str = "Why?", **settings: Any) -> Answer:
+    return experts(url, model, **settings).answers([Request(model, question)])[0]
+
+
+# What goes out.
+
+
+def test_what_is_sent(server: Server) -> None:
+    asked = experts(
+        server.url, "car", "base", system_prompt="You know {domain}; {braces} stay.", max_new_tokens=12
+    )
+    answer = asked.answers([Request("car", "Wozu Öl?")])[0]
+    assert answer._replace(seconds=0) == Answer("car: Wozu Öl?", tokens=7)
+    assert 0 < answer.seconds < 5
+    assert server.seen == [
+        {
+            "model": "car",
+            "messages": [
+                {"role": "system", "content": "You know car; {braces} stay."},
+                {"role": "user", "content": "Wozu Öl?"},
+            ],
+            "temperature": 0,
+            "max_tokens": 12,
+        }
+    ]
+    asked.answers([Request("car", "Why?", adapted=False)])
+    assert server.seen[1]["model"] == "base"
+    assert server.seen[1]["messages"][0]["content"] == "You know car; {braces} stay."
+
+
+def test_no_system_message_without_a_prompt(server: Server) -> None:
+    ask(server.url, "car")
+    assert [message["role"] for message in server.seen[0]["messages"]] == ["user"]
+
+
+@pytest.mark.parametrize(("key", "sent"), [(None, "none"), ("", "none"), (f" {KEY}\n", KEY)])
+def test_the_key_comes_from_the_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch, key: str | None, sent: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "another")
+    if key is not None:
+        monkeypatch.setenv("CAR_KEY", key)
+    assert ask(server.url, "car", api_key_env="CAR_KEY").text
+    assert server.headers[0]["authorization"] == f"Bearer {sent}"
+
+
+@pytest.mark.parametrize(
+    ("length", "limit", "sent", "note"),
+    [
+        (100, 100, 100, None),
+        (101, 100, 100, "question cut from 101 to 100 characters"),
+        (100_000, 8000, 8000, "question cut from 100000 to 8000 characters"),
+    ],
+)
+def test_a_long_question_loses_its_middle(
+    server: Server, length: int, limit: int, sent: int, note: str | None
+) -> None:
+    question = "<" + "ä" * (length - 2) + ">"
+    answer = ask(server.url, "car", question, max_question_chars=limit)
+    asked = server.seen[0]["messages"][-1]["content"]
+    assert (len(asked), asked[0], asked[-1], answer.note) == (sent, "<", ">", note)
+
+
+@pytest.mark.parametrize("question", ["", " \n\t"])
+def test_an_empty_question_is_not_sent(server: Server, question: str) -> None:
+    assert ask(server.url, "car", question) == Answer(None, error="the question is empty")
+    assert server.seen == []
+    with pytest.raises(ExpertError, match=r"^the question is empty$"):
+        list(experts(server.url, "car").stream(Request("car", question)))
+
+
+def test_a_question_that_is_no_text_fails_alone(server: Server) -> None:
+    answers = experts(server.url, "car").answers([Request("car", "half \ud800"), Request("car", "whole")])
+    assert answers[0].text is None
+    assert "surrogates not allowed" in str(answers[0].error)
+    assert answers[1].text == "car: whole"
+
+
+@pytest.mark.parametrize(("domain", "adapted", "key"), [("sleep", True, "sleep"), ("car", False, "base")])
+def test_a_domain_without_a_model(server: Server, domain: str, adapted: bool, key: str) -> None:
+    asked = experts(server.url, "car")
+    request = Request(domain, "Why?", adapted)
+    missing, found = asked.answers([request, Request("car", "Why?")])
+    assert missing == Answer(None, error=f"no model is named for {key!r}: set experts.models.{key}")
+    assert found.text == "car: Why?"
+    for refused in (lambda: asked.identity(domain, adapted), lambda: list(asked.stream(request))):
+        with pytest.raises(ExpertError, match=f"set experts.models.{key}"):
+            refused()
+
+
+# What comes back.
+
+
+def test_answers_come_as_they_finish_and_are_put_in_order(server: Server) -> None:
+    asked = experts(server.url, "reversed", max_concurrency=4)
+    requests = [Request("reversed", str(number)) for number in range(4)]
+    finished = [row for group in asked.generate(requests) for row, _ in group]
+    assert sorted(finished) == [0, 1, 2, 3]
+    assert finished[-1] == 0
+    assert [answer.text for answer in asked.answers(requests)] == [f"reversed: {n}" for n in range(4)]
+    assert list(asked.generate([])) == []
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_requests_at_a_time_than_allowed(server: Server, limit: int) -> None:
+    requests = [Request("paced", str(number)) for number in range(6)]
+    answers = experts(server.url, "paced", max_concurrency=limit).answers(requests)
+    assert all(answer.text for answer in answers)
+    # Not more, and not one by one where more are allowed.
+    assert min(limit, 2) <= server.most <= limit
+
+
+@pytest.mark.parametrize("model", ["no usage", "null usage", "odd usage"])
+def test_tokens_are_unknown_without_usage(server: Server, model: str) -> None:
+    assert ask(server.url, model)._replace(seconds=0) == Answer("fine")
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("html", "not JSON: <html> <title>Welcome to nginx!</title> </html>"),
+        ("empty body", "not JSON: an empty body"),
+        ("list", "an answer without choices"),
+        ("no choices", "an answer without choices"),
+        ("empty choices", "an answer without choices"),
+        ("odd choices", "an answer without choices"),
+        ("null", "an answer without text (finish_reason stop)"),
+        ("empty", "an answer without text (finish_reason stop)"),
+        ("blank", "an answer without text (finish_reason stop)"),
+        ("number", "an answer without text (finish_reason stop)"),
+        ("error 200", "the server reports: the worker is gone"),
+        ("busy", "HTTP 429: slow down"),
+        ("broken", "HTTP 500: out of memory"),
+        ("unknown", "HTTP 404: The model `x` does not exist."),
+        ("bad gateway", "HTTP 502: <html><h1>502 Bad Gateway</h1></html>"),
+        ("bare", "HTTP 503: Service Unavailable"),
+        ("fields", 'HTTP 422: {"detail": [{"loc": ["body"], "msg": "too long"}]}'),
+        ("chatty", f"HTTP 400: {'long ' * 39}long…"),
+    ],
+)
+def test_a_bad_answer_is_a_reason(server: Server, model: str, reason: str) -> None:
+    answer = ask(server.url, model)
+    assert (answer.text, answer.tokens) == (None, None)
+    assert answer.error == f"{reason} (model {model} at {server.url})"
+
+
+def test_one_bad_row_does_not_stop_the_others(server: Server) -> None:
+    models = [*BODIES, *STATUSES, "car"]
+    answers = experts(server.url, *models).answers([Request(model, "Why?") for model in models])
+    assert answers[-1].text == "car: Why?"
+    assert [answer.text is None for answer in answers[:-1]].count(True) == len(BODIES) + len(STATUSES) - 3
+
+
+def test_a_server_that_starts_late_is_asked_again(server: Server) -> None:
+    assert ask(server.url, "broken once", max_retries=1).text == "broken once: Why?"
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "retries", "reason"),
+    [
+        ("busy", 2, "HTTP 429 after 2 retries: slow down"),
+        ("broken", 1, "HTTP 500 after 1 retry: out of memory"),
+        ("unknown", 2, "HTTP 404: The model `x` does not exist."),
+        ("held", 1, "no answer within 0.1 s after 1 retry"),
+        ("dropped", 1, "the connection broke after 1 retry: Server disconnected without sending a response."),
+    ],
+)
+def test_retries_are_told(server: Server, model: str, retries: int, reason: str) -> None:
+    answer = ask(server.url, model, timeout=0.1 if model == "held" else 5, max_retries=retries)
+    assert answer.error == f"{reason} (model {model} at {server.url})"
+    assert len(server.seen) == (1 if model == "unknown" else retries + 1)
+
+
+def test_nobody_listens() -> None:
+    url = f"http://127.0.0.1:{closed_port()}/v1"
+    answer = ask(url, "car", max_retries=1)
+    assert answer.text is None
+    assert str(answer.error).startswith("cannot connect after 1 retry: ")
+    assert str(answer.error).endswith(f"Connection refused (model car at {url})")
+
+
+# The breaker.
+
+
+def test_an_endpoint_that_is_not_there_is_given_up() -> None:
+    asked = experts(f"http://127.0.0.1:{closed_port()}/v1", "car", max_concurrency=1)
+    rows = [*[Request("car", "Why?")] * 10, Request("car", ""), Request("sleep", "Why?")]
+    answers = asked.answers(rows)
+    errors = [str(answer.error) for answer in answers]
+    assert all(error.startswith("cannot connect: ") for error in errors[:3])
+    assert all(
+        error.startswith("not asked after 3 failures in a row: cannot connect") for error in errors[3:10]
+    )
+    assert errors[10] == "the question is empty"
+    assert "experts.models.sleep" in errors[11]
+
+
+def test_giving_up_is_quick_and_not_for_ever(server: Server) -> None:
+    asked = experts(f"http://127.0.0.1:{closed_port()}/v1", "car", max_concurrency=8, max_retries=3)
+    started = time.perf_counter()
+    assert all(answer.text is None for answer in asked.answers([Request("car", "Why?")] * 700))
+    assert time.perf_counter() - started < 3
+    # The next call tries again.
+    assert str(asked.answers([Request("car", "Why?")])[0].error).startswith("cannot connect")
+
+
+def test_a_server_that_hangs_is_given_up(server: Server) -> None:
+    asked = experts(server.url, "held", max_concurrency=1, timeout=0.05)
+    errors = [str(answer.error) for answer in asked.answers([Request("held", "Why?")] * 8)]
+    assert [error.startswith("no answer within 0.05 s") for error in errors] == [True] * 5 + [False] * 3
+    assert all(error.startswith("not asked after 5 failures in a row: no answer") for error in errors[5:])
+    assert len(server.seen) == 5
+
+
+def test_any_other_end_between_them_is_a_sign_of_life(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PATIENCE, "timeout", 2)
+    asked = experts(server.url, "held", "broken", "car", max_concurrency=1, timeout=0.3)
+    domains = ["held", "broken", "held", "car", "held"]
+    answers = asked.answers([Request(domain, "Why?") for domain in domains])
+    assert not any(str(answer.error).startswith("not asked") for answer in answers)
+    assert len(server.seen) == len(domains)
+
+
+def test_statuses_never_give_up(server: Server) -> None:
+    asked = experts(server.url, "broken", max_concurrency=1)
+    asked.answers([Request("broken", "Why?")] * 8)
+    assert len(server.seen) == 8
+
+
+# Leaving early.
+
+
+def test_closing_leaves_the_rest_unasked(server: Server) -> None:
+    asked = experts(server.url, "car", "held", max_concurrency=2, timeout=30)
+    rows = asked.generate([Request("car", "Why?"), *[Request("held", "Why?")] * 20])
+    started = time.perf_counter()
+    assert next(rows)[0][1].text == "car: Why?"
+    rows.close()
+    server.closing.set()
+    assert time.perf_counter() - started < 2
+    time.sleep(0.1)
+    assert len(server.seen) <= 4
+
+
+INTERRUPTED = """
+import sys
+from experts.base import Request
+from experts.openai import OpenAIExperts
+asked = OpenAIExperts(sys.argv[1], {"held": "held"}, timeout=30).load()
+print("ready", flush=True)
+list(asked.generate([Request("held", "Why?")] * 20))
+"""
+
+
+def test_an_interrupt_does_not_wait_for_the_server(server: Server) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, server.url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        while not server.seen:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=5)
+    finally:
+        process.kill()
+        process.wait()
+    assert "KeyboardInterrupt" in errors
+    assert process.returncode == -signal.SIGINT
+
+
+# Streaming.
+
+
+def test_a_stream(server: Server) -> None:
+    asked = experts(server.url, "car", system_prompt="About {domain}.")
+    pieces = list(asked.stream(Request("car", "x" * 9000)))
+    assert pieces == ["Check ", "the oil."]
+    assert server.seen[0]["stream"] is True
+    assert server.seen[0]["messages"][0]["content"] == "About car."
+    assert len(server.seen[0]["messages"][1]["content"]) == 8000
+
+
+def test_a_stream_comes_as_it_is_written(server: Server) -> None:
+    pieces = experts(server.url, "stream held", timeout=0.3).stream(Request("stream held", "Why?"))
+    assert next(pieces) == "Check "
+    with pytest.raises(ExpertError, match=r"^no answer within 0\.3 s \(model stream held at http"):
+        next(pieces)
+
+
+@pytest.mark.parametrize(
+    ("model", "pieces", "reason"),
+    [
+        ("stream error", ["Check "], "the server reports: out of memory"),
+        ("stream garbage", ["Check "], "not JSON: {not json"),
+        ("silent", [], "an answer without text"),
+        ("html", [], "an answer without text"),
+        ("unknown", [], "HTTP 404: The model `x` does not exist."),
+    ],
+)
+def test_a_stream_that_fails(server: Server, model: str, pieces: list[str], reason: str) -> None:
+    received: list[str] = []
+    stream = experts(server.url, model).stream(Request(model, "Why?"))
+    with pytest.raises(ExpertError) as caught:
+        received.extend(stream)
+    assert received == pieces
+    assert str(caught.value) == f"{reason} (model {model} at {server.url})"
+
+
+def test_a_stream_from_nobody() -> None:
+    asked = experts(f"http://127.0.0.1:{closed_port()}/v1", "car")
+    with pytest.raises(ExpertError, match=r"^cannot connect: "):
+        list(asked.stream(Request("car", "Why?")))
+
+
+def test_a_stream_can_be_left(server: Server) -> None:
+    pieces = experts(server.url, "stream held", timeout=30).stream(Request("stream held", "Why?"))
+    assert next(pieces) == "Check "
+    pieces.close()  # type: ignore[attr-defined]
+
+
+# Secrets, addresses, identity.
+
+
+@pytest.mark.parametrize("model", ["echo key", "echo key 200"])
+def test_the_key_is_in_no_error(server: Server, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    asked = experts(server.url, model).load()
+    error = str(asked.answers([Request(model, "Why?")])[0].error)
+    assert "Bearer ***" in error
+    # Nor is a part of it that was left by shortening.
+    assert KEY[:5] not in error
+    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr(asked) + json.dumps(asked.identity(model))
+
+
+@pytest.mark.parametrize("key", ["sk-a\nb", "sk-ü"])
+def test_a_key_that_no_header_holds(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ExpertError, match="the key in OPENAI_API_KEY has characters") as caught:
+        experts("http://127.0.0.1:1/v1", "car").load()
+    assert "sk-" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:s3cret@host/v1",
+        "https://s3cret@host/v1",
+        "http://host/v1?key=s3cret",
+        "http://host/v1#s3cret",
+    ],
+)
+def test_an_address_with_a_secret_is_refused(url: str) -> None:
+    asked = experts(url, "car")
+    request = Request("car", "Why?")
+    for refused in (asked.load, lambda: asked.identity("car"), lambda: asked.answers([request])):
+        with pytest.raises(
+            ExpertError, match="put the key in the environment variable OPENAI_API_KEY"
+        ) as caught:
+            refused()
+        assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:8000/v1",
+        "ftp://host/v1",
+        "http://",
+        "http://host:port/v1",
+        "http://[::1/v1",
+        "me:pw@host",
+    ],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(ExpertError, match=r"^experts\.base_url must be an http:// or https:// address"):
+        experts(url, "car").load()
+
+
+def test_identity() -> None:
+    asked = OpenAIExperts(
+        "http://127.0.0.1:8000/v1",
+        {"car": "car-lora", "base": "smollm"},
+        system_prompt="About {domain}.",
+        max_new_tokens=5,
+        max_question_chars=6,
+    )
+    expected = {
+        "kind": "openai",
+        "base_url": "http://127.0.0.1:8000/v1",
+        "model": "car-lora",
+        "system_prompt": "About car.",
+        "max_new_tokens": 5,
+        "max_question_chars": 6,
+    }
+    assert asked.identity("car") == expected
+    assert asked.identity("car", adapted=False) == {**expected, "model": "smollm"}
+
+
+def test_load_is_done_once() -> None:
+    asked = experts("http://127.0.0.1:1/v1", "car")
+    client = asked.load()._client
+    assert asked.load() is asked
+    assert asked._client is client
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(ExpertError) as caught:
+        experts("http://127.0.0.1:1/v1", "car").load()
+    wanted = 'experts=openai needs the openai package: pip install "router-derby[openai]"'
+    assert str(caught.value) == wanted
+
+
+# A real server.
+
+TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+def test_transformers_serve(tiny_llama: str, tmp_path: Path) -> None:
+    missing = [name for name in ("fastapi", "uvicorn", "pydantic", "openai") if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"transformers serve needs {', '.join(missing)}")
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_llama, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    with transformers_serve(str(folder), tmp_path / "log", patience=35) as url:
+        asked = OpenAIExperts(
+            url, {"car": str(folder)}, system_prompt="About {domain}.", max_new_tokens=8, timeout=30
+        )
+        requests = [
+            Request("car", "Why does my car shake?"),
+            Request("car", ""),
+            Request("car", "Which oil?"),
+        ]
+        first, empty, second = asked.answers(requests)
+        assert empty.error == "the question is empty"
+        for answer in (first, second):
+            assert answer.text, answer.error
+            assert answer.tokens is not None
+            assert 0 < answer.tokens <= 8
+        # Greedy: the same again, streamed.
+        assert "".join(asked.stream(requests[0])) == first.text
