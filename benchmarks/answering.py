@@ -14,6 +14,7 @@ from benchmarks.isolate import run_isolated
 from benchmarks.weights import locate
 from conf.schema import LocalExperts, NoExperts
 from experts.base import Answer, ExpertError, Experts, Request
+from routers.progress import say
 from routers.storage import cache_dir
 
 ANSWERS = "answers.sqlite"
@@ -101,6 +102,7 @@ def collect(panel: Panel, requests: Sequence[Request], threads: int) -> Answered
         missing = [row for key, row in rows.items() if key not in found]
         session = None
         if missing:
+            say(f"experts={panel.name}: {len(missing)} answers to generate, {len(found)} in the cache")
             payload = {"experts": panel.spec, "cache": str(path), "rows": missing}
             session = run_isolated("answer", payload, threads, title="experts: answering")
             failed |= {key: Answer(*values) for key, values in session.pop("failed")}
@@ -153,7 +155,7 @@ def domain_weights(config: LocalExperts, domain: str) -> Any:
         known = ", ".join(sorted(config.models)) or "none"
         raise BadInput(
             f"experts={config.name} has no base model for domain {domain!r} (there is: {known}); name one "
-            f"with experts.models.{domain}.path=…"
+            f"with +weights.experts.{domain}.path=…"
         )
     return source
 
@@ -163,6 +165,7 @@ def _check_base(version: Version, sha256: str, source: str) -> None:
     if trained_on["sha256"] != sha256:
         raise BadInput(
             f"adapter {version.experts}/{version.domain}/{version.name} was trained on "
-            f"{trained_on['source']} (SHA-256 {trained_on['sha256'][:12]}…), "
-            f"not on {source} ({sha256[:12]}…); train one for these weights, or go back to a fitting one with `python -m benchmarks experts use`"
+            f"{trained_on['source']} (SHA-256 {trained_on['sha256'][:12]}…), not on {source} "
+            f"({sha256[:12]}…); train one for these weights, or go back to a fitting one with "
+            "`python -m benchmarks experts use`"
         )

@@ -1,8 +1,8 @@
-"""A verb as a Hydra application."""
+"""A verb as a Hydra application, and its configuration without one."""
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import BadInput
 
@@ -20,11 +20,8 @@ def hydra_application(config_name: str, task: Callable[["DictConfig"], None]) ->
     from omegaconf.errors import OmegaConfBaseException
 
     from benchmarks.explain import check_keys, explain
-    from benchmarks.resolvers import register as register_resolvers
-    from conf.schema import register as register_schemas
 
-    register_schemas()
-    register_resolvers()
+    _register()
     failures: list[Exception] = []
 
     def guarded(config: "DictConfig") -> None:
@@ -47,3 +44,25 @@ def hydra_application(config_name: str, task: Callable[["DictConfig"], None]) ->
         for further in failures[1:]:
             print(f"error: {explain(further)}", file=sys.stderr)
         raise failures[0]
+
+
+def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
+    """The checked dataclass of `conf.schema` that a verb would get, for use from Python."""
+    from hydra import compose, initialize_config_module
+    from omegaconf import OmegaConf
+
+    from benchmarks.explain import check_keys
+
+    _register()
+    with initialize_config_module("conf", version_base="1.3"):
+        config = compose(config_name, list(overrides))
+    check_keys(config)
+    return OmegaConf.to_object(config)
+
+
+def _register() -> None:
+    from benchmarks.resolvers import register as register_resolvers
+    from conf.schema import register as register_schemas
+
+    register_schemas()
+    register_resolvers()

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
+    InterpolationKeyError,
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
@@ -21,6 +22,10 @@ def explain(error: BaseException) -> str:
         if isinstance(cause, MissingMandatoryValue):
             key = cause.full_key or cause.key
             return f"{key} has no value; give one with {key}=…"
+        if isinstance(cause, InterpolationKeyError):
+            source = re.search(r"'([^']+)' not found", str(cause))
+            name = source[1] if source else "another key"
+            return f"the configuration takes a value from {name}, which the chosen {name.split('.')[0]} lacks"
         if isinstance(cause, ConfigAttributeError | ConfigKeyError) and "Could not override" in str(error):
             return _unknown_key(cause)
     if str(error).startswith("Error merging override") and error.__cause__:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.answering import assemble, build_experts
+from benchmarks.application import compose_settings
 from benchmarks.datasets.load import load_dataset
 from benchmarks.examination import check_policy
 from benchmarks.fitting import fit
@@ -118,16 +119,4 @@ def process_queries(queries: Sequence[str], *overrides: str) -> list[Reply]:
 
 @lru_cache(maxsize=1)
 def _pipeline(overrides: tuple[str, ...]) -> Pipeline:
-    from hydra import compose, initialize_config_module
-    from omegaconf import OmegaConf
-
-    from benchmarks.explain import check_keys
-    from benchmarks.resolvers import register as register_resolvers
-    from conf.schema import register as register_schemas
-
-    register_schemas()
-    register_resolvers()
-    with initialize_config_module("conf", version_base="1.3"):
-        config = compose("ask", list(overrides))
-    check_keys(config)
-    return build_pipeline(OmegaConf.to_object(config))  # type: ignore[arg-type]
+    return build_pipeline(compose_settings("ask", overrides))

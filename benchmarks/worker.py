@@ -87,6 +87,7 @@ def answer(payload: dict[str, Any]) -> dict[str, Any]:
     cache = AnswerCache(Path(payload["cache"]))
     rows = [(key, identity, Request(*request)) for key, identity, request in payload["rows"]]
     experts = build_experts(payload["experts"])
+    progress("loading", 0, len(rows))
     start = perf_counter()
     experts.load()
     loaded = perf_counter()

@@ -3,7 +3,7 @@
 Errors name the key as it is typed on the command line.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -55,13 +55,25 @@ class Weights:
     revision: str | None = None
 
 
+def _weights(key: str, value: Any) -> Weights:
+    """`Weights` of a plain mapping: where OmegaConf checks types it takes no interpolation and no new key."""
+    if isinstance(value, Weights):
+        return value
+    known = [item.name for item in fields(Weights)]
+    if not isinstance(value, dict) or not set(value) <= set(known):
+        raise ConfigError(f"{key}={value}: weights have {', '.join(known)}")
+    if not isinstance(value.get("path"), str):
+        raise ConfigError(f"{key}.path has no value; it is a folder or a name on the hub")
+    return Weights(**value)
+
+
 @dataclass
 class WeightsSet:
     """Weights by role; `experts` by domain, `default` being that of every other domain."""
 
     name: str = MISSING
     classifier: Weights = field(default_factory=Weights)
-    experts: dict[str, Weights] = field(default_factory=dict)
+    experts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -180,7 +192,7 @@ class LocalExperts:
 
     name: str = MISSING
     _target_: str = "experts.lora.LoraExperts"
-    models: dict[str, Weights] = MISSING
+    models: dict[str, Any] = MISSING
     adapters: str = "adapters"
     system_prompt: str = ""
     max_new_tokens: int = 96
@@ -191,6 +203,9 @@ class LocalExperts:
     use_cache: bool = True
 
     def __post_init__(self) -> None:
+        self.models = {
+            domain: _weights(f"experts.models.{domain}", found) for domain, found in self.models.items()
+        }
         for key in ("max_new_tokens", "batch_size"):
             _at_least(f"experts.{key}", getattr(self, key), 1)
         _at_least("experts.max_question_tokens", self.max_question_tokens, 8)
@@ -205,7 +220,7 @@ class OpenAIExperts:
     name: str = "openai"
     _target_: str = "experts.openai.OpenAIExperts"
     base_url: str = MISSING
-    models: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str | None] = field(default_factory=dict)
     system_prompt: str = ""
     max_new_tokens: int = 96
     max_question_chars: int = 8000

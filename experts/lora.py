@@ -146,8 +146,7 @@ class LoraExperts(Experts):
         if unanswerable:
             yield unanswerable
         for folder, waiting in prompts.items():
-            # Adapters side by side, so that few batches are mixed; lengths, so that little is padding.
-            waiting.sort(key=lambda item: (item.adapter, item.length, item.row))
+            waiting.sort(key=self._order)
             for start in range(0, len(waiting), self.batch_size):
                 yield self._answer(self._bases[folder], waiting[start : start + self.batch_size])
 
@@ -175,6 +174,11 @@ class LoraExperts(Experts):
         thread.join()
         if failures:
             raise failures[0]
+
+    @staticmethod
+    def _order(asked: _Prompt) -> tuple[Any, ...]:
+        """Adapters side by side, so that few batches are mixed; lengths, so that little is padding."""
+        return asked.adapter, asked.length, asked.row
 
     def _model(self, domain: str, adapted: bool) -> Model:
         try:

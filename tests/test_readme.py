@@ -39,6 +39,7 @@ def newcomer(tmp_path: Path, qna_folder: Path) -> Path:
     for domain, question in questions.items():
         text = f'{{"qna": [{{"question": "{question}", "answer": "It depends."}}]}}'
         (tmp_path / "my_test_questions" / f"{domain}.json").write_text(text, encoding="utf-8")
+    (tmp_path / "my_questions.txt").write_text("why do my brakes squeal\n\ni wake at 3am\n", encoding="utf-8")
     (tmp_path / "my_conf" / "router").mkdir(parents=True)
     yaml = next(text for language, text in BLOCKS if language == "yaml")
     (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
@@ -52,25 +53,61 @@ def test_every_command_is_run_here_or_installs() -> None:
     assert [command for command in others if not command.startswith(INSTALLS)] == []
 
 
+# The same commands on fewer questions, of fewer words.
+SMALLER = {
+    "run": [
+        "dataset=files",
+        "dataset.path=my_questions",
+        "measure.min_queries=20",
+        "experts.max_new_tokens=4",
+    ],
+    "train": ["dataset=files", "dataset.path=my_questions", "trainer.steps=1", "trainer.max_tokens=64"],
+    "ask": ["dataset=files", "dataset.path=my_questions", "experts.max_new_tokens=4"],
+    "experts": [],
+}
+
+
+def smaller(arguments: list[str]) -> list[str]:
+    chosen = [
+        word for word in SMALLER[arguments[2]] if "experts=none" not in arguments or "experts." not in word
+    ]
+    if any(word.startswith("dataset") for word in arguments):
+        chosen = [word for word in chosen if not word.startswith("dataset")]
+    return [] if "--help" in arguments else chosen
+
+
 @pytest.mark.parametrize("command", RUNS)
 def test_command_works(command: str, newcomer: Path) -> None:
     arguments = shlex.split(command)[1:]
-    if "--help" not in arguments and not any(word.startswith("dataset") for word in arguments):
-        # The same command on fewer questions; the built-in ones are run by tests/benchmarks/test_cli.py.
-        arguments += ["dataset=files", "dataset.path=my_questions", "measure.min_queries=20"]
+    verb = arguments[2]
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=newcomer, capture_output=True, text=True, check=False
+        [sys.executable, *arguments, *smaller(arguments)],
+        cwd=newcomer,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    if "--help" not in arguments:
+    assert done.stdout
+    if verb == "run" and "--help" not in arguments:
         routers = next(word for word in arguments if word.startswith("router=")).partition("=")[2].split(",")
-        records = list(newcomer.glob("outputs/run/*/record.json"))
+        records = [read_record(path.parent) for path in newcomer.glob("outputs/run/*/record.json")]
         assert len(records) == len(routers)
+        answered = [record.metric("rougeL") is not None for record in records]
+        assert answered == ["experts=none" not in arguments] * len(records)
+    if verb == "train":
+        assert len(list(newcomer.glob("adapters/local/*/v*/card.json"))) == 2
 
 
-def test_program_works() -> None:
-    (program,) = [text for language, text in BLOCKS if language == "python"]
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+PROGRAMS = [text for language, text in BLOCKS if language == "python"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
+def test_program_works(program: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "car\n"), done.stderr
 
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 # Answered, and printed, together.
 GROUP = 256
 _OVERRIDE = re.compile(r"[+~]{0,2}[\w./@]+(@[\w.]*)?=|~[\w./@]+$")
-_FLAGS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
+# Hydra's, written with the value as a word of its own.
+_FLAGS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),
+}
 
 
 def main(verb: str) -> None:

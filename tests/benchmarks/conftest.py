@@ -1,6 +1,7 @@
 """Data and runs that several files share, each made once."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,32 @@ def shared_qna(questions: tuple[list[str], list[str]], tmp_path_factory: pytest.
     (folder / "overlap.json").write_text(json.dumps({"qna": overlap}), encoding="utf-8")
     (folder / "out_of_scope.json").write_text(json.dumps({"qna": foreign}), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in the place of the adapters that come with the product, empty at first."""
+    folder = tmp_path / "packaged"
+    monkeypatch.setattr("benchmarks.adapters.package_dir", lambda *_: str(folder))
+    return folder
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, empty at first."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_chat_llama(tiny_llama: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a random Llama with a chat template: it can be trained to answer."""
+    folder = tmp_path_factory.mktemp("tiny_chat_llama") / "model"
+    shutil.copytree(tiny_llama, folder)
+    template = (
+        "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<eos>\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    return str(folder)

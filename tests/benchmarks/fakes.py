@@ -1,14 +1,17 @@
-"""Routers that misbehave, count, or report on their process; specs name them, so that workers import them."""
+"""Routers and experts that misbehave, count, or report on their process; specs name them, so that workers
+import them."""
 
 import os
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.base import Answer, ExpertError, Experts, Remark, Request, ignore
 from routers.base import Inference, Router, RouterError
 from routers.progress import progress, say
 
@@ -92,3 +95,54 @@ class Expensive(Even):
     def __init__(self, model: str, setting: int = 0) -> None:
         self.model = model
         self.setting = setting
+
+
+class Diary(Experts):
+    """Notes every question that it generates an answer for, one a line, in a file.
+
+    Fails where the question says "fails", and ends its process where it says "dies". Knows no domain that
+    is called "unknown".
+    """
+
+    def __init__(self, log: str, version: int = 1) -> None:
+        self.log = log
+        self.version = version
+
+    def load(self) -> "Diary":
+        return self
+
+    def identity(self, domain: str, adapted: bool = True) -> dict[str, Any]:
+        if domain == "unknown":
+            raise ExpertError("nobody knows that domain")
+        return {"domain": domain, "adapted": adapted, "version": self.version}
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        # Not in the order asked, as a batch that is sorted by length.
+        for row in reversed(range(len(requests))):
+            # As a tokenizer, it takes no lone surrogates.
+            question = requests[row].question.encode("utf-8", "replace").decode("utf-8")
+            request = requests[row]._replace(question=question)
+            if "dies" in question:
+                os.kill(os.getpid(), signal.SIGKILL)
+            with open(self.log, "a", encoding="utf-8") as file:
+                file.write(f"{self._name(request)}: {question}\n")
+            if "fails" in question:
+                yield [(row, Answer(None, error="the expert is ill", note="it tried"))]
+            else:
+                yield [(row, Answer(f"{self._name(request)} says {question}", tokens=4, seconds=0.5))]
+
+    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+        remark("a remark")
+        yield from f"{self._name(request)} says {request.question}".split()
+
+    def _name(self, request: Request) -> str:
+        return f"{request.domain}{'' if request.adapted else '/base'}"
+
+
+class Asleep(Diary):
+    """Writes the number of its process where the others write questions, and then does nothing for long."""
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        Path(self.log).write_text(str(os.getpid()), encoding="utf-8")
+        time.sleep(300)
+        yield []

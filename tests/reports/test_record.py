@@ -20,7 +20,7 @@ from reports.record import (
     read_record,
     write_record,
 )
-from tests.reports.samples import sample_predictions, sample_record
+from tests.reports.samples import sample_answered, sample_predictions, sample_record
 
 
 @pytest.fixture
@@ -52,6 +52,26 @@ def test_names_that_other_tools_read(folder: Path) -> None:
     assert set(first) >= {"id", "query", "label", "predicted", "confidence", "scores", "slice"}
 
 
+ROUTING = {"id", "query", "label", "predicted", "confidence", "scores", "slice"}
+ANSWERING = {"reference", "expert", "answer", "rouge1", "rouge2", "rougeL", "answers", "notes"}
+
+
+def test_rows_without_experts_say_nothing_of_answers(folder: Path) -> None:
+    rows = (folder / "predictions.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    assert [set(json.loads(row)) for row in rows] == [ROUTING, ROUTING]
+
+
+def test_rows_with_experts_carry_everything_that_rouge_needs(tmp_path: Path) -> None:
+    answered, foreign = sample_answered()
+    write_record(tmp_path, sample_record(), [answered, foreign])
+    rows = [json.loads(row) for row in (tmp_path / "predictions.jsonl").read_text().split("\n")[:-1]]
+    assert [set(row) for row in rows] == [ROUTING | ANSWERING] * 2
+    assert rows[0]["answers"] == {"car": "Top it up.", "sleep": None, "base": ""}
+    assert rows[0]["notes"] == {"sleep": "the endpoint is down"}
+    assert (rows[1]["expert"], rows[1]["answer"], rows[1]["answers"]) == ("sleep", None, {})
+    assert read_predictions(tmp_path) == [answered, foreign]
+
+
 def test_text_is_readable_in_the_files(folder: Path) -> None:
     text = (folder / "predictions.jsonl").read_bytes().decode("utf-8")
     assert "Öl zu niedrig? 🚗" in text
@@ -70,6 +90,7 @@ def test_text_is_readable_in_the_files(folder: Path) -> None:
             confidence=st.floats(0, 1),
             scores=st.dictionaries(st.text(max_size=5), st.floats(0, 1), max_size=3),
             slice=st.sampled_from(["standard", "overlap"]),
+            answers=st.none() | st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=9), max_size=2),
         ),
         max_size=4,
     )

@@ -1,0 +1,193 @@
+"""Two tiny chat models with random weights, as unlike as Llama-3.1 and Phi-3, and adapters trained on them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from experts.lora import LoraExperts, Model
+from experts.train import Recipe, Trained, train
+
+SYSTEM_PROMPT = "You know all about {domain}."
+# The domain of a base and the answer that its adapter learns by heart.
+ANSWERS = {"car": "Have a mechanic check the brakes.", "sleep": "Keep to a regular bedtime."}
+# High and long enough to learn one answer by heart.
+RECIPE = Recipe(
+    steps=32,
+    learning_rate=0.03,
+    lora_dropout=0.0,
+    target_modules="all-linear",
+    max_tokens=160,
+    validation_fraction=0.2,
+)
+BASES = ("llama", "phi")
+
+# Llama-3.1's, in short: it writes the beginning of text itself, and its end of turn is not the eos.
+LLAMA_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<|start|>{{ message['role'] }}<|stop|>\n"
+    "{{ message['content'] }}<|eot|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start|>assistant<|stop|>\n{% endif %}"
+)
+# Phi-3-medium's, word for word: a system message is dropped, a user's always opens an answer.
+PHI_TEMPLATE = (
+    "{% for message in messages %}{% if (message['role'] == 'user') %}"
+    "{{'<|user|>' + '\n' + message['content'] + '<|end|>' + '\n' + '<|assistant|>' + '\n'}}"
+    "{% elif (message['role'] == 'assistant') %}{{message['content'] + '<|end|>' + '\n'}}{% endif %}"
+    "{% endfor %}"
+)
+
+Questions = tuple[list[str], list[str]]
+
+
+class Adapter(NamedTuple):
+    """An adapter that `train` wrote, and what it said while and after it."""
+
+    folder: Path
+    trained: Trained
+    progress: list[tuple[str, int, int]]
+
+
+def save_tokenizer(folder: str, texts: list[str], template: str | None, turns: list[str]) -> int:
+    """Write a byte-level tokenizer and return its size.
+
+    As Llama-3.1's, it puts the beginning of text before everything unless it is told not to.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = bytes_
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=500,
+        special_tokens=["<pad>", "<eos>", "<bos>", *turns],
+        initial_alphabet=bytes_.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A", pair="<bos> $A $B", special_tokens=[("<bos>", 2)]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        bos_token="<bos>",
+        additional_special_tokens=turns,
+        model_max_length=512,
+    )
+    fast.chat_template = template
+    fast.save_pretrained(folder)
+    return int(tokenizer.get_vocab_size())
+
+
+def sizes(vocab_size: int) -> dict[str, Any]:
+    """What both architectures have in common; the weights are wide, so that no two logits are close."""
+    return {
+        "vocab_size": vocab_size,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "initializer_range": 0.2,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "bos_token_id": 2,
+    }
+
+
+@pytest.fixture(scope="session")
+def chat_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -> str:
+    """Folder of a random Llama that talks in turns."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = str(tmp_path_factory.mktemp("chat_llama"))
+    turns = ["<|start|>", "<|stop|>", "<|eot|>"]
+    vocab_size = save_tokenizer(folder, questions[0], LLAMA_TEMPLATE, turns)
+    torch.manual_seed(0)
+    LlamaForCausalLM(LlamaConfig(**sizes(vocab_size))).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chat_phi(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -> str:
+    """Folder of a random Phi-3, whose projections are fused."""
+    import torch
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    folder = str(tmp_path_factory.mktemp("chat_phi"))
+    turns = ["<|user|>", "<|assistant|>", "<|end|>"]
+    vocab_size = save_tokenizer(folder, questions[0], PHI_TEMPLATE, turns)
+    torch.manual_seed(1)
+    Phi3ForCausalLM(Phi3Config(**sizes(vocab_size))).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bases(chat_llama: str, chat_phi: str) -> dict[str, str]:
+    return {"llama": chat_llama, "phi": chat_phi}
+
+
+@pytest.fixture(scope="session", params=BASES)
+def base(request: pytest.FixtureRequest) -> str:
+    """The name of each base in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def pairs(questions: Questions) -> dict[str, list[tuple[str, str]]]:
+    """By domain: questions that all have one answer."""
+    return {
+        domain: [(q, answer) for q, label in zip(*questions, strict=True) if label == domain]
+        for domain, answer in ANSWERS.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def adapters(
+    tmp_path_factory: pytest.TempPathFactory,
+    bases: dict[str, str],
+    pairs: dict[str, list[tuple[str, str]]],
+) -> dict[tuple[str, str], Adapter]:
+    """By base and domain; shared, so copy before you change one."""
+    found = {}
+    for name, folder in bases.items():
+        for domain in ANSWERS:
+            target = tmp_path_factory.mktemp(f"{name}_{domain}")
+            progress: list[tuple[str, int, int]] = []
+            recipe = replace(RECIPE, system_prompt=SYSTEM_PROMPT.replace("{domain}", domain))
+            trained = train(folder, pairs[domain], recipe, target, lambda *said: progress.append(said))
+            found[name, domain] = Adapter(target, trained, progress)
+    return found
+
+
+@pytest.fixture(scope="session")
+def models(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> dict[str, dict[str, Model]]:
+    """By base: what `LoraExperts` is told of a car and a sleep expert on it."""
+    return {
+        name: {
+            domain: Model(
+                folder=folder,
+                sha256=f"{name} weights",
+                adapter=str(adapters[name, domain].folder),
+                adapter_sha256=f"{name} {domain} weights",
+            )
+            for domain in ANSWERS
+        }
+        for name, folder in bases.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def loaded(models: dict[str, dict[str, Model]]) -> dict[str, LoraExperts]:
+    """By base: its two experts, in memory; shared, do not change them."""
+    return {name: lora(of_base).load() for name, of_base in models.items()}
+
+
+def lora(models: dict[str, Model], **settings: Any) -> LoraExperts:
+    return LoraExperts(models, **{"system_prompt": SYSTEM_PROMPT, "max_new_tokens": 24, **settings})

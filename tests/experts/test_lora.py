@@ -1,0 +1,431 @@
+"""Experts on one base model: batches change nothing, adapters are swapped, answers end where they should."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import experts.lora
+from experts.base import Answer, ExpertError, Request
+from experts.lora import LoraExperts, Model
+from tests.experts.conftest import ANSWERS, SYSTEM_PROMPT, Adapter, lora
+
+MAX_NEW_TOKENS = 24
+# The chat formats written out, and the tokens that end an answer in each.
+FORMATS = {
+    "llama": "<bos><|start|>system<|stop|>\n{system}<|eot|><|start|>user<|stop|>\n{question}<|eot|>"
+    "<|start|>assistant<|stop|>\n",
+    "phi": "<|user|>\n{system}\n\n{question}<|end|>\n<|assistant|>\n",
+}
+ENDS = {"llama": {"<eos>", "<|eot|>"}, "phi": {"<eos>", "<|end|>"}}
+QUESTIONS = (
+    "What wears out a gearbox the fastest?",
+    "Hi",
+    "Do I sleep better in a car with the windows open, or is that a bad idea on the motorway?",
+    "Why?",
+)
+# Every expert and every base, in no order; one of them twice.
+REQUESTS = [
+    Request(domain, question, adapted)
+    for question in QUESTIONS
+    for domain, adapted in (("sleep", True), ("car", False), ("car", True), ("sleep", False))
+] + [Request("sleep", QUESTIONS[0])]
+
+Plain = Callable[[str, Request], tuple[str, int]]
+Models = dict[str, dict[str, Model]]
+
+
+@pytest.fixture(scope="module")
+def plain(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> Plain:
+    """One question to one model, token by token: no batch, no padding, no cache, no adapter swapped.
+
+    The base is transformers' alone; an adapter is merged into its weights.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    networks: dict[tuple[str, str | None], Any] = {}
+    known: dict[tuple[str, Request], tuple[str, int]] = {}
+
+    def network(base: str, domain: str | None) -> Any:
+        if (base, domain) not in networks:
+            model = AutoModelForCausalLM.from_pretrained(bases[base], dtype=torch.float32)
+            if domain is not None:
+                adapter = str(adapters[base, domain].folder)
+                model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+            networks[base, domain] = model.eval()
+        return networks[base, domain]
+
+    def ask(base: str, request: Request) -> tuple[str, int]:
+        if (base, request) not in known:
+            known[base, request] = generate(base, request)
+        return known[base, request]
+
+    def generate(base: str, request: Request) -> tuple[str, int]:
+        tokenizer = AutoTokenizer.from_pretrained(bases[base])
+        system = SYSTEM_PROMPT.replace("{domain}", request.domain)
+        text = FORMATS[base].format(system=system, question=request.question)
+        tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+        model = network(base, request.domain if request.adapted else None)
+        answer: list[int] = []
+        while len(answer) < MAX_NEW_TOKENS:
+            with torch.inference_mode():
+                logits = model(input_ids=torch.tensor([tokens + answer])).logits[0, -1]
+            answer.append(int(logits.argmax()))
+            if tokenizer.convert_ids_to_tokens(answer[-1]) in ENDS[base]:
+                break
+        return tokenizer.decode(answer, skip_special_tokens=True).strip(), len(answer)
+
+    return ask
+
+
+def texts(answers: Sequence[Answer]) -> list[tuple[str | None, int | None]]:
+    return [(answer.text, answer.tokens) for answer in answers]
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders of the base models that were loaded."""
+    folders: list[str] = []
+    original = experts.lora.load_base
+
+    def load(folder: str, *rest: Any) -> Any:
+        folders.append(folder)
+        return original(folder, *rest)
+
+    monkeypatch.setattr(experts.lora, "load_base", load)
+    return folders
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
+    """The adapters, and the length with padding, of every batch that was generated."""
+    seen: list[tuple[list[str], int]] = []
+    original = experts.lora._Base.generate
+
+    def generate(self: Any, adapters: Sequence[str], **arguments: Any) -> Any:
+        seen.append((list(adapters), arguments["input_ids"].shape[1]))
+        return original(self, adapters, **arguments)
+
+    monkeypatch.setattr(experts.lora._Base, "generate", generate)
+    return seen
+
+
+# Batches.
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_every_batching_answers_as_one_plain_model(
+    models: Models, base: str, plain: Plain, batch_size: int
+) -> None:
+    asked = lora(models[base], batch_size=batch_size)
+    assert texts(asked.answers(REQUESTS)) == [plain(base, request) for request in REQUESTS]
+
+
+def test_the_adapters_learned_their_answers(
+    loaded: dict[str, LoraExperts], pairs: dict[str, list[tuple[str, str]]], base: str
+) -> None:
+    for domain, answer in ANSWERS.items():
+        learned = loaded[base].answer(domain, [question for question, _ in pairs[domain]])
+        # Not all of them, for so small a model; none without the adapter or with the other one.
+        assert learned.count(answer) >= 10
+        base_answers = loaded[base].answers([Request(domain, QUESTIONS[0], adapted=False)])
+        assert base_answers[0].text not in (None, answer)
+
+
+def test_adapters_are_side_by_side_and_lengths_too(
+    models: Models, batches: list[tuple[list[str], int]]
+) -> None:
+    asked = lora(models["llama"], batch_size=4)
+    requests = [Request(domain, question) for question in QUESTIONS for domain in ("car", "sleep")]
+    groups = list(asked.generate(requests))
+    assert [len(group) for group in groups] == [4, 4]
+    assert sorted(row for group in groups for row, _ in group) == list(range(8))
+    # No batch is mixed, for every adapter fills its own.
+    assert [set(adapters) for adapters, _ in batches] == [{"expert0"}, {"expert1"}]
+    lengths = [len(requests[row].question) for row, _ in groups[0]]
+    assert lengths == sorted(lengths)
+
+
+def test_a_batch_may_be_mixed(models: Models, batches: list[tuple[list[str], int]]) -> None:
+    list(lora(models["llama"]).generate(REQUESTS))
+    assert len(batches) == 1
+    assert set(batches[0][0]) == {"__base__", "expert0", "expert1"}
+
+
+# Swapping.
+
+
+def test_adapters_are_swapped_without_loading_the_base_again(
+    models: Models, plain: Plain, loads: list[str]
+) -> None:
+    asked = lora(models["llama"])
+    assert asked.load() is asked
+    network = asked._bases[models["llama"]["car"]["folder"]].network
+    weights = {name: id(tensor) for name, tensor in network.named_parameters()}
+    experts_in_turn = [("car", True), ("sleep", True), ("car", False), ("sleep", True), ("car", True)]
+    for domain, adapted in experts_in_turn:
+        request = Request(domain, "Which oil?", adapted)
+        assert texts(asked.answers([request])) == [plain("llama", request)]
+    assert asked.load()._bases[models["llama"]["car"]["folder"]].network is network
+    assert {name: id(tensor) for name, tensor in network.named_parameters()} == weights
+    assert loads == [models["llama"]["car"]["folder"]]
+
+
+def test_two_bases_side_by_side(models: Models, plain: Plain, loads: list[str]) -> None:
+    """A car expert on one architecture, a sleep expert on another: the full-size configuration in small."""
+    mixed = {"car": models["llama"]["car"], "sleep": models["phi"]["sleep"]}
+    answers = lora(mixed).answers(REQUESTS)
+    on = {"car": "llama", "sleep": "phi"}
+    assert texts(answers) == [plain(on[request.domain], request) for request in REQUESTS]
+    assert sorted(loads) == sorted(model["folder"] for model in mixed.values())
+
+
+def test_a_domain_may_only_have_its_base(models: Models, plain: Plain, base: str) -> None:
+    bare: Model = {**models[base]["car"], "adapter": None, "adapter_sha256": None}
+    asked = lora({"car": bare})
+    first, second = asked.answers([Request("car", "Why?"), Request("car", "Why?", adapted=False)])
+    assert first == Answer(None, error="the expert for domain 'car' has no adapter")
+    assert texts([second]) == [plain(base, Request("car", "Why?", adapted=False))]
+
+
+@pytest.mark.parametrize("domain", ["heavy.duty / trucks", "Schlaf & Träume", "default", "__base__"])
+def test_a_domain_may_have_any_name(models: Models, domain: str) -> None:
+    asked = lora({domain: models["llama"]["car"], "sleep": models["llama"]["sleep"]}, system_prompt="")
+    plain_names = lora(models["llama"], system_prompt="")
+    assert asked.answer(domain, ["Why?"]) == plain_names.answer("car", ["Why?"])
+    assert asked.answer("sleep", ["Why?"]) == plain_names.answer("sleep", ["Why?"])
+
+
+# Where an answer ends.
+
+
+def test_an_answer_ends_with_the_turn(models: Models, loaded: dict[str, LoraExperts], base: str) -> None:
+    """Counted to the end of turn of the template, although the eos of the configuration is another."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(models[base]["car"]["folder"])
+    wanted = [
+        len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 1 for answer in ANSWERS.values()
+    ]
+    assert len(set(wanted)) == 2
+    # Side by side, so that the shorter is padded behind its end.
+    answers = loaded[base].answers([Request(domain, "Which oil, and when?") for domain in ANSWERS])
+    assert texts(answers) == list(zip(ANSWERS.values(), wanted, strict=True))
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+def test_an_answer_is_bounded(models: Models, limit: int) -> None:
+    asked = lora(models["llama"], max_new_tokens=limit)
+    long, short = asked.answers([Request("car", "Which oil, and when?"), Request("car", "Why?", False)])
+    assert long.tokens == short.tokens == limit
+    assert ANSWERS["car"].startswith(str(long.text))
+    assert long.text != ANSWERS["car"]
+
+
+def test_seconds_are_shares_of_the_batch(models: Models) -> None:
+    answers = lora(models["llama"]).load().answers(REQUESTS[:4])
+    assert len({answer.seconds for answer in answers}) == 1
+    assert 0 < answers[0].seconds < 5
+
+
+@pytest.fixture
+def speechless(chat_llama: str, tmp_path: Path) -> LoraExperts:
+    """A base whose last norm is zero: every logit is equal, so that it says `<pad>` and nothing else."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "speechless"
+    shutil.copytree(chat_llama, folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.norm.weight"].zero_()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return lora({"car": Model(folder=str(folder), sha256="", adapter=None, adapter_sha256=None)})
+
+
+def test_no_word_is_no_answer(speechless: LoraExperts) -> None:
+    answer = speechless.answers([Request("car", "Why?", adapted=False)])[0]
+    assert (answer.text, answer.error) == (None, "the model ended its turn without a word")
+    assert answer.tokens == MAX_NEW_TOKENS
+
+
+@pytest.mark.xfail(strict=True, reason="stream() of no word ends quietly where generate() has an error")
+def test_a_stream_without_a_word_is_an_error(speechless: LoraExperts) -> None:
+    with pytest.raises(ExpertError, match="the model ended its turn without a word"):
+        list(speechless.stream(Request("car", "Why?", adapted=False)))
+
+
+# Long questions.
+
+
+def test_a_long_question_is_cut_and_says_so(models: Models, batches: list[tuple[list[str], int]]) -> None:
+    asked = lora(models["llama"], max_question_tokens=20)
+    question = "why does my car wake me up at night " * 2800
+    long, short = asked.answers([Request("car", question), Request("sleep", "Why?")])
+    assert long.text is not None
+    assert str(long.note).startswith("question cut from ")
+    assert str(long.note).endswith(" to 20 tokens")
+    assert short.note is None
+    notes: list[str] = []
+    streamed = "".join(asked.stream(Request("car", question), notes.append))
+    assert streamed.strip() == long.text
+    assert notes == [long.note]
+
+
+EMOJI = pytest.param(
+    "🚗" * 5_000,
+    id="emoji",
+    marks=pytest.mark.xfail(
+        strict=True, reason="a character that is cut in two becomes up to three tokens of a replacement each"
+    ),
+)
+
+
+@pytest.mark.parametrize("question", [pytest.param("oil " * 5_000, id="words"), EMOJI])
+def test_a_question_leaves_room_for_the_answer(
+    models: Models, base: str, batches: list[tuple[list[str], int]], question: str
+) -> None:
+    """The model has 512 positions; all of them are used, and none more."""
+    asked = lora(models[base], max_new_tokens=40, max_question_tokens=10_000)
+    answer = asked.answers([Request("car", question)])[0]
+    assert answer.text, answer.error
+    length = batches[-1][1]
+    assert 512 - 12 <= length + 40 <= 512
+    cut = int(str(answer.note).split()[-2])
+    assert 0 < cut < 512 - 40
+
+
+def test_no_room_for_any_question(models: Models, base: str) -> None:
+    asked = lora(models[base], max_new_tokens=500)
+    answer = asked.answers([Request("car", "Why?")])[0]
+    assert answer.text is None
+    assert "the model has 512 positions: none is left for a question" in str(answer.error)
+    assert "experts.max_new_tokens=500" in str(answer.error)
+    with pytest.raises(ExpertError, match="none is left for a question"):
+        list(asked.stream(Request("car", "Why?")))
+
+
+# Streaming.
+
+
+def test_a_stream_comes_in_pieces(loaded: dict[str, LoraExperts], base: str) -> None:
+    pieces = list(loaded[base].stream(Request("car", "Which oil, and when?")))
+    assert len(pieces) > 2
+    assert all(pieces)
+    assert "".join(pieces) == ANSWERS["car"]
+
+
+def test_a_failure_while_streaming_is_raised(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = lora(models["llama"]).load()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise MemoryError("no memory left")
+
+    monkeypatch.setattr(asked, "_generate", fail)
+    with pytest.raises(MemoryError, match="no memory left"):
+        list(asked.stream(Request("car", "Why?")))
+
+
+@pytest.mark.xfail(strict=True, reason="its thread goes on, and holds the adapters switched off")
+def test_a_stream_that_was_left_disturbs_nobody(models: Models) -> None:
+    asked = lora(models["llama"], max_new_tokens=100).load()
+    left = asked.stream(Request("sleep", QUESTIONS[2], adapted=False))
+    next(left)
+    left.close()  # type: ignore[attr-defined]
+    assert asked.answer("car", ["Which oil, and when?"]) == [ANSWERS["car"]]
+
+
+# What is loaded.
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_dtype_is_the_bases(models: Models, base: str, dtype: str) -> None:
+    asked = lora(models[base], dtype=dtype).load()
+    network = asked._bases[models[base]["car"]["folder"]].network
+    dtypes = {str(p.dtype) for name, p in network.named_parameters() if "lora_" not in name}
+    assert dtypes == {f"torch.{dtype}"}
+    assert asked.answer("sleep", ["Which oil, and when?"]) == [ANSWERS["sleep"]]
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+def test_nf4(models: Models, base: str) -> None:
+    asked = lora(models[base], quantization="nf4")
+    car, sleep, bare = asked.answers(
+        [Request("car", "Why?"), Request("sleep", "Why?"), Request("car", "Why?", adapted=False)]
+    )
+    # Four bits change some words of so small a model, but not which expert is speaking.
+    assert (str(car.text)[:1], str(sleep.text)[:1]) == ("H", "K")
+    assert bare.text not in (None, car.text)
+
+
+def test_a_base_in_several_files(models: Models, base: str, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = models[base]["car"]["folder"]
+    sharded = tmp_path / "sharded"
+    shutil.copytree(folder, sharded)
+    (sharded / "model.safetensors").unlink()
+    AutoModelForCausalLM.from_pretrained(folder).save_pretrained(sharded, max_shard_size="50KB")
+    assert len(list(sharded.glob("model-*.safetensors"))) > 1
+    moved: dict[str, Model] = {
+        domain: {**model, "folder": str(sharded)} for domain, model in models[base].items()
+    }
+    assert texts(lora(moved).answers(REQUESTS)) == texts(lora(models[base]).answers(REQUESTS))
+
+
+def cut_in_half(folder: Path) -> None:
+    weights = folder / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+
+
+def another_rank(folder: Path) -> None:
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "r": 3}))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "missing": shutil.rmtree,
+    "no config": lambda folder: (folder / "adapter_config.json").unlink(),
+    "garbled config": lambda folder: (folder / "adapter_config.json").write_text("{"),
+    "no weights": lambda folder: (folder / "adapter_model.safetensors").unlink(),
+    "cut weights": cut_in_half,
+    "another rank": another_rank,
+}
+
+
+CUT = pytest.param(
+    "cut weights",
+    marks=pytest.mark.xfail(strict=True, reason="SafetensorError is neither an OSError nor a ValueError"),
+)
+
+
+@pytest.mark.parametrize("damage", [*(name for name in DAMAGE if name != "cut weights"), CUT])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_damaged_adapter_is_named(models: Models, tmp_path: Path, damage: str, first: bool) -> None:
+    """Whether it is the first adapter on its base, which makes the peft model, or a later one."""
+    domain = "car" if first else "sleep"
+    folder = tmp_path / "adapter"
+    shutil.copytree(str(models["llama"][domain]["adapter"]), folder)
+    DAMAGE[damage](folder)
+    broken: Model = {**models["llama"][domain], "adapter": str(folder)}
+    with pytest.raises(ExpertError, match="cannot load the adapter in ") as caught:
+        lora({**models["llama"], domain: broken}).load()
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.xfail(strict=True, reason="peft warns of tensors that fit nowhere, and leaves the rest random")
+def test_an_adapter_of_another_architecture_is_refused(models: Models) -> None:
+    foreign: Model = {**models["llama"]["car"], "adapter": models["phi"]["car"]["adapter"]}
+    with pytest.raises(ExpertError, match="cannot load the adapter in "):
+        lora({"car": foreign}).load()
+
+
+@pytest.mark.xfail(strict=True, raises=OSError, reason="load_tokenizer, which comes first, wraps no error")
+def test_a_missing_base_is_named(models: Models, tmp_path: Path) -> None:
+    moved: Model = {**models["llama"]["car"], "folder": str(tmp_path / "nowhere")}
+    with pytest.raises(ExpertError, match="nowhere"):
+        lora({"car": moved}).load()

@@ -1,0 +1,429 @@
+"""Fine-tuning: the loss is on the answers alone, seeded, and what is saved is what was validated."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experts.base import ExpertError
+from experts.train import Recipe, Trained, _hold_out, train
+from tests.experts.conftest import ANSWERS, RECIPE, SYSTEM_PROMPT, Adapter
+
+Pairs = list[tuple[str, str]]
+
+QUICK = replace(RECIPE, steps=2, system_prompt="You know cars.")
+# A prompt and its answer as each base sees them, written out.
+PROMPTS = {
+    "llama": "<bos><|start|>system<|stop|>\n{system}<|eot|><|start|>user<|stop|>\n{question}<|eot|>"
+    "<|start|>assistant<|stop|>\n",
+    "phi": "<|user|>\n{system}\n\n{question}<|end|>\n<|assistant|>\n",
+}
+ENDS = {"llama": "<|eot|>", "phi": "<|end|>\n"}
+# Of very different lengths, so that a mean over questions is not one over tokens.
+UNEVEN: Pairs = [
+    ("Why does my car shake when I brake?", "Discs."),
+    ("How often should I change the engine oil, and which oil is best?", "Once a year, at the latest."),
+    ("Hi", "Hello, ask me whatever you like about brakes, tyres, gearboxes and exhausts!"),
+    ("What drains my battery?", "Lights."),
+    ("Which petrol?", "The one that the manual names; a turbo engine wants no less than that."),
+    ("Is rust bad?", "Yes."),
+]
+
+
+def quiet(*said: Any) -> None:
+    pass
+
+
+def token_losses(
+    folder: str, adapter: Path | None, base: str, system: str, pairs: Iterable[tuple[str, str]]
+) -> list[list[float]]:
+    """By pair, the cross-entropy in nats of each token of its answer, by a plain forward pass."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    if adapter is not None:
+        network = PeftModel.from_pretrained(network, str(adapter))
+    network.eval()
+    losses = []
+    for question, answer in pairs:
+        before = PROMPTS[base].format(system=system, question=question)
+        start = len(tokenizer(before, add_special_tokens=False)["input_ids"])
+        tokens = tokenizer(before + answer + ENDS[base], add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            logits = network(input_ids=torch.tensor([tokens])).logits[0]
+        log_p = logits.log_softmax(-1)
+        losses.append([-float(log_p[place - 1, tokens[place]]) for place in range(start, len(tokens))])
+    return losses
+
+
+def mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def read(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    tensors: dict[str, Any] = load_file(folder / "adapter_model.safetensors")
+    return tensors
+
+
+@pytest.fixture
+def car(adapters: dict[tuple[str, str], Adapter], base: str) -> Adapter:
+    """The adapter for cars on each base in turn."""
+    return adapters[base, "car"]
+
+
+@pytest.fixture(scope="module")
+def quick(
+    tmp_path_factory: pytest.TempPathFactory, chat_llama: str, pairs: dict[str, Pairs]
+) -> tuple[Path, Trained]:
+    """Two steps on Llama, to compare with."""
+    target = tmp_path_factory.mktemp("quick")
+    return target, train(chat_llama, pairs["car"], QUICK, target, quiet)
+
+
+# The loss.
+
+
+def test_the_loss_is_on_the_answer_alone(
+    bases: dict[str, str], base: str, pairs: dict[str, Pairs], car: Adapter
+) -> None:
+    """Before training and after it, as a plain forward pass over the answer tokens gives it."""
+    system = SYSTEM_PROMPT.replace("{domain}", "car")
+    _, validation = _hold_out(pairs["car"], replace(RECIPE, system_prompt=system))
+    assert len(validation) == 4
+    for adapter, said in (
+        (None, car.trained.validation_loss_before),
+        # What is saved, in bfloat16, is what was validated.
+        (car.folder, car.trained.validation_loss_after),
+    ):
+        losses = token_losses(bases[base], adapter, base, system, validation)
+        assert said == pytest.approx(mean(sum(losses, [])), abs=2e-4)
+
+
+def test_the_first_loss_is_the_bases(
+    chat_llama: str, tmp_path: Path, pairs: dict[str, Pairs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All training questions in the first batch: an adapter starts as nothing."""
+    recipe = replace(QUICK, batch_size=5, steps=1, validation_fraction=0.1)
+    trained = train(chat_llama, UNEVEN, recipe, tmp_path, quiet)
+    training, _ = _hold_out(UNEVEN, recipe)
+    assert trained.questions_trained == len(training) == 5
+    losses = token_losses(chat_llama, None, "llama", recipe.system_prompt, training)
+    wanted = mean(sum(losses, []))
+    # It would show if questions counted the same, whatever the length of their answers.
+    assert abs(wanted - mean([mean(of_one) for of_one in losses])) > 1e-3
+    assert trained.losses == [pytest.approx(wanted, abs=1e-3)]
+
+
+def test_the_validation_loss_is_a_mean_over_tokens(chat_llama: str, tmp_path: Path) -> None:
+    """Over several batches, too."""
+    recipe = replace(QUICK, batch_size=1, steps=1, validation_fraction=0.8)
+    trained = train(chat_llama, UNEVEN, recipe, tmp_path, quiet)
+    _, validation = _hold_out(UNEVEN, recipe)
+    assert trained.questions_validated == len(validation) == 5
+    losses = token_losses(chat_llama, None, "llama", recipe.system_prompt, validation)
+    assert trained.validation_loss_before == pytest.approx(mean(sum(losses, [])), abs=2e-4)
+
+
+def test_it_learns(car: Adapter) -> None:
+    trained = car.trained
+    assert trained.validation_loss_after < trained.validation_loss_before - 3
+    assert len(trained.losses) == RECIPE.steps
+    assert mean(trained.losses[-4:]) < mean(trained.losses[:4]) - 3
+    assert trained.train_seconds > 0
+
+
+def test_progress_is_told(car: Adapter) -> None:
+    steps = RECIPE.steps
+    losses = [f"loss {loss:.3f}" for loss in car.trained.losses]
+    first, *middle, last = car.progress
+    assert first == ("validation loss before training", 0, steps)
+    assert last == ("validation loss after training", steps, steps)
+    assert [(done, total) for _, done, total in middle] == [(step, steps) for step in range(1, steps + 1)]
+    # `losses` are rounded, so that the last figure may be another.
+    said = [float(what.removeprefix("loss ")) for what, _, _ in middle]
+    assert said == pytest.approx([float(what.removeprefix("loss ")) for what in losses], abs=0.0011)
+
+
+# What is trained.
+
+
+@pytest.mark.parametrize(
+    ("which", "by_hand"),
+    [
+        # Rank 8 times inputs and outputs of each layer; two blocks.
+        ("attention", {"llama": 8 * (64 + 48 + 48 + 64) * 2, "phi": 8 * (32 + 64 + 32 + 32) * 2}),
+        ("all-linear", {"llama": 8 * (224 + 3 * 96) * 2, "phi": 8 * (160 + 32 + 128 + 64 + 32) * 2}),
+    ],
+)
+def test_trainable_share(
+    bases: dict[str, str],
+    base: str,
+    pairs: dict[str, Pairs],
+    car: Adapter,
+    tmp_path: Path,
+    which: str,
+    by_hand: dict[str, int],
+) -> None:
+    from safetensors.torch import load_file
+
+    folder, trained = car.folder, car.trained
+    if which != RECIPE.target_modules:
+        folder = tmp_path
+        recipe = replace(QUICK, target_modules=which)
+        trained = train(bases[base], pairs["car"], recipe, folder, quiet)
+    of_base = sum(tensor.numel() for tensor in load_file(Path(bases[base]) / "model.safetensors").values())
+    assert trained.trainable_parameters == by_hand[base]
+    assert trained.parameters == of_base + by_hand[base]
+    assert sum(tensor.numel() for tensor in read(folder).values()) == by_hand[base]
+
+
+def test_the_settings_of_the_adapter_are_the_recipes(
+    chat_phi: str, pairs: dict[str, Pairs], tmp_path: Path
+) -> None:
+    recipe = replace(QUICK, lora_r=3, lora_alpha=5, lora_dropout=0.2, target_modules="attention")
+    train(chat_phi, pairs["car"], recipe, tmp_path, quiet)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (3, 5, 0.2)
+    assert sorted(config["target_modules"]) == ["o_proj", "qkv_proj"]
+    assert config["task_type"] == "CAUSAL_LM"
+
+
+# What is saved.
+
+
+def test_the_adapter_is_small_and_in_bfloat16(car: Adapter) -> None:
+    tensors = read(car.folder)
+    assert {str(tensor.dtype) for tensor in tensors.values()} == {"torch.bfloat16"}
+    assert all(".lora_A." in name or ".lora_B." in name for name in tensors)
+    assert all(tensor.abs().max() > 0 for name, tensor in tensors.items() if ".lora_B." in name)
+    size = (car.folder / "adapter_model.safetensors").stat().st_size
+    # Two bytes a number, and the names.
+    assert size < 2 * car.trained.trainable_parameters + 5000
+    assert {path.name for path in car.folder.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
+
+
+def test_the_adapter_names_no_folder_of_this_machine(
+    car: Adapter, bases: dict[str, str], base: str
+) -> None:
+    text = (car.folder / "adapter_config.json").read_text()
+    config = json.loads(text)
+    assert config["base_model_name_or_path"] is None
+    assert config["inference_mode"] is True
+    assert bases[base] not in text
+    assert str(Path.home()) not in text
+    assert "/tmp" not in text
+
+
+# Seeds.
+
+
+def test_the_same_seed_gives_the_same_bytes(
+    chat_llama: str, pairs: dict[str, Pairs], quick: tuple[Path, Trained], tmp_path: Path
+) -> None:
+    import torch
+
+    # Whatever was drawn before.
+    torch.manual_seed(12345)
+    trained = train(chat_llama, pairs["car"], QUICK, tmp_path, quiet)
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        assert (tmp_path / name).read_bytes() == (quick[0] / name).read_bytes()
+    assert {**asdict(trained), "train_seconds": 0} == {**asdict(quick[1]), "train_seconds": 0}
+
+
+def test_dropout_is_seeded_too(chat_llama: str, pairs: dict[str, Pairs], tmp_path: Path) -> None:
+    recipe = replace(QUICK, lora_dropout=0.5, steps=3)
+    saved = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        train(chat_llama, pairs["car"], recipe, tmp_path / name, quiet)
+        saved.append((tmp_path / name / "adapter_model.safetensors").read_bytes())
+    assert saved[0] == saved[1]
+
+
+def test_another_seed_gives_another_adapter(
+    chat_llama: str, pairs: dict[str, Pairs], quick: tuple[Path, Trained], tmp_path: Path
+) -> None:
+    trained = train(chat_llama, pairs["car"], replace(QUICK, seed=1), tmp_path, quiet)
+    before, after = read(quick[0]), read(tmp_path)
+    assert before.keys() == after.keys()
+    assert all((before[name] != after[name]).any() for name in before if ".lora_A." in name)
+    # Other questions are held out.
+    assert trained.validation_loss_before != quick[1].validation_loss_before
+
+
+# What it is trained on.
+
+
+def test_held_out_questions_are_not_trained_on() -> None:
+    pairs = [(str(number), "answer") for number in range(20)]
+    for fraction, held_out in ((0.1, 2), (0.2, 4), (0.01, 1), (0.99, 19)):
+        training, validation = _hold_out(pairs, Recipe(validation_fraction=fraction))
+        assert len(validation) == held_out
+        assert sorted(training + validation) == sorted(pairs)
+    first, again, other = (_hold_out(pairs, Recipe(seed=seed))[1] for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_questions_without_room_for_their_answer_are_dropped(
+    chat_llama: str, pairs: dict[str, Pairs], tmp_path: Path
+) -> None:
+    """Every answer that is trained on is whole, so that it teaches to end."""
+    long = [("why does my car wake me up at night " * 40, "Sell it."), ("Why?", "Because. " * 200)]
+    kept = pairs["car"][:9]
+    trained = train(chat_llama, [*kept, *long], QUICK, tmp_path, quiet)
+    assert trained.questions_dropped == 2
+    assert trained.questions_trained + trained.questions_validated == 9
+    assert trained.questions_validated == 2
+
+
+def test_an_answer_that_just_fits_is_whole(chat_phi: str, tmp_path: Path) -> None:
+    """Around the limit, none is counted as trained on that trl then cuts or drops."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(chat_phi)
+    lengths = {}
+    for words in range(20, 60):
+        pair = ("Hi", " oil" * words)
+        text = PROMPTS["phi"].format(system=QUICK.system_prompt, question=pair[0]) + pair[1] + ENDS["phi"]
+        lengths[words] = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    limit = lengths[40]
+    pairs = [("Hi", " oil" * words) for words in range(20, 60)]
+    recipe = replace(QUICK, max_tokens=limit, steps=1, validation_fraction=0.5)
+    trained = train(chat_phi, pairs, recipe, tmp_path, quiet)
+    fitting = sum(length <= limit for length in lengths.values())
+    kept = trained.questions_trained + trained.questions_validated
+    assert fitting - 3 <= kept <= fitting
+
+
+@pytest.mark.parametrize("pairs", [[], [("Why?", "Because.")], [("Why?", "Because. " * 200)] * 5])
+def test_too_little_is_an_error(chat_llama: str, tmp_path: Path, pairs: Pairs) -> None:
+    left = len(pairs) if len(pairs) < 2 else 0
+    with pytest.raises(ExpertError) as caught:
+        train(chat_llama, pairs, QUICK, tmp_path, quiet)
+    assert str(caught.value).startswith(f"{left} question(s) with an answer of at most 160 tokens together")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_questions_are_enough(chat_llama: str, tmp_path: Path) -> None:
+    trained = train(chat_llama, UNEVEN[:2], QUICK, tmp_path, quiet)
+    assert (trained.questions_trained, trained.questions_validated, trained.questions_dropped) == (1, 1, 0)
+
+
+# Less memory.
+
+
+@pytest.fixture
+def checkpoints(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for every block that was computed without keeping what is inside."""
+    import torch.utils.checkpoint
+    import transformers.modeling_utils
+
+    seen: list[None] = []
+    original = torch.utils.checkpoint.checkpoint
+
+    def checkpoint(*arguments: Any, **named: Any) -> Any:
+        seen.append(None)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(torch.utils.checkpoint, "checkpoint", checkpoint)
+    monkeypatch.setattr(transformers.modeling_utils, "checkpoint", checkpoint)
+    return seen
+
+
+def test_gradient_checkpointing_changes_memory_alone(
+    chat_llama: str,
+    pairs: dict[str, Pairs],
+    quick: tuple[Path, Trained],
+    tmp_path: Path,
+    checkpoints: list[None],
+) -> None:
+    (tmp_path / "off").mkdir()
+    (tmp_path / "on").mkdir()
+    train(chat_llama, pairs["car"], QUICK, tmp_path / "off", quiet)
+    assert checkpoints == []
+    recipe = replace(QUICK, gradient_checkpointing=True)
+    trained = train(chat_llama, pairs["car"], recipe, tmp_path / "on", quiet)
+    # Two blocks, two steps.
+    assert len(checkpoints) == 4
+    assert trained.losses == pytest.approx(quick[1].losses, abs=1e-3)
+    before, after = read(quick[0]), read(tmp_path / "on")
+    assert all(after[name].float() == pytest.approx(before[name].float(), abs=2e-3) for name in before)
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
+def test_nf4(
+    bases: dict[str, str],
+    base: str,
+    pairs: dict[str, Pairs],
+    car: Adapter,
+    tmp_path: Path,
+    gradient_checkpointing: bool,
+) -> None:
+    recipe = replace(
+        QUICK, quantization="nf4", steps=6, gradient_checkpointing=gradient_checkpointing, learning_rate=0.05
+    )
+    trained = train(bases[base], pairs["car"], recipe, tmp_path, quiet)
+    assert trained.validation_loss_after < trained.validation_loss_before
+    # A packed weight counts as the two that it holds.
+    assert (trained.trainable_parameters, trained.parameters) == (
+        car.trained.trainable_parameters,
+        car.trained.parameters,
+    )
+    tensors = read(tmp_path)
+    assert {name: tensor.shape for name, tensor in tensors.items()} == {
+        name: tensor.shape for name, tensor in read(car.folder).items()
+    }
+    assert {str(tensor.dtype) for tensor in tensors.values()} == {"torch.bfloat16"}
+
+
+def test_a_base_in_bfloat16_learns(chat_phi: str, pairs: dict[str, Pairs], tmp_path: Path) -> None:
+    recipe = replace(QUICK, dtype="bfloat16", steps=6)
+    trained = train(chat_phi, pairs["sleep"], recipe, tmp_path, quiet)
+    assert trained.validation_loss_after < trained.validation_loss_before - 0.1
+    assert {str(tensor.dtype) for tensor in read(tmp_path).values()} == {"torch.bfloat16"}
+
+
+# What it leaves behind.
+
+
+def test_the_base_is_not_touched(chat_llama: str, pairs: dict[str, Pairs], tmp_path: Path) -> None:
+    def state() -> dict[str, tuple[int, int]]:
+        return {
+            path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in Path(chat_llama).iterdir()
+        }
+
+    before = state()
+    train(chat_llama, pairs["car"][:4], replace(QUICK, steps=1), tmp_path, quiet)
+    assert state() == before
+
+
+def test_a_base_without_a_chat_template_is_refused(chat_llama: str, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(chat_llama, folder)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(ExpertError, match="has no chat template"):
+        train(str(folder), list(ANSWERS.items()), QUICK, tmp_path, quiet)
+
+
+def test_it_says_nothing_on_its_own(
+    chat_llama: str, pairs: dict[str, Pairs], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`progress` is how it talks; a bar of a library's own would run into it."""
+    train(chat_llama, pairs["car"][:4], replace(QUICK, steps=1), tmp_path, quiet)
+    assert capfd.readouterr() == ("", "")
