@@ -1,6 +1,7 @@
 """Versions of trained adapters: one folder each, with safetensors and a card; one of a domain is current."""
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from benchmarks.errors import BadInput
 from benchmarks.resolvers import package_dir
-from routers.storage import atomic_dir, read_json, sha256_file, write_json
+from routers.storage import read_json, sha256_file, write_json
 
 CARD = "card.json"
 CURRENT = "current.json"
@@ -68,8 +69,9 @@ class Adapters:
         """Raises BadInput for a version that is not there, or whose weights are not those of its card."""
         for version in self.versions(experts, domain):
             if version.name == name:
-                if sha256_file(version.folder / WEIGHTS) != version.sha256:
-                    raise BadInput(f"{version.folder / WEIGHTS} is not what its card says; train it again")
+                weights = version.folder / WEIGHTS
+                if not weights.is_file() or sha256_file(weights) != version.sha256:
+                    raise BadInput(f"{weights} is not what its card says; train it again")
                 return version
         known = ", ".join(version.name for version in self.versions(experts, domain)) or "none"
         raise BadInput(f"domain {domain!r} of experts={experts} has no version {name}; there is: {known}")
@@ -79,7 +81,10 @@ class Adapters:
         choice = self.folder / experts / domain / CURRENT
         versions = self.versions(experts, domain)
         if choice.is_file():
-            return self.get(experts, domain, str(_read_json(choice)["version"]))
+            chosen = _read_json(choice).get("version")
+            if not isinstance(chosen, str):
+                raise BadInput(f"{choice} names no version; delete it to use the newest")
+            return self.get(experts, domain, chosen)
         return self.get(experts, domain, versions[-1].name) if versions else None
 
     def use(self, experts: str, domain: str, name: str) -> Version:
@@ -90,17 +95,22 @@ class Adapters:
 
     def add(self, experts: str, domain: str, build: Callable[[Path], dict[str, Any]]) -> Version:
         """Make a new version current: `build(folder)` writes the adapter and returns its card."""
-        versions = self.versions(experts, domain)
-        name = f"v{_number(versions[-1].name) + 1 if versions else 1}"
-        target = self.folder / experts / domain / name
-        with atomic_dir(target) as work:
-            card = {"card_version": CARD_VERSION, "experts": experts, "domain": domain, "version": name}
-            card |= build(work)
-            card["adapter_sha256"] = sha256_file(work / WEIGHTS)
-            write_json(work / CARD, card)
-        if (target.parent / CURRENT).exists():
+        parent = self.folder / experts / domain
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".training.", dir=parent) as scratch:
+            work = Path(scratch, "adapter")
+            work.mkdir()
+            made = {**build(work), "adapter_sha256": sha256_file(work / WEIGHTS)}
+            # Numbered when it is whole: another training may have ended meanwhile.
+            versions = self.versions(experts, domain)
+            number = _number(versions[-1].name) + 1 if versions else 1
+            name, target = f"v{number}", parent / f"v{number}"
+            named = {"card_version": CARD_VERSION, "experts": experts, "domain": domain, "version": name}
+            write_json(work / CARD, {**named, **made})
+            work.rename(target)
+        if (parent / CURRENT).exists():
             self._choose(experts, domain, name)
-        return Version(experts, domain, name, target, card)
+        return Version(experts, domain, name, target, {**named, **made})
 
     def _choose(self, experts: str, domain: str, name: str) -> None:
         folder = self.folder / experts / domain

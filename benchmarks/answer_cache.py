@@ -5,8 +5,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+from benchmarks.errors import BadInput
 from experts.base import Answer
 from routers.storage import digest
 
@@ -28,6 +30,11 @@ def answer_key(identity: dict[str, Any], question: str) -> str:
     return digest({"expert": identity, "question": question.encode("utf-8", "surrogatepass").hex()})
 
 
+def writable(text: str) -> str:
+    """`text` without lone surrogates, which neither SQLite nor a UTF-8 file takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class AnswerCache:
     """Answers by key. `times_generated` counts how often one was paid for; more than once is a defect."""
 
@@ -45,7 +52,7 @@ class AnswerCache:
                 part = keys[start : start + _KEYS_AT_ONCE]
                 marks = ",".join("?" * len(part))
                 rows = connection.execute(f"SELECT key, answer FROM answers WHERE key IN ({marks})", part)
-                found.update((key, Answer(**json.loads(text))) for key, text in rows)
+                found.update((key, _answer(text)) for key, text in rows)
         return found
 
     def write(self, rows: Iterable[tuple[str, dict[str, Any], str, Answer]]) -> None:
@@ -53,10 +60,9 @@ class AnswerCache:
         values = [
             (
                 key,
-                json.dumps(identity, sort_keys=True, ensure_ascii=False),
-                # SQLite takes no lone surrogates.
-                question.encode("utf-8", "replace").decode("utf-8"),
-                json.dumps(answer._asdict(), ensure_ascii=False),
+                writable(json.dumps(identity, sort_keys=True, ensure_ascii=False)),
+                writable(question),
+                writable(json.dumps(answer._asdict(), ensure_ascii=False)),
             )
             for key, identity, question, answer in rows
         ]
@@ -81,12 +87,25 @@ class _Transaction:
     """One connection, one transaction: committed when the block ends well, and always closed."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         # A run beside this one may be writing; it does so for milliseconds.
         self.connection = sqlite3.connect(path, timeout=60)
 
     def __enter__(self) -> sqlite3.Connection:
         return self.connection.__enter__()
 
-    def __exit__(self, *failure: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with closing(self.connection):
-            self.connection.__exit__(*failure)
+            if error is None or kind is not sqlite3.DatabaseError:
+                self.connection.__exit__(kind, error, trace)
+        if kind is sqlite3.DatabaseError:
+            raise BadInput(
+                f"{self.path} is damaged ({error}); delete it, its answers will be generated again"
+            ) from error
+
+
+def _answer(text: str) -> Answer:
+    """Keys that only another version of the product knows are left out."""
+    return Answer(**{key: value for key, value in json.loads(text).items() if key in Answer._fields})

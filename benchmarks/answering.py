@@ -11,7 +11,7 @@ from benchmarks.adapters import Adapters, Version
 from benchmarks.answer_cache import AnswerCache, answer_key
 from benchmarks.errors import BadInput
 from benchmarks.isolate import run_isolated
-from benchmarks.weights import locate
+from benchmarks.weights import LocalWeights, locate
 from conf.schema import LocalExperts, NoExperts
 from experts.base import Answer, ExpertError, Experts, Request
 from routers.progress import say
@@ -113,6 +113,7 @@ def collect(panel: Panel, requests: Sequence[Request], threads: int) -> Answered
 def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> Panel:
     adapters = Adapters(Path(config.adapters))
     models: dict[str, dict[str, Any]] = {}
+    located: dict[str, LocalWeights] = {}
     weights: dict[str, Any] = {}
     train_ids: dict[str, frozenset[str]] = {}
     for domain in domains:
@@ -124,7 +125,10 @@ def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> Panel:
                 f"`python -m benchmarks train experts={config.name}` on the same dataset=…, or leave the "
                 "experts out with experts=none"
             )
-        base = locate(source)
+        # Domains that share a base share its checksum, which takes a second.
+        if str(source) not in located:
+            located[str(source)] = locate(source)
+        base = located[str(source)]
         _check_base(version, base.sha256, base.source)
         models[domain] = {
             "folder": str(base.folder),

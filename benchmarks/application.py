@@ -49,13 +49,20 @@ def hydra_application(config_name: str, task: Callable[["DictConfig"], None]) ->
 def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
     """The checked dataclass of `conf.schema` that a verb would get, for use from Python."""
     from hydra import compose, initialize_config_module
+    from hydra.core.global_hydra import GlobalHydra
     from omegaconf import OmegaConf
 
     from benchmarks.explain import check_keys
 
     _register()
-    with initialize_config_module("conf", version_base="1.3"):
-        config = compose(config_name, list(overrides))
+    # Whoever calls this may be a Hydra application too.
+    shared = GlobalHydra.instance()
+    theirs, shared.hydra = shared.hydra, None
+    try:
+        with initialize_config_module("conf", version_base="1.3"):
+            config = compose(config_name, list(overrides))
+    finally:
+        shared.hydra = theirs
     check_keys(config)
     return OmegaConf.to_object(config)
 

@@ -15,6 +15,8 @@ from experts.base import BASE, Answer
 from reports.record import Metric, Prediction, Unscored
 from routers.decision import choose
 
+# Policies whose score needs the answers of more than one expert.
+_OF_SEVERAL = ("random", "regret")
 NO_REFERENCE = "no test question with a domain has a reference answer"
 
 
@@ -152,5 +154,10 @@ def _why_none(rows: Sequence[Prediction], part: NDArray[np.bool_], policy: str) 
         return "no test question that it could be computed from"
     if policy == "routed" and all(row.expert is None for row in inside):
         return "the policy abstained from every question"
-    reasons = [reason for row in inside for reason in (row.notes or {}).values()]
-    return f"no answer: {reasons[0]}" if reasons else "no answer from this expert"
+    for row in inside:
+        asked = {"routed": row.expert, "oracle": row.label}.get(policy, policy.removeprefix("always:"))
+        for expert, text in (row.answers or {}).items():
+            reason = (row.notes or {}).get(expert)
+            if text is None and reason and (expert == asked or policy in _OF_SEVERAL):
+                return f"no answer: {reason}"
+    return "no answer from this expert"

@@ -45,9 +45,9 @@ def panel_for(config: Any, dataset: Dataset) -> Panel | None:
         say(f"data set {dataset.name} has no reference answers: the experts are not asked")
         return None
     panel = assemble(config, dataset.classes)
-    tested = {example.id: example.query for example in dataset.test}
+    tested = {_question(example.id): example.query for example in dataset.test}
     for domain, ids in panel.train_ids.items() if panel else ():
-        leaked = sorted(ids & set(tested))
+        leaked = sorted({_question(identity) for identity in ids} & set(tested))
         if leaked:
             raise BadInput(
                 f"the adapter for domain {domain!r} was trained on {len(leaked)} of these test questions, "
@@ -55,6 +55,11 @@ def panel_for(config: Any, dataset: Dataset) -> Panel | None:
                 "leave the experts out with experts=none"
             )
     return panel
+
+
+def _question(identity: str) -> str:
+    """Of an id, what the question alone decides: the same question may have another domain elsewhere."""
+    return identity.rpartition("-")[2]
 
 
 def ask_all(panel: Panel, dataset: Dataset, threads: int) -> AllAnswered:

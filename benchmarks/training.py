@@ -31,13 +31,16 @@ def train(settings: Train) -> list[Version]:
     A version is kept as soon as it is trained.
 
     Raises:
-        BadInput: nothing to train, too little data, a model or a package is missing; before any training.
+        BadInput: nothing to train, too little data, or a model is missing; before any training.
+        ExpertError: the trainer cannot run here.
     """
     config = settings.experts
     if not isinstance(config, LocalExperts):
         raise BadInput(f"experts={config.name} has nothing to train here; experts=local has")
     dataset = load_dataset(settings.dataset)
-    domains = settings.domains or dataset.classes
+    domains = list(dict.fromkeys(dataset.classes if settings.domains is None else settings.domains))
+    if not domains:
+        raise BadInput("domains=[]: there is nothing to train")
     work = [(domain, _rows(dataset, domain), locate(domain_weights(config, domain))) for domain in domains]
     if settings.trainer.name == "unsloth":
         from experts.unsloth import check

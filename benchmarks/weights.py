@@ -67,7 +67,10 @@ def _checksum(file: Path) -> str:
     index = file.with_name(f"{file.name}.index.json")
     if not index.is_file():
         raise BadInput(f"{file.parent} has no {file.name}; only safetensors and GGUF weights are loaded")
-    parts = sorted(set(read_json(index)["weight_map"].values()))
+    try:
+        parts = sorted(set(read_json(index)["weight_map"].values()))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadInput(f"{index} is not an index of weights: {error}") from error
     missing = [part for part in parts if not (file.parent / part).is_file()]
     if missing:
         raise BadInput(f"{file.parent} lacks {missing[0]}, which {index.name} names")

@@ -13,6 +13,7 @@ from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
+from benchmarks.errors import BadInput
 from benchmarks.isolate import EVENT, EXIT_BAD_INPUT
 from benchmarks.memory import cuda_peak, peak_rss
 from experts.base import ExpertError, Request
@@ -81,7 +82,7 @@ def train(payload: dict[str, Any]) -> dict[str, Any]:
 
 def answer(payload: dict[str, Any]) -> dict[str, Any]:
     """Answer questions, writing each group to the cache as soon as it is there."""
-    from benchmarks.answer_cache import AnswerCache
+    from benchmarks.answer_cache import AnswerCache, writable
     from benchmarks.answering import build_experts
 
     cache = AnswerCache(Path(payload["cache"]))
@@ -95,7 +96,11 @@ def answer(payload: dict[str, Any]) -> dict[str, Any]:
     for group in experts.generate([request for _, _, request in rows]):
         whole = [(rows[row], found) for row, found in group if found.text is not None]
         cache.write((key, identity, request.question, found) for (key, identity, request), found in whole)
-        failed += [(rows[row][0], found) for row, found in group if found.text is None]
+        failed += [
+            (rows[row][0], found._replace(error=writable(str(found.error))))
+            for row, found in group
+            if found.text is None
+        ]
         done, tokens = done + len(group), tokens + sum(found.tokens or 0 for _, found in group)
         progress(f"{tokens / (perf_counter() - loaded):.0f} tokens/s", done, len(rows))
     return {
@@ -146,7 +151,7 @@ def main(job_path: str) -> int:
     try:
         with listening(_reporter()):
             answer, status = TASKS[job["task"]](job["payload"]) or {}, 0
-    except (RouterError, ExpertError) as error:
+    except (BadInput, RouterError, ExpertError) as error:
         answer, status = str(error), EXIT_BAD_INPUT
     except KeyboardInterrupt:
         return 130

@@ -245,11 +245,11 @@ class Trainer:
     name: str = "trl"
     steps: int = 60
     batch_size: int = 4
-    learning_rate: float = 1e-3
-    lora_r: int = 8
-    lora_alpha: int = 16
+    learning_rate: float = 3e-3
+    lora_r: int = 4
+    lora_alpha: int = 8
     lora_dropout: float = 0.05
-    target_modules: str = "attention"
+    target_modules: str = "all-linear"
     max_tokens: int = 512
     validation_fraction: float = 0.1
     gradient_checkpointing: bool = False

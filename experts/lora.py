@@ -1,7 +1,8 @@
 """LoRA experts (Hu et al., 2021): each base model is loaded once, its domains' adapters swapped on it."""
 
 from collections.abc import Iterator, Sequence
-from threading import Thread
+from pathlib import Path
+from threading import Event, Lock, Thread
 from time import perf_counter
 from typing import Any, NamedTuple, TypedDict
 
@@ -11,6 +12,7 @@ from experts.model import load_base
 
 # peft's name for "no adapter" in a mixed batch.
 NO_ADAPTER = "__base__"
+SILENT = "the model ended its turn without a word"
 
 
 class Model(TypedDict):
@@ -42,6 +44,7 @@ class _Base:
 
     def __init__(self, folder: str, adapters: dict[str, str], dtype: str, quantization: str) -> None:
         from peft import PeftModel
+        from safetensors import SafetensorError
 
         self.tokenizer = prompt.load_tokenizer(folder)
         self.network = load_base(folder, dtype, quantization)
@@ -55,16 +58,31 @@ class _Base:
                     self.network.load_adapter(adapters[domain], name)
                 else:
                     self.network = PeftModel.from_pretrained(self.network, adapters[domain], name)
-            except (OSError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError, SafetensorError) as error:
                 raise ExpertError(f"cannot load the adapter in {adapters[domain]}: {error}") from error
+            self._check_layers(adapters[domain], name)
         self.network.eval()
+        # Which adapter is active is a state of the network: one generation at a time.
+        self.lock = Lock()
+
+    def _check_layers(self, adapter: str, name: str) -> None:
+        """peft fills layers that the file lacks with fresh ones, and passes over those it has too many."""
+        from peft import get_peft_model_state_dict
+        from safetensors import safe_open
+
+        wanted = set(get_peft_model_state_dict(self.network, adapter_name=name))
+        with safe_open(Path(adapter, "adapter_model.safetensors"), "np") as file:
+            if set(file.keys()) != wanted:
+                raise ExpertError(
+                    f"cannot load the adapter in {adapter}: it was made for a model of other layers"
+                )
 
     def generate(self, adapters: Sequence[str], **arguments: Any) -> Any:
         """`generate` of transformers with one adapter name a row; only a mixed batch pays for the mixing."""
         import torch
 
         distinct = set(adapters)
-        with torch.inference_mode():
+        with self.lock, torch.inference_mode():
             if distinct == {NO_ADAPTER}:
                 if not self.names:
                     return self.network.generate(**arguments)
@@ -151,7 +169,7 @@ class LoraExperts(Experts):
                 yield self._answer(self._bases[folder], waiting[start : start + self.batch_size])
 
     def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
-        from transformers import TextIteratorStreamer
+        from transformers import StoppingCriteriaList, TextIteratorStreamer
 
         self.load()
         base = self._bases[self._model(request.domain, request.adapted)["folder"]]
@@ -160,20 +178,38 @@ class LoraExperts(Experts):
             remark(asked.note)
         pieces = TextIteratorStreamer(base.tokenizer, skip_prompt=True, skip_special_tokens=True)
         failures: list[BaseException] = []
+        left = Event()
+
+        def stopped(ids: Any, scores: Any, **_: Any) -> Any:
+            import torch
+
+            return torch.full((len(ids),), left.is_set(), device=ids.device)
 
         def work() -> None:
             try:
-                self._generate(base, [asked], streamer=pieces)
+                self._generate(
+                    base, [asked], streamer=pieces, stopping_criteria=StoppingCriteriaList([stopped])
+                )
             except BaseException as error:  # raised again where the caller waits
                 failures.append(error)
                 pieces.end()
 
         thread = Thread(target=work, daemon=True)
         thread.start()
-        yield from (piece for piece in pieces if piece)
-        thread.join()
+        silent = True
+        try:
+            for piece in pieces:
+                silent = silent and not piece.strip()
+                if piece:
+                    yield piece
+        finally:
+            # Also when the caller goes away in the middle.
+            left.set()
+            thread.join()
         if failures:
             raise failures[0]
+        if silent:
+            raise ExpertError(SILENT)
 
     @staticmethod
     def _order(asked: _Prompt) -> tuple[Any, ...]:
@@ -195,8 +231,7 @@ class LoraExperts(Experts):
 
     def _prompt(self, row: int, request: Request) -> _Prompt:
         base = self._bases[self._model(request.domain, request.adapted)["folder"]]
-        # No tokenizer takes a lone surrogate.
-        question = request.question.encode("utf-8", "replace").decode("utf-8").strip()
+        question = prompt.plain_question(base.tokenizer, request.question)
         if not question:
             raise ExpertError("the question is empty")
         system_prompt = self._system_prompt(request.domain)
@@ -220,7 +255,7 @@ class LoraExperts(Experts):
         for asked, tokens in zip(prompts, rows, strict=True):
             length = next((i + 1 for i, token in enumerate(tokens) if token in base.end_of_turn), len(tokens))
             text = base.tokenizer.decode(tokens[:length], skip_special_tokens=True).strip()
-            error = None if text else "the model ended its turn without a word"
+            error = None if text else SILENT
             answers.append((asked.row, Answer(text or None, error, asked.note, length, seconds)))
         return answers
 

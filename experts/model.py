@@ -15,6 +15,7 @@ def load_base(folder: str, dtype: str, quantization: str) -> Any:
         ExpertError: no model can be read there, or a package is missing.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -27,7 +28,7 @@ def load_base(folder: str, dtype: str, quantization: str) -> Any:
             quantization_config=_quantization_config(dtype, quantization),
             local_files_only=True,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ExpertError(f"cannot load a language model from {folder}: {error}") from error
     if torch.cuda.is_available() and quantization == "none":
         model = model.to("cuda")

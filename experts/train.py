@@ -31,11 +31,11 @@ class Recipe:
     trainer: str = "trl"
     steps: int = 60
     batch_size: int = 4
-    learning_rate: float = 1e-3
-    lora_r: int = 8
-    lora_alpha: int = 16
+    learning_rate: float = 3e-3
+    lora_r: int = 4
+    lora_alpha: int = 8
     lora_dropout: float = 0.05
-    target_modules: str = "attention"
+    target_modules: str = "all-linear"
     max_tokens: int = 512
     validation_fraction: float = 0.1
     gradient_checkpointing: bool = False
@@ -47,7 +47,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training took and reached. Losses are mean cross-entropy a token of the answers, in nats."""
+    """What training took and reached.
+
+    Losses are the Trainer's: each batch's mean cross-entropy, in nats a token of the answers; those of
+    validation averaged over batches, by their number of questions.
+    """
 
     trainable_parameters: int
     parameters: int
@@ -71,11 +75,12 @@ def train(
     if recipe.trainer == "unsloth":
         unsloth.check()
     import torch
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
     from peft import prepare_model_for_kbit_training
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
+    disable_progress_bars()
     tokenizer = prompt.load_tokenizer(folder)
     kept = [pair for pair in pairs if _has_room(tokenizer, pair, recipe)]
     training, validation = _hold_out(kept, recipe)

@@ -19,11 +19,12 @@ def check() -> None:
         missing.append("a CUDA GPU")
     if missing:
         raise ExpertError(f"trainer=unsloth needs {' and '.join(missing)}; trainer=trl runs anywhere")
+    # It patches transformers, peft and trl, and must come before them.
+    import unsloth  # noqa: F401
 
 
 def load(folder: str, recipe: "Recipe") -> Any:
     """The base model with a fresh LoRA adapter, patched by Unsloth; call `check` first."""
-    # It patches the libraries below it and must come before them.
     from unsloth import FastLanguageModel
 
     network, _ = FastLanguageModel.from_pretrained(

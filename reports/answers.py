@@ -8,6 +8,7 @@ from reports.console import columns, percent, table
 from reports.record import Record
 
 ALWAYS = "rougeL_always:"
+MOST_DOMAINS = 4
 
 
 def answers_table(records: Sequence[Record]) -> Table:
@@ -33,12 +34,20 @@ def answers_table(records: Sequence[Record]) -> Table:
 def experts_table(record: Record) -> Table:
     """Is the right expert really better? ROUGE-L of each expert on each domain's questions."""
     domains = _domains(record)
+    few = len(domains) <= MOST_DOMAINS
+    # Columns for many domains would not fit; the figures are in the record.
+    columns_shown = domains if few else []
     shown = table("Experts: ROUGE-L × 100 by the domain of the question [95 % interval]")
-    columns(shown, "expert", domains)
+    columns(shown, "expert", columns_shown or ["its own domain"])
     for domain in domains:
-        cells = [percent(record.metric(f"{ALWAYS}{domain}", label), interval=True) for label in domains]
+        cells = [
+            percent(record.metric(f"{ALWAYS}{domain}", label), interval=True)
+            for label in columns_shown or [domain]
+        ]
         shown.add_row(domain, *cells)
-    cells = [percent(record.metric("rougeL_base", label), interval=True) for label in domains]
+    cells = [
+        percent(record.metric("rougeL_base", label), interval=True) for label in columns_shown or ["all"]
+    ]
     shown.add_row("base (no adapter)", *cells)
     return shown
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from benchmarks.cli import VERBS
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("benchmarks", "conf", "experts", "reports", "routers")
 HEAVY = {
@@ -19,6 +21,10 @@ HEAVY = {
     "onnx",
     "trl",
     "datasets",
+    "openai",
+    "rouge_score",
+    "bitsandbytes",
+    "unsloth",
 }
 PICKLING = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 EVALUATING = {"eval", "exec", "compile", "__import__"}
@@ -89,6 +95,7 @@ def imported_packages(module: str) -> set[str]:
 
 def test_there_is_something_to_check() -> None:
     assert {"benchmarks.cli", "conf.schema", "experts.base", "reports.record", "routers.base"} <= set(TREES)
+    assert {f"benchmarks.verbs.{verb}" for verb in VERBS} <= set(TREES)
 
 
 @MODULES

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ANSWERS, CAR, OUT_OF_SCOPE, OVERLAP, SLEEP
+
 
 @pytest.fixture(scope="session")
 def shared_qna(questions: tuple[list[str], list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -52,3 +54,25 @@ def tiny_chat_llama(tiny_llama: str, tmp_path_factory: pytest.TempPathFactory) -
     )
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def answered_qna(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set like `qna_folder`, answers included, that outlives one test: read only.
+
+    The domains have names of their own, for which the product brings no adapter.
+    """
+    folder = tmp_path_factory.mktemp("answered") / "qna"
+    folder.mkdir()
+    files = {
+        "auto": [{"question": text, "answer": ANSWERS["car"]} for text in CAR],
+        "night": [{"question": text, "answer": ANSWERS["sleep"]} for text in SLEEP],
+        "overlap": [
+            {"question": text, "domain": "auto" if owner == "car" else "night", "answer": answer}
+            for text, owner, answer in OVERLAP
+        ],
+        "out_of_scope": [{"question": text} for text in OUT_OF_SCOPE],
+    }
+    for name, rows in files.items():
+        (folder / f"{name}.json").write_text(json.dumps({"qna": rows}), encoding="utf-8")
+    return folder

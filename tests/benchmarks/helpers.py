@@ -2,23 +2,30 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.adapters import WEIGHTS, Adapters, Version
+from benchmarks.cli import main
 from conf.schema import LocalExperts, Weights
 from reports.record import Prediction
 
 # Enough to run every step of a measurement, not enough for steady figures.
-FAST = (
+MEASURED_ONCE = (
     "measure.threads=1",
     "measure.warmup=1",
     "measure.min_queries=20",
     "measure.min_batches=2",
     "statistics.resamples=100",
 )
+# The packaged experts would take minutes.
+FAST = (*MEASURED_ONCE, "experts=none")
 BASELINES = ("majority", "random", "tfidf")
 
 
@@ -63,6 +70,33 @@ def derby(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedPro
     )
 
 
+def in_process(
+    *arguments: str, cwd: Path, stdin: str = "", **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line of `derby` in this process, for many small cases: libraries load once.
+
+    Its workers are processes all the same.
+    """
+    outputs, errors = StringIO(), StringIO()
+    with (
+        patch.dict(os.environ, {**environment(**changes)}, clear=True),
+        patch.object(sys, "argv", ["derby", *arguments]),
+        patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode()), encoding="utf-8")),
+        redirect_stdout(outputs),
+        redirect_stderr(errors),
+        chdir(cwd),
+    ):
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            status: object = main()
+        except SystemExit as end:
+            status = end.code
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    assert isinstance(status, int)
+    return subprocess.CompletedProcess(arguments, status, outputs.getvalue(), errors.getvalue())
+
+
 def results(cwd: Path) -> list[Path]:
     """Finished result folders of `run`, oldest name first."""
     return sorted(path for path in (cwd / "outputs" / "run").glob("*") if path.name != ".unfinished")
@@ -91,7 +125,9 @@ def base_model(folder: Path, content: bytes = b"base weights") -> Weights:
 
 def local_experts(base: Weights, adapters: Path, **changes: Any) -> LocalExperts:
     """`experts=local` on one base model, with adapters in a folder of the test's."""
-    return LocalExperts(**{"name": "local", "models": {"default": base}, "adapters": str(adapters), **changes})
+    return LocalExperts(
+        **{"name": "local", "models": {"default": base}, "adapters": str(adapters), **changes}
+    )
 
 
 def add_adapter(

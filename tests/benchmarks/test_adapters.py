@@ -156,7 +156,6 @@ def test_weights_that_are_not_those_of_the_card_are_refused(own: Path) -> None:
     assert names(own) == ["v1"]
 
 
-@pytest.mark.xfail(strict=True, raises=FileNotFoundError, reason="get() does not expect the weights to be gone")
 def test_weights_that_are_gone_are_named(own: Path) -> None:
     version = add_adapter(own, "car")
     (version.folder / WEIGHTS).unlink()
@@ -191,7 +190,6 @@ def test_an_unreadable_choice_is_named(own: Path, content: str) -> None:
         Adapters(own).current("local", "car")
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="current() does not expect current.json without a version")
 def test_a_choice_of_nothing_is_named(own: Path) -> None:
     add_adapter(own, "car")
     (own / "local" / "car" / CURRENT).write_text("{}", encoding="utf-8")
@@ -245,7 +243,6 @@ def test_a_version_appears_when_it_is_whole(own: Path) -> None:
     assert current(own) == "v2"
 
 
-@pytest.mark.xfail(strict=True, reason="the number is chosen before training, and the later one replaces the other")
 def test_two_trainings_at_once_are_two_versions(own: Path) -> None:
     def build(folder: Path) -> dict[str, Any]:
         # Training takes minutes; meanwhile another one, in another terminal, is done.

@@ -308,6 +308,15 @@ def test_without_the_cache_everything_is_generated_and_nothing_stays(
     assert [path.name for path in own_cache.iterdir()] == [ANSWERS]
 
 
+def test_a_cache_that_cannot_be_read_is_rebuilt_or_named(ask: Asker, own_cache: Path) -> None:
+    own_cache.mkdir()
+    (own_cache / ANSWERS).write_bytes(b"no database" * 100)
+    try:
+        assert texts(ask("one")) == ["car says one"]
+    except BadInput as refused:
+        assert ANSWERS in str(refused)  # noqa: PT017 - either will do
+
+
 def test_what_was_answered_before_a_kill_is_kept(ask: Asker, log: Path, own_cache: Path) -> None:
     # The diary answers the last question first.
     with pytest.raises(WorkerError, match="'answer' was killed by signal 9"):

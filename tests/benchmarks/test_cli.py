@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
+from benchmarks.cli import VERBS
 from tests.benchmarks.helpers import (
     BASELINES,
     FAST,
@@ -27,6 +28,7 @@ from tests.benchmarks.helpers import (
     results,
     without,
 )
+from tests.test_imports import HEAVY as HEAVY_TO_PARSE
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "torch", "hydra", "omegaconf", "transformers", "onnxruntime", "sklearn", "rich"}
@@ -57,14 +59,20 @@ def ran(cwd: Path, *arguments: str, **changes: str) -> Ran:
 # What needs no run ---------------------------------------------------------------------------
 
 
+def imported_packages(times: str) -> set[str]:
+    """What `-X importtime` says was imported."""
+    return {line.rpartition("|")[2].strip().split(".")[0] for line in times.splitlines()}
+
+
 def test_help_lists_the_verbs_and_imports_nothing_heavy(tmp_path: Path) -> None:
     options = [sys.executable, "-X", "importtime", "-m", "benchmarks", "--help"]
     done = subprocess.run(
         options, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0
-    assert re.search(r"^  run  ", done.stdout, flags=re.MULTILINE)
-    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    for verb in VERBS:
+        assert re.search(rf"^  {verb}  ", done.stdout, flags=re.MULTILINE)
+    imported = imported_packages(done.stderr)
     assert "benchmarks" in imported
     assert not imported & HEAVY
 
@@ -98,15 +106,36 @@ def test_version(tmp_path: Path) -> None:
 def test_unknown_verb(tmp_path: Path) -> None:
     done = derby("race", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"error: no verb 'race'; there is: .*\brun\b.*\n", done.stderr)
+    assert re.fullmatch(r"error: no verb 'race'; there is: ask, experts, run, train\b.*\n", done.stderr)
 
 
-def test_help_of_a_verb(tmp_path: Path) -> None:
-    done = derby("run", "--help", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    for text in ("router: centroid, knn, tinyllama", "min_queries: 200", "-m runs every combination"):
+HELP_OF_VERBS = {
+    "run": ("router: centroid, knn, tinyllama", "min_queries: 200", "-m runs every combination"),
+    "train": ("trainer: trl, unsloth", "steps: 60", "experts: local, llama_phi"),
+    "ask": ('"QUESTION"', "fallback: best_guess", "input: null"),
+    "experts": ("list|show|use", "make a version the current one", "experts use car v1"),
+}
+
+
+@pytest.mark.parametrize(("verb", "texts"), HELP_OF_VERBS.items(), ids=HELP_OF_VERBS)
+def test_help_of_a_verb(tmp_path: Path, verb: str, texts: Sequence[str]) -> None:
+    options = [sys.executable, "-X", "importtime", "-m", "benchmarks", verb, "--help"]
+    done = subprocess.run(
+        options, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert f"usage: python -m benchmarks {verb} [" in done.stdout
+    for text in texts:
         assert text in done.stdout
+    assert all(line.startswith("import time:") for line in done.stderr.splitlines())
+    imported = imported_packages(done.stderr)
+    assert "hydra" in imported
+    assert not imported & HEAVY_TO_PARSE
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_verb_has_help() -> None:
+    assert set(HELP_OF_VERBS) == set(VERBS)
 
 
 def test_configuration_is_shown_and_nothing_is_run(tmp_path: Path) -> None:
@@ -162,7 +191,8 @@ def test_bad_json_is_one_line_with_the_place(tmp_path: Path, qna_folder: Path) -
 
 def test_the_hub_offline_is_one_line(tmp_path: Path, qna_folder: Path) -> None:
     hub = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
-    done = derby("run", "router=knn", "weights=hub", *on(qna_folder), cwd=tmp_path, **hub)
+    chosen = ["router=knn", "weights=hub", "experts=none"]
+    done = derby("run", *chosen, *on(qna_folder), cwd=tmp_path, **hub)
     assert_one_line(done, tmp_path, "BAAI/bge-base-en-v1.5", "weights=packaged")
 
 

@@ -35,6 +35,17 @@ def test_the_first_word_is_a_verb(choices: Query, line: str) -> None:
     assert "run" in choices(line)
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_offered(choices: Query, verb: str) -> None:
+    assert verb in choices("derby ")
+    assert verb in choices(f"derby {verb[:2]}")
+
+
+@pytest.mark.xfail(strict=True, reason="this verb is no Hydra application, but gets the groups of one")
+def test_a_verb_without_a_configuration_has_actions(choices: Query) -> None:
+    assert set(choices("derby experts ")) == {"list", "show", "use"}
+
+
 @pytest.mark.parametrize("line", ["derby x", "derby nope ", "derby nope router=", "derby runs "])
 def test_nothing_follows_what_is_not_a_verb(choices: Query, line: str) -> None:
     assert choices(line) == []
@@ -67,6 +78,12 @@ def test_every_key_and_group_of_a_verb(choices: Query) -> None:
         ("derby run router=knn router.k=7 router.weighting=", {"router.weighting=softmax"}),
         ("derby run router=tinyllama router.ep", {"router.epochs="}),
         ("derby run measure.min_q", {"measure.min_queries="}),
+        ("derby run experts=", {"experts=local", "experts=openai", "experts=llama_phi", "experts=none"}),
+        ("derby run experts=openai experts.base", {"experts.base_url="}),
+        ("derby train trainer=", {"trainer=trl", "trainer=unsloth"}),
+        ("derby train trainer.ste", {"trainer.steps="}),
+        ("derby ask inp", {"input="}),
+        ("derby ask policy.", {"policy.threshold=", "policy.fallback="}),
         ("  derby   run   see", {"seed="}),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
 
 from benchmarks import pipeline as module
@@ -154,6 +155,13 @@ def test_other_overrides_are_another_pipeline(built: list[Ask]) -> None:
     overrides = ("router=tfidf", "experts=none", "policy.threshold=0.6", "policy.fallback=abstain")
     assert process_query("car 50", *overrides) == Reply("car 50", None, 0.5)
     assert [settings.router.name for settings in built] == ["knn", "tfidf"]
+
+
+def test_it_answers_inside_another_hydra_application(built: list[Ask]) -> None:
+    with initialize_config_module("conf", version_base="1.3"):
+        assert process_query("car 50").domain == "car"
+        # The application's own configuration is still there.
+        assert compose("ask").router.name == "knn"
 
 
 def test_an_unknown_setting_is_refused(built: list[Ask]) -> None:

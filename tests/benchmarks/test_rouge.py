@@ -21,7 +21,7 @@ WORDS = st.lists(
         ("one two three four", "one two", 2 / 3, 1 / 2, 2 / 3),
         # The same words in another order: no common pair, a common subsequence of one.
         ("one two three four", "four three", 2 / 3, 0, 1 / 3),
-        # A subsequence may have gaps: "one … three … four" is 3 of 4 and 3 of 4; the pair "three four" is 1 of 3.
+        # A subsequence may have gaps, "one … three four": 3 of 4 on both sides. Of the pairs it is 1 of 3.
         ("one two three four", "one six three four", 3 / 4, 1 / 3, 3 / 4),
         # A word counts as often as both have it: 1 of 3 and 1 of 2.
         ("one two", "one one one", 2 / 5, 0, 2 / 5),

@@ -1,4 +1,4 @@
-"""Adapters from a data set: what is trained and what is refused, what the card tells, when it is out of date."""
+"""Adapters from a data set: what is trained, what is refused, what the card tells, when it is out of date."""
 
 import importlib.util
 import json
@@ -282,9 +282,7 @@ def test_a_domain_with_too_few_answers_is_refused(
     (qna_folder / "sleep.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(BadInput) as caught:
         train(settings())
-    assert str(caught.value) == (
-        "domain 'sleep' has 1 training question(s) with an answer; two are needed"
-    )
+    assert str(caught.value) == ("domain 'sleep' has 1 training question(s) with an answer; two are needed")
     assert jobs == []
 
 
@@ -359,4 +357,3 @@ def test_an_adapter_is_really_trained_and_its_card_is_whole(
     panel = assemble(experts, ["sleep"])
     assert panel is not None
     assert panel.weights["sleep"]["adapter"] == {"local/sleep/v1": version.sha256}
-

@@ -118,6 +118,13 @@ def test_a_missing_part_is_named(sharded: Path) -> None:
     assert str(caught.value) == f"{sharded} lacks two.safetensors, which model.safetensors.index.json names"
 
 
+@pytest.mark.parametrize("content", ['{"weight_map": ', "{}"])
+def test_an_index_that_is_none_is_named(sharded: Path, content: str) -> None:
+    (sharded / "model.safetensors.index.json").write_text(content, encoding="utf-8")
+    with pytest.raises(BadInput, match="index"):
+        locate(Weights(path=str(sharded)))
+
+
 @pytest.mark.usefixtures("no_hub")
 def test_hub_name_offline_points_to_the_packaged_weights() -> None:
     with pytest.raises(BadInput) as caught:

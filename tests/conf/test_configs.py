@@ -14,9 +14,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 import conf
+from benchmarks import answering
 from benchmarks.resolvers import register as register_resolvers
 from conf import schema
 from conf.schema import ConfigError
+from experts.train import Recipe
 
 CONF = Path(conf.__path__[0])
 ROOT = CONF.parent
@@ -26,11 +28,18 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-ROUTERS, ENCODERS, WEIGHTS, DATASETS = (
-    options(group) for group in ("router", "encoder", "weights", "dataset")
+ROUTERS, ENCODERS, WEIGHTS, DATASETS, EXPERTS, TRAINERS = (
+    options(group) for group in ("router", "encoder", "weights", "dataset", "experts", "trainer")
 )
+ROOTS = {"run": schema.Run, "train": schema.Train, "ask": schema.Ask}
+GROUPS = {
+    "run": ("router", "encoder", "weights", "dataset", "experts", "experiment"),
+    "train": ("weights", "dataset", "experts", "trainer"),
+    "ask": ("router", "encoder", "weights", "dataset", "experts"),
+}
 # A choice for what has no value by itself; ignored where it has one.
 DATASET_PATH = "dataset.path=/nowhere"
+BASE_URL = "experts.base_url=http://127.0.0.1:1/v1"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,8 +54,14 @@ def run_config(*overrides: str) -> DictConfig:
     return compose("run", list(overrides))
 
 
-def checked(*overrides: str) -> Any:
-    return OmegaConf.to_object(run_config(*overrides))
+def checked(*overrides: str, root: str = "run") -> Any:
+    return OmegaConf.to_object(compose(root, list(overrides)))
+
+
+def experts_named(name: str) -> list[str]:
+    """Overrides that choose experts and give what their configuration leaves open."""
+    extra = {"openai": [BASE_URL], "llama_phi": ["weights=hub"]}
+    return [f"experts={name}", *extra.get(name, [])]
 
 
 def test_the_groups_are_the_ones_listed_here() -> None:
@@ -55,6 +70,8 @@ def test_the_groups_are_the_ones_listed_here() -> None:
     assert set(WEIGHTS) == {"packaged", "hub"}
     assert set(DATASETS) >= {"car_sleep", "files", "clinc150"}
     assert len(DATASETS) <= len(ENCODERS) + 1, "the test below would leave some out"
+    assert set(EXPERTS) == {"local", "llama_phi", "openai", "none"}
+    assert set(TRAINERS) == {"trl", "unsloth"}
 
 
 @pytest.mark.parametrize(("router", "weights"), list(product(ROUTERS, WEIGHTS)))
@@ -70,6 +87,60 @@ def test_every_combination_composes_and_is_valid(router: str, weights: str) -> N
         assert set(settings.baselines) == {"majority", "random", "tfidf"}
 
 
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_root_composes_and_is_valid(root: str) -> None:
+    settings = checked(root=root)
+    assert type(settings) is ROOTS[root]
+    assert settings.experts.name == "local"
+    assert settings.weights.name == "packaged"
+    assert settings.dataset.name == "car_sleep"
+
+
+@pytest.mark.parametrize(("root", "experts"), list(product(ROOTS, EXPERTS)))
+def test_every_choice_of_experts_composes_with_every_root(root: str, experts: str) -> None:
+    assert checked(*experts_named(experts), root=root).experts.name == experts
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_trainer_composes(trainer: str) -> None:
+    settings = checked(f"trainer={trainer}", root="train")
+    assert (settings.trainer.name, settings.domains) == (trainer, None)
+
+
+def test_unsloth_is_the_same_training_but_for_its_dropout() -> None:
+    trl, unsloth = (vars(checked(f"trainer={name}", root="train").trainer) for name in ("trl", "unsloth"))
+    assert {key for key in trl if trl[key] != unsloth[key]} == {"name", "lora_dropout"}
+
+
+def test_weights_choose_the_base_model_of_each_domain() -> None:
+    packaged, hub = checked().experts, checked(*experts_named("llama_phi")).experts
+    assert packaged.models == {"default": checked().weights.classifier}
+    assert {domain: found.path for domain, found in hub.models.items()} == {
+        "car": "meta-llama/Llama-3.1-8B-Instruct",
+        "sleep": "microsoft/Phi-3-medium-4k-instruct",
+    }
+    assert (hub.quantization, hub.dtype) == ("nf4", "bfloat16")
+
+
+def test_a_base_model_of_ones_own() -> None:
+    settings = checked("+weights.experts.legal.path=/models/mine")
+    assert settings.experts.models["legal"] == schema.Weights(path="/models/mine")
+    assert set(settings.experts.models) == {"default", "legal"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+weights.experts.legal.folder=/x", r"experts\.models\.legal=.*: weights have path, package, "),
+        ("+weights.experts.legal=/x", r"experts\.models\.legal=/x: weights have path, "),
+        ("+weights.experts.legal.revision=x", r"experts\.models\.legal\.path has no value"),
+    ],
+)
+def test_a_base_model_without_a_place_is_named_with_its_key(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{message}"):
+        checked(override)
+
+
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_composes_and_changes_something(experiment: str) -> None:
     config = run_config(f"experiment={experiment}")
@@ -79,7 +150,7 @@ def test_every_experiment_composes_and_changes_something(experiment: str) -> Non
 
 def test_schemas_are_not_selectable() -> None:
     loader = GlobalHydra.instance().config_loader()
-    for group in ("router", "encoder", "weights", "dataset", "experiment"):
+    for group in sorted({group for groups in GROUPS.values() for group in groups}):
         assert sorted(loader.get_group_options(group)) == options(group)
 
 
@@ -124,6 +195,42 @@ def test_dataset_yaml_and_schema_agree_on_the_defaults(dataset: str) -> None:
     assert_no_drift(OmegaConf.load(CONF / "dataset" / f"{dataset}.yaml"), kind)
 
 
+@pytest.mark.parametrize("experts", ["local", "openai"])
+def test_experts_yaml_and_schema_agree_on_the_defaults(experts: str) -> None:
+    kind = OmegaConf.get_type(run_config(*experts_named(experts)).experts)
+    yaml = OmegaConf.load(CONF / "experts" / f"{experts}.yaml")
+    # The one thing that is written for a reader of the YAML.
+    assert yaml.pop("system_prompt")
+    assert_no_drift(yaml, kind)
+    documented = {str(key) for key in yaml} | {"name", "_target_", "system_prompt"}
+    assert {field.name for field in dataclasses.fields(kind)} <= documented
+
+
+def test_trainer_yaml_schema_and_recipe_agree_on_the_defaults() -> None:
+    yaml = OmegaConf.load(CONF / "trainer" / "trl.yaml")
+    assert_no_drift(yaml, schema.Trainer)
+    assert {str(key) for key in yaml} - {"defaults"} == {
+        field.name for field in dataclasses.fields(schema.Trainer)
+    }
+    settings = vars(schema.Trainer())
+    recipe = vars(Recipe())
+    assert settings == {"name": recipe["trainer"], **{key: recipe[key] for key in settings if key != "name"}}
+
+
+@pytest.mark.parametrize("root", ["train", "ask"])
+def test_root_yaml_and_schema_agree_on_the_defaults(root: str) -> None:
+    yaml = OmegaConf.load(CONF / f"{root}.yaml")
+    plain = {key: value for key, value in plain_values(yaml) if key != "hydra"}
+    fields = {field.name: field.default for field in dataclasses.fields(ROOTS[root])}
+    assert plain
+    assert {key: fields[key] for key in plain} == plain
+
+
+@pytest.mark.parametrize("root", ["run", "ask"])
+def test_the_policy_in_yaml_and_schema_agree(root: str) -> None:
+    assert_no_drift(OmegaConf.load(CONF / f"{root}.yaml").policy, schema.Policy)
+
+
 def targets(node: Any) -> Iterator[dict[str, Any]]:
     """Every mapping with a `_target_`, at any depth."""
     if isinstance(node, dict):
@@ -138,26 +245,30 @@ def imported(path: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-EVERY_TARGET = [(f"router={name}", "router") for name in ROUTERS] + [
-    (f"dataset={name}", "dataset") for name in DATASETS
+EVERY_TARGET = [
+    *(([f"router={name}"], "router") for name in ROUTERS),
+    *(([f"dataset={name}"], "dataset") for name in DATASETS),
+    *((experts_named(name), "experts") for name in EXPERTS if name != "none"),
 ]
 
 
-@pytest.mark.parametrize(("override", "part"), EVERY_TARGET)
-def test_every_target_takes_exactly_the_keys_of_its_configuration(override: str, part: str) -> None:
-    config: Any = OmegaConf.to_container(run_config(override, DATASET_PATH), resolve=True)
+@pytest.mark.parametrize(("chosen", "part"), EVERY_TARGET)
+def test_every_target_takes_exactly_the_keys_of_its_configuration(chosen: list[str], part: str) -> None:
+    config: Any = OmegaConf.to_container(run_config(*chosen, DATASET_PATH), resolve=True)
     found = list(targets(config[part]))
     assert found
     for node in found:
         target = imported(node["_target_"])
         # A router's name is ours; a class does not know it.
         ours = {"_target_", "name"} if isinstance(target, type) else {"_target_"}
+        if part == "experts":
+            ours = set(answering._OURS) & set(node)
         assert set(inspect.signature(target).parameters) == set(node) - ours
 
 
-@pytest.mark.parametrize(("override", "part"), EVERY_TARGET)
-def test_constructors_and_schema_agree_on_the_defaults(override: str, part: str) -> None:
-    config = run_config(override, DATASET_PATH)[part]
+@pytest.mark.parametrize(("chosen", "part"), EVERY_TARGET)
+def test_constructors_and_schema_agree_on_the_defaults(chosen: list[str], part: str) -> None:
+    config = run_config(*chosen, DATASET_PATH)[part]
     nodes = [config] + [
         config[key] for key in config if OmegaConf.is_dict(config[key]) and "_target_" in config[key]
     ]
@@ -204,13 +315,67 @@ REFUSED = [
 
 @pytest.mark.parametrize(("router", "key", "value"), REFUSED)
 def test_a_refused_value_is_named_with_its_key(router: str, key: str, value: str) -> None:
+    assert_refused(key, value, f"router={router}")
+
+
+def assert_refused(key: str, value: str, *chosen: str, root: str = "run") -> None:
     with pytest.raises(ConfigError) as caught:
-        checked(f"router={router}", f"{key}={value}")
+        checked(*chosen, f"{key}={value}", root=root)
     message = str(caught.value)
     typed = message.partition(": ")[0].partition("=")
     assert typed[0] == key
     assert typed[2] == value or float(typed[2]) == pytest.approx(float(value), nan_ok=True)
     assert message.partition(": ")[2]
+
+
+REFUSED_OF_EXPERTS = [
+    *(("local", f"experts.{key}", "0") for key in ("max_new_tokens", "batch_size")),
+    ("local", "experts.max_question_tokens", "7"),
+    ("local", "experts.dtype", "float16"),
+    ("local", "experts.quantization", "int8"),
+    ("llama_phi", "experts.batch_size", "0"),
+    *(("openai", f"experts.{key}", "0") for key in ("max_new_tokens", "max_concurrency", "timeout")),
+    ("openai", "experts.max_question_chars", "7"),
+    ("openai", "experts.max_retries", "-1"),
+    ("openai", "experts.timeout", "nan"),
+    *(("none", "policy.threshold", value) for value in ("-0.1", "1.1", "nan")),
+]
+
+
+@pytest.mark.parametrize(("experts", "key", "value"), REFUSED_OF_EXPERTS)
+def test_a_refused_value_of_experts_is_named_with_its_key(experts: str, key: str, value: str) -> None:
+    assert_refused(key, value, *experts_named(experts))
+
+
+REFUSED_ELSEWHERE = [
+    *(("train", f"trainer.{key}", "0") for key in ("steps", "batch_size", "lora_r", "lora_alpha")),
+    *(("train", "trainer.learning_rate", value) for value in ("0", "nan")),
+    *(("train", "trainer.lora_dropout", value) for value in ("1", "-0.1")),
+    ("train", "trainer.target_modules", "mlp"),
+    ("train", "trainer.max_tokens", "15"),
+    *(("train", "trainer.validation_fraction", value) for value in ("0", "1")),
+    *((root, key, value) for root in ("train", "ask") for key, value in (("seed", "-1"), ("threads", "0"))),
+    ("ask", "policy.threshold", "2"),
+]
+
+
+@pytest.mark.parametrize(("root", "key", "value"), REFUSED_ELSEWHERE)
+def test_a_refused_value_of_another_verb_is_named_with_its_key(root: str, key: str, value: str) -> None:
+    assert_refused(key, value, root=root)
+
+
+@pytest.mark.parametrize(
+    ("root", "chosen"),
+    [
+        ("run", ["experts.max_new_tokens=1", "experts.batch_size=1", "experts.max_question_tokens=8"]),
+        ("run", [*experts_named("openai"), "experts.max_retries=0", "experts.max_question_chars=8"]),
+        ("run", ["policy.threshold=0"]),
+        ("ask", ["policy.threshold=1", "threads=1", "seed=0"]),
+        ("train", ["trainer.steps=1", "trainer.lora_dropout=0", "trainer.max_tokens=16", "trainer.lora_r=1"]),
+    ],
+)
+def test_the_last_value_allowed_of_experts(root: str, chosen: list[str]) -> None:
+    assert isinstance(checked(*chosen, root=root), ROOTS[root])
 
 
 def test_a_refused_dataset_label_is_named_with_its_key() -> None:
@@ -270,9 +435,10 @@ def test_the_same_name_down_the_tree(name: str) -> None:
         assert (ROOT / path).is_file(), path
 
 
-def test_help_lists_every_option() -> None:
-    template: str = OmegaConf.load(CONF / "run.yaml").hydra.help.template
-    for group in ("router", "encoder", "weights", "dataset", "experiment"):
+@pytest.mark.parametrize("root", ROOTS)
+def test_help_lists_every_option(root: str) -> None:
+    template: str = OmegaConf.load(CONF / f"{root}.yaml").hydra.help.template
+    for group in GROUPS[root]:
         (line,) = [line for line in template.splitlines() if line.startswith(f"{group}: ")]
         words = {word.strip("(),") for word in line.split()}
         assert set(options(group)) <= words, line

@@ -1,4 +1,4 @@
-"""Two tiny chat models with random weights, as unlike as Llama-3.1 and Phi-3, and adapters trained on them."""
+"""Two tiny random chat models, as unlike as Llama-3.1 and Phi-3, and adapters trained on them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,10 @@ ANSWERS = {"car": "Have a mechanic check the brakes.", "sleep": "Keep to a regul
 # High and long enough to learn one answer by heart.
 RECIPE = Recipe(
     steps=32,
+    batch_size=4,
     learning_rate=0.03,
+    lora_r=8,
+    lora_alpha=16,
     lora_dropout=0.0,
     target_modules="all-linear",
     max_tokens=160,
@@ -155,15 +158,15 @@ def adapters(
     pairs: dict[str, list[tuple[str, str]]],
 ) -> dict[tuple[str, str], Adapter]:
     """By base and domain; shared, so copy before you change one."""
-    found = {}
-    for name, folder in bases.items():
-        for domain in ANSWERS:
-            target = tmp_path_factory.mktemp(f"{name}_{domain}")
-            progress: list[tuple[str, int, int]] = []
-            recipe = replace(RECIPE, system_prompt=SYSTEM_PROMPT.replace("{domain}", domain))
-            trained = train(folder, pairs[domain], recipe, target, lambda *said: progress.append(said))
-            found[name, domain] = Adapter(target, trained, progress)
-    return found
+
+    def make(name: str, domain: str) -> Adapter:
+        target = tmp_path_factory.mktemp(f"{name}_{domain}")
+        said: list[tuple[str, int, int]] = []
+        recipe = replace(RECIPE, system_prompt=SYSTEM_PROMPT.replace("{domain}", domain))
+        trained = train(bases[name], pairs[domain], recipe, target, lambda *one: said.append(one))
+        return Adapter(target, trained, said)
+
+    return {(name, domain): make(name, domain) for name in bases for domain in ANSWERS}
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,8 @@ def make(case: str, models: dict[str, dict[str, Model]], server: Server) -> Make
             names = {"car": "car-lora", "sleep": "sleep-lora", "base": "base"}
             return OpenAIExperts(**{"base_url": server.url, "models": names, "max_retries": 0, **settings})
         sleep = models["phi" if case == "lora_two_bases" else "llama"]["sleep"]
-        return lora({"car": models["llama"]["car"], "sleep": sleep}, **settings)
+        own = {"car": models["llama"]["car"], "sleep": sleep}
+        return lora(**{"models": own, **settings})
 
     return make
 
@@ -128,7 +129,7 @@ def test_the_experts_differ(experts: Experts) -> None:
 
 
 def test_a_stream_says_what_the_answer_says(experts: Experts, requests: list[Request]) -> None:
-    for request in requests[:6]:
+    for request in requests[:3]:
         remarks: list[str] = []
         pieces = list(experts.stream(request, remarks.append))
         assert len(pieces) > 1
@@ -161,7 +162,7 @@ def test_an_unknown_domain_is_an_error_of_its_row(experts: Experts) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["🚗💤🧑‍🔧", "כמה שעות \u202eمرحبا\u202c", "a\x00b\x1b[31m\ufeff", "<|eot|><eos><pad>"],
+    ["🚗💤🧑‍🔧", "כמה שעות \u202eمرحبا\u202c", "a\x00b\x1b[31m\ufeff", "<|eot|>Why<eos><pad>"],
     ids=["emoji", "right_to_left", "control", "special"],
 )
 def test_any_text_is_answered(experts: Experts, text: str) -> None:
@@ -217,15 +218,20 @@ def test_identity_names_the_domain_where_the_prompt_does(make: Make) -> None:
     assert "{domain}" not in json.dumps(bare.identity("car"))
 
 
-def test_identity_changes_with_the_weights(make: Make, case: str) -> None:
-    experts = make()
-    before = experts.identity("car"), experts.identity("sleep"), experts.identity("car", False)
-    if isinstance(experts, OpenAIExperts):
-        other = make(models={**experts.models, "car": "car-lora-2"})
-    else:
-        changed: dict[str, Any] = {**experts.models["car"], "adapter_sha256": "of another adapter"}  # type: ignore[attr-defined]
-        other = lora({**experts.models, "car": changed})  # type: ignore[attr-defined]
-        base = {**changed, "sha256": "of other weights"}
-        assert lora({"car": base}).identity("car", False) != before[2]  # type: ignore[dict-item]
-    assert other.identity("car") != before[0]
-    assert (other.identity("sleep"), other.identity("car", False)) == before[1:]
+def test_identity_changes_with_the_weights(
+    make: Make, case: str, models: dict[str, dict[str, Model]]
+) -> None:
+    asked = (("car", True), ("car", False), ("sleep", True))
+    changes: list[dict[str, Any]] = [{"car": "car-2", "sleep": "sleep-lora", "base": "base"}]
+    if case != "openai":
+        of_car = models["llama"]["car"]
+        sleep = models["phi" if case == "lora_two_bases" else "llama"]["sleep"]
+        changes = [
+            {"car": {**of_car, "adapter_sha256": "another"}, "sleep": sleep},
+            {"car": {**of_car, "sha256": "another"}, "sleep": sleep},
+        ]
+    before = [make().identity(*one) for one in asked]
+    for number, changed in enumerate(changes):
+        after = [make(models=changed).identity(*one) for one in asked]
+        # The base of the car expert has changed in the second.
+        assert [was != now for was, now in zip(before, after, strict=True)] == [True, number == 1, False]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import experts.lora
+import experts.model
 from experts.base import Answer, ExpertError, Request
 from experts.lora import LoraExperts, Model
 from tests.experts.conftest import ANSWERS, SYSTEM_PROMPT, Adapter, lora
@@ -26,7 +27,6 @@ QUESTIONS = (
     "What wears out a gearbox the fastest?",
     "Hi",
     "Do I sleep better in a car with the windows open, or is that a bad idea on the motorway?",
-    "Why?",
 )
 # Every expert and every base, in no order; one of them twice.
 REQUESTS = [
@@ -49,6 +49,7 @@ def plain(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> Pl
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    tokenizers = {name: AutoTokenizer.from_pretrained(folder) for name, folder in bases.items()}
     networks: dict[tuple[str, str | None], Any] = {}
     known: dict[tuple[str, Request], tuple[str, int]] = {}
 
@@ -67,7 +68,7 @@ def plain(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> Pl
         return known[base, request]
 
     def generate(base: str, request: Request) -> tuple[str, int]:
-        tokenizer = AutoTokenizer.from_pretrained(bases[base])
+        tokenizer = tokenizers[base]
         system = SYSTEM_PROMPT.replace("{domain}", request.domain)
         text = FORMATS[base].format(system=system, question=request.question)
         tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -92,7 +93,7 @@ def texts(answers: Sequence[Answer]) -> list[tuple[str | None, int | None]]:
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The folders of the base models that were loaded."""
     folders: list[str] = []
-    original = experts.lora.load_base
+    original = experts.model.load_base
 
     def load(folder: str, *rest: Any) -> Any:
         folders.append(folder)
@@ -141,11 +142,11 @@ def test_the_adapters_learned_their_answers(
 def test_adapters_are_side_by_side_and_lengths_too(
     models: Models, batches: list[tuple[list[str], int]]
 ) -> None:
-    asked = lora(models["llama"], batch_size=4)
+    asked = lora(models["llama"], batch_size=3)
     requests = [Request(domain, question) for question in QUESTIONS for domain in ("car", "sleep")]
     groups = list(asked.generate(requests))
-    assert [len(group) for group in groups] == [4, 4]
-    assert sorted(row for group in groups for row, _ in group) == list(range(8))
+    assert [len(group) for group in groups] == [3, 3]
+    assert sorted(row for group in groups for row, _ in group) == list(range(6))
     # No batch is mixed, for every adapter fills its own.
     assert [set(adapters) for adapters, _ in batches] == [{"expert0"}, {"expert1"}]
     lengths = [len(requests[row].question) for row, _ in groups[0]]
@@ -194,12 +195,15 @@ def test_a_domain_may_only_have_its_base(models: Models, plain: Plain, base: str
     assert texts([second]) == [plain(base, Request("car", "Why?", adapted=False))]
 
 
-@pytest.mark.parametrize("domain", ["heavy.duty / trucks", "Schlaf & Träume", "default", "__base__"])
+@pytest.mark.parametrize("domain", ["heavy.duty / trucks", "default"])
 def test_a_domain_may_have_any_name(models: Models, domain: str) -> None:
-    asked = lora({domain: models["llama"]["car"], "sleep": models["llama"]["sleep"]}, system_prompt="")
-    plain_names = lora(models["llama"], system_prompt="")
-    assert asked.answer(domain, ["Why?"]) == plain_names.answer("car", ["Why?"])
-    assert asked.answer("sleep", ["Why?"]) == plain_names.answer("sleep", ["Why?"])
+    """peft makes a path of modules of a name with a dot, and has a meaning of its own for some."""
+    on_cars = SYSTEM_PROMPT.replace("{domain}", "car")
+    asked = lora(
+        {"a": models["llama"]["sleep"], domain: models["llama"]["car"], "z": models["llama"]["sleep"]},
+        system_prompt=on_cars,
+    )
+    assert asked.answer(domain, ["Which oil, and when?"]) == [ANSWERS["car"]]
 
 
 # Where an answer ends.
@@ -253,7 +257,6 @@ def test_no_word_is_no_answer(speechless: LoraExperts) -> None:
     assert answer.tokens == MAX_NEW_TOKENS
 
 
-@pytest.mark.xfail(strict=True, reason="stream() of no word ends quietly where generate() has an error")
 def test_a_stream_without_a_word_is_an_error(speechless: LoraExperts) -> None:
     with pytest.raises(ExpertError, match="the model ended its turn without a word"):
         list(speechless.stream(Request("car", "Why?", adapted=False)))
@@ -279,9 +282,6 @@ def test_a_long_question_is_cut_and_says_so(models: Models, batches: list[tuple[
 EMOJI = pytest.param(
     "🚗" * 5_000,
     id="emoji",
-    marks=pytest.mark.xfail(
-        strict=True, reason="a character that is cut in two becomes up to three tokens of a replacement each"
-    ),
 )
 
 
@@ -330,7 +330,6 @@ def test_a_failure_while_streaming_is_raised(models: Models, monkeypatch: pytest
         list(asked.stream(Request("car", "Why?")))
 
 
-@pytest.mark.xfail(strict=True, reason="its thread goes on, and holds the adapters switched off")
 def test_a_stream_that_was_left_disturbs_nobody(models: Models) -> None:
     asked = lora(models["llama"], max_new_tokens=100).load()
     left = asked.stream(Request("sleep", QUESTIONS[2], adapted=False))
@@ -397,13 +396,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
-CUT = pytest.param(
-    "cut weights",
-    marks=pytest.mark.xfail(strict=True, reason="SafetensorError is neither an OSError nor a ValueError"),
-)
-
-
-@pytest.mark.parametrize("damage", [*(name for name in DAMAGE if name != "cut weights"), CUT])
+@pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("first", [True, False])
 def test_a_damaged_adapter_is_named(models: Models, tmp_path: Path, damage: str, first: bool) -> None:
     """Whether it is the first adapter on its base, which makes the peft model, or a later one."""
@@ -417,14 +410,12 @@ def test_a_damaged_adapter_is_named(models: Models, tmp_path: Path, damage: str,
     assert str(folder) in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="peft warns of tensors that fit nowhere, and leaves the rest random")
 def test_an_adapter_of_another_architecture_is_refused(models: Models) -> None:
     foreign: Model = {**models["llama"]["car"], "adapter": models["phi"]["car"]["adapter"]}
     with pytest.raises(ExpertError, match="cannot load the adapter in "):
         lora({"car": foreign}).load()
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="load_tokenizer, which comes first, wraps no error")
 def test_a_missing_base_is_named(models: Models, tmp_path: Path) -> None:
     moved: Model = {**models["llama"]["car"], "folder": str(tmp_path / "nowhere")}
     with pytest.raises(ExpertError, match="nowhere"):

@@ -41,9 +41,7 @@ def test_a_template_that_shows_the_system_message(tokenizer: Any) -> None:
 
 def test_a_template_that_drops_the_system_message(chat_phi: str) -> None:
     tokenizer = load_tokenizer(chat_phi)
-    assert messages(tokenizer, INSTRUCTION, "Why?") == [
-        {"role": "user", "content": "You know cars.\n\nWhy?"}
-    ]
+    assert messages(tokenizer, INSTRUCTION, "Why?") == [{"role": "user", "content": "You know cars.\n\nWhy?"}]
     assert render(tokenizer, INSTRUCTION, "Why?") == (
         "<|user|>\nYou know cars.\n\nWhy?<|end|>\n<|assistant|>\n"
     )
@@ -54,7 +52,6 @@ def test_a_template_that_refuses_the_system_message(tokenizer: Any) -> None:
     assert render(tokenizer, INSTRUCTION, "Why?") == "<|start|>user: You know cars.\n\nWhy?<|eot|>"
 
 
-@pytest.mark.xfail(strict=True, reason="the instruction is looked for untrimmed and moves to the user's turn")
 def test_a_template_that_trims_the_system_message_shows_it(tokenizer: Any) -> None:
     tokenizer.chat_template = TRIMMING_TEMPLATE
     wanted = "<|start|>system: You know cars.<|eot|><|start|>user: Why?<|eot|>"
@@ -114,7 +111,6 @@ def test_without_a_padding_token_the_end_of_text_pads(tokenizer: Any, tmp_path: 
     assert load_tokenizer(str(tmp_path)).pad_token == "<eos>"
 
 
-@pytest.mark.xfail(strict=True, raises=(OSError, ValueError), reason="load_tokenizer wraps no error")
 @pytest.mark.parametrize("damage", ["missing", "empty", "garbage"])
 def test_no_tokenizer_there(chat_llama: str, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "model"

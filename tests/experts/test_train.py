@@ -1,22 +1,24 @@
 """Fine-tuning: the loss is on the answers alone, seeded, and what is saved is what was validated."""
 
+import hashlib
 import json
 import math
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from experts.base import ExpertError
-from experts.train import Recipe, Trained, _hold_out, train
+from experts.train import Recipe, Trained, _has_room, _hold_out, train
 from tests.experts.conftest import ANSWERS, RECIPE, SYSTEM_PROMPT, Adapter
 
 Pairs = list[tuple[str, str]]
 
-QUICK = replace(RECIPE, steps=2, system_prompt="You know cars.")
+QUICK = replace(RECIPE, steps=2, lora_dropout=0.1, system_prompt="You know cars.")
 # A prompt and its answer as each base sees them, written out.
 PROMPTS = {
     "llama": "<bos><|start|>system<|stop|>\n{system}<|eot|><|start|>user<|stop|>\n{question}<|eot|>"
@@ -68,6 +70,11 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
+def over_tokens(losses: Iterable[list[float]]) -> float:
+    """The mean over all tokens: a long answer counts for more."""
+    return mean([loss for of_one in losses for loss in of_one])
+
+
 def read(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
@@ -81,13 +88,39 @@ def car(adapters: dict[tuple[str, str], Adapter], base: str) -> Adapter:
     return adapters[base, "car"]
 
 
+class Quick(NamedTuple):
+    folder: Path
+    trained: Trained
+    base_before: dict[str, str]
+
+
+def checksums(folder: str) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(folder).iterdir()}
+
+
 @pytest.fixture(scope="module")
-def quick(
-    tmp_path_factory: pytest.TempPathFactory, chat_llama: str, pairs: dict[str, Pairs]
-) -> tuple[Path, Trained]:
+def quick(tmp_path_factory: pytest.TempPathFactory, chat_llama: str, pairs: dict[str, Pairs]) -> Quick:
     """Two steps on Llama, to compare with."""
-    target = tmp_path_factory.mktemp("quick")
-    return target, train(chat_llama, pairs["car"], QUICK, target, quiet)
+    target, before = tmp_path_factory.mktemp("quick"), checksums(chat_llama)
+    return Quick(target, train(chat_llama, pairs["car"], QUICK, target, quiet), before)
+
+
+@pytest.fixture
+def checkpoints(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for every block that was computed without keeping what is inside."""
+    import torch.utils.checkpoint
+    import transformers.modeling_utils
+
+    seen: list[None] = []
+    original = torch.utils.checkpoint.checkpoint
+
+    def checkpoint(*arguments: Any, **named: Any) -> Any:
+        seen.append(None)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(torch.utils.checkpoint, "checkpoint", checkpoint)
+    monkeypatch.setattr(transformers.modeling_utils, "checkpoint", checkpoint)
+    return seen
 
 
 # The loss.
@@ -106,32 +139,32 @@ def test_the_loss_is_on_the_answer_alone(
         (car.folder, car.trained.validation_loss_after),
     ):
         losses = token_losses(bases[base], adapter, base, system, validation)
-        assert said == pytest.approx(mean(sum(losses, [])), abs=2e-4)
+        assert said == pytest.approx(over_tokens(losses), abs=2e-4)
 
 
-def test_the_first_loss_is_the_bases(
-    chat_llama: str, tmp_path: Path, pairs: dict[str, Pairs], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_loss_is_the_bases(chat_llama: str, tmp_path: Path) -> None:
     """All training questions in the first batch: an adapter starts as nothing."""
     recipe = replace(QUICK, batch_size=5, steps=1, validation_fraction=0.1)
     trained = train(chat_llama, UNEVEN, recipe, tmp_path, quiet)
     training, _ = _hold_out(UNEVEN, recipe)
     assert trained.questions_trained == len(training) == 5
     losses = token_losses(chat_llama, None, "llama", recipe.system_prompt, training)
-    wanted = mean(sum(losses, []))
+    wanted = over_tokens(losses)
     # It would show if questions counted the same, whatever the length of their answers.
     assert abs(wanted - mean([mean(of_one) for of_one in losses])) > 1e-3
     assert trained.losses == [pytest.approx(wanted, abs=1e-3)]
 
 
-def test_the_validation_loss_is_a_mean_over_tokens(chat_llama: str, tmp_path: Path) -> None:
-    """Over several batches, too."""
+def test_the_validation_loss_is_a_mean_of_batches(chat_llama: str, tmp_path: Path) -> None:
+    """Of each batch's mean over tokens, by its number of questions: two, two and one."""
     recipe = replace(QUICK, batch_size=1, steps=1, validation_fraction=0.8)
     trained = train(chat_llama, UNEVEN, recipe, tmp_path, quiet)
     _, validation = _hold_out(UNEVEN, recipe)
     assert trained.questions_validated == len(validation) == 5
     losses = token_losses(chat_llama, None, "llama", recipe.system_prompt, validation)
-    assert trained.validation_loss_before == pytest.approx(mean(sum(losses, [])), abs=2e-4)
+    batches = [losses[:2], losses[2:4], losses[4:]]
+    wanted = sum(len(batch) * over_tokens(batch) for batch in batches) / 5
+    assert trained.validation_loss_before == pytest.approx(wanted, abs=2e-4)
 
 
 def test_it_learns(car: Adapter) -> None:
@@ -215,9 +248,7 @@ def test_the_adapter_is_small_and_in_bfloat16(car: Adapter) -> None:
     }
 
 
-def test_the_adapter_names_no_folder_of_this_machine(
-    car: Adapter, bases: dict[str, str], base: str
-) -> None:
+def test_the_adapter_names_no_folder_of_this_machine(car: Adapter, bases: dict[str, str], base: str) -> None:
     text = (car.folder / "adapter_config.json").read_text()
     config = json.loads(text)
     assert config["base_model_name_or_path"] is None
@@ -231,37 +262,34 @@ def test_the_adapter_names_no_folder_of_this_machine(
 
 
 def test_the_same_seed_gives_the_same_bytes(
-    chat_llama: str, pairs: dict[str, Pairs], quick: tuple[Path, Trained], tmp_path: Path
+    chat_llama: str,
+    pairs: dict[str, Pairs],
+    quick: Quick,
+    tmp_path: Path,
+    checkpoints: list[None],
 ) -> None:
+    """Dropout is seeded, too."""
     import torch
 
     # Whatever was drawn before.
     torch.manual_seed(12345)
     trained = train(chat_llama, pairs["car"], QUICK, tmp_path, quiet)
+    # trl would turn it on by itself.
+    assert checkpoints == []
     for name in ("adapter_model.safetensors", "adapter_config.json"):
-        assert (tmp_path / name).read_bytes() == (quick[0] / name).read_bytes()
-    assert {**asdict(trained), "train_seconds": 0} == {**asdict(quick[1]), "train_seconds": 0}
-
-
-def test_dropout_is_seeded_too(chat_llama: str, pairs: dict[str, Pairs], tmp_path: Path) -> None:
-    recipe = replace(QUICK, lora_dropout=0.5, steps=3)
-    saved = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        train(chat_llama, pairs["car"], recipe, tmp_path / name, quiet)
-        saved.append((tmp_path / name / "adapter_model.safetensors").read_bytes())
-    assert saved[0] == saved[1]
+        assert (tmp_path / name).read_bytes() == (quick.folder / name).read_bytes()
+    assert {**asdict(trained), "train_seconds": 0} == {**asdict(quick.trained), "train_seconds": 0}
 
 
 def test_another_seed_gives_another_adapter(
-    chat_llama: str, pairs: dict[str, Pairs], quick: tuple[Path, Trained], tmp_path: Path
+    chat_llama: str, pairs: dict[str, Pairs], quick: Quick, tmp_path: Path
 ) -> None:
     trained = train(chat_llama, pairs["car"], replace(QUICK, seed=1), tmp_path, quiet)
-    before, after = read(quick[0]), read(tmp_path)
+    before, after = read(quick.folder), read(tmp_path)
     assert before.keys() == after.keys()
     assert all((before[name] != after[name]).any() for name in before if ".lora_A." in name)
     # Other questions are held out.
-    assert trained.validation_loss_before != quick[1].validation_loss_before
+    assert trained.validation_loss_before != quick.trained.validation_loss_before
 
 
 # What it is trained on.
@@ -273,6 +301,9 @@ def test_held_out_questions_are_not_trained_on() -> None:
         training, validation = _hold_out(pairs, Recipe(validation_fraction=fraction))
         assert len(validation) == held_out
         assert sorted(training + validation) == sorted(pairs)
+    # However few or many are asked for, there is one of each.
+    for fraction in (0.01, 0.99):
+        assert [len(part) for part in _hold_out(pairs[:2], Recipe(validation_fraction=fraction))] == [1, 1]
     first, again, other = (_hold_out(pairs, Recipe(seed=seed))[1] for seed in (0, 0, 1))
     assert first == again != other
 
@@ -283,29 +314,25 @@ def test_questions_without_room_for_their_answer_are_dropped(
     """Every answer that is trained on is whole, so that it teaches to end."""
     long = [("why does my car wake me up at night " * 40, "Sell it."), ("Why?", "Because. " * 200)]
     kept = pairs["car"][:9]
-    trained = train(chat_llama, [*kept, *long], QUICK, tmp_path, quiet)
+    trained = train(chat_llama, [*kept, *long], replace(QUICK, steps=1), tmp_path, quiet)
     assert trained.questions_dropped == 2
     assert trained.questions_trained + trained.questions_validated == 9
     assert trained.questions_validated == 2
 
 
-def test_an_answer_that_just_fits_is_whole(chat_phi: str, tmp_path: Path) -> None:
-    """Around the limit, none is counted as trained on that trl then cuts or drops."""
+def test_an_answer_that_just_fits_has_room(bases: dict[str, str], base: str) -> None:
+    """Around the limit: none is kept that trl would cut, and no more than a few tokens are wasted."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(chat_phi)
-    lengths = {}
-    for words in range(20, 60):
-        pair = ("Hi", " oil" * words)
-        text = PROMPTS["phi"].format(system=QUICK.system_prompt, question=pair[0]) + pair[1] + ENDS["phi"]
-        lengths[words] = len(tokenizer(text, add_special_tokens=False)["input_ids"])
-    limit = lengths[40]
-    pairs = [("Hi", " oil" * words) for words in range(20, 60)]
-    recipe = replace(QUICK, max_tokens=limit, steps=1, validation_fraction=0.5)
-    trained = train(chat_phi, pairs, recipe, tmp_path, quiet)
-    fitting = sum(length <= limit for length in lengths.values())
-    kept = trained.questions_trained + trained.questions_validated
-    assert fitting - 3 <= kept <= fitting
+    tokenizer = AutoTokenizer.from_pretrained(bases[base])
+    limit, kept = 80, []
+    for words in range(1, limit):
+        question, answer = "Hi", " oil" * words
+        before = PROMPTS[base].format(system=QUICK.system_prompt, question=question)
+        length = len(tokenizer(before + answer + ENDS[base], add_special_tokens=False)["input_ids"])
+        if _has_room(tokenizer, (question, answer), replace(QUICK, max_tokens=limit)):
+            kept.append(length)
+    assert limit - 4 < max(kept) <= limit
 
 
 @pytest.mark.parametrize("pairs", [[], [("Why?", "Because.")], [("Why?", "Because. " * 200)] * 5])
@@ -317,65 +344,29 @@ def test_too_little_is_an_error(chat_llama: str, tmp_path: Path, pairs: Pairs) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_questions_are_enough(chat_llama: str, tmp_path: Path) -> None:
-    trained = train(chat_llama, UNEVEN[:2], QUICK, tmp_path, quiet)
-    assert (trained.questions_trained, trained.questions_validated, trained.questions_dropped) == (1, 1, 0)
-
-
 # Less memory.
-
-
-@pytest.fixture
-def checkpoints(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """One entry for every block that was computed without keeping what is inside."""
-    import torch.utils.checkpoint
-    import transformers.modeling_utils
-
-    seen: list[None] = []
-    original = torch.utils.checkpoint.checkpoint
-
-    def checkpoint(*arguments: Any, **named: Any) -> Any:
-        seen.append(None)
-        return original(*arguments, **named)
-
-    monkeypatch.setattr(torch.utils.checkpoint, "checkpoint", checkpoint)
-    monkeypatch.setattr(transformers.modeling_utils, "checkpoint", checkpoint)
-    return seen
 
 
 def test_gradient_checkpointing_changes_memory_alone(
     chat_llama: str,
     pairs: dict[str, Pairs],
-    quick: tuple[Path, Trained],
+    quick: Quick,
     tmp_path: Path,
     checkpoints: list[None],
 ) -> None:
-    (tmp_path / "off").mkdir()
-    (tmp_path / "on").mkdir()
-    train(chat_llama, pairs["car"], QUICK, tmp_path / "off", quiet)
-    assert checkpoints == []
     recipe = replace(QUICK, gradient_checkpointing=True)
-    trained = train(chat_llama, pairs["car"], recipe, tmp_path / "on", quiet)
+    trained = train(chat_llama, pairs["car"], recipe, tmp_path, quiet)
     # Two blocks, two steps.
     assert len(checkpoints) == 4
-    assert trained.losses == pytest.approx(quick[1].losses, abs=1e-3)
-    before, after = read(quick[0]), read(tmp_path / "on")
+    assert trained.losses == pytest.approx(quick.trained.losses, abs=1e-3)
+    before, after = read(quick.folder), read(tmp_path)
     assert all(after[name].float() == pytest.approx(before[name].float(), abs=2e-3) for name in before)
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
-@pytest.mark.parametrize("gradient_checkpointing", [False, True])
-def test_nf4(
-    bases: dict[str, str],
-    base: str,
-    pairs: dict[str, Pairs],
-    car: Adapter,
-    tmp_path: Path,
-    gradient_checkpointing: bool,
-) -> None:
-    recipe = replace(
-        QUICK, quantization="nf4", steps=6, gradient_checkpointing=gradient_checkpointing, learning_rate=0.05
-    )
+def test_nf4(bases: dict[str, str], base: str, pairs: dict[str, Pairs], car: Adapter, tmp_path: Path) -> None:
+    """With gradient checkpointing on one base and without on the other: both need what peft prepares."""
+    recipe = replace(QUICK, quantization="nf4", steps=5, gradient_checkpointing=base == "llama")
     trained = train(bases[base], pairs["car"], recipe, tmp_path, quiet)
     assert trained.validation_loss_after < trained.validation_loss_before
     # A packed weight counts as the two that it holds.
@@ -391,7 +382,7 @@ def test_nf4(
 
 
 def test_a_base_in_bfloat16_learns(chat_phi: str, pairs: dict[str, Pairs], tmp_path: Path) -> None:
-    recipe = replace(QUICK, dtype="bfloat16", steps=6)
+    recipe = replace(QUICK, dtype="bfloat16", steps=4)
     trained = train(chat_phi, pairs["sleep"], recipe, tmp_path, quiet)
     assert trained.validation_loss_after < trained.validation_loss_before - 0.1
     assert {str(tensor.dtype) for tensor in read(tmp_path).values()} == {"torch.bfloat16"}
@@ -400,20 +391,11 @@ def test_a_base_in_bfloat16_learns(chat_phi: str, pairs: dict[str, Pairs], tmp_p
 # What it leaves behind.
 
 
-def test_the_base_is_not_touched(chat_llama: str, pairs: dict[str, Pairs], tmp_path: Path) -> None:
-    def state() -> dict[str, tuple[int, int]]:
-        return {
-            path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in Path(chat_llama).iterdir()
-        }
-
-    before = state()
-    train(chat_llama, pairs["car"][:4], replace(QUICK, steps=1), tmp_path, quiet)
-    assert state() == before
+def test_the_base_is_not_touched(chat_llama: str, quick: Quick) -> None:
+    assert checksums(chat_llama) == quick.base_before
 
 
 def test_a_base_without_a_chat_template_is_refused(chat_llama: str, tmp_path: Path) -> None:
-    import shutil
-
     folder = tmp_path / "model"
     shutil.copytree(chat_llama, folder)
     (folder / "chat_template.jinja").unlink()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,7 +15,7 @@ import experts.unsloth
 from experts import unsloth
 from experts.base import ExpertError
 from experts.model import load_base
-from experts.train import Recipe, train
+from experts.train import Recipe, Trained, train
 from tests.experts.conftest import RECIPE
 
 QUICK = replace(RECIPE, trainer="unsloth", steps=2, lora_r=4, lora_alpha=12, lora_dropout=0.25, seed=7)
@@ -42,16 +42,20 @@ class FakeModel:
         return get_peft_model(network, LoraConfig(task_type="CAUSAL_LM", **arguments))
 
 
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Calls:
+def install(patch: pytest.MonkeyPatch) -> Calls:
     """A package called `unsloth`; what it was told."""
     module = ModuleType("unsloth")
     module.__spec__ = ModuleSpec("unsloth", None)
     calls: Calls = []
     fake = type("FastLanguageModel", (FakeModel,), {"calls": calls})
-    monkeypatch.setattr(module, "FastLanguageModel", fake, raising=False)
-    monkeypatch.setitem(sys.modules, "unsloth", module)
+    patch.setattr(module, "FastLanguageModel", fake, raising=False)
+    patch.setitem(sys.modules, "unsloth", module)
     return calls
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    return install(monkeypatch)
 
 
 @pytest.fixture
@@ -136,55 +140,52 @@ def test_what_it_is_told(
     ]
 
 
-def train_with_it(
-    folder: str, pairs: list[tuple[str, str]], target: Path, monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    original = unsloth.check
+class Run(NamedTuple):
+    """A training through it: what it was told, what came first, what came out."""
 
-    def check() -> None:
+    calls: list[str]
+    imported: list[str]
+    folder: Path
+    trained: Trained
+
+
+@pytest.fixture(scope="module")
+def run(
+    chat_llama: str, pairs: dict[str, list[tuple[str, str]]], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    folder = tmp_path_factory.mktemp("unsloth")
+    imported: list[str] = []
+    check, import_ = unsloth.check, builtins.__import__
+
+    def checked() -> None:
         # There is a GPU for `check` alone: trl would use it.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("torch.cuda.is_available", lambda: True)
-            original()
+            check()
 
-    monkeypatch.setattr(unsloth, "check", check)
-    return train(folder, pairs, QUICK, target, lambda *said: None)
+    def spy(name: str, *rest: Any, **named: Any) -> Any:
+        imported.append(name.partition(".")[0])
+        return import_(name, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        calls = install(patch)
+        patch.setattr(unsloth, "check", checked)
+        patch.setattr(builtins, "__import__", spy)
+        trained = train(chat_llama, pairs["car"], QUICK, folder, lambda *said: None)
+    return Run([name for name, _, _ in calls], imported, folder, trained)
 
 
-def test_its_adapter_is_the_one_that_is_trained(
-    installed: Calls,
-    chat_llama: str,
-    pairs: dict[str, list[tuple[str, str]]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_its_adapter_is_the_one_that_is_trained(run: Run) -> None:
     from safetensors.torch import load_file
 
-    trained = train_with_it(chat_llama, pairs["car"], tmp_path, monkeypatch)
-    assert [name for name, _, _ in installed] == ["from_pretrained", "get_peft_model"]
+    assert run.calls == ["from_pretrained", "get_peft_model"]
     # All linear layers at rank 4: half of what rank 8 has.
-    assert trained.trainable_parameters == 4096
-    tensors = load_file(tmp_path / "adapter_model.safetensors")
+    assert run.trained.trainable_parameters == 4096
+    tensors = load_file(run.folder / "adapter_model.safetensors")
     assert {tensor.shape[0] for name, tensor in tensors.items() if "lora_A" in name} == {4}
     assert any(tensor.abs().max() > 0 for name, tensor in tensors.items() if "lora_B" in name)
 
 
-@pytest.mark.xfail(strict=True, reason="train() imports trl, transformers and peft before unsloth")
-@pytest.mark.usefixtures("installed")
-def test_it_comes_before_what_it_patches(
-    chat_llama: str,
-    pairs: dict[str, list[tuple[str, str]]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    order: list[str] = []
-    original = builtins.__import__
-
-    def spy(name: str, *rest: Any, **named: Any) -> Any:
-        order.append(name.partition(".")[0])
-        return original(name, *rest, **named)
-
-    monkeypatch.setattr(builtins, "__import__", spy)
-    train_with_it(chat_llama, pairs["car"], tmp_path, monkeypatch)
-    first = {name: order.index(name) for name in ("unsloth", "trl", "peft", "transformers")}
+def test_it_comes_before_what_it_patches(run: Run) -> None:
+    first = {name: run.imported.index(name) for name in ("unsloth", "trl", "peft", "transformers")}
     assert min(first, key=first.__getitem__) == "unsloth"

@@ -90,7 +90,8 @@ def test_text_is_readable_in_the_files(folder: Path) -> None:
             confidence=st.floats(0, 1),
             scores=st.dictionaries(st.text(max_size=5), st.floats(0, 1), max_size=3),
             slice=st.sampled_from(["standard", "overlap"]),
-            answers=st.none() | st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=9), max_size=2),
+            answers=st.none()
+            | st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=9), max_size=2),
         ),
         max_size=4,
     )

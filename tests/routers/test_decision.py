@@ -48,7 +48,9 @@ def test_the_fallback_says_what_happens_under_the_threshold(fallback: str, label
 
 
 @given(
-    confidence=st.floats(0, 1), threshold=st.floats(0, 1), fallback=st.sampled_from([ABSTAIN, BEST_GUESS, "b"])
+    confidence=st.floats(0, 1),
+    threshold=st.floats(0, 1),
+    fallback=st.sampled_from([ABSTAIN, BEST_GUESS, "b"]),
 )
 def test_only_an_unsure_router_is_overruled(confidence: float, threshold: float, fallback: str) -> None:
     chosen = choose("a", confidence, threshold, fallback)
