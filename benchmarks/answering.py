@@ -14,6 +14,7 @@ from benchmarks.isolate import run_isolated
 from benchmarks.weights import LocalWeights, locate
 from conf.schema import LocalExperts, NoExperts
 from experts.base import Answer, ExpertError, Experts, Request
+from experts.lora import Model
 from routers.progress import say
 from routers.storage import cache_dir
 
@@ -53,6 +54,7 @@ def assemble(config: Any, domains: Sequence[str]) -> Panel | None:
 
     Raises:
         BadInput: a domain has no model or adapter, or the adapter was trained on other weights.
+        ExpertError: another kind of experts refuses a domain.
     """
     if isinstance(config, NoExperts):
         return None
@@ -60,9 +62,14 @@ def assemble(config: Any, domains: Sequence[str]) -> Panel | None:
         return _assemble_local(config, domains)
     settings = dict(config) if isinstance(config, dict) else dict(vars(config))
     spec = {key: value for key, value in settings.items() if key not in _OURS}
-    return Panel(
+    panel = Panel(
         settings["name"], {"_target_": settings["_target_"], **spec}, settings.get("use_cache", True)
     )
+    experts = build_experts(panel.spec)
+    for domain in domains:
+        # Also refuses what must not be written into a record, such as a password in an address.
+        experts.identity(domain)
+    return panel
 
 
 def build_experts(spec: dict[str, Any]) -> Experts:
@@ -112,23 +119,18 @@ def collect(panel: Panel, requests: Sequence[Request], threads: int) -> Answered
 
 def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> Panel:
     adapters = Adapters(Path(config.adapters))
-    models: dict[str, dict[str, Any]] = {}
+    # All of them first: locating weights may download gigabytes.
+    versions = {domain: _current(adapters, config, domain) for domain in domains}
+    sources = {domain: domain_weights(config, domain) for domain in domains}
     located: dict[str, LocalWeights] = {}
+    models: dict[str, Model] = {}
     weights: dict[str, Any] = {}
-    train_ids: dict[str, frozenset[str]] = {}
-    for domain in domains:
-        source = domain_weights(config, domain)
-        version = adapters.current(config.name, domain)
-        if version is None:
-            raise BadInput(
-                f"experts={config.name} has no adapter for domain {domain!r}; train one with "
-                f"`python -m benchmarks train experts={config.name}` on the same dataset=…, or leave the "
-                "experts out with experts=none"
-            )
+    for domain, version in versions.items():
         # Domains that share a base share its checksum, which takes a second.
-        if str(source) not in located:
-            located[str(source)] = locate(source)
-        base = located[str(source)]
+        source = str(sources[domain])
+        if source not in located:
+            located[source] = locate(sources[domain])
+        base = located[source]
         _check_base(version, base.sha256, base.source)
         models[domain] = {
             "folder": str(base.folder),
@@ -140,7 +142,6 @@ def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> Panel:
             "base": {base.source: base.sha256},
             "adapter": {f"{config.name}/{domain}/{version.name}": version.sha256},
         }
-        train_ids[domain] = frozenset(version.card["data"]["train_ids"])
     settings = {item.name: getattr(config, item.name) for item in fields(config)}
     spec = {key: value for key, value in settings.items() if key not in _OURS}
     return Panel(
@@ -148,8 +149,19 @@ def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> Panel:
         {"_target_": config._target_, **spec, "models": models},
         config.use_cache,
         weights,
-        train_ids,
+        {domain: frozenset(version.card["data"]["train_ids"]) for domain, version in versions.items()},
     )
+
+
+def _current(adapters: Adapters, config: LocalExperts, domain: str) -> Version:
+    version = adapters.current(config.name, domain)
+    if version is None:
+        raise BadInput(
+            f"experts={config.name} has no adapter for domain {domain!r}; train one with "
+            f"`python -m benchmarks train experts={config.name}` on the same dataset=…, or leave the "
+            "experts out with experts=none"
+        )
+    return version
 
 
 def domain_weights(config: LocalExperts, domain: str) -> Any:

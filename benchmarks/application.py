@@ -10,16 +10,20 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def hydra_application(config_name: str, task: Callable[["DictConfig"], None]) -> None:
+def hydra_application(
+    config_name: str, task: Callable[["DictConfig"], None], *, sweeps: bool = False
+) -> None:
     """Compose the configuration from `sys.argv` and run `task` on it, once a job of a sweep.
 
     Raises the first failure when every job has had its turn; further ones are printed.
     """
+    if not sweeps and {"-m", "--multirun"} & set(sys.argv[1:]):
+        raise BadInput(f"{config_name} takes one value a key: -m is for run")
     import hydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from benchmarks.explain import check_keys, explain
+    from benchmarks.explain import explain
 
     _register()
     failures: list[Exception] = []
@@ -28,7 +32,6 @@ def hydra_application(config_name: str, task: Callable[["DictConfig"], None]) ->
         # Raised after Hydra has returned: it would write a line of its own about each, and in a
         # sweep the other jobs are still worth running.
         try:
-            check_keys(config)
             task(config)
         except Exception as error:
             failures.append(error)
@@ -50,9 +53,6 @@ def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
     """The checked dataclass of `conf.schema` that a verb would get, for use from Python."""
     from hydra import compose, initialize_config_module
     from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import OmegaConf
-
-    from benchmarks.explain import check_keys
 
     _register()
     # Whoever calls this may be a Hydra application too.
@@ -63,6 +63,20 @@ def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
             config = compose(config_name, list(overrides))
     finally:
         shared.hydra = theirs
+    return checked(config)
+
+
+def checked(config: "DictConfig") -> Any:
+    """The dataclass of `conf.schema` that `config` composes to.
+
+    Raises:
+        BadInput: it has a key that nobody would read.
+        ConfigError: a value cannot be used.
+    """
+    from omegaconf import OmegaConf
+
+    from benchmarks.explain import check_keys
+
     check_keys(config)
     return OmegaConf.to_object(config)
 

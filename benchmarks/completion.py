@@ -39,6 +39,8 @@ def _choices(line: str, verbs: Sequence[str]) -> list[str]:
         return [f"{verb} " for verb in verbs if verb.startswith(words[1] if len(words) == 2 else "")]
     if words[1] not in verbs:
         return []
+    if words[1] == "experts":
+        return ["list ", "show ", "use "] if len(words) < 3 else []
     rest = line.split(maxsplit=2)[2] if len(words) > 2 else ""
     return _hydra_choices(words[1], rest)
 

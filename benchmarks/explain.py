@@ -25,7 +25,8 @@ def explain(error: BaseException) -> str:
         if isinstance(cause, InterpolationKeyError):
             source = re.search(r"'([^']+)' not found", str(cause))
             name = source[1] if source else "another key"
-            return f"the configuration takes a value from {name}, which the chosen {name.split('.')[0]} lacks"
+            group = name.split(".")[0]
+            return f"the configuration needs {name}, which the chosen {group} lacks; choose other {group}="
         if isinstance(cause, ConfigAttributeError | ConfigKeyError) and "Could not override" in str(error):
             return _unknown_key(cause)
     if str(error).startswith("Error merging override") and error.__cause__:

@@ -41,11 +41,11 @@ def train(settings: Train) -> list[Version]:
     domains = list(dict.fromkeys(dataset.classes if settings.domains is None else settings.domains))
     if not domains:
         raise BadInput("domains=[]: there is nothing to train")
-    work = [(domain, _rows(dataset, domain), locate(domain_weights(config, domain))) for domain in domains]
     if settings.trainer.name == "unsloth":
         from experts.unsloth import check
 
         check()
+    work = [(domain, _rows(dataset, domain), locate(domain_weights(config, domain))) for domain in domains]
     adapters = Adapters(Path(config.adapters))
     return [_train_one(adapters, domain, rows, base, dataset, settings) for domain, rows, base in work]
 

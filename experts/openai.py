@@ -173,7 +173,7 @@ class OpenAIExperts(Experts):
         key = domain if adapted else BASE
         model = self.models.get(key)
         if not model:
-            raise ExpertError(f"no model is named for {key!r}: set experts.models.{key}")
+            raise ExpertError(f"no model is named for {key!r}: set ++experts.models.{key}=NAME")
         return model
 
     def _system(self, domain: str) -> str:

@@ -7,9 +7,10 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.application import hydra_application
+from benchmarks.application import checked, hydra_application
 from benchmarks.errors import BadInput
 from benchmarks.isolate import THREAD_VARIABLES
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from benchmarks.pipeline import Pipeline
+    from conf.schema import Ask
 
 # Answered, and printed, together.
 GROUP = 256
@@ -33,21 +35,19 @@ def main(verb: str) -> None:
     sys.argv[1:] = overrides
 
     def task(config: "DictConfig") -> None:
-        from omegaconf import OmegaConf
-
-        settings = OmegaConf.to_object(config)
-        if questions and settings.input:  # type: ignore[union-attr]
+        settings: Ask = checked(config)
+        if questions and settings.input:
             raise BadInput("give a question or input=…, not both")
-        source = settings.input or ("" if questions or sys.stdin.isatty() else "-")  # type: ignore[union-attr]
+        source = settings.input or ("" if questions or sys.stdin.isatty() else "-")
         if not questions and not source:
             raise BadInput('what is the question? python -m benchmarks ask "How do I change my car\'s oil?"')
         if not all(question.strip() for question in questions):
             raise BadInput("the question is empty")
         lines = _read(source) if source else []
-        _quiet(settings.threads)  # type: ignore[union-attr]
+        _quiet(settings.threads)
         from benchmarks.pipeline import build_pipeline
 
-        pipeline = build_pipeline(settings)  # type: ignore[arg-type]
+        pipeline = build_pipeline(settings)
         if source:
             _answer_together(pipeline, lines)
         for question in questions:
@@ -57,11 +57,17 @@ def main(verb: str) -> None:
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Questions, and what is Hydra's: options with their values, and KEY=VALUE without a space in KEY."""
-    questions, others = [], []
+    """Questions, and what is Hydra's: options with their values, and KEY=VALUE without a space in KEY.
+
+    Whatever follows `--` is a question.
+    """
+    questions: list[str] = []
+    others: list[str] = []
     rest = iter(arguments)
     for word in rest:
-        if word.startswith("-") and word != "-":
+        if word == "--":
+            questions.extend(rest)
+        elif word.startswith("-") and word != "-":
             others.append(word)
             others.extend(islice(rest, 1) if word in _FLAGS_WITH_VALUE else ())
         elif word == "-":
@@ -85,11 +91,9 @@ def _quiet(threads: int) -> None:
 def _read(source: str) -> list[str]:
     """One question a line; blank lines are nothing."""
     try:
-        if source == "-":
-            text = sys.stdin.read()
-        else:
-            with open(source, encoding="utf-8") as file:
-                text = file.read()
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        # Whatever the locale; with or without the mark that some editors put first.
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"input={source} cannot be read: {error}") from error
     questions = [line.strip() for line in text.split("\n") if line.strip()]

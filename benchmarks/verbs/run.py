@@ -22,9 +22,11 @@ def main(verb: str) -> None:
 
         folder = Path(HydraConfig.get().runtime.output_dir)
         try:
+            from benchmarks.explain import check_keys
             from benchmarks.run import run
             from reports.table import print_run
 
+            check_keys(config)
             records = run(config, folder)
         except BaseException:
             _remove(folder)
@@ -33,7 +35,7 @@ def main(verb: str) -> None:
         finished.append(records)
 
     try:
-        hydra_application(verb, task)
+        hydra_application(verb, task, sweeps=True)
     finally:
         # A sweep writes its own file there before its first job.
         _remove_if_empty(Path("outputs", verb, UNFINISHED))

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from benchmarks.application import hydra_application
+from benchmarks.application import checked, hydra_application
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -13,12 +13,10 @@ def main(verb: str) -> None:
 
 
 def _task(config: "DictConfig") -> None:
-    from omegaconf import OmegaConf
-
     from benchmarks.training import train
     from reports.adapters import print_trained
 
-    versions = train(OmegaConf.to_object(config))  # type: ignore[arg-type]
+    versions = train(checked(config))
     print_trained([version.card for version in versions])
     for version in versions:
         print(f"{version.domain}: {version.name} is current, in {version.folder}")

@@ -676,9 +676,6 @@ def test_an_endpoint_that_is_down_stops_no_run(tmp_path: Path, answered_qna: Pat
     assert AnswerCache(tmp_path / "cache" / "answers.sqlite").generated() == {}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the address is only checked when it is asked: the run goes on and records it"
-)
 @pytest.mark.usefixtures("no_process")
 def test_an_address_with_a_password_is_refused_and_not_repeated(tmp_path: Path, answered_qna: Path) -> None:
     done = through(tmp_path, answered_qna, "http://me:hunter2@127.0.0.1:1/v1", *DOMAINS, "base")
@@ -851,9 +848,6 @@ def as_in_a_shell() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a race: the thread that generates is still in torch when Python ends, which aborts"
-)
 def test_an_interrupt_while_answering_is_one_word(trained: Trained, cache_of_answers: Path) -> None:
     questions = [f"Is part {number} of my car worn out?" for number in range(200)]
     chosen = ["router=majority", *trained.chosen, "experts.max_new_tokens=32"]
@@ -880,7 +874,6 @@ def test_an_interrupt_while_answering_is_one_word(trained: Trained, cache_of_ans
     assert (process.returncode, errors) == (130, "interrupted\n")
 
 
-@pytest.mark.xfail(strict=True, reason="BrokenPipeError is not caught: a traceback, and exit code 1")
 def test_a_reader_that_leaves_is_no_error(answered_qna: Path, tmp_path: Path) -> None:
     (tmp_path / "many.txt").write_text("Is it the brakes?\n" * 5000, encoding="utf-8")
     chosen = ["router=majority", *on(answered_qna), "experts=none", "input=many.txt"]

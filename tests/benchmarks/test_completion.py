@@ -41,7 +41,6 @@ def test_every_verb_is_offered(choices: Query, verb: str) -> None:
     assert verb in choices(f"derby {verb[:2]}")
 
 
-@pytest.mark.xfail(strict=True, reason="this verb is no Hydra application, but gets the groups of one")
 def test_a_verb_without_a_configuration_has_actions(choices: Query) -> None:
     assert set(choices("derby experts ")) == {"list", "show", "use"}
 

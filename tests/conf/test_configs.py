@@ -67,7 +67,7 @@ def experts_named(name: str) -> list[str]:
 def test_the_groups_are_the_ones_listed_here() -> None:
     assert set(ROUTERS) >= {"centroid", "knn", "tinyllama", "majority", "random", "tfidf"}
     assert set(ENCODERS) >= {"minilm", "minilm_hub", "bge_small", "bge_base"}
-    assert set(WEIGHTS) == {"packaged", "hub"}
+    assert set(WEIGHTS) == {"packaged", "hub", "own"}
     assert set(DATASETS) >= {"car_sleep", "files", "clinc150"}
     assert len(DATASETS) <= len(ENCODERS) + 1, "the test below would leave some out"
     assert set(EXPERTS) == {"local", "llama_phi", "openai", "none"}
