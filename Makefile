@@ -13,7 +13,7 @@ types:
 	mypy
 
 test:
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 perf:
 	python -m pytest tests/perf --benchmark-enable --benchmark-only

@@ -99,7 +99,9 @@ Questions = tuple[list[str], list[str]]
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The cache of this session; `ROUTER_DERBY_TEST_CACHE` keeps one for quick repeats."""
     kept = os.environ.get("ROUTER_DERBY_TEST_CACHE")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("cache")
+    base = tmp_path_factory.getbasetemp()
+    # Workers of pytest-xdist have a folder each in one that is the session's: what one builds, all have.
+    folder = Path(kept) if kept else (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROUTER_DERBY_CACHE", str(folder))
         yield folder

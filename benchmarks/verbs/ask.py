@@ -108,10 +108,10 @@ def _answer_at_once(pipeline: "Pipeline", question: str) -> None:
     chosen = decision.label or "none (abstained)"
     print(f"domain: {chosen}   confidence: {decision.confidence:.2f}", end="")
     print("" if decision.label == best else f"   best guess: {best}", flush=True)
-    if decision.label is not None:
-        pieces = pipeline.stream(question, decision.label, _remark)
-        written = sum(_write(piece) for piece in _stripped(pieces))
-        print("\n" if written else "", end="", flush=True)
+    if decision.label is not None and pipeline.experts is not None:
+        for piece in _stripped(pipeline.stream(question, decision.label, _remark)):
+            print(piece, end="", flush=True)
+        print(flush=True)
 
 
 def _answer_together(pipeline: "Pipeline", questions: Sequence[str]) -> None:
@@ -130,10 +130,6 @@ def _answer_together(pipeline: "Pipeline", questions: Sequence[str]) -> None:
 
 def _remark(text: str) -> None:
     print(f"note: {text}", file=sys.stderr, flush=True)
-
-
-def _write(piece: str) -> int:
-    return sys.stdout.write(piece) + (sys.stdout.flush() or 0)
 
 
 def _stripped(pieces: Iterable[str]) -> Iterator[str]:
