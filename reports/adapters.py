@@ -20,7 +20,7 @@ def print_trained(cards: Sequence[Card]) -> None:
             card["domain"],
             card["version"],
             str(trained["questions_trained"]),
-            f"{trained['trainable_parameters']:,} of {trained['parameters']:,} ({_share(trained)})",
+            _share(trained),
             f"{trained['validation_loss_before']:.3f} → {trained['validation_loss_after']:.3f}",
             f"{trained['train_seconds'] / 60:.1f}",
             f"{peak / 1e6:.0f}",
@@ -47,4 +47,5 @@ def print_versions(rows: Sequence[tuple[Card, bool, Path]]) -> None:
 
 
 def _share(trained: dict[str, Any]) -> str:
-    return f"{100 * trained['trainable_parameters'] / trained['parameters']:.2f} %"
+    share = 100 * trained["trainable_parameters"] / trained["parameters"]
+    return f"{share:.2f} % of {trained['parameters'] / 1e6:.0f} M"
