@@ -16,7 +16,7 @@ from reports.record import Metric, Prediction, Unscored
 from routers.decision import choose
 
 # Policies whose score needs the answers of more than one expert.
-_OF_SEVERAL = ("random", "regret")
+_OF_SEVERAL = ("random", "regret", "gain")
 NO_REFERENCE = "no test question with a domain has a reference answer"
 
 
@@ -111,14 +111,17 @@ def _policy_scores(
 
     always = {domain: column(lambda row, domain=domain: domain) for domain in classes}
     routed, oracle = column(lambda row: row.expert), column(lambda row: row.label)
+    everyone = np.sum(list(always.values()), axis=0)
+    wrong = (everyone - oracle) / (len(classes) - 1)
     return {
         "routed": routed,
         "oracle": oracle,
         # The expectation of a uniform choice: no luck in it.
-        "random": np.mean(list(always.values()), axis=0),
+        "random": everyone / len(classes),
         **{f"always:{domain}": values for domain, values in always.items()},
         BASE: column(lambda row: BASE),
         "regret": oracle - routed,
+        "gain": oracle - wrong,
     }
 
 

@@ -62,7 +62,7 @@ def _weights(key: str, value: Any) -> Weights:
     known = [item.name for item in fields(Weights)]
     if not isinstance(value, dict) or not set(value) <= set(known):
         raise ConfigError(f"{key}={value}: weights have {', '.join(known)}")
-    if not isinstance(value.get("path"), str) or value["path"] == MISSING:
+    if not isinstance(value.get("path"), str):
         raise ConfigError(f"{key}.path has no value; it is a folder or a name on the hub")
     return Weights(**value)
 

@@ -169,7 +169,7 @@ class LoraExperts(Experts):
                 yield self._answer(self._bases[folder], waiting[start : start + self.batch_size])
 
     def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
-        from transformers import StoppingCriteriaList, TextIteratorStreamer
+        from transformers import TextIteratorStreamer
 
         self.load()
         base = self._bases[self._model(request.domain, request.adapted)["folder"]]
@@ -180,16 +180,9 @@ class LoraExperts(Experts):
         failures: list[BaseException] = []
         left = Event()
 
-        def stopped(ids: Any, scores: Any, **_: Any) -> Any:
-            import torch
-
-            return torch.full((len(ids),), left.is_set(), device=ids.device)
-
         def work() -> None:
             try:
-                self._generate(
-                    base, [asked], streamer=pieces, stopping_criteria=StoppingCriteriaList([stopped])
-                )
+                self._generate(base, [asked], left, streamer=pieces)
             except BaseException as error:  # raised again where the caller waits
                 failures.append(error)
                 pieces.end()
@@ -259,25 +252,57 @@ class LoraExperts(Experts):
             answers.append((asked.row, Answer(text or None, error, asked.note, length, seconds)))
         return answers
 
-    def _generate(self, base: _Base, prompts: list[_Prompt], **arguments: Any) -> list[list[int]]:
-        """The generated tokens of each prompt, padding and all."""
+    def _generate(
+        self, base: _Base, prompts: list[_Prompt], stop: Event | None = None, **arguments: Any
+    ) -> list[list[int]]:
+        """The generated tokens of each prompt, padding and all; fewer when `stop` is set meanwhile.
+
+        Whenever a quarter of the batch has ended, the rest goes on without it from the same cache.
+        """
+        import torch
+        from transformers import DynamicCache, StoppingCriteriaList
+
+        stop = stop or Event()
         tokens = base.tokenizer(
             [asked.text for asked in prompts], padding=True, add_special_tokens=False, return_tensors="pt"
         ).to(base.network.device)
-        generated = base.generate(
-            [asked.adapter for asked in prompts],
-            **tokens,
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            max_new_tokens=self.max_new_tokens,
-            eos_token_id=base.end_of_turn,
-            pad_token_id=base.tokenizer.pad_token_id,
-            **arguments,
-        )
-        rows: list[list[int]] = generated[:, tokens["input_ids"].shape[1] :].tolist()
-        return rows
+        ids, mask = tokens["input_ids"], tokens["attention_mask"]
+        n_prompt, end = ids.shape[1], torch.tensor(base.end_of_turn, device=ids.device)
+        cache, rows = DynamicCache(config=base.network.config), torch.arange(len(prompts), device=ids.device)
+        generated: list[list[int]] = [[] for _ in prompts]
+
+        def enough(ids: Any, scores: Any, **_: Any) -> Any:
+            ended = torch.isin(ids[:, n_prompt:], end).any(dim=1)
+            quit_now = stop.is_set() or ended.sum() * 4 >= len(ids)
+            return torch.full((len(ids),), bool(quit_now), device=ids.device)
+
+        while len(rows):
+            ids = base.generate(
+                [prompts[row].adapter for row in rows.tolist()],
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                stopping_criteria=StoppingCriteriaList([enough]),
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                max_new_tokens=self.max_new_tokens - (ids.shape[1] - n_prompt),
+                eos_token_id=base.end_of_turn,
+                pad_token_id=base.tokenizer.pad_token_id,
+                **arguments,
+            )
+            new = ids[:, n_prompt:]
+            for row, words in zip(rows.tolist(), new.tolist(), strict=True):
+                generated[row] = words
+            going = ~torch.isin(new, end).any(dim=1)
+            if stop.is_set() or new.shape[1] >= self.max_new_tokens or not going.any():
+                break
+            rows, ids = rows[going], ids[going]
+            mask = torch.ones_like(ids)
+            mask[:, :n_prompt] = tokens["attention_mask"][rows]
+            cache.batch_select_indices(going.nonzero().squeeze(1))
+        return generated
 
 
 def _end_of_turn(tokenizer: Any, configured: int | list[int] | None) -> list[int]:

@@ -37,18 +37,18 @@ def experts_table(record: Record) -> Table:
     few = len(domains) <= MOST_DOMAINS
     # Columns for many domains would not fit; the figures are in the record.
     columns_shown = domains if few else []
-    shown = table("Experts: ROUGE-L × 100 by the domain of the question [95 % interval]")
-    columns(shown, "expert", columns_shown or ["its own domain"])
+    shown = table("Experts: ROUGE-L × 100 by domain of the question [95 % interval]")
+    columns(shown, "expert", [*(columns_shown or ["its own domain"]), "right − wrong"])
     for domain in domains:
         cells = [
             percent(record.metric(f"{ALWAYS}{domain}", label), interval=True)
             for label in columns_shown or [domain]
         ]
-        shown.add_row(domain, *cells)
+        shown.add_row(domain, *cells, percent(record.metric("rougeL_gain", domain), interval=True))
     cells = [
         percent(record.metric("rougeL_base", label), interval=True) for label in columns_shown or ["all"]
     ]
-    shown.add_row("base (no adapter)", *cells)
+    shown.add_row("base (no adapter)", *cells, "")
     return shown
 
 

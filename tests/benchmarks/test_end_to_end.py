@@ -80,6 +80,8 @@ def by_id(found: Judged) -> dict[str, Prediction]:
         ("", 3, (1 + 0 + 2 / 3) / 3, (1 + 0 + 0) / 3, (1 + 0 + 1 / 3) / 3),
         ("_oracle", 3, (1 + 1 + 2 / 3) / 3, (1 + 1 + 0) / 3, (1 + 1 + 1 / 3) / 3),
         ("_regret", 3, 1 / 3, 1 / 3, 1 / 3),
+        # The right expert's minus the wrong one's.
+        ("_gain", 3, (1 + 1 + 0) / 3, (1 + 1 - 0.5) / 3, (1 + 1 - 1 / 3) / 3),
         # The mean of both experts: no luck in it.
         ("_random", 3, (0.5 + 0.5 + 2 / 3) / 3, (0.5 + 0.5 + 0.25) / 3, (0.5 + 0.5 + 0.5) / 3),
         ("_always:car", 3, (1 + 0 + 2 / 3) / 3, (1 + 0 + 0.5) / 3, (1 + 0 + 2 / 3) / 3),
@@ -234,7 +236,7 @@ def test_a_domain_without_test_questions_has_its_reason() -> None:
 
 def test_every_metric_is_either_a_number_or_has_a_reason() -> None:
     found = judged(policy=Policy(threshold=0.95, fallback="abstain"))
-    policies = ("", "_oracle", "_random", "_always:car", "_always:sleep", "_base", "_regret")
+    policies = ("", "_oracle", "_random", "_always:car", "_always:sleep", "_base", "_regret", "_gain")
     expected = {
         (f"{measure}{policy}", slice_)
         for measure in ("rouge1", "rouge2", "rougeL")
@@ -259,7 +261,8 @@ def test_intervals_hold_the_mean_within_the_range_of_the_rows() -> None:
         if entry.name != "answered":
             assert entry.ci_low is not None
             assert entry.ci_high is not None
-            assert 0 <= entry.ci_low <= entry.value + 1e-12
+            lowest = -1 if entry.name.endswith("_gain") else 0
+            assert lowest <= entry.ci_low <= entry.value + 1e-12
             assert entry.value - 1e-12 <= entry.ci_high <= 1
 
 
@@ -310,7 +313,7 @@ def test_the_record_follows_from_the_written_rows_and_rouge_score_alone(tmp_path
     checked = 0
     for entry in json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))["metrics"]:
         measure, _, name = entry["name"].partition("_")
-        if name in ("random", "regret") or measure == "answered":
+        if name in ("random", "regret", "gain") or measure == "answered":
             continue
         scores = []
         for row in written:

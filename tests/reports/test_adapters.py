@@ -45,7 +45,7 @@ def test_what_training_took_and_reached(capsys: pytest.CaptureFixture[str]) -> N
     print_trained([card(), card(domain="sleep", version="v1")])
     text = capsys.readouterr().out
     # 460,800 of 134,975,808 is 0.34 %; 150 s are 2.5 minutes.
-    figures = "216 460,800 of 134,975,808 (0.34 %) 2.346 → 1.234 2.5 1500"
+    figures = "216 0.34 % of 135 M 2.346 → 1.234 2.5 1500"
     assert lines_of(text, "car") == [f"car v3 {figures}"]
     assert lines_of(text, "sleep") == [f"sleep v1 {figures}"]
 
