@@ -56,13 +56,13 @@ def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
 
     _register()
     # Whoever calls this may be a Hydra application too.
-    shared = GlobalHydra.instance()
-    theirs, shared.hydra = shared.hydra, None
+    theirs, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with initialize_config_module("conf", version_base="1.3"):
             config = compose(config_name, list(overrides))
     finally:
-        shared.hydra = theirs
+        # Another object by now: Hydra puts a copy of its own state back.
+        GlobalHydra.instance().hydra = theirs
     return checked(config)
 
 

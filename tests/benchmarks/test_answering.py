@@ -143,19 +143,21 @@ def test_an_adapter_of_other_base_weights_is_refused(tmp_path: Path, base: Weigh
 
 def test_a_domain_without_a_base_model_is_named(base: Weights, adapters: Path) -> None:
     config = local_experts(base, adapters, models={"car": base})
-    add_adapter(adapters, "car", locate(base).sha256)
+    for domain in DOMAINS:
+        add_adapter(adapters, domain, locate(base).sha256)
     with pytest.raises(BadInput, match=r"no base model for domain 'sleep' \(there is: car\)"):
         assemble(config, DOMAINS)
 
 
 def test_an_endpoint_gets_its_settings_and_no_more() -> None:
-    config = OpenAIExperts(base_url="http://localhost/v1", models={"car": "c"}, timeout=3.0, use_cache=False)
+    models: dict[str, str | None] = {"car": "c", "sleep": "s"}
+    config = OpenAIExperts(base_url="http://localhost/v1", models=models, timeout=3.0, use_cache=False)
     panel = assemble(config, DOMAINS)
     assert panel is not None
     assert (panel.name, panel.use_cache, panel.train_ids) == ("openai", False, {})
     experts = build_experts(panel.spec)
     assert isinstance(experts, Endpoint)
-    assert (experts.base_url, experts.models, experts.timeout) == (config.base_url, {"car": "c"}, 3.0)
+    assert (experts.base_url, experts.models, experts.timeout) == (config.base_url, models, 3.0)
 
 
 def test_experts_of_ones_own_are_named_by_their_class(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_training_says_what_it_took_and_reached(trained: Trained) -> None:
     assert "before → after" in trained.done.stdout
     assert "\x1b" not in trained.done.stdout
     for domain in DOMAINS:
-        row = rf"^ +{domain} +v1 +14 +8,192 of 76,\d+ \(10\.\d+ %\) +(\d\.\d+) → (\d\.\d+) +\d+\.\d +(\d+) *$"
+        row = rf"^ +{domain} +v1 +14 +10\.\d+ % of 0 M +(\d\.\d+) → (\d\.\d+) +\d+\.\d +(\d+) *$"
         found = re.search(row, trained.done.stdout, flags=re.MULTILINE)
         assert found, trained.done.stdout
         before, after, megabytes = map(float, found.groups())
@@ -794,7 +794,8 @@ def test_without_experts_the_question_is_only_routed(ask: Callable[..., Done]) -
 
 def test_a_question_that_fails_stops_no_other(answered_qna: Path, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{closed_port()}/v1"
-    chosen = ["experts=openai", f"experts.base_url={url}", "+experts.models.auto=a", "experts.max_retries=0"]
+    chosen = ["experts=openai", f"experts.base_url={url}", "experts.max_retries=0"]
+    chosen += ["+experts.models.auto=a", "+experts.models.night=n"]
     arguments = ["ask", "router=majority", *on(answered_qna), *chosen]
     found = replies(in_process(*arguments, cwd=tmp_path, stdin="One?\nTwo?"))
     assert [reply["answer"] for reply in found] == [None, None]

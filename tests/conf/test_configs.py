@@ -79,6 +79,8 @@ def test_every_combination_composes_and_is_valid(router: str, weights: str) -> N
     # Encoder and data set know nothing of each other: every one of both, but not every pair.
     for encoder, dataset in zip((None, *ENCODERS), cycle(DATASETS), strict=False):
         chosen = [f"router={router}", f"weights={weights}", f"dataset={dataset}", DATASET_PATH]
+        if weights == "own":
+            chosen.append("weights.experts.default.path=mine")
         settings = checked(*chosen, *([f"encoder={encoder}"] if encoder else []))
         assert isinstance(settings, schema.Run)
         assert settings.router.name == router

@@ -122,10 +122,10 @@ def test_a_domain_without_a_model(server: Server, domain: str, adapted: bool, ke
     asked = experts(server.url, "car")
     request = Request(domain, "Why?", adapted)
     missing, found = asked.answers([request, Request("car", "Why?")])
-    assert missing == Answer(None, error=f"no model is named for {key!r}: set experts.models.{key}")
+    assert missing == Answer(None, error=f"no model is named for {key!r}: set ++experts.models.{key}=NAME")
     assert found.text == "car: Why?"
     for refused in (lambda: asked.identity(domain, adapted), lambda: list(asked.stream(request))):
-        with pytest.raises(ExpertError, match=f"set experts.models.{key}"):
+        with pytest.raises(ExpertError, match=rf"set \+\+experts.models.{key}=NAME"):
             refused()
 
 
