@@ -73,6 +73,11 @@ class Prediction:
         confidence: in [0, 1]; ranks in-scope before out-of-scope.
         scores: probability by domain.
         slice: `standard`, `overlap`, `out_of_scope`, or the data set's own.
+        labels: every right domain, where there are several.
+        weight: how many queries this one stands for.
+        outcomes: quality of each model's answer, by model, where the data set has it.
+        expected: the same as the router predicted it, of a router that does.
+        sent_on: whether a cascade asked its expensive router.
         reference: the answer to compare with; this and what follows only with experts on.
         expert: who was asked, by the policy; None when it abstained.
         answer: what the expert said; None when there is none.
@@ -88,6 +93,11 @@ class Prediction:
     confidence: float
     scores: dict[str, float]
     slice: str
+    labels: list[str] | None = None
+    weight: float = 1.0
+    outcomes: dict[str, float] | None = None
+    expected: dict[str, float] | None = None
+    sent_on: bool | None = None
     reference: str | None = None
     expert: str | None = None
     answer: str | None = None
@@ -98,17 +108,24 @@ class Prediction:
     notes: dict[str, str] | None = None
 
     def as_row(self) -> dict[str, Any]:
-        """What a line of `predictions.jsonl` holds: without answers, nothing about answers."""
-        row = asdict(self)
-        return row if self.answers is not None else {key: row[key] for key in _ROUTING_KEYS}
+        """What a line of `predictions.jsonl` holds: nothing about what the data or the router has not."""
+        absent = {key for key, default in _WHERE_KNOWN.items() if getattr(self, key) == default}
+        if self.answers is None:
+            absent |= _ANSWER_KEYS
+        return {key: value for key, value in asdict(self).items() if key not in absent}
 
 
-_ROUTING_KEYS = ("id", "query", "label", "predicted", "confidence", "scores", "slice")
+_WHERE_KNOWN = {"labels": None, "weight": 1.0, "outcomes": None, "expected": None, "sent_on": None}
+_ANSWER_KEYS = {"reference", "expert", "answer", "rouge1", "rouge2", "rougeL", "answers", "notes"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one run found, of one router."""
+    """What one run found, of one router.
+
+    Attributes:
+        analyses: what is not a single figure, by name: curves, learning curves, tuning, leakage.
+    """
 
     router: str
     config: dict[str, Any]
@@ -118,6 +135,7 @@ class Record:
     confusion_matrix: dict[str, Any]
     timings: dict[str, Any]
     comparisons: list[Comparison] = field(default_factory=list)
+    analyses: dict[str, Any] = field(default_factory=dict)
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def metric(self, name: str, slice_: str = "all") -> Metric | None:

@@ -3,7 +3,7 @@
 import importlib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -14,7 +14,7 @@ from routers.storage import atomic_dir, read_json, write_json
 
 FloatArray = NDArray[np.float32]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class RouterError(ValueError):
@@ -33,10 +33,16 @@ class Inference(NamedTuple):
         confidence: float32 (n_queries,), in [0, 1]; how much the query looks like the training
             questions. It ranks in-scope before out-of-scope queries and is not a probability
             of being right.
+        expected: float32 (n_queries, n_models), the expected quality of each model's answer in the order
+            of the router's `models_`; None of a router that does not predict it.
+        sent_on: bool (n_queries,), whether a second, more expensive router was asked; None of a router
+            that has no second one.
     """
 
     proba: FloatArray
     confidence: FloatArray
+    expected: FloatArray | None = None
+    sent_on: NDArray[np.bool_] | None = None
 
 
 class Configurable:
@@ -63,17 +69,22 @@ class Configurable:
 
     def spec(self) -> dict[str, Any]:
         """A JSON value from which `build` makes an equal, unfitted object."""
-        params = {
-            name: value.spec() if isinstance(value, Configurable) else value
-            for name, value in self.get_params().items()
-        }
+        params = {name: _described(value) for name, value in self.get_params().items()}
         return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **params}
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, Configurable):
+        return value.spec()
+    return {key: _described(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def build(spec: Any) -> Any:
     """Rebuild the object that `Configurable.spec` described; other JSON values pass through."""
-    if not isinstance(spec, dict) or "_target_" not in spec:
+    if not isinstance(spec, dict):
         return spec
+    if "_target_" not in spec:
+        return {key: build(value) for key, value in spec.items()}
     module, _, name = str(spec["_target_"]).rpartition(".")
     try:
         target = getattr(importlib.import_module(module), name)
@@ -99,18 +110,28 @@ class Router(Configurable, ABC):
 
     classes_: list[str]
     train_ids_: list[str]
+    models_: list[str]
 
-    def fit(self, queries: Sequence[str], labels: Sequence[str], ids: Sequence[str] | None = None) -> Self:
+    def fit(
+        self,
+        queries: Sequence[str],
+        labels: Sequence[str],
+        ids: Sequence[str] | None = None,
+        outcomes: Sequence[Mapping[str, float]] | None = None,
+    ) -> Self:
         """Learn from one label a query, forgetting any earlier fit.
 
-        `ids` name the queries in what a router later returns of them; row numbers by default.
+        `ids` name the queries in what a router later returns of them; row numbers by default. `outcomes`
+        are the quality of each model's answer by query, for a router that can predict it; models may lack.
 
         Raises:
             RouterError: lengths differ, nothing to learn from, or fewer than two classes.
         """
         ids = [str(row) for row in range(len(queries))] if ids is None else list(ids)
-        if not len(queries) == len(labels) == len(ids):
-            raise RouterError(f"{len(queries)} queries but {len(labels)} labels and {len(ids)} ids")
+        outcomes = [{} for _ in queries] if outcomes is None else list(outcomes)
+        if not len(queries) == len(labels) == len(ids) == len(outcomes):
+            counts = f"{len(labels)} labels, {len(ids)} ids and {len(outcomes)} outcomes"
+            raise RouterError(f"{len(queries)} queries but {counts}")
         classes = sorted(set(labels) | self._declared_classes())
         if len(classes) < 2:
             raise RouterError(
@@ -118,11 +139,15 @@ class Router(Configurable, ABC):
             )
         self.classes_ = classes
         self.train_ids_ = ids
+        self.models_ = sorted({model for scores in outcomes for model in scores})
         try:
             self._fit(list(queries), np.array([classes.index(label) for label in labels], dtype=np.int64))
+            if self.models_:
+                known = [[scores.get(model, np.nan) for model in self.models_] for scores in outcomes]
+                self._fit_outcomes(np.array(known, dtype=np.float32))
         except BaseException:
             # Half of an old fit and half of a new one must not answer anything.
-            del self.classes_, self.train_ids_
+            del self.classes_, self.train_ids_, self.models_
             raise
         return self
 
@@ -133,6 +158,10 @@ class Router(Configurable, ABC):
     @abstractmethod
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         """Learn; `targets` index `classes_`, which is already set."""
+
+    def _fit_outcomes(self, outcomes: FloatArray) -> None:
+        """Learn to predict `expected`, after `_fit`; float32 (n_queries, n_models), NaN where unknown."""
+        return
 
     @abstractmethod
     def infer(self, queries: Sequence[str]) -> Inference:
@@ -184,6 +213,7 @@ class Router(Configurable, ABC):
                 "spec": self.spec(),
                 "classes": self.classes_,
                 "train_ids": self.train_ids_,
+                "models": self.models_,
                 "meta": meta,
             }
             write_json(work / "router.json", header)
@@ -209,6 +239,7 @@ class Router(Configurable, ABC):
             if not isinstance(router, Router):
                 raise RouterError(f"it holds a {type(router).__name__}")
             router.classes_, router.train_ids_ = header["classes"], header["train_ids"]
+            router.models_ = header["models"]
             router._restore(folder, arrays, header["meta"])
         except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise RouterError(

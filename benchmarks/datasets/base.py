@@ -1,8 +1,9 @@
 """The data contract, the stable split, and the checks that every data set passes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 STANDARD = "standard"
 OVERLAP = "overlap"
@@ -19,6 +20,10 @@ class Example:
         label: its domain; None for an out-of-scope question.
         reference: the answer to compare with, where there is one.
         slice: `standard`, `overlap`, `out_of_scope`, or a data set's own.
+        weight: how many questions this one stands for in the quality metrics.
+        outcomes: quality of each model's answer to it, by model, in [0, 1], where that is known; the label
+            is then one of the models.
+        labels: every domain that it belongs to, where that is more than `label` alone.
     """
 
     id: str
@@ -26,6 +31,14 @@ class Example:
     label: str | None
     reference: str | None = None
     slice: str = STANDARD
+    weight: float = 1.0
+    outcomes: Mapping[str, float] | None = None
+    labels: tuple[str, ...] = ()
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """All its domains; none for an out-of-scope question."""
+        return self.labels or (() if self.label is None else (self.label,))
 
 
 @dataclass(frozen=True)
@@ -37,12 +50,17 @@ class Dataset:
         train: every example has a label.
         test: examples of every slice.
         files: SHA-256 by the path of each file read.
+        validation: the data set's own split for calibrating; empty where it has none, and a part of `train`
+            is held out instead.
+        prices: of each model in `outcomes`, in US dollars for a million tokens.
     """
 
     name: str
     train: list[Example]
     test: list[Example]
     files: dict[str, str] = field(default_factory=dict)
+    validation: list[Example] = field(default_factory=list)
+    prices: dict[str, float] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:
@@ -51,8 +69,8 @@ class Dataset:
 
 
 def fold(question: str) -> str:
-    """The question without differences of case and space: what counts as the same question."""
-    return " ".join(question.casefold().split())
+    """The question without differences of Unicode form, case and space: what counts as the same question."""
+    return " ".join(normalize("NFKC", question).casefold().split())
 
 
 def question_id(question: str, prefix: str) -> str:

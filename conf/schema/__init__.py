@@ -1,0 +1,55 @@
+"""The dataclasses that check a configuration: types by OmegaConf, ranges by `__post_init__`.
+
+Errors name the key as it is typed on the command line.
+"""
+
+from hydra.core.config_store import ConfigStore
+
+from conf.schema.checks import ConfigError
+from conf.schema.datasets import DATASETS, Clinc150, Files
+from conf.schema.experts import EXPERTS, LocalExperts, NoExperts, OpenAIExperts, Trainer
+from conf.schema.routers import KNN, ROUTERS, Centroid, Majority, Random, Tfidf, TinyLlama
+from conf.schema.verbs import Ask, Measure, Policy, Run, Statistics, Train
+from conf.schema.weights import Encoder, Weights, WeightsSet
+
+__all__ = [
+    "KNN",
+    "Ask",
+    "Centroid",
+    "Clinc150",
+    "ConfigError",
+    "Encoder",
+    "Files",
+    "LocalExperts",
+    "Majority",
+    "Measure",
+    "NoExperts",
+    "OpenAIExperts",
+    "Policy",
+    "Random",
+    "Run",
+    "Statistics",
+    "Tfidf",
+    "TinyLlama",
+    "Train",
+    "Trainer",
+    "Weights",
+    "WeightsSet",
+    "register",
+]
+
+
+def register() -> None:
+    """Make the dataclasses known to Hydra, in a group of their own so that none is selectable."""
+    store = ConfigStore.instance()
+    verbs: dict[str, type] = {"run": Run, "train": Train, "ask": Ask}
+    parts: dict[str, type] = {"weights": WeightsSet, "encoder": Encoder, "trainer": Trainer}
+    groups = {
+        "schema": verbs | parts,
+        "schema/router": ROUTERS,
+        "schema/dataset": DATASETS,
+        "schema/experts": EXPERTS,
+    }
+    for group, nodes in groups.items():
+        for name, node in nodes.items():
+            store.store(group=group, name=name, node=node)

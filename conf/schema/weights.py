@@ -1,0 +1,65 @@
+"""Where pretrained weights come from, and the sentence encoder that uses them."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from omegaconf import MISSING
+
+from conf.schema.checks import ConfigError, at_least, one_of
+
+
+@dataclass
+class Weights:
+    """Where pretrained weights come from: a Python package, the Hugging Face hub, or a folder.
+
+    Attributes:
+        path: within `package` when that is given, else a folder, else a hub name.
+        package: the import name of an installed package that carries the weights.
+        install: the command that installs that package.
+        gguf: file name of a GGUF to convert to safetensors on first use.
+        sha256: of the GGUF or of `model.safetensors`; checked before loading when given.
+        revision: commit on the hub.
+    """
+
+    path: str = MISSING
+    package: str | None = None
+    install: str | None = None
+    gguf: str | None = None
+    sha256: str | None = None
+    revision: str | None = None
+
+
+def as_weights(key: str, value: Any) -> Weights:
+    """`Weights` of a plain mapping: where OmegaConf checks types it takes no interpolation and no new key."""
+    if isinstance(value, Weights):
+        return value
+    known = [item.name for item in fields(Weights)]
+    if not isinstance(value, dict) or not set(value) <= set(known):
+        raise ConfigError(f"{key}={value}: weights have {', '.join(known)}")
+    if not isinstance(value.get("path"), str):
+        raise ConfigError(f"{key}.path has no value; it is a folder or a name on the hub")
+    return Weights(**value)
+
+
+@dataclass
+class WeightsSet:
+    """Weights by role; `experts` by domain, `default` being that of every other domain."""
+
+    name: str = MISSING
+    classifier: Weights = field(default_factory=Weights)
+    experts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Encoder:
+    _target_: str = "routers.encoder.SentenceEncoder"
+    model: Weights = field(default_factory=Weights)
+    backend: str = "onnx"
+    query_prefix: str = ""
+    max_tokens: int = 256
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        one_of("encoder.backend", self.backend, ("torch", "onnx", "onnx_int8"))
+        at_least("encoder.max_tokens", self.max_tokens, 8)
+        at_least("encoder.batch_size", self.batch_size, 1)
