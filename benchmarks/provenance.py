@@ -5,12 +5,13 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from benchmarks import reference
-from benchmarks.datasets.base import Dataset
+from benchmarks.datasets.base import Dataset, Example
 from routers.storage import digest
 
 PACKAGES = (
@@ -59,14 +60,19 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "files": dataset.files,
-        "train": {
-            "ids_sha256": digest(sorted(example.id for example in dataset.train)),
-            "by_label": dict(sorted(Counter(str(example.label) for example in dataset.train).items())),
-        },
+        "train": _ids_and_labels(dataset.train),
+        **({"validation": _ids_and_labels(dataset.validation)} if dataset.validation else {}),
         "test": {
             "ids_sha256": digest(sorted(example.id for example in dataset.test)),
             "by_slice": dict(sorted(Counter(example.slice for example in dataset.test).items())),
         },
+    }
+
+
+def _ids_and_labels(examples: Sequence[Example]) -> dict[str, Any]:
+    return {
+        "ids_sha256": digest(sorted(example.id for example in examples)),
+        "by_label": dict(sorted(Counter(str(example.label) for example in examples).items())),
     }
 
 

@@ -183,6 +183,15 @@ class Router(Configurable, ABC):
         """Load whatever inference needs, so that the first query does not pay for it."""
         return self
 
+    def grid(self) -> list[dict[str, list[Any]]]:
+        """Arguments to choose from by cross-validation, every combination within each mapping; on a tie the
+        earlier one."""
+        return []
+
+    def facts(self) -> dict[str, Any]:
+        """What a reader should know of the fit, as JSON: a chosen threshold, how an encoder changed."""
+        return {}
+
     def asset_paths(self) -> list[Path]:
         """Files outside the saved folder that serving reads: their size is part of the router's."""
         return []

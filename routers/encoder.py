@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from routers.base import Configurable, FloatArray, RouterError, valid_text
 from routers.progress import progress, say
 from routers.stages import stage
 from routers.storage import cache_dir, cached_dir, digest, read_json, sha256_file
+from routers.vector_store import through_store
+
+if TYPE_CHECKING:
+    from routers.contrastive import Recipe
 
 BACKENDS = ("torch", "onnx", "onnx_int8")
 
@@ -41,6 +45,10 @@ class SentenceEncoder(Configurable):
             questions, so training questions get it too.
         max_tokens: longer texts are cut here; capped by what the model was trained with.
         batch_size: texts encoded at once, sorted by length to waste little on padding.
+        finetune: how a router over this encoder trains it on its questions before use: `none`, or a
+            loss of `routers.contrastive.LOSSES`. The encoder itself always runs on `model`.
+        finetune_epochs, finetune_batch_size, finetune_learning_rate, finetune_margin, finetune_seed:
+            see `routers.contrastive.Recipe`.
     """
 
     def __init__(
@@ -50,12 +58,24 @@ class SentenceEncoder(Configurable):
         query_prefix: str = "",
         max_tokens: int = 256,
         batch_size: int = 32,
+        finetune: str = "none",
+        finetune_epochs: int = 1,
+        finetune_batch_size: int = 32,
+        finetune_learning_rate: float = 2e-5,
+        finetune_margin: float = 0.5,
+        finetune_seed: int = 0,
     ) -> None:
         self.model = model
         self.backend = backend
         self.query_prefix = query_prefix
         self.max_tokens = max_tokens
         self.batch_size = batch_size
+        self.finetune = finetune
+        self.finetune_epochs = finetune_epochs
+        self.finetune_batch_size = finetune_batch_size
+        self.finetune_learning_rate = finetune_learning_rate
+        self.finetune_margin = finetune_margin
+        self.finetune_seed = finetune_seed
 
     def set_params(self, **params: Any) -> Self:
         """As in `Configurable`; what was loaded for the old arguments is forgotten."""
@@ -66,10 +86,15 @@ class SentenceEncoder(Configurable):
 
     def encode(self, texts: Sequence[str], batch_size: int | None = None) -> FloatArray:
         """Unit vectors, float32 (n_texts, dimension), in the order of `texts`."""
-        runner = self._runner()
         prefixed = [valid_text(self.query_prefix + text) for text in texts]
+        return through_store(
+            prefixed, lambda: digest(self.fingerprint()), lambda missing: self._encode(missing, batch_size)
+        )
+
+    def _encode(self, prefixed: Sequence[str], batch_size: int | None) -> FloatArray:
+        runner = self._runner()
         if len(prefixed) == 1:
-            return self._encode_batch(runner, prefixed)
+            return self._encode_batch(runner, list(prefixed))
         size = batch_size or self.batch_size
         order = sorted(range(len(prefixed)), key=lambda row: len(prefixed[row]))
         batches = [order[start : start + size] for start in range(0, len(order), size)]
@@ -93,6 +118,32 @@ class SentenceEncoder(Configurable):
     def prepare(self) -> Self:
         """Load the backend now; exports the ONNX file if this is its first use."""
         self._runner()
+        return self
+
+    def recipe(self) -> "Recipe":
+        """How `routers.contrastive` is to fine-tune this encoder."""
+        from routers.contrastive import Recipe
+
+        return Recipe(
+            loss=self.finetune,
+            epochs=self.finetune_epochs,
+            batch_size=self.finetune_batch_size,
+            learning_rate=self.finetune_learning_rate,
+            margin=self.finetune_margin,
+            seed=self.finetune_seed,
+            max_tokens=self.max_tokens,
+        )
+
+    def over(self, folder: Path) -> "SentenceEncoder":
+        """The same settings over the fine-tuned model in `folder`."""
+        return SentenceEncoder(
+            str(folder), self.backend, self.query_prefix, self.max_tokens, batch_size=self.batch_size
+        )
+
+    def export_beside(self) -> Self:
+        """Export into the model's own folder, so that the export moves with it and the cache is not used."""
+        if self.backend != "torch":
+            self._export_into(self._own_export())
         return self
 
     def weights_sha256(self) -> str:
@@ -129,10 +180,17 @@ class SentenceEncoder(Configurable):
         return path
 
     def _exported(self) -> Path:
+        own = self._own_export()
+        return self._export_into(own if own.is_dir() else cache_dir() / "encoders" / own.name)
+
+    def _own_export(self) -> Path:
+        """Where an export lies beside the weights; its name says what it was made of, and by which code."""
+        key = digest({"export": EXPORT_VERSION, **self.fingerprint(), "query_prefix": ""})
+        return Path(self.model, "onnx", key[:32])
+
+    def _export_into(self, target: Path) -> Path:
         from routers.onnx_export import export
 
-        key = digest({"export": EXPORT_VERSION, **self.fingerprint(), "query_prefix": ""})
-        target = cache_dir() / "encoders" / key[:32]
         return cached_dir(
             target, lambda folder: export(self.model, folder, self.backend, self.max_tokens), say=say
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,14 @@ from routers.base import FloatArray, Inference, RouterError
 from routers.embedding import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.index import ExactIndex, Neighbours
+from routers.points import Points, ranked, server_uid, shortest, unit_rows
 from routers.stages import stage
 
 WEIGHTINGS = ("softmax", "similarity", "uniform")
+# Utterances of points that are encoded again to see whether the encoder is the one that made them: the
+# same with other settings stays near its vectors, another one comes nowhere near.
+PROBES = 5
+RELATED = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,10 @@ class KNNRouter(EmbeddingRouter):
     """Weighted vote of the k nearest training questions, by cosine similarity.
 
     The probability of a class is its share of the neighbours' weights; the confidence is
-    the neighbours' mean cosine, clipped to [0, 1].
+    the neighbours' mean cosine, clipped to [0, 1]. Fitted with outcomes, it expects of each model
+    the mean outcome of the neighbours, with the same weights, over those whose outcome is known; of a
+    model that none of them knows, the mean over the training questions. With `k=100` and
+    `weighting=uniform` that is the plain average over the hundred nearest.
 
     Args:
         encoder: text to unit vectors.
@@ -53,24 +61,128 @@ class KNNRouter(EmbeddingRouter):
         self.temperature = temperature
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
-        if self.weighting not in WEIGHTINGS:
-            raise RouterError(f"weighting {self.weighting!r} is not one of {', '.join(WEIGHTINGS)}")
+        self._check_weighting()
         if not queries:
             raise RouterError("nearest neighbours need at least one training question")
-        self.index_ = ExactIndex(self.encoder.encode(queries))
+        self._learn_encoder(queries, targets)
+        self.index_ = ExactIndex(self.encoder_.encode(queries))
         self.targets_ = targets
+
+    def _check_weighting(self) -> None:
+        if self.weighting not in WEIGHTINGS:
+            raise RouterError(f"weighting {self.weighting!r} is not one of {', '.join(WEIGHTINGS)}")
+
+    def _fit_outcomes(self, outcomes: FloatArray) -> None:
+        self.outcomes_ = outcomes
+        known = ~np.isnan(outcomes)
+        sums, counts = np.where(known, outcomes, 0).sum(axis=0, dtype=np.float64), known.sum(axis=0)
+        self.mean_outcomes_ = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+
+    @classmethod
+    def from_points(
+        cls,
+        points: Points,
+        encoder: SentenceEncoder,
+        k: int = 20,
+        weighting: str = "softmax",
+        temperature: float = 0.1,
+    ) -> Self:
+        """A router fitted by points: their categories are its classes, their targets its models.
+
+        Their vectors are taken as they are, brought to length 1: nothing is fine-tuned. A single
+        category will do, where `fit` wants two.
+
+        Raises:
+            RouterError: no points, or vectors that `encoder` cannot have made.
+        """
+        router = cls(encoder, k=k, weighting=weighting, temperature=temperature)
+        router._take(points)
+        return router
+
+    def _take(self, points: Points) -> None:
+        self._check_weighting()
+        if not points.uids:
+            raise RouterError("nearest neighbours need at least one point")
+        vectors = unit_rows(points.vectors)
+        _check_made_by(self.encoder, vectors, points.utterances)
+        self.classes_ = sorted(set(points.categories))
+        self.train_ids_, self.models_ = list(points.uids), points.targets
+        self.index_ = ExactIndex(vectors)
+        self.targets_ = np.array([self.classes_.index(name) for name in points.categories], dtype=np.int64)
+        self.encoder_ = self.encoder
         self.encoder_fingerprint_ = self.encoder.fingerprint()
+        if self.models_:
+            known = [[scores.get(target, np.nan) for target in self.models_] for scores in points.scores]
+            self._fit_outcomes(np.array(known, dtype=np.float32))
+
+    def to_points(self, queries: Sequence[str] | None = None) -> Points:
+        """The fitted state as points; each training id becomes a UUID where it is none.
+
+        Scores are the known outcomes; without any, each question scores 1 for its own class as target.
+
+        Args:
+            queries: the questions it was fitted on, in order, to be the utterances.
+
+        Raises:
+            RouterError: as many questions as it was fitted on have to be given.
+        """
+        self._check_fitted()
+        if queries is not None and len(queries) != len(self.train_ids_):
+            raise RouterError(f"{len(queries)} questions, but it was fitted on {len(self.train_ids_)}")
+        return Points(
+            [server_uid(identity) for identity in self.train_ids_],
+            [self.classes_[target] for target in self.targets_],
+            self.index_.vectors,
+            [None] * len(self.train_ids_) if queries is None else list(queries),
+            [self._scores(row) for row in range(len(self.train_ids_))],
+        )
+
+    def respond(self, query: str) -> dict[str, list[dict[str, Any]]]:
+        """What the KNN Router server answers: the neighbours, and the targets they speak for, best first.
+
+        A target's score is the mean of the neighbours' scores for it weighted with their similarity,
+        whatever `weighting` is, rounded to two decimals. As in the server (its `internal/server/server.go`,
+        `query`) a neighbour without a score for a target counts as one with score 0, and targets
+        that no neighbour has a score for are left out. `Inference.expected` leaves the unknown out instead.
+        """
+        self._check_fitted()
+        found = self.index_.search(self.encoder_.encode([query]), self.k)
+        neighbours = list(zip(found.rows[0].tolist(), found.similarities[0], strict=True))
+        hits = [
+            {
+                "id": self.train_ids_[row],
+                "category": self.classes_[self.targets_[row]],
+                "similarity": shortest(similarity),
+            }
+            for row, similarity in neighbours
+        ]
+        weighed = [(float(similarity), self._scores(row)) for row, similarity in neighbours]
+        return {"hits": hits, "scores": ranked(weighed)}
+
+    def _scores(self, row: int) -> dict[str, float]:
+        """Known outcomes of a training question by model; without any, 1 for its class."""
+        if not self.models_:
+            return {self.classes_[self.targets_[row]]: 1.0}
+        outcomes = zip(self.models_, self.outcomes_[row], strict=True)
+        return {model: shortest(outcome) for model, outcome in outcomes if not np.isnan(outcome)}
+
+    def grid(self) -> list[dict[str, list[Any]]]:
+        k = [1, 5, 10, 20, 50, 100]
+        return [
+            {"k": k, "weighting": ["uniform"]},
+            {"k": k, "weighting": ["softmax"], "temperature": [0.05, 0.1]},
+        ]
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
-        vectors = self.encoder.encode(queries)
+        vectors = self.encoder_.encode(queries)
         with stage("search"):
             return self._vote(self.index_.search(vectors, self.k))
 
     def neighbours(self, queries: Sequence[str]) -> list[list[Hit]]:
         """The training questions that vote on each query, nearest first."""
         self._check_fitted()
-        found = self.index_.search(self.encoder.encode(queries), self.k)
+        found = self.index_.search(self.encoder_.encode(queries), self.k)
         return [
             [
                 Hit(self.train_ids_[row], self.classes_[self.targets_[row]], similarity)
@@ -84,7 +196,20 @@ class KNNRouter(EmbeddingRouter):
         votes = np.zeros((len(weights), len(self.classes_)), dtype=np.float32)
         np.add.at(votes, (np.arange(len(weights))[:, None], self.targets_[found.rows]), weights)
         proba = votes / votes.sum(axis=1, keepdims=True)
-        return Inference(proba, found.similarities.mean(axis=1).clip(0, 1))
+        confidence = found.similarities.mean(axis=1).clip(0, 1)
+        return Inference(proba, confidence, self._expected(found.rows, weights))
+
+    def _expected(self, rows: NDArray[np.int64], weights: FloatArray) -> FloatArray | None:
+        """Mean outcome of each model over the neighbours at `rows` that know it, float32 (n, n_models)."""
+        if not self.models_:
+            return None
+        outcomes = self.outcomes_[rows].astype(np.float64)
+        known = ~np.isnan(outcomes)
+        shares = weights[:, :, None] * known
+        total = shares.sum(axis=1)
+        sums = (shares * np.where(known, outcomes, 0)).sum(axis=1)
+        means = np.where(total > 0, sums / np.where(total > 0, total, 1), self.mean_outcomes_)
+        return means.astype(np.float32)
 
     def _weights(self, similarities: FloatArray) -> FloatArray:
         if self.weighting == "softmax":
@@ -98,9 +223,29 @@ class KNNRouter(EmbeddingRouter):
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays: dict[str, NDArray[Any]] = {"vectors": self.index_.vectors, "targets": self.targets_}
-        return arrays, {"encoder_fingerprint": self.encoder_fingerprint_}
+        if self.models_:
+            arrays["outcomes"] = self.outcomes_
+        return arrays, self._encoder_state(folder)
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
         self.index_ = ExactIndex(arrays["vectors"])
         self.targets_ = arrays["targets"]
-        self.encoder_fingerprint_ = meta["encoder_fingerprint"]
+        if self.models_:
+            self._fit_outcomes(arrays["outcomes"])
+        self._restore_encoder(folder, meta)
+
+
+def _check_made_by(encoder: SentenceEncoder, vectors: FloatArray, utterances: Sequence[str | None]) -> None:
+    """Raises RouterError where `encoder` has another dimension or gives utterances quite other vectors."""
+    rows = [row for row, utterance in enumerate(utterances) if utterance is not None][:PROBES]
+    made = encoder.encode([str(utterances[row]) for row in rows])
+    if made.shape[1] != vectors.shape[1]:
+        raise RouterError(
+            f"the points have {vectors.shape[1]} dimensions, the encoder in {encoder.model} has "
+            f"{made.shape[1]}; choose the encoder that made them"
+        )
+    if rows and (cosine := float(np.median((made * vectors[rows]).sum(axis=1)))) < RELATED:
+        raise RouterError(
+            f"the encoder in {encoder.model} did not make these points: its vectors of their utterances "
+            f"are at cosine {cosine:.2f} from theirs; choose the encoder that did"
+        )

@@ -41,6 +41,7 @@ def test_overlap_has_both_domains_and_says_why() -> None:
     by_domain = Counter(entry["domain"] for entry in DATA["overlap"])
     assert set(by_domain) == {"car", "sleep"}
     assert min(by_domain.values()) >= 0.4 * len(DATA["overlap"])
+    assert all(entry["domains"] == ["car", "sleep"] for entry in DATA["overlap"])
     assert all(len(entry["why"].split()) >= 4 for entry in DATA["overlap"])
 
 

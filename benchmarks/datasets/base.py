@@ -78,20 +78,35 @@ def question_id(question: str, prefix: str) -> str:
     return f"{prefix}-{_hash(question)[:12]}"
 
 
-def _hash(question: str) -> str:
-    return hashlib.sha256(fold(question).encode("utf-8", "surrogatepass")).hexdigest()
+def _hash(question: str, seed: int | None = None) -> str:
+    salt = "" if seed is None else f"{seed} "
+    return hashlib.sha256((salt + fold(question)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def split(examples: Sequence[Example], test_fraction: float) -> tuple[list[Example], list[Example]]:
+def fold_of(question: str, folds: int, seed: int) -> int:
+    """Which of so many folds a question is in, from 0; the same question is always in the same one."""
+    return int(_hash(question, seed)[:16], 16) % folds
+
+
+def split(
+    examples: Sequence[Example], test_fraction: float, seed: int | None = None
+) -> tuple[list[Example], list[Example]]:
     """Train and test, stratified by label, by a hash of the question.
 
-    Neither the order of the examples nor a seed matters, and a new question moves at most
-    one other of its label across. Both parts keep at least one example of each label.
+    The order of the examples does not matter, and a new question moves at most one other of its label
+    across. A `seed` gives another split; by default there is but one. Both parts keep at least one
+    example of each label. A question that stands twice is on one side; under several labels, it is
+    shared out with those of the first by name.
     """
-    test_ids: set[str] = set()
-    for label in {example.label for example in examples}:
-        hashes = sorted((_hash(example.query), example.id) for example in examples if example.label == label)
-        n_test = min(max(1, round(len(hashes) * test_fraction)), len(hashes) - 1)
-        test_ids.update(identity for _, identity in hashes[:n_test])
-    train = [example for example in examples if example.id not in test_ids]
-    return train, [example for example in examples if example.id in test_ids]
+    label_of: dict[str, str] = {}
+    for example in examples:
+        question, label = _hash(example.query, seed), str(example.label)
+        label_of[question] = min(label, label_of.get(question, label))
+    tested: set[str] = set()
+    for label in set(label_of.values()):
+        questions = sorted(question for question in label_of if label_of[question] == label)
+        n_test = min(max(1, round(len(questions) * test_fraction)), len(questions) - 1)
+        tested.update(questions[:n_test])
+    on_test = [_hash(example.query, seed) in tested for example in examples]
+    train = [example for example, test in zip(examples, on_test, strict=True) if not test]
+    return train, [example for example, test in zip(examples, on_test, strict=True) if test]

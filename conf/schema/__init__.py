@@ -9,7 +9,7 @@ from conf.schema.checks import ConfigError
 from conf.schema.datasets import DATASETS, Clinc150, Files
 from conf.schema.experts import EXPERTS, LocalExperts, NoExperts, OpenAIExperts, Trainer
 from conf.schema.routers import KNN, ROUTERS, Centroid, Majority, Random, Tfidf, TinyLlama
-from conf.schema.verbs import Ask, Measure, Policy, Run, Statistics, Train
+from conf.schema.verbs import Ask, Guard, LearningCurve, Measure, Policy, Routing, Run, Statistics, Train
 from conf.schema.weights import Encoder, Weights, WeightsSet
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "ConfigError",
     "Encoder",
     "Files",
+    "Guard",
+    "LearningCurve",
     "LocalExperts",
     "Majority",
     "Measure",
@@ -27,6 +29,7 @@ __all__ = [
     "OpenAIExperts",
     "Policy",
     "Random",
+    "Routing",
     "Run",
     "Statistics",
     "Tfidf",
@@ -43,7 +46,7 @@ def register() -> None:
     """Make the dataclasses known to Hydra, in a group of their own so that none is selectable."""
     store = ConfigStore.instance()
     verbs: dict[str, type] = {"run": Run, "train": Train, "ask": Ask}
-    parts: dict[str, type] = {"weights": WeightsSet, "encoder": Encoder, "trainer": Trainer}
+    parts: dict[str, type] = {"weights": WeightsSet, "encoder": Encoder, "trainer": Trainer, "guard": Guard}
     groups = {
         "schema": verbs | parts,
         "schema/router": ROUTERS,

@@ -1,6 +1,7 @@
 """Routers and their settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -69,6 +70,74 @@ class TinyLlama:
 
 
 @dataclass
+class SVM:
+    name: str = "svm"
+    _target_: str = "routers.svm.SVMRouter"
+    encoder: Encoder = MISSING
+    c: float = 10.0
+    gamma: float | None = None
+    temperature: float = 0.25
+
+    def __post_init__(self) -> None:
+        positive("router.c", self.c)
+        if self.gamma is not None:
+            positive("router.gamma", self.gamma)
+        positive("router.temperature", self.temperature)
+
+
+@dataclass
+class Ensemble:
+    """Members are routers by name, each with the settings of its own kind."""
+
+    name: str = "ensemble"
+    _target_: str = "routers.ensemble.EnsembleRouter"
+    members: dict[str, Any] = field(default_factory=dict)
+    method: str = "soft"
+    # Checked below: OmegaConf cannot merge a mapping into a typed one that is null.
+    weights: Any = None
+    folds: int = 5
+    c: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("router.method", self.method, ("soft", "stacked"))
+        at_least("router.folds", self.folds, 2)
+        positive("router.c", self.c)
+        if not self.members:
+            raise ConfigError("router.members has none: add one with +router@router.members.knn=knn")
+        if self.weights is None:
+            return
+        if not isinstance(self.weights, dict) or set(self.weights) != set(self.members):
+            raise ConfigError(f"router.weights={self.weights}: needs one for each of {', '.join(self.members)}")
+        for name, weight in self.weights.items():
+            if not isinstance(weight, int | float):
+                raise ConfigError(f"router.weights.{name}={weight}: must be a number")
+            at_least(f"router.weights.{name}", weight, 0)
+        positive("the sum of router.weights", sum(self.weights.values()))
+
+
+@dataclass
+class Cascade:
+    name: str = "cascade"
+    _target_: str = "routers.cascade.CascadeRouter"
+    cheap: Any = MISSING
+    expensive: Any = MISSING
+    threshold: float | None = None
+    share: float | None = 0.2
+    fraction: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.threshold is None and self.share is None:
+            raise ConfigError("router.share=null: give router.threshold then")
+        for key in ("threshold", "share"):
+            value = getattr(self, key)
+            if value is not None and not 0 <= value <= 1:
+                raise ConfigError(f"router.{key}={value}: must be in [0, 1]")
+        fraction("router.fraction", self.fraction)
+
+
+@dataclass
 class Majority:
     name: str = "majority"
     _target_: str = "routers.baselines.MajorityRouter"
@@ -97,6 +166,9 @@ ROUTERS: dict[str, type] = {
     "centroid": Centroid,
     "knn": KNN,
     "tinyllama": TinyLlama,
+    "svm": SVM,
+    "ensemble": Ensemble,
+    "cascade": Cascade,
     "majority": Majority,
     "random": Random,
     "tfidf": Tfidf,

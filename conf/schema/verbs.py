@@ -5,26 +5,78 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from conf.schema.checks import ConfigError, at_least, fraction
+from conf.schema.checks import ConfigError, at_least, fraction, one_of
 from conf.schema.experts import Trainer
 from conf.schema.weights import Encoder, WeightsSet
 
 
 @dataclass
 class Policy:
-    """What happens to a question whose routing confidence is under `threshold`.
+    """What happens to a question whose score is under `threshold`.
 
     Attributes:
+        score: `confidence` (how much the question looks like the training questions) or `probability` (of
+            the best domain).
+        coverage, accuracy: the share of questions to accept, or the accuracy to reach on them; the
+            threshold is then chosen on held-out training questions.
         fallback: `best_guess` asks the most probable expert all the same, `abstain` asks none, and the
             name of a domain asks its expert.
     """
 
     threshold: float = 0.0
+    coverage: float | None = None
+    accuracy: float | None = None
+    score: str = "confidence"
     fallback: str = "best_guess"
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
             raise ConfigError(f"policy.threshold={self.threshold}: must be in [0, 1]")
+        one_of("policy.score", self.score, ("confidence", "probability"))
+        wanted = {"coverage": self.coverage, "accuracy": self.accuracy}
+        for key, value in wanted.items():
+            if value is not None:
+                fraction(f"policy.{key}", value)
+        given = [key for key, value in wanted.items() if value is not None]
+        given += ["threshold"] if self.threshold else []
+        if len(given) > 1:
+            raise ConfigError(f"policy.{given[0]} and policy.{given[1]}: give one of them")
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the threshold has to be chosen on held-out questions."""
+        return self.coverage is not None or self.accuracy is not None
+
+
+@dataclass
+class Guard:
+    """See `benchmarks.guard`."""
+
+    mode: str = "refuse"
+    near_duplicate: float = 0.95
+
+    def __post_init__(self) -> None:
+        one_of("guard.mode", self.mode, ("refuse", "drop", "off"))
+        fraction("guard.near_duplicate", self.near_duplicate)
+
+
+@dataclass
+class LearningCurve:
+    """Accuracy against the number of training questions a domain.
+
+    Attributes:
+        sizes: questions a domain; all of them come last in any case.
+        draws: seeded subsets of each size.
+    """
+
+    enabled: bool = False
+    sizes: list[int] = field(default_factory=lambda: [1, 2, 5, 10, 20, 50])
+    draws: int = 5
+
+    def __post_init__(self) -> None:
+        at_least("learning_curve.draws", self.draws, 2)
+        for size in self.sizes:
+            at_least("learning_curve.sizes", size, 1)
 
 
 @dataclass
@@ -32,6 +84,8 @@ class Measure:
     """How latency and throughput are taken.
 
     Attributes:
+        enabled: false for a comparison of quality alone, with no record of speed or memory; sentence
+            vectors then come from the cache.
         threads: for every numerical library, in the fitting and the serving process.
         warmup: queries served before the first is timed.
         min_queries: single queries timed, rounded up to a whole block.
@@ -39,6 +93,7 @@ class Measure:
         min_batches: batches timed for it.
     """
 
+    enabled: bool = True
     threads: int = 1
     warmup: int = 20
     min_queries: int = 200
@@ -78,20 +133,47 @@ class Verb:
 
 @dataclass
 class Routing(Verb):
-    """A verb that fits a router."""
+    """A verb that fits a router.
+
+    Attributes:
+        calibration: of the probabilities, on the share `held_out` of the training questions.
+        tune: choose the router's settings by cross-validation on the training questions.
+    """
 
     router: Any = MISSING
     encoder: Encoder = MISSING
     policy: Policy = field(default_factory=Policy)
+    calibration: str = "none"
+    held_out: float = 0.2
+    tune: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("calibration", self.calibration, ("none", "temperature", "isotonic"))
+        fraction("held_out", self.held_out)
 
 
 @dataclass
 class Run(Routing):
-    """`python -m benchmarks run`."""
+    """`python -m benchmarks run`.
 
+    Attributes:
+        multilabel: also judge the set of domains that score at least `label_threshold`.
+        robustness: also ask every question again with typos, in other case, …
+    """
+
+    guard: Guard = field(default_factory=Guard)
+    multilabel: bool = False
+    label_threshold: float = 0.3
+    robustness: bool = False
+    learning_curve: LearningCurve = field(default_factory=LearningCurve)
     measure: Measure = field(default_factory=Measure)
     statistics: Statistics = field(default_factory=Statistics)
     baselines: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("label_threshold", self.label_threshold)
 
 
 @dataclass

@@ -127,6 +127,17 @@ def test_dataset_is_described_by_its_ids() -> None:
     assert provenance(other, seed=0, threads=1, weights={})["dataset"]["train"] != found["train"]
 
 
+def test_a_validation_split_is_recorded_where_there_is_one() -> None:
+    own = [Example("a-3", "six", "a"), Example("x-2", "seven", None)]
+    found = [
+        provenance(Dataset("tiny", DATASET.train, DATASET.test, validation=part), 0, 1, {})["dataset"]
+        for part in ([], own, own[:1])
+    ]
+    assert "validation" not in found[0]
+    assert found[1]["validation"]["by_label"] == {"None": 1, "a": 1}
+    assert found[1]["validation"]["ids_sha256"] != found[2]["validation"]["ids_sha256"]
+
+
 def test_file_checksums_are_of_the_files(qna_folder: Path) -> None:
     found = provenance(load("files", str(qna_folder)), 0, 1, {})["dataset"]["files"]
     assert found == {

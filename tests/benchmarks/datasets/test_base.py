@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.datasets.base import Dataset, Example, fold, question_id, split
+from benchmarks.datasets.base import Dataset, Example, fold, fold_of, question_id, split
 
 fractions = st.floats(0.05, 0.95)
 
@@ -96,6 +96,31 @@ def test_a_new_question_moves_at_most_one_other(size: int, number: int, fraction
     moved = (before ^ after) - {new.id}
     assert len(moved) <= 1
     assert all(identity.startswith("car-") for identity in moved)
+
+
+def test_a_seed_gives_another_split_of_the_same_size() -> None:
+    rows = examples(car=40, sleep=20)
+    splits = [ids(split(rows, 0.25, seed)[1]) for seed in (None, 0, 1)]
+    assert [len(part) for part in splits] == [15, 15, 15]
+    assert splits[0] != splits[1] != splits[2] != splits[0]
+    assert ids(split(rows[::-1], 0.25, 1)[1]) == splits[2]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("XYZ")), min_size=1), fractions)
+def test_a_question_is_on_one_side_whatever_its_labels(pairs: list[tuple[str, str]], part: float) -> None:
+    rows = [Example(f"{n}", text, label) for n, (text, label) in enumerate(pairs)]
+    train, test = split(rows, part, 3)
+    assert ids(train) | ids(test) == ids(rows)
+    assert not {row.query for row in train} & {row.query for row in test}
+
+
+def test_folds_share_the_questions_out() -> None:
+    numbers = [fold_of(f"question {n}", 5, 0) for n in range(1000)]
+    assert set(numbers) == set(range(5))
+    # A fifth each, give or take four standard deviations of 12.6.
+    assert all(150 <= numbers.count(number) <= 250 for number in range(5))
+    assert fold_of("  Question 1 ", 5, 0) == fold_of("question 1", 5, 0)
+    assert numbers != [fold_of(f"question {n}", 5, 1) for n in range(1000)]
 
 
 def test_classes_are_the_labels_of_training_sorted() -> None:

@@ -1,4 +1,4 @@
-"""CLINC150 on a few rows made by hand, and on the real files where they are there."""
+"""CLINC150 on a few rows made by hand, in both of its forms, and on the real files where they are there."""
 
 import hashlib
 import json
@@ -10,6 +10,9 @@ import pytest
 
 from benchmarks.datasets.clinc150 import load
 from benchmarks.errors import BadInput
+from benchmarks.metrics import quality
+from conf.schema import Statistics
+from reports.record import Prediction
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "clinc150"
 DATA: dict[str, Any] = {
@@ -17,10 +20,11 @@ DATA: dict[str, Any] = {
     "val": [["good day", "greeting"]],
     "test": [["hello", "greeting"], ["move 5 dollars", "transfer"]],
     "oos_train": [["never used", "oos"]],
-    "oos_val": [["nor this", "oos"]],
+    "oos_val": [["am i a bird", "oos"]],
     "oos_test": [["what is love", "oos"]],
 }
 DOMAINS: dict[str, Any] = {"small_talk": ["greeting", "goodbye"], "banking": ["transfer"]}
+NAMES = ["transfer", "oos", "greeting", "goodbye"]
 
 
 def write(folder: Path, data: Any = DATA, domains: Any = DOMAINS) -> str:
@@ -29,9 +33,32 @@ def write(folder: Path, data: Any = DATA, domains: Any = DOMAINS) -> str:
     return str(folder)
 
 
-def complaint(*arguments: Any) -> str:
+def write_parquet(folder: Path, names: list[str] | None = NAMES) -> str:
+    """The same queries as the hub's configuration `plus` has them."""
+    import pyarrow
+    from pyarrow import parquet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, keys in {
+        "train": ("train", "oos_train"),
+        "validation": ("val", "oos_val"),
+        "test": ("test", "oos_test"),
+    }.items():
+        rows = [row for key in keys for row in DATA[key]]
+        table = pyarrow.table(
+            {"text": [text for text, _ in rows], "intent": [NAMES.index(intent) for _, intent in rows]}
+        )
+        features = {"intent": {"names": names, "_type": "ClassLabel"}}
+        if names:
+            metadata = json.dumps({"info": {"features": features}})
+            table = table.replace_schema_metadata({"huggingface": metadata})
+        parquet.write_table(table, folder / f"{part}-00000-of-00001.parquet")
+    return str(folder)
+
+
+def complaint(*arguments: Any, **options: Any) -> str:
     with pytest.raises(BadInput) as caught:
-        load("clinc150", *arguments)
+        load("clinc150", *arguments, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -47,7 +74,11 @@ def test_domains(tmp_path: Path) -> None:
     assert [(row.query, row.label, row.slice) for row in dataset.test] == [
         ("hello", "small_talk", "standard"),
         ("move 5 dollars", "banking", "standard"),
-        ("what is love", None, "out_of_scope"),
+        ("what is love", None, "oos"),
+    ]
+    assert [(row.query, row.label, row.slice) for row in dataset.validation] == [
+        ("good day", "small_talk", "standard"),
+        ("am i a bird", None, "oos"),
     ]
     assert all(row.reference is None for row in [*dataset.train, *dataset.test])
 
@@ -56,6 +87,70 @@ def test_intents(tmp_path: Path) -> None:
     dataset = load("clinc150", write(tmp_path), "intents")
     assert dataset.classes == ["goodbye", "greeting", "transfer"]
     assert [row.label for row in dataset.test] == ["greeting", "transfer", None]
+    (tmp_path / "domains.json").unlink()
+    assert load("clinc150", str(tmp_path), "intents").test == dataset.test
+
+
+@pytest.mark.parametrize("folder", [".", "plus"])
+def test_parquet_as_on_the_hub_gives_the_same(tmp_path: Path, folder: str) -> None:
+    write_parquet(tmp_path / "hub" / folder)
+    (tmp_path / "json").mkdir()
+    domains = str(Path(write(tmp_path / "json"), "domains.json"))
+    for labels in ("intents", "domains"):
+        found = load("clinc150", str(tmp_path / "hub"), labels, domains)
+        expected = load("clinc150", str(tmp_path / "json"), labels)
+        assert (found.train, found.validation, found.test) == (
+            expected.train,
+            expected.validation,
+            expected.test,
+        )
+    assert set(found.files) == {
+        "domains.json",
+        *(f"plus/{part}-00000-of-00001.parquet" for part in ("train", "validation", "test")),
+    }
+
+
+def test_parquet_knows_no_domains(tmp_path: Path) -> None:
+    expected = (
+        "the Parquet files know no domains: dataset.domains=PATH of domains.json, or dataset.labels=intents"
+    )
+    assert complaint(write_parquet(tmp_path)) == expected
+    assert complaint(hub="clinc/clinc_oos") == expected
+
+
+def test_parquet_without_names_of_classes(tmp_path: Path) -> None:
+    message = complaint(write_parquet(tmp_path, None), "intents")
+    assert message.startswith(f"{tmp_path}/train-00000-of-00001.parquet: not the CLINC150 format")
+
+
+def test_no_place_at_all() -> None:
+    assert "or dataset.hub=clinc/clinc_oos to download" in complaint()
+
+
+@pytest.mark.parametrize("name", ["data_full.json", "domains.json"])
+def test_another_checksum_is_refused(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path)
+    assert complaint(path, sha256={name: "00"}).startswith(f"{tmp_path}/{name} has SHA-256 ")
+    assert load("clinc150", path, sha256={"other.json": "00"}).train
+
+
+def test_out_of_scope_metrics_do_not_ask_for_a_slice(tmp_path: Path) -> None:
+    dataset = load("clinc150", write(tmp_path))
+    rows = [
+        Prediction(
+            id=row.id,
+            query=row.query,
+            label=row.label,
+            predicted="banking",
+            confidence=0.2 if row.label is None else 0.9,
+            scores={"banking": 0.9, "small_talk": 0.1},
+            slice=row.slice,
+        )
+        for row in dataset.test
+    ]
+    metrics = quality(rows, dataset.classes, Statistics(resamples=100), 0).metrics
+    assert [metric.value for metric in metrics if metric.name == "out_of_scope_auroc"] == [1.0]
+    assert {metric.slice for metric in metrics} == {"all", "standard", "out_of_scope", *dataset.classes}
 
 
 def test_checksums(tmp_path: Path) -> None:
@@ -65,12 +160,16 @@ def test_checksums(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["data_full.json", "domains.json"])
-def test_a_missing_file(tmp_path: Path, name: str) -> None:
-    write(tmp_path)
-    (tmp_path / name).unlink()
-    assert (
-        complaint(str(tmp_path)) == f"{tmp_path}/{name}: cannot be read; dataset.path is the CLINC150 folder"
+def test_missing_files(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    (tmp_path / "domains.json").rename(tmp_path / "other.json")
+    expected = "no such file; dataset.domains=PATH of it, or dataset.labels=intents"
+    assert complaint(path) == f"{tmp_path}/domains.json: {expected}"
+    assert complaint(path, domains="/nowhere.json") == f"/nowhere.json: {expected}"
+    assert load("clinc150", path, domains=str(tmp_path / "other.json")).classes == ["banking", "small_talk"]
+    (tmp_path / "data_full.json").unlink()
+    assert complaint(path).startswith(
+        f"{tmp_path}: no file data_full.json in it; dataset.path is the folder "
     )
 
 
@@ -79,7 +178,9 @@ def test_a_missing_file(tmp_path: Path, name: str) -> None:
 def test_not_json(tmp_path: Path, name: str, content: bytes) -> None:
     write(tmp_path)
     (tmp_path / name).write_bytes(content)
-    assert complaint(str(tmp_path)).startswith(f"{tmp_path}/{name}: not valid JSON")
+    message = complaint(str(tmp_path))
+    assert message.startswith(f"{tmp_path}/{name}:")
+    assert "not valid JSON" in message or "not UTF-8 text" in message
 
 
 @pytest.mark.parametrize(
@@ -95,6 +196,8 @@ def test_not_json(tmp_path: Path, name: str, content: bytes) -> None:
         {**DATA, "test": [["hello", ["greeting"]]]},
         {**DATA, "oos_test": 5},
         {key: value for key, value in DATA.items() if key != "oos_test"},
+        {**DATA, "val": [["hello", 5]]},
+        {**DATA, "val": [[" ", "greeting"]]},
     ],
 )
 def test_not_the_data_format(tmp_path: Path, data: Any) -> None:
@@ -115,7 +218,8 @@ def test_unknown_labels(tmp_path: Path) -> None:
 def test_the_real_files(labels: str, n_classes: int) -> None:
     dataset = load("clinc150", str(REAL), labels)
     assert len(dataset.train) == 15_000
-    assert Counter(row.slice for row in dataset.test) == {"standard": 4500, "out_of_scope": 1000}
+    assert Counter(row.slice for row in dataset.validation) == {"standard": 3000, "oos": 100}
+    assert Counter(row.slice for row in dataset.test) == {"standard": 4500, "oos": 1000}
     by_label = Counter(row.label for row in dataset.train)
     assert len(by_label) == len(dataset.classes) == n_classes
     assert set(by_label.values()) == {15_000 // n_classes}

@@ -180,6 +180,11 @@ def test_text_that_cannot_be_written(tmp_path: Path) -> None:
     assert complaint(str(tmp_path)).startswith(f"{tmp_path}/car.json: ")
 
 
+def test_an_answer_that_cannot_be_written(tmp_path: Path) -> None:
+    write(tmp_path, car=qna("a", "b", answer="half a pair: \ud83d"), sleep=SLEEP)
+    assert complaint(str(tmp_path)).startswith(f"{tmp_path}/car.json: the answer of entry 1 has half a")
+
+
 def test_one_question_under_two_domains(tmp_path: Path) -> None:
     write(tmp_path, car=CAR, sleep=qna("Is a nap good?", "is the oil  LOW?"))
     assert complaint(str(tmp_path)) == "the question 'is the oil  LOW?' is under car and sleep; keep one"
@@ -200,7 +205,10 @@ def test_no_domain_at_all(tmp_path: Path, files: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", ["absent", "file.txt"])
 def test_not_a_folder(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.txt").write_text("", encoding="utf-8")
-    expected = "no such folder; dataset.path is a folder with one qna JSON file a domain"
+    expected = (
+        "no such folder; dataset.path is a folder with one qna JSON file a domain, "
+        "or a table (.csv, .jsonl, .parquet)"
+    )
     assert complaint(str(tmp_path / name)) == f"{tmp_path / name}: {expected}"
 
 
@@ -212,6 +220,47 @@ def test_overlap_of_an_unknown_domain(tmp_path: Path, fields: dict[str, Any], fo
     assert complaint(str(tmp_path)) == (
         f"{tmp_path}/overlap.json: 'Bed in a boat?' has domain {found}, not one of car, sleep"
     )
+
+
+def test_a_question_of_several_domains(tmp_path: Path) -> None:
+    both = {"domain": "sleep", "domains": ["sleep", "car"]}
+    overlap = json.dumps(
+        {"qna": [{"question": "A bed in a van?", **both}, {"question": "b", "domain": "car"}]}
+    )
+    car = json.dumps(
+        {
+            "qna": [
+                {"question": "Tyres?", "domains": ["car"]},
+                {"question": "Nap?", "domains": ["sleep", "car"]},
+            ]
+        }
+    )
+    dataset = load("files", str(write(tmp_path, car=car, sleep=SLEEP, overlap=overlap)))
+    found = {row.query: (row.label, row.labels) for row in [*dataset.train, *dataset.test]}
+    assert found["A bed in a van?"] == ("sleep", ("car", "sleep"))
+    assert found["Nap?"] == ("car", ("car", "sleep"))
+    assert found["b"] == found["Tyres?"] == ("car", ())
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        ("overlap", {"domains": ["car", "boat"]}, "'Bed?' has domain 'boat', not one of car, sleep"),
+        ("overlap", {"domains": ["sleep"]}, "'Bed?' has domain 'car', which is not among its domains sleep"),
+        ("overlap", {"domains": []}, "'Bed?' has domain 'car', which is not among its domains none"),
+        ("overlap", {"domains": "car"}, "the domains of entry 1 are not a list of names"),
+        ("overlap", {"domains": ["car", 5]}, "the domains of entry 1 are not a list of names"),
+        ("out_of_scope", {"domains": ["car"]}, "'Bed?' is out of scope and has domains; keep one"),
+    ],
+)
+def test_domains_that_cannot_be(tmp_path: Path, name: str, fields: dict[str, Any], message: str) -> None:
+    write(tmp_path, car=CAR, sleep=SLEEP, **{name: qna("Bed?", domain="car", **fields)})
+    assert complaint(str(tmp_path)) == f"{tmp_path}/{name}.json: {message}"
+
+
+def test_domains_of_a_training_question_are_known_too(tmp_path: Path) -> None:
+    write(tmp_path, car=qna("a", "b", domains=["car", "boat"]), sleep=SLEEP)
+    assert complaint(str(tmp_path)) == f"{tmp_path}/car.json: 'a' has domain 'boat', not one of car, sleep"
 
 
 def test_test_folder_with_unknown_domains(tmp_path: Path) -> None:
@@ -277,6 +326,7 @@ entries = st.fixed_dictionaries(
         "question": st.text(max_size=4) | scalars,
         "answer": scalars,
         "domain": st.just("car") | scalars,
+        "domains": st.just(["car", "sleep"]) | st.lists(scalars, max_size=2) | scalars,
     },
 )
 documents = values | st.fixed_dictionaries({"qna": st.lists(entries | values, max_size=5) | values})

@@ -1,0 +1,59 @@
+"""Questions from the two files of the KNN Router server (see routers/points.py); targets are the labels."""
+
+from pathlib import Path
+
+from benchmarks.datasets.base import Dataset, Example, question_id, split
+from benchmarks.datasets.checks import check_learnable
+from benchmarks.datasets.questions import Placed, unique
+from benchmarks.errors import BadInput
+from routers.base import RouterError
+from routers.points import POINTS, TARGETS, Points, read_points
+from routers.progress import say
+from routers.storage import sha256_file
+
+
+def load(name: str, path: str, test_fraction: float = 0.2) -> Dataset:
+    """The points that have an utterance and a score, split by a hash of the utterance.
+
+    The label is the target with the highest score, the first by name where several have it; the
+    outcomes are the scores. The embeddings are not used: each router makes its own.
+
+    Raises:
+        BadInput: the files cannot be read, no point is left, a score outside [0, 1], an utterance
+            twice with different best targets, or a single best target.
+    """
+    folder = Path(path)
+    try:
+        points = read_points(folder)
+    except RouterError as error:
+        raise BadInput(str(error)) from error
+    asked = [row for row, utterance in enumerate(points.utterances) if utterance is not None]
+    usable = [row for row in asked if points.scores[row]]
+    _report(folder, len(points.uids), len(asked), len(usable))
+    examples = unique([_example(folder, points, row) for row in usable])
+    train, test = split(examples, test_fraction)
+    files = {f"{folder.name}/{file}": sha256_file(folder / file) for file in (POINTS, TARGETS)}
+    return check_learnable(Dataset(name, train, test, files), str(folder))
+
+
+def _report(folder: Path, n_points: int, n_asked: int, n_usable: int) -> None:
+    silent, unscored = n_points - n_asked, n_asked - n_usable
+    if not n_usable:
+        raise BadInput(
+            f"{folder}: none of {n_points} points has both an utterance, to ask, and a score, to judge by"
+        )
+    if silent:
+        say(f"left out {silent} of {n_points} points, which have no utterance")
+    if unscored:
+        say(f"left out {unscored} of {n_points} points, which have an utterance and no score")
+
+
+def _example(folder: Path, points: Points, row: int) -> Placed:
+    query, scores = str(points.utterances[row]), dict(sorted(points.scores[row].items()))
+    for target, score in scores.items():
+        if not 0 <= score <= 1:
+            raise BadInput(
+                f"{folder / TARGETS}: the score {score} of {target!r} for {points.uids[row]} is not in [0, 1]"
+            )
+    label = max(scores, key=scores.__getitem__)
+    return Placed(str(folder), Example(question_id(query, label), query, label, outcomes=scores))

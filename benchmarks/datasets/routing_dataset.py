@@ -1,0 +1,53 @@
+"""Questions labelled with the size of model that they need: Muhammad2003/routing-dataset on the hub.
+
+Its labels are 3B, 7B, 30B and 70B. Any CSV, JSONL or Parquet table with a question and a label a row will do.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.datasets.base import Dataset, Example, question_id, split
+from benchmarks.datasets.checks import check_learnable, numbered, question_text
+from benchmarks.datasets.class_labels import class_name, class_names
+from benchmarks.datasets.source import fetch
+from benchmarks.datasets.tables import column, read_table
+
+HUB = "Muhammad2003/routing-dataset"
+FILE = "data/train-00000-of-00001.parquet"
+# It has no split of its own: a fifth to test on, and a fifth (a quarter of the rest) to calibrate on.
+TEST, VALIDATION_OF_REST = 0.2, 0.25
+
+
+def load(
+    name: str,
+    path: str | None = None,
+    hub: str | None = None,
+    revision: str | None = None,
+    sha256: Mapping[str, str] | None = None,
+    question_column: str = "question",
+    label_column: str = "label",
+    seed: int = 0,
+) -> Dataset:
+    """Three fifths to train on, one to calibrate on and one to test on, each label alike.
+
+    The parts depend on the questions and `seed`, not on the order of the rows; a question that stands twice
+    is in one part.
+
+    Raises:
+        BadInput: no such file or column, a row without a question or a label, or too few questions.
+    """
+    found = fetch([FILE], path, hub, revision, sha256, usual_hub=HUB)
+    file = found.paths[FILE]
+    rest, test = split(_read(file, question_column, label_column), TEST, seed)
+    train, validation = split(rest, VALIDATION_OF_REST, seed)
+    return check_learnable(Dataset(name, train, test, found.sha256, validation), str(file))
+
+
+def _read(path: Path, question_column: str, label_column: str) -> list[Example]:
+    names = class_names(path, label_column)
+    examples = []
+    for where, row in read_table(path):
+        question = question_text(column(row, question_column, where), where)
+        label = class_name(column(row, label_column, where), names, where)
+        examples.append(Example(question_id(question, label), question, label))
+    return numbered(examples)

@@ -1,0 +1,132 @@
+"""Where the files of a public data set come from: this machine, or a pinned revision of a hub repository."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.errors import BadInput
+from routers.storage import sha256_file
+
+
+class Fetched(NamedTuple):
+    """Local paths by the names that were asked for, and SHA-256 by the names that the files have."""
+
+    paths: dict[str, Path]
+    sha256: dict[str, str]
+
+
+def fetch(
+    files: Sequence[str],
+    path: str | None,
+    hub: str | None,
+    revision: str | None,
+    sha256: Mapping[str, str] | None,
+    usual_hub: str | None = None,
+) -> Fetched:
+    """Find or download the files, and check them before anybody parses them.
+
+    Nothing is downloaded unless `hub` names a repository.
+
+    Args:
+        files: their names in a hub repository.
+        path: a folder with them (also without the folders in their names), one of them, or, where only
+            one is asked for, that file under any name.
+        hub: a data set repository on the Hugging Face hub.
+        revision: the commit of it to take; nothing else stays the same tomorrow.
+        sha256: what files of these names must have.
+        usual_hub: where this data set can be had, for the message.
+
+    Raises:
+        BadInput: neither or both of `path` and `hub`, `hub` without a commit, a file that is not there, a
+            hub that cannot be reached, or another SHA-256 than the one configured.
+    """
+    if path is not None and hub is not None:
+        raise BadInput("dataset.path and dataset.hub are both given; keep one")
+    if path is not None:
+        paths = {name: _local(path, name, files) for name in files}
+    elif hub is not None:
+        paths = {name: _download(name, hub, _pinned(hub, revision)) for name in files}
+    else:
+        where = usual_hub or "NAME dataset.revision=COMMIT"
+        raise BadInput(
+            "where is the data? dataset.path=PATH for files on this machine, "
+            f"or dataset.hub={where} to download them from the Hugging Face hub"
+        )
+    configured = {Path(name).name: value for name, value in (sha256 or {}).items()}
+    return Fetched(paths, {_named(name, file): _checked(file, configured) for name, file in paths.items()})
+
+
+def _local(path: str, name: str, files: Sequence[str]) -> Path:
+    given, short = Path(path).expanduser(), Path(name).name
+    expected = f"dataset.path is the folder with {', '.join(files)}{', or that file' * (len(files) == 1)}"
+    if given.is_file():
+        if len(files) == 1:
+            return given
+        if given.name not in {Path(file).name for file in files}:
+            raise BadInput(f"{given}: {expected}")
+        given = given.parent
+    if not given.is_dir():
+        raise BadInput(f"{given}: no such file or folder; {expected}")
+    for file in (given / name, given / short):
+        if file.is_file():
+            return file
+    raise BadInput(f"{given}: no file {name} in it; {expected}")
+
+
+def _pinned(hub: str, revision: str | None) -> str:
+    if revision is None:
+        raise BadInput(f"dataset.hub={hub} can change under the same name: pin dataset.revision=<commit>")
+    if not re.fullmatch("[0-9a-f]{40}", revision):
+        raise BadInput(
+            f"dataset.revision={revision}: not a commit; pin dataset.revision=<the 40 hex digits of one>"
+        )
+    return revision
+
+
+def _download(name: str, hub: str, revision: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        return Path(hf_hub_download(hub, name, repo_type="dataset", revision=revision))
+    except HFValidationError as error:
+        raise BadInput(f"dataset.hub={hub}: not the name of a repository, which is OWNER/NAME") from error
+    except RepositoryNotFoundError as error:
+        raise BadInput(
+            f"data set {hub} is not on the Hugging Face hub, or needs `hf auth login`; "
+            "dataset.path=PATH reads files on this machine"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise BadInput(
+            f"data set {hub} has no commit {revision}; pin dataset.revision to one of its"
+        ) from error
+    except RemoteEntryNotFoundError as error:
+        raise BadInput(f"data set {hub} has no file {name} at commit {revision}") from error
+    except (OSError, HfHubHTTPError, RuntimeError) as error:
+        raise BadInput(
+            f"{name} of data set {hub} is not in the local hub cache and the Hugging Face hub cannot be "
+            f"reached ({type(error).__name__}); dataset.path=PATH works offline"
+        ) from error
+
+
+def _named(name: str, file: Path) -> str:
+    return name if file.name == Path(name).name else file.name
+
+
+def _checked(file: Path, configured: Mapping[str, str]) -> str:
+    """The SHA-256 of a file. Raises BadInput where another one is configured for a file of its name."""
+    actual = sha256_file(file)
+    expected = configured.get(file.name, actual)
+    if actual != expected:
+        raise BadInput(
+            f"{file} has SHA-256 {actual}, but dataset.sha256 has {expected}; not reading it "
+            "(dataset.sha256=null if another version is meant)"
+        )
+    return actual

@@ -1,0 +1,82 @@
+"""Checks of single values and of a whole data set."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.datasets.base import Dataset, Example
+from benchmarks.datasets.checks import check_learnable, numbered, question_text, score
+from benchmarks.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (True, 1), ("True", 1), (" false ", 0), (False, 0), (0, 0), (1, 1), (0.25, 0.25), ("0.25", 0.25),
+        ("1e-1", 0.1),
+    ],
+)  # fmt: skip
+def test_scores(value: Any, expected: float) -> None:
+    assert score(value, "m", "f:1") == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["", "yes", None, [1], {}, 1.01, -0.01, float("nan"), "nan", "inf", 10**400]
+)
+def test_not_scores(value: Any) -> None:
+    with pytest.raises(BadInput, match=r"^f:1: m has .*, not a score: True, False or a number from 0 to 1$"):
+        score(value, "m", "f:1")
+
+
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
+def test_a_score_is_in_its_range_or_refused(value: Any) -> None:
+    try:
+        found = score(value, "m", "f:1")
+    except BadInput:
+        return
+    assert 0 <= found <= 1
+
+
+def test_a_question_is_kept_as_it_is() -> None:
+    assert question_text(" Why?\n", "f:1") == " Why?\n"
+
+
+@pytest.mark.parametrize("value", ["", " \n", None, 5, "half: \ud83d"])
+def test_not_questions(value: Any) -> None:
+    with pytest.raises(BadInput, match=r"^f:1: the question "):
+        question_text(value, "f:1")
+
+
+def row(id_: str, label: str | None = "a") -> Example:
+    return Example(id_, id_, label)
+
+
+def test_ids_of_repetitions_are_counted() -> None:
+    ids = [example.id for example in numbered([row("x"), row("y"), row("x"), row("x")])]
+    assert ids == ["x", "y", "x-2", "x-3"]
+
+
+def test_a_data_set_that_can_be_learned_comes_back() -> None:
+    dataset = Dataset("d", [row("1", "a"), row("2", "b")], [row("3", "b"), row("4", None)])
+    assert check_learnable(dataset, "f") is dataset
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test", "message"),
+    [
+        ([], [], ["a"], "f: routing needs at least two labels in the training part, found: none"),
+        (["a", "a"], [], ["a"], "f: routing needs at least two labels in the training part, found: a"),
+        (["a", "b"], ["a"], [], "f: no question to test on; there are 2 to train on"),
+        (["a", "b"], [], ["c"], "f: no training question has the label 'c', which others do"),
+        (["a", "b"], ["c"], ["a"], "f: no training question has the label 'c', which others do"),
+    ],
+)
+def test_a_data_set_that_cannot(
+    train: list[str], validation: list[str], test: list[str], message: str
+) -> None:
+    parts = [[row(f"{n}", label) for n, label in enumerate(part)] for part in (train, test, validation)]
+    with pytest.raises(BadInput) as caught:
+        check_learnable(Dataset("d", parts[0], parts[1], validation=parts[2]), "f")
+    assert str(caught.value) == message
