@@ -13,7 +13,7 @@ from benchmarks.isolate import EXIT_BAD_INPUT, WorkerError
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 # Each is a module of benchmarks.verbs, imported when it is used.
-VERBS = ("run", "train", "ask", "experts")
+VERBS = ("run", "train", "ask", "experts", "diff", "points")
 
 HELP = """\
 usage: python -m benchmarks VERB [OPTIONS] [KEY=VALUE ...]
@@ -25,6 +25,8 @@ verbs:
   ask       route a question and print the chosen expert's answer
   train     fine-tune the experts' LoRA adapters
   experts   list trained adapters, show one, choose the one in use
+  points    write a fitted knn router in the format of the KNN Router server; answer as that server does
+  diff      say which of several recorded runs is better, and where they disagree
 
 examples:
   python -m benchmarks run router=knn
@@ -34,6 +36,8 @@ examples:
   python -m benchmarks ask "How do I change my car's oil?"
   python -m benchmarks train experts=local
   python -m benchmarks experts list
+  python -m benchmarks points export DIR router=knn
+  python -m benchmarks diff outputs/run/A outputs/run/B
 
   python -m benchmarks VERB --help       every key of a verb, with its value
   python -m benchmarks VERB --cfg job    the configuration that would run

@@ -41,6 +41,14 @@ def _choices(line: str, verbs: Sequence[str]) -> list[str]:
         return []
     if words[1] == "experts":
         return ["list ", "show ", "use "] if len(words) < 3 else []
+    if words[1] == "points":
+        # After the folder, which bash completes, come the keys of `ask`.
+        if len(words) < 3:
+            return ["export ", "ask "]
+        return _hydra_choices("ask", line.split(maxsplit=4)[4]) if len(words) > 4 else []
+    if words[1] == "diff":
+        # Folders: bash itself completes these.
+        return []
     rest = line.split(maxsplit=2)[2] if len(words) > 2 else ""
     return _hydra_choices(words[1], rest)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.stats import bootstrap, percentile_interval
 from conf.schema import Statistics
-from reports.record import Comparison, Metric, Prediction, Unscored
+from reports.record import Metric, Prediction, Unscored
 
 OUT_OF_SCOPE = "out_of_scope"
 
@@ -63,46 +63,26 @@ def quality(rows: Sequence[Prediction], classes: Sequence[str], statistics: Stat
     return Quality(metrics, unscored, matrix)
 
 
-def compare(
-    rows: Sequence[Prediction],
-    with_: str,
-    others: Sequence[Prediction],
+def mean_metric(
+    name: str,
+    values: Sequence[float],
     statistics: Statistics,
     seed: int,
-) -> list[Comparison]:
-    """What `rows` have more than `others` on the same questions, by paired bootstrap: accuracy, and ROUGE-L
-    where both were answered."""
-    pairs = [(row, other) for row, other in zip(rows, others, strict=True) if row.label is not None]
-    if not pairs:
-        raise ValueError("no row with a label to compare on")
-    gains = {
-        "accuracy": [
-            float(row.predicted == row.label) - float(other.predicted == other.label) for row, other in pairs
-        ],
-        "rougeL": [
-            row.rougeL - other.rougeL
-            for row, other in pairs
-            if row.rougeL is not None and other.rougeL is not None
-        ],
-    }
-    return [
-        _paired(with_, metric, np.array(values), statistics, seed)
-        for metric, values in gains.items()
-        if values
-    ]
-
-
-def _paired(
-    with_: str, metric: str, gains: NDArray[np.float64], statistics: Statistics, seed: int
-) -> Comparison:
+    *,
+    higher_is_better: bool = True,
+    slice_: str = "all",
+) -> Metric:
+    """The mean of at least one value a row, a fraction, with its bootstrap interval."""
+    column = np.array(values, dtype=np.float64)
     interval = bootstrap(
-        lambda resample: gains[resample].mean(axis=1),
-        len(gains),
+        lambda resample: column[resample].mean(axis=1),
+        len(column),
         resamples=statistics.resamples,
         confidence=statistics.confidence,
         seed=seed,
     )
-    return Comparison(with_, metric, float(gains.mean()), interval.low, interval.high, len(gains))
+    mean = float(column.mean())
+    return Metric(name, mean, "fraction", higher_is_better, slice_, len(column), interval.low, interval.high)
 
 
 class _Table:
@@ -112,16 +92,21 @@ class _Table:
         column = {label: index for index, label in enumerate(classes)}
         self.n = len(rows)
         self.n_classes = len(classes)
+        self.weights = np.array([row.weight for row in rows], dtype=np.float64)
         self.cells = np.array(
             [column[str(row.label)] * len(classes) + column[row.predicted] for row in rows], dtype=np.int64
         )
 
     def counts(self, resample: NDArray[np.int64] | None = None) -> Counts:
-        """Confusion matrices (n_resamples, true, predicted); a single one without `resample`."""
+        """Confusion matrices (n_resamples, true, predicted), by weight; a single one without `resample`."""
         cells = self.cells[None] if resample is None else self.cells[resample]
         n_cells = self.n_classes**2
         offsets = np.arange(len(cells))[:, None] * n_cells
-        flat = np.bincount((cells + offsets).ravel(), minlength=len(cells) * n_cells)
+        # Whole numbers where every row counts once.
+        weights = None
+        if (self.weights != 1).any():
+            weights = self.weights if resample is None else self.weights[resample].ravel()
+        flat = np.bincount((cells + offsets).ravel(), weights, minlength=len(cells) * n_cells)
         return flat.reshape(len(cells), self.n_classes, self.n_classes)
 
 

@@ -39,6 +39,29 @@ def bootstrap(
     return percentile_interval(np.concatenate(values), confidence)
 
 
+def bootstrap_weighted(
+    statistic: Callable[[NDArray[np.float64]], NDArray[Any]],
+    weights: NDArray[np.float64],
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> Interval:
+    """As `bootstrap`, of a statistic that needs to know of a resample only how much each row counts.
+
+    `statistic` maps that, float64 (n_resamples, n_rows), to one value a resample. `weights` (n_rows,) are
+    what each row counts when it is drawn once.
+    """
+    n_rows = len(weights)
+
+    def of_rows(drawn: NDArray[np.int64]) -> NDArray[Any]:
+        places = drawn + np.arange(len(drawn))[:, None] * n_rows
+        counts = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        return statistic(counts * weights)
+
+    return bootstrap(of_rows, n_rows, resamples=resamples, confidence=confidence, seed=seed)
+
+
 def percentile_interval(values: NDArray[Any], confidence: float) -> Interval:
     """The central `confidence` share of `values`, NaN left out; NaN when nothing is left."""
     defined = values[~np.isnan(values)]

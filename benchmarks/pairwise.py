@@ -1,0 +1,251 @@
+"""Which of several routers is better on the same questions, from prediction rows alone."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.errors import BadInput
+from benchmarks.stats import bootstrap
+from conf.schema import Statistics
+from reports.record import Comparison, Prediction
+
+BETTER = "better"
+WORSE = "worse"
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A question that two routers sent to different domains.
+
+    Attributes:
+        first, second: the domain that each chose.
+        right: the name of the router that was right; None when both were wrong.
+    """
+
+    id: str
+    query: str
+    label: str
+    first: str
+    second: str
+    right: str | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two routers on the same questions; every question counts once, whatever its weight.
+
+    Attributes:
+        first, second: their names.
+        n: questions with a domain.
+        difference: accuracy of the first minus that of the second.
+        ci_low, ci_high: paired bootstrap interval of the difference.
+        only_first, only_second: questions that one alone got right.
+        p_value: of McNemar's exact test, two-sided.
+        p_adjusted: the same after Holm's correction for all pairs that were compared together.
+        verdict: of the first against the second: `better`, `worse`, or `cannot tell at n=…`.
+        rows_needed: questions with a domain that it would take to tell them apart if what was observed
+            is the truth; None where no difference was observed.
+        disagreements: in the order of the questions.
+    """
+
+    first: str
+    second: str
+    n: int
+    difference: float
+    ci_low: float
+    ci_high: float
+    only_first: int
+    only_second: int
+    p_value: float
+    p_adjusted: float
+    verdict: str
+    rows_needed: int | None
+    disagreements: list[Disagreement]
+
+
+def pairwise(named: Mapping[str, Sequence[Prediction]], statistics: Statistics, seed: int) -> list[Pair]:
+    """Every two of the routers in `named`, in their order, with Holm's correction over all pairs.
+
+    Raises:
+        BadInput: fewer than two routers, different questions, or none with a domain.
+    """
+    if len(named) < 2:
+        raise BadInput(f"two routers or more can be compared, not {len(named)}")
+    rows = _aligned(named)
+    if not rows[0]:
+        raise BadInput("no test question has a domain: there is nothing to compare the routers on")
+    right = np.array([[_is_right(row) for row in column] for column in rows])
+    chosen = list(combinations(range(len(rows)), 2))
+    # Of each pair: the questions that its first router, and its second, alone got right.
+    alone = [(int((right[i] & ~right[j]).sum()), int((right[j] & ~right[i]).sum())) for i, j in chosen]
+    p_values = [mcnemar(*counts) for counts in alone]
+    names = list(named)
+    n = len(rows[0])
+    alpha = 1 - statistics.confidence
+    pairs = []
+    for (i, j), (ours, theirs), p, adjusted in zip(chosen, alone, p_values, holm(p_values), strict=True):
+        gains = right[i].astype(float) - right[j]
+        found = _paired(names[j], "accuracy", gains, statistics, seed)
+        pairs.append(
+            Pair(
+                first=names[i],
+                second=names[j],
+                n=n,
+                difference=found.difference,
+                ci_low=found.ci_low,
+                ci_high=found.ci_high,
+                only_first=ours,
+                only_second=theirs,
+                p_value=p,
+                p_adjusted=adjusted,
+                verdict=_verdict(ours - theirs, adjusted, alpha, n),
+                rows_needed=rows_needed(ours, theirs, n, alpha),
+                disagreements=_disagreements(names[i], rows[i], names[j], rows[j]),
+            )
+        )
+    return pairs
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p of McNemar's test (McNemar, 1947): on the rows that one alone got right, either
+    is as likely, so the smaller count is binomial with p = 1/2; twice its tail, at most 1."""
+    n = only_first + only_second
+    ways = term = 1
+    for k in range(min(only_first, only_second)):
+        term = term * (n - k) // (k + 1)
+        ways += term
+    # Whole numbers up to here, so that nothing is rounded or overflows however large n is.
+    return min(1.0, 2 * ways / (1 << n))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p in the order given (Holm, 1979): the smallest times m, the next times m - 1, …; none below
+    the one before it, none above 1."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def rows_needed(
+    only_first: int, only_second: int, n: int, alpha: float = 0.05, power: float = POWER
+) -> int | None:
+    """How many rows McNemar's test needs to find the observed difference with `power`, two-sided at `alpha`.
+
+    With the share of discordant rows ψ and the difference δ, n = (z₁₋α/₂·√ψ + z_power·√(ψ − δ²))² / δ²
+    (Connor, 1987, Biometrics 43, 207-211). One comparison alone: no correction for several. None when δ = 0.
+    """
+    discordant = (only_first + only_second) / n
+    difference = (only_first - only_second) / n
+    if difference == 0:
+        return None
+    normal = NormalDist()
+    spread = normal.inv_cdf(1 - alpha / 2) * math.sqrt(discordant)
+    # Never below zero but by rounding: |δ| <= ψ <= 1.
+    spread += normal.inv_cdf(power) * math.sqrt(max(0.0, discordant - difference**2))
+    return math.ceil((spread / difference) ** 2)
+
+
+def difference_of_questions(rows: Sequence[Prediction], others: Sequence[Prediction]) -> str | None:
+    """What differs between the questions of two runs, in words; None when they are the same in any order."""
+    ours, theirs = ({row.id: row.label for row in side} for side in (rows, others))
+    for here, there, which in ((ours, theirs, "first"), (theirs, ours, "second")):
+        extra = [identity for identity in here if identity not in there]
+        if extra:
+            return f"{len(extra)} of {len(here)} are in the {which} alone, such as {extra[0]}"
+    for identity, label in ours.items():
+        if label != theirs[identity]:
+            return f"{identity} is {label} in the first and {theirs[identity]} in the second"
+    if len(rows) != len(others):
+        return f"{len(rows)} rows in the first and {len(others)} in the second"
+    return None
+
+
+def compare(
+    rows: Sequence[Prediction],
+    with_: str,
+    others: Sequence[Prediction],
+    statistics: Statistics,
+    seed: int,
+) -> list[Comparison]:
+    """What `rows` have more than `others` on the same questions, by paired bootstrap: accuracy, and ROUGE-L
+    where both were answered."""
+    pairs = [(row, other) for row, other in zip(rows, others, strict=True) if row.label is not None]
+    if not pairs:
+        raise ValueError("no row with a label to compare on")
+    gains = {
+        "accuracy": [float(_is_right(row)) - float(_is_right(other)) for row, other in pairs],
+        "rougeL": [
+            row.rougeL - other.rougeL
+            for row, other in pairs
+            if row.rougeL is not None and other.rougeL is not None
+        ],
+    }
+    return [
+        _paired(with_, metric, np.array(values), statistics, seed)
+        for metric, values in gains.items()
+        if values
+    ]
+
+
+def _paired(
+    with_: str, metric: str, gains: NDArray[np.float64], statistics: Statistics, seed: int
+) -> Comparison:
+    interval = bootstrap(
+        lambda resample: gains[resample].mean(axis=1),
+        len(gains),
+        resamples=statistics.resamples,
+        confidence=statistics.confidence,
+        seed=seed,
+    )
+    return Comparison(with_, metric, float(gains.mean()), interval.low, interval.high, len(gains))
+
+
+def _is_right(row: Prediction) -> bool:
+    return row.predicted == row.label
+
+
+def _aligned(named: Mapping[str, Sequence[Prediction]]) -> list[list[Prediction]]:
+    """The rows with a label of each router, in the first one's order."""
+    (name, rows), *others = named.items()
+    order = [row.id for row in rows]
+    aligned = [list(rows)]
+    for other, theirs in others:
+        found = difference_of_questions(rows, theirs)
+        if found:
+            raise BadInput(f"{name} and {other} were not asked the same questions: {found}")
+        if [row.id for row in theirs] == order:
+            aligned.append(list(theirs))
+            continue
+        by_id = {row.id: row for row in theirs}
+        if len(by_id) != len(theirs):
+            raise BadInput(f"{other}: ids occur twice, so its questions cannot be put in {name}'s order")
+        aligned.append([by_id[identity] for identity in order])
+    return [[row for row in column if row.label is not None] for column in aligned]
+
+
+def _verdict(direction: int, p: float, alpha: float, n: int) -> str:
+    if p > alpha:
+        return f"cannot tell at n={n}"
+    return BETTER if direction > 0 else WORSE
+
+
+def _disagreements(
+    first: str, rows: Sequence[Prediction], second: str, others: Sequence[Prediction]
+) -> list[Disagreement]:
+    found = []
+    for row, other in zip(rows, others, strict=True):
+        if row.predicted != other.predicted:
+            right = first if _is_right(row) else second if _is_right(other) else None
+            found.append(
+                Disagreement(row.id, row.query, str(row.label), row.predicted, other.predicted, right)
+            )
+    return found
