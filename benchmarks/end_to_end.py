@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.base import Dataset
 from benchmarks.rouge import MEASURES, rouge
+from benchmarks.selective import score_of
 from benchmarks.stats import percentile_interval
 from conf.schema import Policy, Statistics
 from experts.base import BASE, Answer
@@ -77,7 +78,7 @@ def end_to_end(
 def _attach(
     row: Prediction, reference: str | None, answers: Answers, policy: Policy, classes: Sequence[str]
 ) -> Prediction:
-    expert = choose(row.predicted, row.confidence, policy.threshold, policy.fallback)
+    expert = choose(row.predicted, score_of(row, policy), policy.threshold, policy.fallback)
     if row.label is None or not reference:
         return replace(row, reference=reference, expert=expert, answers={})
     own = {name: answers[name, row.id] for name in (*classes, BASE) if (name, row.id) in answers}

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.datasets.base import Example
 from benchmarks.isolate import run_isolated
+from benchmarks.trials import fit_arguments
 from benchmarks.weights import LocalWeights
 from routers.base import FORMAT_VERSION, build
 from routers.progress import say
@@ -22,13 +23,22 @@ def fit(
     folder: Path,
     threads: int,
     title: str = "fitting",
+    held_out: Sequence[Example] = (),
+    vectors: str | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Fit `spec` on `train` and return the saved router's folder and what fitting took.
 
     Expensive routers are kept in the cache under a key of weights, data and settings, with the
-    time and memory that they took then; `from_cache` tells.
+    time and memory that they took then; `from_cache` tells. `held_out` is what a router that
+    calibrates itself does so on; without any it takes a part of `train`. `vectors` is a folder to
+    find sentence vectors in, which makes the time of fitting mean nothing.
     """
-
+    questions = fit_arguments(train)
+    if held_out:
+        questions["held_out"] = [
+            [example.query for example in held_out],
+            [example.label for example in held_out],
+        ]
     fitted = False
 
     def fit_into(target: Path) -> None:
@@ -36,9 +46,8 @@ def fit(
         fitted = True
         payload = {
             "spec": spec,
-            "queries": [example.query for example in train],
-            "labels": [example.label for example in train],
-            "ids": [example.id for example in train],
+            "questions": questions,
+            "vectors": vectors,
             "folder": str(target / ROUTER),
         }
         write_json(target / FACTS, run_isolated("fit", payload, threads, title))
@@ -48,13 +57,12 @@ def fit(
             fit_into(work)
         return folder / ROUTER, {**read_json(folder / FACTS), "from_cache": False}
 
-    target = cache_dir() / "routers" / _key(spec, train, weights)
+    target = cache_dir() / "routers" / _key(spec, questions, weights)
     cached_dir(target, fit_into, say=say)
     return target / ROUTER, {**read_json(target / FACTS), "from_cache": not fitted}
 
 
-def _key(spec: dict[str, Any], train: Sequence[Example], weights: Mapping[str, LocalWeights]) -> str:
+def _key(spec: dict[str, Any], questions: dict[str, Any], weights: Mapping[str, LocalWeights]) -> str:
     """Of what the fitted router depends on, where it reads its weights included."""
     checksums = {folder: found.sha256 for folder, found in weights.items()}
-    data = [[example.id, example.query, example.label] for example in train]
-    return digest({"format": FORMAT_VERSION, "settings": spec, "weights": checksums, "data": data})[:32]
+    return digest({"format": FORMAT_VERSION, "settings": spec, "weights": checksums, "data": questions})[:32]

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter, perf_counter_ns
 from typing import Any
 
+from benchmarks.inferences import concatenate, save_inferences
 from benchmarks.memory import cuda_peak, peak_rss
 from routers.base import Inference, Router
 from routers.decision import route
@@ -50,9 +51,6 @@ def _batches(
     router: Router, queries: Sequence[str], settings: dict[str, Any], scores: Path
 ) -> dict[str, Any]:
     """Serve every query in batches, then more of them until enough full batches were timed."""
-    import numpy as np
-    from safetensors.numpy import save_file
-
     size = settings["batch_size"]
     served = [queries[start : start + size] for start in range(0, len(queries), size)]
     stream = cycle(queries)
@@ -66,11 +64,7 @@ def _batches(
         answers.append(router.infer(batch))
         if len(batch) == size:
             seconds.append(perf_counter() - start)
-    arrays = {
-        "proba": np.concatenate([answer.proba for answer in answers[: len(served)]]),
-        "confidence": np.concatenate([answer.confidence for answer in answers[: len(served)]]),
-    }
-    save_file(arrays, scores)
+    save_inferences([concatenate(answers[: len(served)])], scores)
     return {"batch_seconds": seconds, "batch_size": size}
 
 

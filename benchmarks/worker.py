@@ -20,6 +20,7 @@ from experts.base import ExpertError, Request
 from routers.base import Router, RouterError, build
 from routers.progress import Event, Listener, listening, progress
 from routers.storage import read_json
+from routers.vector_store import kept_vectors
 
 SECONDS_BETWEEN_EVENTS = 0.1
 
@@ -31,13 +32,15 @@ def fit(payload: dict[str, Any]) -> dict[str, Any]:
         raise RouterError(f"{payload['spec'].get('_target_')} is not a routers.base.Router")
     router.load_pretrained()
     start = perf_counter()
-    router.fit(payload["queries"], payload["labels"], payload["ids"])
+    with kept_vectors(payload["vectors"]):
+        router.fit(**payload["questions"])
     seconds = perf_counter() - start
     router.save(Path(payload["folder"]))
     return {
         "train_seconds": seconds,
         "train_peak_rss_bytes": peak_rss(),
         "weights_sha256": router.weights_sha256(),
+        "learned": router.facts(),
     }
 
 
@@ -45,7 +48,53 @@ def serve(payload: dict[str, Any]) -> dict[str, Any]:
     """Load a saved router and serve queries with the clock and the scales running."""
     from benchmarks.measure import measure
 
-    return measure(Path(payload["folder"]), payload["queries"], payload["settings"], Path(payload["scores"]))
+    return measure(Path(payload["folder"]), payload["queries"], payload["settings"], Path(payload["answers"]))
+
+
+def infer(payload: dict[str, Any]) -> None:
+    """Load a saved router and ask it, without a measurement."""
+    from benchmarks.inferences import save_inferences
+
+    router = Router.load(Path(payload["folder"]))
+    with kept_vectors(payload["vectors"]):
+        save_inferences([router.infer(payload["queries"])], Path(payload["answers"]))
+
+
+def thresholds(payload: dict[str, Any]) -> list[float]:
+    """What a saved `routers.calibrated.CalibratedRouter` chose on its held-out questions."""
+    from routers.calibrated import CalibratedRouter
+
+    router = Router.load(Path(payload["folder"]))
+    assert isinstance(router, CalibratedRouter)
+    return [router.threshold_for(**wanted) for wanted in payload["wanted"]]
+
+
+def trials(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """Fit and ask one router after the other; see `benchmarks.trials`."""
+    from benchmarks.inferences import save_inferences
+
+    facts, said = [], []
+    for number, trial in enumerate(payload["trials"]):
+        progress("trials", number, len(payload["trials"]))
+        arguments = {
+            name: [values[row] for row in trial["train"]] for name, values in payload["questions"].items()
+        }
+        with kept_vectors(payload["vectors"]):
+            router = build(trial["spec"]).fit(**arguments)
+            said.append(router.infer([payload["queries"][row] for row in trial["asked"]]))
+        facts.append({"classes": router.classes_, "models": router.models_})
+    save_inferences(said, Path(payload["answers"]))
+    return facts
+
+
+def near_duplicates(payload: dict[str, Any]) -> list[tuple[int, int, float]]:
+    """Pairs of texts from two lists whose vectors are close; see `benchmarks.guard`."""
+    from benchmarks.guard import close_pairs
+
+    encoder = build(payload["encoder"])
+    with kept_vectors(payload["vectors"]):
+        ours, theirs = encoder.encode(payload["train"]), encoder.encode(payload["test"])
+    return close_pairs(ours, theirs, payload["threshold"])
 
 
 def convert(payload: dict[str, Any]) -> None:
@@ -117,6 +166,10 @@ def answer(payload: dict[str, Any]) -> dict[str, Any]:
 TASKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "fit": fit,
     "serve": serve,
+    "infer": infer,
+    "thresholds": thresholds,
+    "trials": trials,
+    "near_duplicates": near_duplicates,
     "convert": convert,
     "train": train,
     "answer": answer,

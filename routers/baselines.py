@@ -81,7 +81,10 @@ class TfidfRouter(Router):
         except ValueError as error:
             raise RouterError(f"no words to learn from: {error}") from error
         model = LogisticRegression(C=self.c, max_iter=1000).fit(features, targets)
-        self._set_weights(model.coef_, model.intercept_)
+        self.coef_, self.intercept_ = row_per_class(model.coef_, model.intercept_)
+
+    def grid(self) -> list[dict[str, list[Any]]]:
+        return [{"c": [1.0, 3.0, 10.0, 30.0, 100.0], "ngram_max": [1, 2, 3]}]
 
     def _vectorizer(self, vocabulary: dict[str, int] | None = None) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -89,13 +92,6 @@ class TfidfRouter(Router):
         return TfidfVectorizer(
             ngram_range=(1, self.ngram_max), sublinear_tf=True, vocabulary=vocabulary, dtype=np.float32
         )
-
-    def _set_weights(self, coef: NDArray[Any], intercept: NDArray[Any]) -> None:
-        """Store one row a class; scikit-learn has a single row for two classes."""
-        if len(coef) == 1:
-            coef = np.concatenate([np.zeros_like(coef), coef])
-            intercept = np.concatenate([np.zeros_like(intercept), intercept])
-        self.coef_, self.intercept_ = coef.astype(np.float32), intercept.astype(np.float32)
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
@@ -117,3 +113,11 @@ class TfidfRouter(Router):
         self.vectorizer_ = self._vectorizer({term: column for column, term in enumerate(meta["terms"])})
         self.vectorizer_.idf_ = arrays["idf"]
         self.coef_, self.intercept_ = arrays["coef"], arrays["intercept"]
+
+
+def row_per_class(coef: NDArray[Any], intercept: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+    """Linear weights with one row a class, for a softmax; scikit-learn has a single row for two classes."""
+    if len(coef) == 1:
+        coef = np.concatenate([np.zeros_like(coef), coef])
+        intercept = np.concatenate([np.zeros_like(intercept), intercept])
+    return coef.astype(np.float32), intercept.astype(np.float32)

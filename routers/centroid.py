@@ -49,13 +49,13 @@ class CentroidRouter(EmbeddingRouter):
         prototypes = dict(self.label_prototypes or {})
         texts = [*queries, *prototypes.values()]
         owners = np.array([*targets, *(self.classes_.index(label) for label in prototypes)])
-        vectors = self.encoder.encode(texts)
+        self._learn_encoder(texts, owners)
+        vectors = self.encoder_.encode(texts)
         groups = [self._centroids(vectors[owners == column]) for column in range(len(self.classes_))]
         self.centroids_: FloatArray = np.concatenate(groups)
         self.centroid_class_: NDArray[np.int64] = np.repeat(
             np.arange(len(groups)), [len(group) for group in groups]
         )
-        self.encoder_fingerprint_ = self.encoder.fingerprint()
 
     def _centroids(self, vectors: FloatArray) -> FloatArray:
         if self.n_centroids > 1 and len(vectors) > self.n_centroids:
@@ -70,9 +70,12 @@ class CentroidRouter(EmbeddingRouter):
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         return np.asarray(means / np.maximum(lengths, 1e-12), dtype=np.float32)
 
+    def grid(self) -> list[dict[str, list[Any]]]:
+        return [{"n_centroids": [1, 2, 4, 8, 16], "temperature": [0.02, 0.05, 0.1]}]
+
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
-        vectors = self.encoder.encode(queries)
+        vectors = self.encoder_.encode(queries)
         with stage("search"):
             cosines = vectors @ self.centroids_.T
             best = self._best_of_class(cosines)
@@ -90,9 +93,9 @@ class CentroidRouter(EmbeddingRouter):
             "centroids": self.centroids_,
             "centroid_class": self.centroid_class_,
         }
-        return arrays, {"encoder_fingerprint": self.encoder_fingerprint_}
+        return arrays, self._encoder_state(folder)
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
         self.centroids_ = arrays["centroids"]
         self.centroid_class_ = arrays["centroid_class"]
-        self.encoder_fingerprint_ = meta["encoder_fingerprint"]
+        self._restore_encoder(folder, meta)

@@ -44,7 +44,7 @@ def main(verb: str) -> None:
         if not all(question.strip() for question in questions):
             raise BadInput("the question is empty")
         lines = _read(source) if source else []
-        _quiet(settings.threads)
+        quiet(settings.threads)
         from benchmarks.pipeline import build_pipeline
 
         pipeline = build_pipeline(settings)
@@ -79,7 +79,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return questions, others
 
 
-def _quiet(threads: int) -> None:
+def quiet(threads: int) -> None:
     """Set the threads before any library loads, and keep libraries from writing between the answers."""
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, str(threads))

@@ -106,7 +106,8 @@ def test_version(tmp_path: Path) -> None:
 def test_unknown_verb(tmp_path: Path) -> None:
     done = derby("race", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"error: no verb 'race'; there is: ask, experts, run, train\b.*\n", done.stderr)
+    known = ", ".join(sorted(VERBS))
+    assert re.fullmatch(rf"error: no verb 'race'; there is: {known}\b.*\n", done.stderr)
 
 
 HELP_OF_VERBS = {
@@ -114,6 +115,8 @@ HELP_OF_VERBS = {
     "train": ("trainer: trl, unsloth", "steps: 60", "experts: local, llama_phi"),
     "ask": ('"QUESTION"', "fallback: best_guess", "input: null"),
     "experts": ("list|show|use", "make a version the current one", "experts use car v1"),
+    "points": ("export DIR", "points.jsonl", "router.k=10"),
+    "diff": ("RUN [RUN ...]", "--rows", "diff outputs/run/A outputs/run/B"),
 }
 
 
@@ -154,7 +157,7 @@ def test_completion_is_reached_from_the_command_line(tmp_path: Path) -> None:
 # Bad input -----------------------------------------------------------------------------------
 
 BAD_INPUTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-    "unknown-router": (["router=svm"], ["svm", "centroid", "knn", "tinyllama"]),
+    "unknown-router": (["router=bert"], ["bert", "centroid", "knn", "tinyllama"]),
     "unknown-key": (["router.kk=3"], ["router.kk", "temperature"]),
     "unknown-top-key": (["sead=3"], ["sead", "seed"]),
     "wrong-type": (["router.k=abc"], ["router.k", "abc"]),
@@ -164,7 +167,7 @@ BAD_INPUTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "no-path": (["dataset=files"], ["dataset.path has no value; give one with dataset.path=…"]),
     "no-folder": ([*on(Path("absent"))], ["absent: no such folder"]),
     "empty-folder": ([*on(Path("."))], ["no <domain>.json file"]),
-    "too-few-for-a-sweep": (["-m", "router=knn,svm"], ["svm", "centroid"]),
+    "too-few-for-a-sweep": (["-m", "router=knn,bert"], ["bert", "centroid"]),
 }
 
 

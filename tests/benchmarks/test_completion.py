@@ -45,6 +45,17 @@ def test_a_verb_without_a_configuration_has_actions(choices: Query) -> None:
     assert set(choices("derby experts ")) == {"list", "show", "use"}
 
 
+def test_actions_a_folder_then_the_keys_of_ask(choices: Query) -> None:
+    assert set(choices("derby points ")) == {"export", "ask"}
+    assert choices("derby points export ") == choices("derby points export dir") == []
+    assert "dataset=files" in choices("derby points export dir dataset=f")
+    assert choices("derby points ask dir router=knn router.we") == ["router.weighting="]
+
+
+def test_a_verb_that_takes_folders_leaves_them_to_bash(choices: Query) -> None:
+    assert choices("derby diff ") == choices("derby diff outputs/") == []
+
+
 @pytest.mark.parametrize("line", ["derby x", "derby nope ", "derby nope router=", "derby runs "])
 def test_nothing_follows_what_is_not_a_verb(choices: Query, line: str) -> None:
     assert choices(line) == []
@@ -94,7 +105,7 @@ def test_choices_and_keys(choices: Query, line: str, expected: set[str]) -> None
 
 
 @pytest.mark.parametrize(
-    "line", ["derby run router=svm rou", "derby run router=svm router.k", "derby run =", "derby run ["]
+    "line", ["derby run router=bert rou", "derby run router=bert router.k", "derby run =", "derby run ["]
 )
 def test_a_wrong_line_is_no_error(choices: Query, line: str) -> None:
     choices(line)

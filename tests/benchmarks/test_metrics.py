@@ -14,7 +14,6 @@ from benchmarks.metrics import (
     accuracy,
     auroc,
     balanced_accuracy,
-    compare,
     fpr_at_recall,
     macro_f1,
     precision,
@@ -265,55 +264,3 @@ def test_a_wider_confidence_is_a_wider_interval() -> None:
     assert wide.ci_low is not None
     assert narrow.ci_low is not None
     assert wide.ci_low < narrow.ci_low <= narrow.value
-
-
-def test_compare_is_the_mean_paired_difference() -> None:
-    right, wrong = row("a", "a"), row("a", "b")
-    mine = [right, right, wrong, right, row(None, "a")]
-    theirs = [wrong, right, right, wrong, row(None, "b")]
-    # Nobody was answered: accuracy alone.
-    (found,) = compare(mine, "other", theirs, QUICK, seed=0)
-    # Gains 1, 0, -1, 1; the out-of-scope row counts nothing.
-    assert (found.other, found.metric, found.difference, found.n) == ("other", "accuracy", 0.25, 4)
-    assert found.ci_low <= found.difference <= found.ci_high
-    (back,) = compare(theirs, "mine", mine, QUICK, seed=0)
-    assert (back.difference, back.ci_low, back.ci_high) == pytest.approx(
-        (-0.25, -found.ci_high, -found.ci_low)
-    )
-
-
-def test_compare_is_paired() -> None:
-    # Both are right half of the time, on the same rows: an unpaired interval would not be a point.
-    rows = [row("a", "a"), row("a", "b")] * 20
-    (found,) = compare(rows, "twin", list(rows), QUICK, seed=0)
-    assert (found.difference, found.ci_low, found.ci_high) == (0, 0, 0)
-
-
-def test_answers_are_compared_where_both_have_one() -> None:
-    right, wrong = row("a", "a"), row("a", "b")
-    mine = [replace(right, rougeL=0.75), replace(right, rougeL=0.5), replace(wrong, rougeL=0.25), right]
-    theirs = [replace(right, rougeL=0.25), replace(wrong, rougeL=0.25), wrong, replace(wrong, rougeL=1.0)]
-    foreign = [replace(row(None, "a"), rougeL=1.0)], [replace(row(None, "a"), rougeL=0.0)]
-    accuracy_, answers = compare(mine + foreign[0], "other", theirs + foreign[1], QUICK, seed=0)
-    # Gains 0, 1, 0, 1.
-    assert (accuracy_.metric, accuracy_.difference, accuracy_.n) == ("accuracy", 0.5, 4)
-    # Gains 0.5 and 0.25; the third and fourth lack one side, the fifth has no domain.
-    assert (answers.other, answers.metric) == ("other", "rougeL")
-    assert (answers.difference, answers.n) == (pytest.approx(0.375), 2)
-    assert 0.25 <= answers.ci_low < 0.375 < answers.ci_high <= 0.5
-
-
-def test_a_rouge_of_zero_is_an_answer() -> None:
-    none, all_ = replace(row("a", "a"), rougeL=0.0), replace(row("a", "a"), rougeL=1.0)
-    assert compare([none], "other", [all_], QUICK, seed=0)[1].difference == -1.0
-
-
-def test_compare_refuses_other_questions() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        compare(HAND, "other", HAND[:-1], QUICK, seed=0)
-
-
-def test_compare_without_labelled_rows_says_nothing_it_cannot_write() -> None:
-    rows = [row(None, "a")]
-    with pytest.raises(ValueError, match="no row with a label"):
-        compare(rows, "other", rows, QUICK, seed=0)

@@ -3,8 +3,9 @@
 import dataclasses
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
-from itertools import cycle, product
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from benchmarks import answering
 from benchmarks.resolvers import register as register_resolvers
 from conf import schema
 from conf.schema import ConfigError
+from conf.schema.weights import FINETUNES
 from experts.train import Recipe
+from routers.contrastive import LOSSES
 
 CONF = Path(conf.__path__[0])
 ROOT = CONF.parent
@@ -66,10 +69,10 @@ def experts_named(name: str) -> list[str]:
 
 def test_the_groups_are_the_ones_listed_here() -> None:
     assert set(ROUTERS) >= {"centroid", "knn", "tinyllama", "majority", "random", "tfidf"}
+    assert set(ROUTERS) >= {"svm", "ensemble", "cascade"}
     assert set(ENCODERS) >= {"minilm", "minilm_hub", "bge_small", "bge_base"}
     assert set(WEIGHTS) == {"packaged", "hub", "own"}
-    assert set(DATASETS) >= {"car_sleep", "files", "clinc150"}
-    assert len(DATASETS) <= len(ENCODERS) + 1, "the test below would leave some out"
+    assert set(DATASETS) >= {"car_sleep", "files", "clinc150", "routing_dataset", "routellm", "llmrouter"}
     assert set(EXPERTS) == {"local", "llama_phi", "openai", "none"}
     assert set(TRAINERS) == {"trl", "unsloth"}
 
@@ -77,7 +80,9 @@ def test_the_groups_are_the_ones_listed_here() -> None:
 @pytest.mark.parametrize(("router", "weights"), list(product(ROUTERS, WEIGHTS)))
 def test_every_combination_composes_and_is_valid(router: str, weights: str) -> None:
     # Encoder and data set know nothing of each other: every one of both, but not every pair.
-    for encoder, dataset in zip((None, *ENCODERS), cycle(DATASETS), strict=False):
+    pairs = zip(cycle((None, *ENCODERS)), cycle(DATASETS), strict=False)
+    several = router in ("ensemble", "cascade")  # slow to compose, of parts that have their own turn
+    for encoder, dataset in islice(pairs, 2 if several else max(len(ENCODERS) + 1, len(DATASETS))):
         chosen = [f"router={router}", f"weights={weights}", f"dataset={dataset}", DATASET_PATH]
         if weights == "own":
             chosen.append("weights.experts.default.path=mine")
@@ -179,8 +184,14 @@ def test_yaml_and_schema_agree_on_the_defaults(router: str) -> None:
     yaml = OmegaConf.load(CONF / "router" / f"{router}.yaml")
     assert_no_drift(yaml, kind)
     # What the schema has and the YAML does not, nobody can look up.
-    documented = {str(key) for key in yaml} | {"name", "_target_"}
+    documented = {str(key) for key in yaml} | {"name", "_target_"} | placed(yaml.defaults)
     assert {field.name for field in dataclasses.fields(kind)} <= documented
+
+
+def placed(defaults: Any) -> set[str]:
+    """The keys that a defaults list fills with another choice of the group, as `/router@members.knn` does."""
+    groups = [str(key) for entry in defaults if OmegaConf.is_dict(entry) for key in entry]
+    return {key.partition("@")[2].partition(".")[0] for key in groups if key.startswith("/router@")}
 
 
 @pytest.mark.parametrize("part", ["measure", "statistics"])
@@ -191,10 +202,52 @@ def test_run_yaml_and_schema_agree_on_the_defaults(part: str) -> None:
     assert {str(key) for key in yaml[part]} == {field.name for field in dataclasses.fields(kind)}
 
 
-@pytest.mark.parametrize("dataset", ["files", "clinc150"])
+@pytest.mark.parametrize("dataset", ["files", "clinc150", "routing_dataset", "routellm", "llmrouter"])
 def test_dataset_yaml_and_schema_agree_on_the_defaults(dataset: str) -> None:
     kind = OmegaConf.get_type(run_config(f"dataset={dataset}").dataset)
-    assert_no_drift(OmegaConf.load(CONF / "dataset" / f"{dataset}.yaml"), kind)
+    yaml = OmegaConf.load(CONF / "dataset" / f"{dataset}.yaml")
+    documented = {str(key) for key in yaml} | {"name", "_target_"}
+    assert {field.name for field in dataclasses.fields(kind)} <= documented
+    # A pin is of what this YAML names.
+    yaml.pop("revision", None)
+    assert_no_drift(yaml, kind)
+
+
+def test_the_prices_of_routellm_in_yaml_and_schema_agree() -> None:
+    yaml = OmegaConf.load(CONF / "dataset" / "routellm.yaml")
+    assert yaml.prices == schema.DATASETS["routellm"]().prices
+
+
+@pytest.mark.parametrize("dataset", ["clinc150", "routing_dataset", "routellm", "llmrouter"])
+def test_the_pinned_checksums_of_a_public_data_set_can_be_given_up(dataset: str) -> None:
+    pinned = checked(f"dataset={dataset}").dataset.sha256
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for value in pinned.values())
+    assert checked(f"dataset={dataset}", "dataset.sha256=null").dataset.sha256 is None
+
+
+REFUSED_OF_DATASETS = [
+    ("routing_dataset", "dataset.seed", "-1"),
+    ("routellm", "dataset.seed", "-1"),
+    ("routellm", "dataset.folds", "1"),
+    *(("routellm", "dataset.fold", value) for value in ("-1", "5")),
+    *((name, "dataset.right", value) for name in ("routellm", "llmrouter") for value in ("0", "1.1", "nan")),
+    *(("routellm", "dataset.prices.weak", value) for value in ("-0.1", "nan")),
+]
+
+
+@pytest.mark.parametrize(("dataset", "key", "value"), REFUSED_OF_DATASETS)
+def test_a_refused_value_of_a_dataset_is_named_with_its_key(dataset: str, key: str, value: str) -> None:
+    assert_refused(key, value, f"dataset={dataset}")
+
+
+def test_the_last_fold_and_a_free_model_are_allowed() -> None:
+    chosen = ["dataset.fold=4", "dataset.prices.weak=0", "dataset.right=1"]
+    assert checked("dataset=routellm", *chosen).dataset.prices == {"weak": 0.0, "strong": 24.7}
+
+
+def test_prices_are_of_the_weak_and_the_strong_model() -> None:
+    with pytest.raises(ConfigError, match=r"^dataset\.prices=.*not middle$"):
+        checked("dataset=routellm", "+dataset.prices.middle=1")
 
 
 @pytest.mark.parametrize("experts", ["local", "openai"])
@@ -299,11 +352,22 @@ REFUSED = [
     ("tinyllama", "router.lora_dropout", "-0.1"),
     ("tinyllama", "router.quantization", "int4"),
     ("tinyllama", "router.dtype", "float16"),
+    *(("svm", f"router.{key}", "0") for key in ("c", "gamma", "temperature")),
+    ("ensemble", "router.method", "hard"),
+    ("ensemble", "router.folds", "1"),
+    ("ensemble", "router.c", "0"),
+    *(("cascade", f"router.{key}", value) for key in ("threshold", "share") for value in ("-0.1", "1.1", "nan")),
+    *(("cascade", "router.fraction", value) for value in ("0", "1")),
     ("tfidf", "router.c", "0"),
     ("tfidf", "router.ngram_max", "0"),
     ("knn", "encoder.backend", "tensorrt"),
     ("knn", "encoder.max_tokens", "7"),
     ("knn", "encoder.batch_size", "0"),
+    ("knn", "encoder.finetune", "triplet"),
+    ("knn", "encoder.finetune_epochs", "0"),
+    *(("knn", "encoder.finetune_batch_size", value) for value in ("2", "7")),
+    *(("knn", "encoder.finetune_learning_rate", value) for value in ("0", "nan")),
+    *(("knn", "encoder.finetune_margin", value) for value in ("0", "2", "nan")),
     ("knn", "dataset.test_fraction", "0"),
     ("knn", "dataset.test_fraction", "1"),
     *(("knn", f"measure.{key}", "0") for key in ("threads", "min_queries", "batch_size", "min_batches")),
@@ -422,13 +486,89 @@ def test_keys_of_the_encoder_reach_the_router() -> None:
     assert (config.router.encoder.backend, config.router.encoder.max_tokens) == ("onnx_int8", 64)
 
 
-@pytest.mark.parametrize("router", ["centroid", "tinyllama", "random"])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_fine_tuning_is_chosen_with_one_key_and_takes_the_seed(encoder: str) -> None:
+    found = run_config(f"encoder={encoder}", "encoder.finetune=batch_all_triplet", "seed=5").router.encoder
+    assert (found.finetune, found.finetune_seed) == ("batch_all_triplet", 5)
+    assert run_config(f"encoder={encoder}").encoder.finetune == "none"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_can_be_configured(loss: str) -> None:
+    settings = checked(f"encoder.finetune={loss}", "encoder.finetune_batch_size=4")
+    assert settings.encoder.finetune == loss
+    assert FINETUNES == ("none", *LOSSES)
+
+
+def test_the_members_of_an_ensemble_share_the_encoder_that_is_chosen() -> None:
+    def paths(*overrides: str) -> set[tuple[str, str]]:
+        members = run_config("router=ensemble", *overrides).router.members
+        assert set(members) == {"knn", "svm", "tfidf"}
+        encoders = [members[name].encoder for name in ("knn", "svm")]
+        return {(encoder.model.path, encoder.backend) for encoder in encoders}
+
+    assert paths() == {("model", "onnx")}
+    assert paths("weights=hub") == {("BAAI/bge-base-en-v1.5", "onnx")}
+    assert paths("weights=hub", "encoder=bge_small", "encoder.backend=torch") == {
+        ("BAAI/bge-small-en-v1.5", "torch")
+    }
+
+
+def test_members_can_be_exchanged() -> None:
+    chosen = ["+router@router.members.centroid=centroid", "~router@router.members.tfidf"]
+    router = checked("router=ensemble", *chosen, "router.members.knn.k=5").router
+    assert {name: member.name for name, member in router.members.items()} == {
+        "knn": "knn",
+        "svm": "svm",
+        "centroid": "centroid",
+    }
+    assert router.members["knn"].k == 5
+    assert router.weights is None
+    weighted = checked("router=ensemble", *chosen, "router.weights={knn:1,svm:2.5,centroid:0}").router
+    assert weighted.weights == {"knn": 1, "svm": 2.5, "centroid": 0}
+
+
+def test_any_two_routers_make_a_cascade() -> None:
+    default = checked("router=cascade").router
+    assert (default.cheap.name, default.expensive.name) == ("centroid", "tinyllama")
+    chosen = ["router@router.cheap=tfidf", "router@router.expensive=ensemble", "router.cheap.c=1"]
+    other = checked("router=cascade", *chosen).router
+    assert (other.cheap.name, other.cheap.c, set(other.expensive.members)) == (
+        "tfidf",
+        1.0,
+        {"knn", "svm", "tfidf"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (["router.weights={knn:1}"], r"^router\.weights=.*: needs one for each of knn, svm, tfidf$"),
+        (["router.weights=2"], r"^router\.weights=2: needs one for each of knn, svm, tfidf$"),
+        (["router.weights={knn:1,svm:x,tfidf:1}"], r"^router\.weights\.svm=x: must be a number$"),
+        (["router.weights={knn:1,svm:-1,tfidf:1}"], r"^router\.weights\.svm=-1: must be at least 0$"),
+        (["router.weights={knn:0,svm:0,tfidf:0}"], r"^the sum of router\.weights=0: "),
+        ([f"~router@router.members.{name}" for name in ("knn", "svm", "tfidf")], r"^router\.members has none"),
+    ],
+)
+def test_refused_members_and_weights(chosen: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        checked("router=ensemble", *chosen)
+
+
+def test_a_cascade_needs_a_threshold_or_a_share() -> None:
+    assert checked("router=cascade", "router.share=null", "router.threshold=0").router.threshold == 0
+    with pytest.raises(ConfigError, match=r"^router\.share=null: give router\.threshold"):
+        checked("router=cascade", "router.share=null")
+
+
+@pytest.mark.parametrize("router", ["centroid", "tinyllama", "random", "ensemble", "cascade"])
 def test_one_seed_for_everything(router: str) -> None:
     config = run_config(f"router={router}", "seed=5")
     assert (config.router.seed, config.baselines.random.seed) == (5, 5)
 
 
-@pytest.mark.parametrize("name", ["centroid", "knn", "tinyllama"])
+@pytest.mark.parametrize("name", ["centroid", "knn", "tinyllama", "svm", "ensemble", "cascade"])
 def test_the_same_name_down_the_tree(name: str) -> None:
     yaml = run_config(f"router={name}").router
     assert yaml.name == name

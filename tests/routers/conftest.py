@@ -15,6 +15,8 @@ from routers.encoder import SentenceEncoder
 class FakeEncoder(SentenceEncoder):
     """Gives every text the vector chosen for it."""
 
+    finetune = "none"
+
     def __init__(self, vectors: Mapping[str, Sequence[float]]) -> None:
         self.vectors = vectors
 

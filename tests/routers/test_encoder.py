@@ -140,6 +140,24 @@ def test_export_happens_once(
     assert len(list((own_cache / "encoders").iterdir())) == 3
 
 
+def test_an_export_beside_the_weights_moves_with_them(
+    tiny_bert: MakeModel, own_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path(shutil.copytree(tiny_bert(), tmp_path / "model"))
+    wanted = SentenceEncoder(str(model), max_tokens=16).export_beside().encode(MIXED)
+    model = model.rename(tmp_path / "moved")
+    capsys.readouterr()
+    encoder = SentenceEncoder(str(model), max_tokens=16)
+    assert np.array_equal(encoder.encode(MIXED), wanted)
+    assert all(path.is_relative_to(model) for path in encoder.asset_paths())
+    assert (capsys.readouterr().err, own_cache.exists()) == ("", False)
+    # Of other settings, or of other weights, it is no export.
+    shutil.copy(Path(tiny_bert(seed=1)) / "model.safetensors", model / "model.safetensors")
+    assert np.abs(SentenceEncoder(str(model), max_tokens=16).encode(MIXED) - wanted).max() > 0.01
+    assert len(list((own_cache / "encoders").iterdir())) == 1
+    assert SentenceEncoder(str(model), "torch").export_beside().encode(MIXED).shape == (len(MIXED), 32)
+
+
 def test_a_corrupt_cached_file_is_rebuilt_and_said(
     tiny_bert: MakeModel, own_cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

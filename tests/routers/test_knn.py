@@ -26,30 +26,30 @@ def fit(k: int, weighting: str = "softmax", temperature: float = 0.5) -> KNNRout
 
 
 def test_uniform_votes_are_counted() -> None:
-    proba, confidence = fit(3, "uniform").infer(["east"])
+    proba, confidence, *_ = fit(3, "uniform").infer(["east"])
     assert proba[0] == pytest.approx([2 / 3, 1 / 3])
     assert confidence == pytest.approx([1.6 / 3])
 
 
 def test_similarity_votes_weigh_their_cosine() -> None:
-    proba, confidence = fit(2, "similarity").infer(["north"])
+    proba, confidence, *_ = fit(2, "similarity").infer(["north"])
     assert proba[0] == pytest.approx([0.8 / 1.8, 1 / 1.8])
     assert confidence == pytest.approx([0.9])
 
 
 def test_softmax_votes_weigh_by_temperature() -> None:
-    proba, _ = fit(3, "softmax", 0.5).infer(["east"])
+    proba, *_ = fit(3, "softmax", 0.5).infer(["east"])
     near, far = 1 + exp(-0.4 / 0.5), exp(-1 / 0.5)
     assert proba[0] == pytest.approx([near / (near + far), far / (near + far)], rel=1e-5)
 
 
 def test_a_tiny_temperature_leaves_the_nearest_and_no_overflow() -> None:
-    proba, _ = fit(4, "softmax", 1e-4).infer(["east", "north"])
+    proba, *_ = fit(4, "softmax", 1e-4).infer(["east", "north"])
     assert proba == pytest.approx(np.array([[1.0, 0.0], [0.0, 1.0]]))
 
 
 def test_dissimilar_neighbours_count_nothing_against_a_similar_one() -> None:
-    proba, _ = fit(4, "similarity").infer(["west"])
+    proba, *_ = fit(4, "similarity").infer(["west"])
     assert proba[0] == pytest.approx([0.0, 1.0], abs=1e-5)
 
 
@@ -58,14 +58,14 @@ def test_only_dissimilar_neighbours_still_give_probabilities(weighting: str) -> 
     router = KNNRouter(FakeEncoder(VECTORS), k=2, weighting=weighting).fit(
         ["east", "north"], ["car", "sleep"]
     )
-    proba, confidence = router.infer(["west"])
+    proba, confidence, *_ = router.infer(["west"])
     assert proba.sum() == pytest.approx(1)
     assert confidence.tolist() == [0.0]
 
 
 def test_k_beyond_the_training_data_lets_all_vote() -> None:
     router = fit(50, "uniform")
-    proba, confidence = router.infer(["east"])
+    proba, confidence, *_ = router.infer(["east"])
     assert proba[0] == pytest.approx([0.5, 0.5])
     assert confidence == pytest.approx([0.15])
     assert len(router.neighbours(["east"])[0]) == 4

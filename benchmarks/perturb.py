@@ -1,0 +1,82 @@
+"""Questions as people really type them: seeded changes that leave the meaning alone."""
+
+import random
+from collections.abc import Callable
+
+KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+OPENERS = ("hey, ", "um, ", "quick question: ", "hi there, ", "so basically, ", "ok so ")
+CLOSERS = (" please", " thanks", ", any ideas?", " you know", ", just wondering", " asap")
+# One typo in so many letters.
+LETTERS_A_TYPO = 15
+
+
+def typos(question: str, draw: random.Random) -> str:
+    """Letters swapped, doubled, dropped or replaced by their neighbour on the keyboard; at least one."""
+    letters = list(question)
+    places = [place for place, letter in enumerate(letters) if letter.isalpha()]
+    for place in draw.sample(places, min(len(places), max(1, len(places) // LETTERS_A_TYPO))):
+        letters[place] = draw.choice((_swapped, _doubled, _dropped, _slipped))(letters, place, draw)
+    return "".join(letters)
+
+
+def _swapped(letters: list[str], place: int, draw: random.Random) -> str:
+    other = place + 1
+    if other == len(letters) or not letters[other].isalpha() or letters[other] == letters[place]:
+        return _doubled(letters, place, draw)
+    letters[place], letters[other] = letters[other], letters[place]
+    return letters[place]
+
+
+def _doubled(letters: list[str], place: int, draw: random.Random) -> str:
+    return letters[place] * 2
+
+
+def _dropped(letters: list[str], place: int, draw: random.Random) -> str:
+    return ""
+
+
+def _slipped(letters: list[str], place: int, draw: random.Random) -> str:
+    letter = letters[place]
+    for row in KEYBOARD:
+        at = row.find(letter.lower())
+        if at >= 0:
+            near = draw.choice([row[side] for side in (at - 1, at + 1) if 0 <= side < len(row)])
+            return near.upper() if letter.isupper() else near
+    return _doubled(letters, place, draw)
+
+
+def case(question: str, draw: random.Random) -> str:
+    """All lower case or all upper case, whichever differs."""
+    options = [text for text in (question.lower(), question.upper()) if text != question]
+    return draw.choice(options) if options else question
+
+
+def punctuation(question: str, draw: random.Random) -> str:
+    """Without any, or with too much at the end."""
+    bare = " ".join("".join(" " if _is_mark(letter) else letter for letter in question).split())
+    loud = question.rstrip("?!. ") + draw.choice(("???", "!!", "...", " ?"))
+    return draw.choice([text for text in (bare, loud) if text and text != question] or [question])
+
+
+def _is_mark(letter: str) -> bool:
+    return not (letter.isalnum() or letter.isspace() or letter == "'")
+
+
+def fillers(question: str, draw: random.Random) -> str:
+    """Words in front or behind that say nothing."""
+    if draw.random() < 0.5:
+        return draw.choice(OPENERS) + question
+    return question.rstrip() + draw.choice(CLOSERS)
+
+
+PERTURBATIONS: dict[str, Callable[[str, random.Random], str]] = {
+    "typos": typos,
+    "case": case,
+    "punctuation": punctuation,
+    "fillers": fillers,
+}
+
+
+def perturb(question: str, kind: str, seed: int) -> str:
+    """`question` changed by `kind` (a key of `PERTURBATIONS`); the same seed gives the same text."""
+    return PERTURBATIONS[kind](question, random.Random(f"{seed}\0{kind}\0{question}"))

@@ -1,0 +1,193 @@
+"""A router whose probabilities are calibrated, and that knows which threshold buys what."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routers.base import FloatArray, Inference, Router, RouterError
+from routers.calibration import IsotonicMaps, best_temperature, with_temperature
+from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
+
+METHODS = ("temperature", "isotonic", "none")
+SCORES = ("confidence", "probability")
+
+HeldOut = tuple[Sequence[str], Sequence[str]]
+
+
+class CalibratedRouter(CompositeRouter):
+    """`router`, its probabilities calibrated on questions that it has not learned from.
+
+    Confidence and all else that the router says pass through unchanged.
+
+    Args:
+        router: the one to calibrate.
+        method: `temperature` (Guo et al., 2017) never changes the most probable class; `isotonic`
+            (Zadrozny & Elkan, 2002) may, and wants some hundred held-out questions; `none` leaves the
+            probabilities, and only `threshold_for` is gained.
+        fraction: of the training questions, stratified, that the router does not learn from. A class with
+            a single question keeps it for learning.
+        seed: of the questions held out.
+
+    Attributes:
+        temperature_: of `temperature`.
+        held_confidence_, held_probability_: float32 (n_held_out,), confidence and calibrated top
+            probability of the held-out questions.
+        held_right_: bool (n_held_out,), whether the most probable class was the right one.
+    """
+
+    def __init__(
+        self, router: Router, method: str = "temperature", fraction: float = 0.2, seed: int = 0
+    ) -> None:
+        self.router = router
+        self.method = method
+        self.fraction = fraction
+        self.seed = seed
+
+    def fit(
+        self,
+        queries: Sequence[str],
+        labels: Sequence[str],
+        ids: Sequence[str] | None = None,
+        outcomes: Sequence[Mapping[str, float]] | None = None,
+        *,
+        held_out: HeldOut | None = None,
+    ) -> Self:
+        """As `Router.fit`; with `held_out` (queries, labels) the router learns from all of `queries`.
+
+        Raises:
+            RouterError: also for a held-out label that is no class, or nothing to hold out.
+        """
+        self._held_out = held_out
+        try:
+            return super().fit(queries, labels, ids, outcomes)
+        finally:
+            del self._held_out
+
+    def _parts(self) -> dict[str, Router]:
+        return {"router": self.router}
+
+    def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
+        if self.method not in METHODS:
+            raise RouterError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
+        if self._held_out is None:
+            rest, out = held_out_rows(targets, self.fraction, self.seed)
+            to_learn, asked, right = lessons.of(rest), lessons.of(out).queries, targets[out]
+        else:
+            to_learn, asked, right = lessons, self._held_out[0], self._given_targets(self._held_out)
+        self.parts_ = {"router": fitted(self.router, to_learn)}
+        said = self._ask(asked)
+        self._calibrate(said.proba, right)
+        proba = self._calibrated(said.proba)
+        self.held_confidence_ = said.confidence
+        self.held_probability_: FloatArray = proba.max(axis=1)
+        self.held_right_: NDArray[np.bool_] = proba.argmax(axis=1) == right
+
+    def _given_targets(self, held_out: HeldOut) -> Rows:
+        queries, labels = held_out
+        if len(queries) != len(labels) or not labels:
+            raise RouterError(
+                f"held_out has {len(queries)} queries and {len(labels)} labels: give one label each, and some"
+            )
+        unknown = sorted(set(labels) - set(self.classes_))
+        if unknown:
+            raise RouterError(f"held-out label {unknown[0]!r} is not among the training labels; leave it out")
+        return np.array([self.classes_.index(label) for label in labels], dtype=np.int64)
+
+    def _calibrate(self, proba: FloatArray, targets: Rows) -> None:
+        if self.method == "temperature":
+            self.temperature_ = best_temperature(proba, targets)
+        elif self.method == "isotonic":
+            self.maps_ = IsotonicMaps.fit(proba, targets)
+
+    def _calibrated(self, proba: FloatArray) -> FloatArray:
+        if self.method == "temperature":
+            return with_temperature(proba, self.temperature_)
+        return self.maps_(proba) if self.method == "isotonic" else proba
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        self._check_fitted()
+        said = self._ask(queries)
+        return said._replace(proba=self._calibrated(said.proba))
+
+    def _ask(self, queries: Sequence[str]) -> Inference:
+        part = self.parts_["router"]
+        said = part.infer(queries)
+        return said._replace(proba=in_columns(said.proba, part.classes_, self.classes_))
+
+    def threshold_for(
+        self, *, coverage: float | None = None, accuracy: float | None = None, score: str = "confidence"
+    ) -> float:
+        """The score of a held-out question from which on questions are to be kept.
+
+        Args:
+            coverage: share of the held-out questions to keep, in (0, 1]; equal scores may keep more.
+            accuracy: share of right ones wanted among those kept, in (0, 1]; the lowest threshold that
+                has at least that, which keeps the most questions.
+            score: `confidence`, or the `probability` of the most probable class.
+
+        Raises:
+            RouterError: not one of `coverage` and `accuracy`, or no threshold has that accuracy.
+        """
+        self._check_fitted()
+        if score not in SCORES:
+            raise RouterError(f"score {score!r} is not one of {', '.join(SCORES)}")
+        if (coverage is None) == (accuracy is None):
+            raise RouterError("give coverage or accuracy, one of them")
+        wanted = coverage if accuracy is None else accuracy
+        if wanted is None or not 0 < wanted <= 1:
+            raise RouterError(f"{'coverage' if accuracy is None else 'accuracy'}={wanted}: must be in (0, 1]")
+        scores = self.held_confidence_ if score == "confidence" else self.held_probability_
+        if accuracy is None:
+            return _threshold_that_keeps(scores, wanted)
+        return _threshold_that_is_right(scores, self.held_right_, wanted, score)
+
+    def facts(self) -> dict[str, Any]:
+        """What was learned, and from how many held-out questions."""
+        learned = {"temperature": self.temperature_} if self.method == "temperature" else {}
+        return {**super().facts(), "calibration": self.method, "held_out": len(self.held_right_), **learned}
+
+    def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        arrays, meta = super()._state(folder)
+        arrays |= {
+            "held_confidence": self.held_confidence_,
+            "held_probability": self.held_probability_,
+            "held_right": self.held_right_,
+        }
+        if self.method == "temperature":
+            arrays["temperature"] = np.array([self.temperature_])
+        elif self.method == "isotonic":
+            arrays |= {"knots_x": self.maps_.x, "knots_y": self.maps_.y, "knots_starts": self.maps_.starts}
+        return arrays, meta
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+        super()._restore(folder, arrays, meta)
+        self.held_confidence_, self.held_probability_ = arrays["held_confidence"], arrays["held_probability"]
+        self.held_right_ = arrays["held_right"]
+        if self.method == "temperature":
+            self.temperature_ = float(arrays["temperature"][0])
+        elif self.method == "isotonic":
+            self.maps_ = IsotonicMaps(arrays["knots_x"], arrays["knots_y"], arrays["knots_starts"])
+
+
+def _threshold_that_keeps(scores: FloatArray, coverage: float) -> float:
+    # Less a hair, because 0.7 · 10 is a little over 7.
+    kept = max(1, int(np.ceil(coverage * len(scores) - 1e-9)))
+    return float(np.sort(scores)[::-1][kept - 1])
+
+
+def _threshold_that_is_right(
+    scores: FloatArray, right: NDArray[np.bool_], accuracy: float, score: str
+) -> float:
+    thresholds = np.unique(scores)
+    reached = np.array([right[scores >= threshold].mean() for threshold in thresholds])
+    enough = np.flatnonzero(reached >= accuracy - 1e-9)
+    if not len(enough):
+        best = int(reached.argmax())
+        raise RouterError(
+            f"no threshold of {score} has an accuracy of {accuracy} on the {len(scores)} held-out questions: "
+            f"the best is {reached[best]:.4g}, from {thresholds[best]:.4g} on"
+        )
+    return float(thresholds[enough[0]])

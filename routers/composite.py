@@ -1,0 +1,175 @@
+"""What routers made of routers share: their parts are fitted, loaded, saved and asked for by them."""
+
+import re
+import tempfile
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routers import vector_store
+from routers.base import FloatArray, Router, RouterError
+from routers.finetune import stratified_holdout
+
+Rows = NDArray[np.int64]
+
+# Under this a probability is as good as none: its logarithm would outweigh everything else.
+FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What one router learns from: the arguments of `Router.fit`, all of one length."""
+
+    queries: Sequence[str]
+    labels: Sequence[str]
+    ids: Sequence[str]
+    outcomes: Sequence[Mapping[str, float]]
+
+    def of(self, rows: Rows) -> "Lessons":
+        """The same of some rows."""
+        columns = (self.queries, self.labels, self.ids, self.outcomes)
+        return Lessons(*([values[row] for row in rows] for values in columns))
+
+
+class CompositeRouter(Router):
+    """A router made of routers.
+
+    The constructor's routers stay as they are given: what is fitted are others of the same settings.
+    They may know of classes and models in another order than the whole, or lack some.
+    """
+
+    parts_: dict[str, Router]
+    _outcomes: Sequence[Mapping[str, float]] | None
+
+    @abstractmethod
+    def _parts(self) -> dict[str, Router]:
+        """The constructor's routers by name."""
+
+    @abstractmethod
+    def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
+        """Learn, and set `parts_`."""
+
+    def fit(
+        self,
+        queries: Sequence[str],
+        labels: Sequence[str],
+        ids: Sequence[str] | None = None,
+        outcomes: Sequence[Mapping[str, float]] | None = None,
+    ) -> Self:
+        for name in self._parts():
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+                raise RouterError(f"{name!r} names a folder too: use letters, digits, - and _ only")
+        # Parts want them as they were given; `_fit` does not have them.
+        self._outcomes = outcomes
+        try:
+            return super().fit(queries, labels, ids, outcomes)
+        finally:
+            del self._outcomes
+
+    def _fit(self, queries: list[str], targets: Rows) -> None:
+        labels = [self.classes_[target] for target in targets]
+        outcomes = [{} for _ in queries] if self._outcomes is None else list(self._outcomes)
+        # Several parts, or one several times, see the same questions.
+        with _vectors_computed_once():
+            self._fit_parts(Lessons(queries, labels, self.train_ids_, outcomes), targets)
+        # A part that was spared some of the questions may not have met every model.
+        parts = self.parts_.values()
+        self.models_ = [model for model in self.models_ if all(model in part.models_ for part in parts)]
+
+    def _declared_classes(self) -> set[str]:
+        return {name for part in self._parts().values() for name in part._declared_classes()}
+
+    @property
+    def fit_is_expensive(self) -> bool:  # type: ignore[override]  # nobody sets it
+        return any(part.fit_is_expensive for part in self._parts().values())
+
+    def load_pretrained(self) -> None:
+        for part in self._parts().values():
+            part.load_pretrained()
+
+    def prepare(self) -> Self:
+        self._check_fitted()
+        for part in self.parts_.values():
+            part.prepare()
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        """Those of the parts, by name."""
+        known = {name: part.facts() for name, part in self.parts_.items()}
+        return {name: facts for name, facts in known.items() if facts}
+
+    def asset_paths(self) -> list[Path]:
+        return list(dict.fromkeys(path for part in self._present().values() for path in part.asset_paths()))
+
+    def weights_sha256(self) -> dict[str, str]:
+        """By `<part>/<role>`."""
+        return {
+            f"{name}/{role}": checksum
+            for name, part in self._present().items()
+            for role, checksum in part.weights_sha256().items()
+        }
+
+    def _present(self) -> dict[str, Router]:
+        return self.parts_ if hasattr(self, "classes_") else self._parts()
+
+    def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        for name, part in self.parts_.items():
+            part.save(folder / "parts" / name)
+        return {}, {}
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+        self.parts_ = {name: Router.load(folder / "parts" / name) for name in self._parts()}
+
+
+def fitted(router: Router, lessons: Lessons) -> Router:
+    """Another router of the same settings, and of the same loaded encoder, that has learned."""
+    fresh = type(router)(**router.get_params(deep=False))
+    return fresh.fit(lessons.queries, lessons.labels, lessons.ids, lessons.outcomes)
+
+
+def in_columns(values: FloatArray, names: Sequence[str], wanted: Sequence[str]) -> FloatArray:
+    """`values` with a column for each of `names`, as columns of `wanted`; 0 for those without one."""
+    if list(names) == list(wanted):
+        return values
+    column = {name: number for number, name in enumerate(wanted)}
+    known = [number for number, name in enumerate(names) if name in column]
+    placed = np.zeros((len(values), len(wanted)), dtype=np.float32)
+    placed[:, [column[names[number]] for number in known]] = values[:, known]
+    return placed
+
+
+def log_proba(proba: FloatArray) -> FloatArray:
+    """Logarithms of probabilities, finite also of 0."""
+    return np.log(np.maximum(proba, FLOOR, dtype=np.float32))
+
+
+def held_out_rows(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """Row numbers to learn from and to hold out, stratified by class, without one in common.
+
+    Raises:
+        RouterError: no class has a question to spare, or `fraction` is not between 0 and 1.
+    """
+    if not 0 < fraction < 1:
+        raise RouterError(f"fraction={fraction}: must be between 0 and 1")
+    rest, out = stratified_holdout(targets, fraction, seed)
+    # The only question of a class is in both.
+    out = np.setdiff1d(out, rest)
+    if not len(out):
+        raise RouterError("nothing to hold out: no class has two training questions; add some")
+    return rest, out
+
+
+@contextmanager
+def _vectors_computed_once() -> Iterator[None]:
+    if vector_store._folder is not None:
+        yield
+        return
+    home = tempfile.TemporaryDirectory(prefix="router-derby-")
+    with home as folder, vector_store.kept_vectors(Path(folder)):
+        yield

@@ -1,0 +1,150 @@
+"""Several routers that vote, or whose votes another one has learned to read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routers.base import FloatArray, Inference, Router, RouterError, softmax
+from routers.baselines import row_per_class
+from routers.composite import CompositeRouter, Lessons, Rows, fitted, in_columns, log_proba
+
+METHODS = ("soft", "stacked")
+
+
+class EnsembleRouter(CompositeRouter):
+    """All of `members` answer; the confidence is the weighted mean of theirs, and so is `expected`.
+
+    Args:
+        members: routers by name; each is also a folder of the saved ensemble.
+        method: `soft` is the weighted mean of the members' probabilities. `stacked` (Wolpert, 1992) is
+            multinomial logistic regression on their logarithms, learned where each member answers
+            questions that it was not fitted on; the members then learn from all of them.
+        weights: by member, not negative; all the same by default. Of `stacked` they concern the confidence
+            and `expected` alone.
+        folds: of `stacked`; as many as the smallest class has questions, if that is fewer.
+        c: inverse strength of the L2 penalty of `stacked`.
+        seed: of the folds.
+    """
+
+    def __init__(
+        self,
+        members: Mapping[str, Router],
+        method: str = "soft",
+        weights: Mapping[str, float] | None = None,
+        folds: int = 5,
+        c: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.members = members
+        self.method = method
+        self.weights = weights
+        self.folds = folds
+        self.c = c
+        self.seed = seed
+
+    def _parts(self) -> dict[str, Router]:
+        return dict(self.members)
+
+    def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
+        self._check_settings()
+        if self.method == "stacked":
+            self.coef_, self.intercept_ = self._learn_to_read(lessons, targets)
+        self.parts_ = {name: fitted(member, lessons) for name, member in self.members.items()}
+
+    def _check_settings(self) -> None:
+        if self.method not in METHODS:
+            raise RouterError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
+        if not self.members:
+            raise RouterError("an ensemble needs at least one member")
+        if self.weights is None:
+            return
+        if set(self.weights) != set(self.members):
+            raise RouterError(f"weights of {_listed(self.weights)}, but members {_listed(self.members)}")
+        if min(self.weights.values()) < 0 or not sum(self.weights.values()) > 0:
+            raise RouterError("weights are at least 0, and one is more")
+
+    def _learn_to_read(self, lessons: Lessons, targets: Rows) -> tuple[FloatArray, FloatArray]:
+        from sklearn.linear_model import LogisticRegression
+
+        features = np.zeros((len(targets), len(self.members) * len(self.classes_)), dtype=np.float32)
+        fold_of = self._fold_of(targets)
+        for fold in range(fold_of.max() + 1):
+            rest, out = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+            parts = [fitted(member, lessons.of(rest)) for member in self.members.values()]
+            asked = lessons.of(out).queries
+            features[out] = self._features([self._proba(part, part.infer(asked)) for part in parts])
+        model = LogisticRegression(C=self.c, max_iter=1000).fit(features, targets)
+        return row_per_class(model.coef_, model.intercept_)
+
+    def _fold_of(self, targets: Rows) -> Rows:
+        """A fold number for each row; every class is spread evenly, from a fold of its own onward."""
+        counts = np.bincount(targets, minlength=len(self.classes_))
+        fewest = int(counts.argmin())
+        if counts[fewest] < 2:
+            raise RouterError(
+                f"method=stacked needs two questions of every class, and {self.classes_[fewest]!r} has "
+                f"{counts[fewest]}: add some, or use method=soft"
+            )
+        if self.folds < 2:
+            raise RouterError(f"folds={self.folds}: method=stacked needs at least 2")
+        n_folds = min(self.folds, int(counts[fewest]))
+        generator = np.random.default_rng(self.seed)
+        fold_of = np.zeros(len(targets), dtype=np.int64)
+        for target in range(len(counts)):
+            rows = generator.permutation(np.flatnonzero(targets == target))
+            fold_of[rows] = (np.arange(len(rows)) + target) % n_folds
+        return fold_of
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        self._check_fitted()
+        said = {name: part.infer(queries) for name, part in self.parts_.items()}
+        weights = self.weights or dict.fromkeys(said, 1.0)
+        probas = [self._proba(self.parts_[name], inference) for name, inference in said.items()]
+        by_member = [weights[name] for name in said]
+        if self.method == "stacked":
+            proba = softmax(self._features(probas) @ self.coef_.T + self.intercept_)
+        else:
+            proba = _mean(probas, by_member)
+        confidence = _mean([inference.confidence for inference in said.values()], by_member)
+        return Inference(proba, confidence.clip(0, 1), self._expected(said, weights))
+
+    def _proba(self, part: Router, inference: Inference) -> FloatArray:
+        return in_columns(inference.proba, part.classes_, self.classes_)
+
+    @staticmethod
+    def _features(probas: Sequence[FloatArray]) -> FloatArray:
+        """float32 (n_queries, n_members · n_classes)."""
+        return np.concatenate([log_proba(proba) for proba in probas], axis=1)
+
+    def _expected(self, said: Mapping[str, Inference], weights: Mapping[str, float]) -> FloatArray | None:
+        """The weighted mean over the members that predict it."""
+        if not self.models_:
+            return None
+        known = {
+            name: in_columns(inference.expected, self.parts_[name].models_, self.models_)
+            for name, inference in said.items()
+            if inference.expected is not None and weights[name] > 0
+        }
+        return _mean(list(known.values()), [weights[name] for name in known]) if known else None
+
+    def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        arrays, meta = super()._state(folder)
+        if self.method == "stacked":
+            arrays |= {"coef": self.coef_, "intercept": self.intercept_}
+        return arrays, meta
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+        super()._restore(folder, arrays, meta)
+        if self.method == "stacked":
+            self.coef_, self.intercept_ = arrays["coef"], arrays["intercept"]
+
+
+def _mean(values: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
+    return np.average(np.stack(values), axis=0, weights=weights).astype(np.float32)
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(names))

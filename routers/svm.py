@@ -1,0 +1,122 @@
+"""Support vector machine on sentence vectors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routers.base import FloatArray, Inference, softmax
+from routers.embedding import EmbeddingRouter
+from routers.encoder import SentenceEncoder
+from routers.stages import stage
+
+# Support vectors whose cosines say how familiar a query is.
+NEAREST = 5
+# Rows scored at once: the margins of 150 classes take 90 kB a row.
+CHUNK = 256
+
+
+class SVMRouter(EmbeddingRouter):
+    """A soft-margin machine for each pair of classes (Cortes & Vapnik, 1995), with an RBF kernel.
+
+    scikit-learn's `SVC` learns; serving is numpy on the support vectors. A pair's probability is the
+    sigmoid of its margin / `temperature`, and a class's is proportional to the product of the
+    probabilities of its pairs, which for two classes is the sigmoid itself.
+
+    The confidence is the geometric mean of the chosen class's pair probabilities, times the mean cosine of
+    the query with its five nearest support vectors. On CLINC150's validation split (ten domains, 3,000
+    training questions, all-MiniLM-L6-v2) it separates out-of-scope queries with an AUROC of 0.980, against
+    0.970 of the cosine alone, 0.966 of the largest margin of one-versus-rest machines and 0.816 of the
+    largest kernel-weighted support vector.
+
+    Args:
+        encoder: text to unit vectors.
+        c: inverse strength of the regularisation.
+        gamma: of the kernel exp(-gamma · squared distance); by default 1 / (dimension · variance of the
+            training vectors), about 1 for unit vectors.
+        temperature: smaller is more certain; margins are of the order of 1. The default has the least
+            negative log-likelihood on that validation split.
+    """
+
+    def __init__(
+        self, encoder: SentenceEncoder, c: float = 10.0, gamma: float | None = None, temperature: float = 0.25
+    ) -> None:
+        self.encoder = encoder
+        self.c = c
+        self.gamma = gamma
+        self.temperature = temperature
+
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        from sklearn.svm import SVC
+
+        self._learn_encoder(queries, targets)
+        vectors = self.encoder_.encode(queries)
+        gamma = "scale" if self.gamma is None else self.gamma
+        model = SVC(C=self.c, gamma=gamma).fit(vectors, targets)
+        # For two classes alone, scikit-learn's positive side is the second one.
+        sign = -1 if len(self.classes_) == 2 else 1
+        self.gamma_ = float(model._gamma)
+        self.support_: FloatArray = model.support_vectors_.astype(np.float32)
+        self.support_counts_: NDArray[np.int64] = model.n_support_.astype(np.int64)
+        self.dual_coef_: FloatArray = (sign * model.dual_coef_).astype(np.float32)
+        self.intercept_: FloatArray = (sign * model.intercept_).astype(np.float32)
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        self._check_fitted()
+        vectors = self.encoder_.encode(queries)
+        with stage("search"):
+            chunks = [vectors[start : start + CHUNK] for start in range(0, len(vectors), CHUNK)]
+            scored = [self._score(chunk) for chunk in chunks or [vectors]]
+            return Inference(*(np.concatenate(parts) for parts in zip(*scored, strict=True)))
+
+    def _score(self, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Probabilities and confidence of (n_queries, dimension) vectors."""
+        cosines = vectors @ self.support_.T
+        won = -np.logaddexp(0, -self._margins(vectors, cosines) / self.temperature)
+        # A class against itself, at margin 0, does not count.
+        scores = won.sum(axis=2) + np.log(2)
+        certain = np.exp(scores.max(axis=1) / (len(self.classes_) - 1))
+        familiar = -np.sort(-cosines, axis=1)[:, :NEAREST].mean(axis=1)
+        return softmax(scores), (certain * familiar).clip(0, 1).astype(np.float32)
+
+    def decision_function(self, queries: Sequence[str]) -> FloatArray:
+        """float32 (n_queries, n_classes, n_classes): how far [:, i, j] is on the side of i against j."""
+        self._check_fitted()
+        vectors = self.encoder_.encode(queries)
+        return self._margins(vectors, vectors @ self.support_.T)
+
+    def _margins(self, vectors: FloatArray, products: FloatArray) -> FloatArray:
+        """As `decision_function`; `products` are the inner products with the support vectors.
+
+        The coefficients are laid out as LIBSVM has them (Chang & Lin, 2011): the support vectors by class,
+        and for each a column of one coefficient against every other class, in order.
+        """
+        squares = (vectors**2).sum(axis=1)[:, None] + (self.support_**2).sum(axis=1) - 2 * products
+        kernel = np.exp(-self.gamma_ * squares.clip(min=0))
+        n_classes = len(self.classes_)
+        starts = np.cumsum(self.support_counts_)[:-1]
+        own = zip(np.split(kernel, starts, axis=1), np.split(self.dual_coef_, starts, axis=1), strict=True)
+        pulls = np.stack([part @ coef.T for part, coef in own], axis=1)
+        first, second = np.triu_indices(n_classes, 1)
+        margins = pulls[:, first, second - 1] + pulls[:, second, first] + self.intercept_
+        square = np.zeros((len(vectors), n_classes, n_classes), dtype=np.float32)
+        square[:, first, second] = margins
+        square[:, second, first] = -margins
+        return square
+
+    def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        arrays: dict[str, NDArray[Any]] = {
+            "support": self.support_,
+            "support_counts": self.support_counts_,
+            "dual_coef": self.dual_coef_,
+            "intercept": self.intercept_,
+        }
+        return arrays, {"gamma": self.gamma_, **self._encoder_state(folder)}
+
+    def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+        self.support_, self.support_counts_ = arrays["support"], arrays["support_counts"]
+        self.dual_coef_, self.intercept_ = arrays["dual_coef"], arrays["intercept"]
+        self.gamma_ = meta["gamma"]
+        self._restore_encoder(folder, meta)
