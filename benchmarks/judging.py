@@ -12,7 +12,7 @@ from benchmarks.fitting import fit
 from benchmarks.inferences import load_inferences
 from benchmarks.isolate import run_isolated
 from benchmarks.learning_curve import learning_curve
-from benchmarks.metrics import quality
+from benchmarks.metrics import mean_metric, quality
 from benchmarks.multilabel import multilabel
 from benchmarks.performance import performance
 from benchmarks.provenance import provenance
@@ -183,6 +183,9 @@ def _judge_quality(
         found.analyses["thresholds"] = asked_and_obtained(rows, wanted, thresholds, statistics, seed)
         policy = settled(policy, thresholds)
     found.add(*selective(rows, policy, statistics, seed))
+    sent_on = [row.sent_on for row in rows if row.sent_on is not None]
+    if sent_on:
+        found.add([mean_metric("sent_on", sent_on, statistics, seed, higher_is_better=False)])
     if settings.multilabel:
         found.add(*multilabel(rows, classes, settings.label_threshold, statistics, seed))
     if any(row.outcomes for row in rows):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import NormalDist
 
@@ -171,29 +171,42 @@ def difference_of_questions(rows: Sequence[Prediction], others: Sequence[Predict
 
 def compare(
     rows: Sequence[Prediction],
-    with_: str,
-    others: Sequence[Prediction],
+    others: Mapping[str, Sequence[Prediction]],
     statistics: Statistics,
     seed: int,
 ) -> list[Comparison]:
-    """What `rows` have more than `others` on the same questions, by paired bootstrap: accuracy, and ROUGE-L
-    where both were answered."""
-    pairs = [(row, other) for row, other in zip(rows, others, strict=True) if row.label is not None]
-    if not pairs:
+    """What `rows` have more than each of `others` on the same questions, by paired bootstrap: accuracy, and
+    ROUGE-L where both were answered. The verdict on accuracy is McNemar's, after Holm over all `others`."""
+    if all(row.label is None for row in rows):
         raise ValueError("no row with a label to compare on")
-    gains = {
-        "accuracy": [float(_is_right(row)) - float(_is_right(other)) for row, other in pairs],
-        "rougeL": [
-            row.rougeL - other.rougeL
-            for row, other in pairs
-            if row.rougeL is not None and other.rougeL is not None
-        ],
-    }
-    return [
-        _paired(with_, metric, np.array(values), statistics, seed)
-        for metric, values in gains.items()
-        if values
+    found = {name: _gains(rows, theirs) for name, theirs in others.items()}
+    p_values = [mcnemar(*_alone(gains["accuracy"])) for gains in found.values()]
+    comparisons = []
+    for (name, gains), adjusted in zip(found.items(), holm(p_values), strict=True):
+        ours, theirs_alone = _alone(gains["accuracy"])
+        accuracy = _paired(name, "accuracy", gains["accuracy"], statistics, seed)
+        verdict = _verdict(ours - theirs_alone, adjusted, 1 - statistics.confidence, accuracy.n)
+        comparisons.append(replace(accuracy, p_adjusted=adjusted, verdict=verdict))
+        if len(gains["rougeL"]):
+            comparisons.append(_paired(name, "rougeL", gains["rougeL"], statistics, seed))
+    return comparisons
+
+
+def _gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> dict[str, NDArray[np.float64]]:
+    """By metric, of each row that has it in both: ours minus theirs."""
+    pairs = [(row, other) for row, other in zip(rows, others, strict=True) if row.label is not None]
+    rouge = [
+        row.rougeL - other.rougeL
+        for row, other in pairs
+        if row.rougeL is not None and other.rougeL is not None
     ]
+    right = [float(_is_right(row)) - float(_is_right(other)) for row, other in pairs]
+    return {"accuracy": np.array(right), "rougeL": np.array(rouge)}
+
+
+def _alone(gains: NDArray[np.float64]) -> tuple[int, int]:
+    """How many rows the first, and the second, alone got right."""
+    return int((gains > 0).sum()), int((gains < 0).sum())
 
 
 def _paired(

@@ -43,13 +43,8 @@ def run(config: DictConfig, folder: Path) -> list[Record]:
         answered = ask_all(panel, dataset, settings.measure.threads)
         chosen = _with_answers(chosen, answered, settings, dataset)
         others = {name: _with_answers(other, answered, settings, dataset) for name, other in others.items()}
-    comparisons = [
-        comparison
-        for name, other in others.items()
-        for comparison in compare(
-            chosen.predictions, name, other.predictions, settings.statistics, settings.seed
-        )
-    ]
+    rows = {name: other.predictions for name, other in others.items()}
+    comparisons = compare(chosen.predictions, rows, settings.statistics, settings.seed)
     record = replace(
         chosen.record, comparisons=comparisons, analyses={"guard": guarded, **chosen.record.analyses}
     )

@@ -32,9 +32,7 @@ def tune(
     grid = router.grid()
     if not grid:
         raise BadInput(f"tune=true: {name} has no settings to choose from; leave it out")
-    candidates = [
-        dict(zip(part, values, strict=True)) for part in grid for values in product(*part.values())
-    ]
+    candidates = [dict(zip(part, values, strict=True)) for part in grid for values in product(*part.values())]
     folds = list(split_folds(train, FOLDS, seed))
     trials = [
         Trial({**spec, **candidate}, learned, [example.query for example in left_out])

@@ -54,7 +54,12 @@ class Unscored:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A metric of this router minus that of another on the same rows, with its paired interval."""
+    """A metric of this router minus that of another on the same rows, with its paired interval.
+
+    Attributes:
+        p_adjusted: of accuracy: McNemar's exact p after Holm's correction over the routers compared with.
+        verdict: on that: `better`, `worse`, or `cannot tell at n=…`.
+    """
 
     other: str
     metric: str
@@ -62,6 +67,8 @@ class Comparison:
     ci_low: float
     ci_high: float
     n: int
+    p_adjusted: float | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)

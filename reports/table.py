@@ -1,7 +1,7 @@
 """What a run prints: the judged router beside the baselines, and its own details."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from reports.answers import answering_lines, answers_table, experts_table
 from reports.console import PLAIN_WIDTH, columns, percent, plain, plain_console, table
+from reports.depth import depth_lines, depth_tables
 from reports.record import Comparison, Record
 
 
@@ -20,8 +21,11 @@ def print_run(records: Sequence[Record], folder: Path) -> None:
     chosen = records[0]
     print_tables(records, console)
     console.print(_domain_table(chosen))
+    for shown in depth_tables(records):
+        console.print(shown)
     verdicts = [_verdict(chosen.router, comparison) for comparison in chosen.comparisons]
-    for line in (_stages(chosen), *answering_lines(chosen), *verdicts, f"Result: {folder}"):
+    lines = (*_stages(chosen), *depth_lines(chosen), *answering_lines(chosen), *verdicts)
+    for line in (*lines, f"Result: {folder}"):
         console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -30,7 +34,8 @@ def print_tables(records: Sequence[Record], console: Console | None = None) -> N
     console = console or plain_console()
     console.print()
     console.print(_quality_table(records))
-    console.print(_speed_table(records))
+    if any(record.metric("latency_p50") for record in records):
+        console.print(_speed_table(records))
     answered = [record for record in records if record.metric("rougeL")]
     if answered:
         console.print(answers_table(answered))
@@ -48,7 +53,7 @@ def save_picture(records: Sequence[Record], path: Path, title: str) -> None:
 def _quality_table(records: Sequence[Record]) -> Table:
     first = records[0].metric("accuracy")
     shown = table(f"Quality in %, {first.n if first else 0} test questions with a domain [95 % interval]")
-    names = ("accuracy", "standard", "overlap", "macro-F1", "o.o.s.\nAUROC", "o.o.s.\nFPR95")
+    names = ("accuracy", "standard", "overlap", "macro-F1", "o.o.s.\nAUROC", "o.o.s.\nFPR95", "ECE", "AURC")
     columns(shown, "router", names)
     for record in records:
         shown.add_row(
@@ -59,6 +64,8 @@ def _quality_table(records: Sequence[Record]) -> Table:
             percent(record.metric("macro_f1")),
             percent(record.metric("out_of_scope_auroc", "out_of_scope")),
             percent(record.metric("out_of_scope_fpr95", "out_of_scope")),
+            percent(record.metric("ece")),
+            percent(record.metric("aurc")),
         )
     return shown
 
@@ -100,31 +107,34 @@ def _domain_table(record: Record) -> Table:
     return shown
 
 
-def _stages(record: Record) -> str:
+def _stages(record: Record) -> Iterator[str]:
     parts = [
         f"{name} {metric.value:.3f}"
         for name in ("tokenise", "encode", "search", "decide")
         if (metric := record.metric(f"{name}_p50"))
     ]
-    return f"{record.router}, p50 by stage in ms: {', '.join(parts)}"
+    if parts:
+        yield f"{record.router}, p50 by stage in ms: {', '.join(parts)}"
 
 
 def _verdict(router: str, comparison: Comparison) -> str:
     """Is the router better beyond chance, in one sentence?"""
-    if comparison.ci_low > 0:
-        verdict = "better than"
-    elif comparison.ci_high < 0:
-        verdict = "WORSE than"
-    else:
-        verdict = "NOT distinguishable from"
+    found = comparison.verdict or _by_interval(comparison)
     difference, low, high = (
         f"{100 * value:+.1f}" for value in (comparison.difference, comparison.ci_low, comparison.ci_high)
     )
     title = METRIC_TITLES.get(comparison.metric, comparison.metric)
-    return (
-        f"{router} is {verdict} {comparison.other}: "
-        f"{title} {difference} points [{low}, {high}], n={comparison.n}"
-    )
+    evidence = f"{title} {difference} points [{low}, {high}], n={comparison.n}"
+    if comparison.p_adjusted is not None:
+        evidence += f", p={comparison.p_adjusted:.2g}"
+    known = {"better": "is better than", "worse": "is WORSE than"}
+    return f"{router} {known.get(found, 'cannot be told apart from')} {comparison.other}: {evidence}"
+
+
+def _by_interval(comparison: Comparison) -> str:
+    if comparison.ci_low > 0:
+        return "better"
+    return "worse" if comparison.ci_high < 0 else "cannot tell"
 
 
 def _disk(record: Record) -> str:

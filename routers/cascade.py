@@ -70,7 +70,8 @@ class CascadeRouter(CompositeRouter):
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
         first = self._ask("cheap", queries)
-        sent_on = first.proba.max(axis=1) < self.threshold_
+        # In float64, where half-way between two neighbouring float32 is neither of them.
+        sent_on = first.proba.max(axis=1).astype(np.float64) < self.threshold_
         if not sent_on.any():
             return first._replace(sent_on=sent_on)
         rows = np.flatnonzero(sent_on).tolist()

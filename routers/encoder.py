@@ -215,6 +215,8 @@ class OnnxBackend:
     """
 
     def __init__(self, folder: Path) -> None:
+        # Read when it is imported; else it would note a device id in the home folder and report its use.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
         from tokenizers import Tokenizer
 

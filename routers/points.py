@@ -143,9 +143,9 @@ def server_uid(identity: str) -> str:
 def decimals(vector: FloatArray) -> str:
     """The numbers with nine digits, which give the same float32 again, and commas between them.
 
-    With a point in each, or minus zero would be read as an integer and lose its sign.
+    With an exponent, or minus zero would be read as an integer and lose its sign.
     """
-    return ",".join(["%#.9g"] * len(vector)) % tuple(vector.tolist())
+    return ",".join(["%.8e"] * len(vector)) % tuple(vector.tolist())
 
 
 def shortest(number: np.float32) -> float:

@@ -36,8 +36,8 @@ class SVMRouter(EmbeddingRouter):
         c: inverse strength of the regularisation.
         gamma: of the kernel exp(-gamma · squared distance); by default 1 / (dimension · variance of the
             training vectors), about 1 for unit vectors.
-        temperature: smaller is more certain; margins are of the order of 1. The default has the least
-            negative log-likelihood on that validation split.
+        temperature: smaller is more certain; margins are of the order of 1. Of 0.125, 0.25 and 0.5 the
+            default has the least negative log-likelihood on that validation split.
     """
 
     def __init__(

@@ -108,7 +108,8 @@ class Ensemble:
         if self.weights is None:
             return
         if not isinstance(self.weights, dict) or set(self.weights) != set(self.members):
-            raise ConfigError(f"router.weights={self.weights}: needs one for each of {', '.join(self.members)}")
+            members = ", ".join(self.members)
+            raise ConfigError(f"router.weights={self.weights}: needs one for each of {members}")
         for name, weight in self.weights.items():
             if not isinstance(weight, int | float):
                 raise ConfigError(f"router.weights.{name}={weight}: must be a number")

@@ -123,7 +123,7 @@ def test_a_pair_by_hand() -> None:
 
 def test_the_interval_is_that_of_a_records_comparison() -> None:
     (pair,) = pairwise(NAMED, QUICK, seed=3)
-    (found,) = compare(NAMED["x"], "y", NAMED["y"], QUICK, seed=3)
+    (found,) = compare(NAMED["x"], {"y": NAMED["y"]}, QUICK, seed=3)
     assert (pair.difference, pair.ci_low, pair.ci_high) == (found.difference, found.ci_low, found.ci_high)
 
 
@@ -259,11 +259,11 @@ def test_compare_is_the_mean_paired_difference() -> None:
     mine = [right, right, wrong, right, row(None, "a")]
     theirs = [wrong, right, right, wrong, row(None, "b")]
     # Nobody was answered: accuracy alone.
-    (found,) = compare(mine, "other", theirs, QUICK, seed=0)
+    (found,) = compare(mine, {"other": theirs}, QUICK, seed=0)
     # Gains 1, 0, -1, 1; the out-of-scope row counts nothing.
     assert (found.other, found.metric, found.difference, found.n) == ("other", "accuracy", 0.25, 4)
     assert found.ci_low <= found.difference <= found.ci_high
-    (back,) = compare(theirs, "mine", mine, QUICK, seed=0)
+    (back,) = compare(theirs, {"mine": mine}, QUICK, seed=0)
     assert (back.difference, back.ci_low, back.ci_high) == pytest.approx(
         (-0.25, -found.ci_high, -found.ci_low)
     )
@@ -272,7 +272,7 @@ def test_compare_is_the_mean_paired_difference() -> None:
 def test_compare_is_paired() -> None:
     # Both are right half of the time, on the same rows: an unpaired interval would not be a point.
     rows = [row("a", "a"), row("a", "b")] * 20
-    (found,) = compare(rows, "twin", list(rows), QUICK, seed=0)
+    (found,) = compare(rows, {"twin": list(rows)}, QUICK, seed=0)
     assert (found.difference, found.ci_low, found.ci_high) == (0, 0, 0)
 
 
@@ -281,7 +281,7 @@ def test_answers_are_compared_where_both_have_one() -> None:
     mine = [replace(right, rougeL=0.75), replace(right, rougeL=0.5), replace(wrong, rougeL=0.25), right]
     theirs = [replace(right, rougeL=0.25), replace(wrong, rougeL=0.25), wrong, replace(wrong, rougeL=1.0)]
     foreign = [replace(row(None, "a"), rougeL=1.0)], [replace(row(None, "a"), rougeL=0.0)]
-    accuracy_, answers = compare(mine + foreign[0], "other", theirs + foreign[1], QUICK, seed=0)
+    accuracy_, answers = compare(mine + foreign[0], {"other": theirs + foreign[1]}, QUICK, seed=0)
     # Gains 0, 1, 0, 1.
     assert (accuracy_.metric, accuracy_.difference, accuracy_.n) == ("accuracy", 0.5, 4)
     # Gains 0.5 and 0.25; the third and fourth lack one side, the fifth has no domain.
@@ -292,15 +292,15 @@ def test_answers_are_compared_where_both_have_one() -> None:
 
 def test_a_rouge_of_zero_is_an_answer() -> None:
     none, all_ = replace(row("a", "a"), rougeL=0.0), replace(row("a", "a"), rougeL=1.0)
-    assert compare([none], "other", [all_], QUICK, seed=0)[1].difference == -1.0
+    assert compare([none], {"other": [all_]}, QUICK, seed=0)[1].difference == -1.0
 
 
 def test_compare_refuses_other_questions() -> None:
     with pytest.raises(ValueError, match="zip"):
-        compare(HAND, "other", HAND[:-1], QUICK, seed=0)
+        compare(HAND, {"other": HAND[:-1]}, QUICK, seed=0)
 
 
 def test_compare_without_labelled_rows_says_nothing_it_cannot_write() -> None:
     rows = [row(None, "a")]
     with pytest.raises(ValueError, match="no row with a label"):
-        compare(rows, "other", rows, QUICK, seed=0)
+        compare(rows, {"other": rows}, QUICK, seed=0)

@@ -117,7 +117,7 @@ def test_a_run_with_experts_prints_everything(
     assert "knn, an answer: 0.32 s" in printed
     assert "knn is better than majority: accuracy +37.5 points [+25.0, +50.0], n=40" in printed
     assert (
-        "knn is NOT distinguishable from majority: "
+        "knn cannot be told apart from majority: "
         "ROUGE-L of the answers +1.2 points [-0.4, +3.1], n=36" in printed
     )
     assert max(len(line) for line in printed.splitlines() if not line.startswith("Result")) <= 110

@@ -23,7 +23,7 @@ def with_third_class(questions: Questions) -> Questions:
 
 def test_majority_gives_the_prior_to_every_question() -> None:
     router = MajorityRouter().fit(["x"] * 10, PRIOR_LABELS[::-1])
-    proba, confidence = router.infer(["one", "two"])
+    proba, confidence, *_ = router.infer(["one", "two"])
     assert proba == pytest.approx(np.array([[0.7, 0.2, 0.1]] * 2))
     assert confidence == pytest.approx([0.7, 0.7])
     assert router.predict(["one", "two"]) == ["a", "a"]
@@ -35,7 +35,7 @@ def test_majority_of_a_tie_is_the_first_class() -> None:
 
 def test_random_draws_by_prior() -> None:
     router = RandomRouter(seed=1).fit(["x"] * 10, PRIOR_LABELS)
-    proba, confidence = router.infer(MANY)
+    proba, confidence, *_ = router.infer(MANY)
     assert set(np.unique(proba)) == {0.0, 1.0}
     assert (proba.sum(axis=1) == 1).all()
     assert proba.mean(axis=0) == pytest.approx([0.7, 0.2, 0.1], abs=0.025)
@@ -66,7 +66,7 @@ def test_tfidf_equals_the_sklearn_pipeline(
     ).fit(queries, labels)
     assert router.classes_ == list(pipeline.classes_)
     wanted = pipeline.predict_proba(held_out[0])
-    proba, confidence = router.infer(held_out[0])
+    proba, confidence, *_ = router.infer(held_out[0])
     assert proba == pytest.approx(wanted, abs=1e-4)
     assert confidence == pytest.approx(wanted.max(axis=1), abs=1e-4)
 

@@ -35,7 +35,7 @@ def test_probability_is_the_softmax_of_cosine_over_temperature() -> None:
     router = CentroidRouter(FakeEncoder(VECTORS), temperature=0.5).fit(
         ["brake", "tyre", "dream"], ["car", "car", "sleep"]
     )
-    proba, confidence = router.infer(["gears", "dream"])
+    proba, confidence, *_ = router.infer(["gears", "dream"])
     cosine = 1.4 / sqrt(2)
     car = exp(cosine / 0.5) / (exp(cosine / 0.5) + 1)
     assert proba[0] == pytest.approx([car, 1 - car], rel=1e-5)
@@ -54,7 +54,7 @@ def test_several_centroids_are_searched_for_the_best() -> None:
     )
     assert router.centroid_class_.tolist() == [0, 0, 1]
     assert by_row(router.centroids_[:2]) == pytest.approx(np.array([[0, 1, 0], [1, 0, 0]]), abs=1e-6)
-    proba, confidence = router.infer(["gears", "tyre"])
+    proba, confidence, *_ = router.infer(["gears", "tyre"])
     assert proba[0, 0] == pytest.approx(exp(0.8) / (exp(0.8) + 1), rel=1e-5)
     assert confidence == pytest.approx([0.8, 1.0], rel=1e-5)
 

@@ -111,8 +111,9 @@ def made(value: Any, request: pytest.FixtureRequest) -> Any:
     if not isinstance(value, tuple):
         return value
     router, params = value
-    extra = {"encoder": request.getfixturevalue("tiny_encoder")} if issubclass(router, EmbeddingRouter) else {}
-    return router(**extra, **params)
+    if issubclass(router, EmbeddingRouter):
+        params = {"encoder": request.getfixturevalue("tiny_encoder"), **params}
+    return router(**params)
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_the_decimals_of_a_float32_give_it_again(numbers: list[float]) -> None:
 
 def test_decimals_by_hand() -> None:
     assert decimals(np.array([0.1, -0.0, 1e-20], dtype=np.float32)) == (
-        "0.100000001,-0.00000000,9.99999968e-21"
+        "1.00000001e-01,-0.00000000e+00,9.99999968e-21"
     )
 
 

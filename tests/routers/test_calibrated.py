@@ -1,0 +1,181 @@
+"""What is held out never reaches the inner router; thresholds of six rows by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from routers.base import Router, RouterError
+from routers.calibrated import METHODS, CalibratedRouter
+from routers.cascade import CascadeRouter
+from tests.routers.spies import Saying
+
+Rows = tuple[list[str], list[str]]
+QUERIES = [f"{label} {row}" for row in range(10) for label in ("car", "sleep")]
+LABELS = [query.split()[0] for query in QUERIES]
+TOLD = {query: (0.8, 0.2) if query[0] == "c" else (0.3, 0.7) for query in QUERIES}
+# Six held-out questions, all put down as cars: confidence, top probability, whether that is right.
+SIX = {
+    "a": (0.9, 0.6, True),
+    "b": (0.8, 0.9, True),
+    "c": (0.7, 0.7, False),
+    "d": (0.6, 0.8, True),
+    "e": (0.5, 0.95, False),
+    "f": (0.5, 0.65, False),
+}
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Saying, "fits", [])
+
+
+@pytest.fixture
+def six() -> CalibratedRouter:
+    inner = Saying(
+        {query: (top, 1 - top) for query, (_, top, _) in SIX.items()},
+        {query: confidence for query, (confidence, _, _) in SIX.items()},
+    )
+    held_out = list(SIX), ["car" if right else "sleep" for _, _, right in SIX.values()]
+    return CalibratedRouter(inner, "none").fit(["x", "y"], ["car", "sleep"], held_out=held_out)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_held_out_questions_never_reach_the_inner_fit(method: str) -> None:
+    outcomes = [{"small": float(row)} for row in range(20)]
+    ids = [f"id {query}" for query in QUERIES]
+    router = CalibratedRouter(Saying(TOLD), method, fraction=0.3, seed=1)
+    router.fit(QUERIES, LABELS, ids, outcomes)
+    (fit,) = Saying.fits
+    held_out = [query for query in QUERIES if query not in fit.queries]
+    assert [query.split()[0] for query in held_out].count("car") == 3
+    assert len(held_out) == len(router.held_right_) == 6
+    assert len(fit.queries) == 14
+    assert fit.ids == [f"id {query}" for query in fit.queries]
+    assert fit.outcomes == [[float(QUERIES.index(query))] for query in fit.queries]
+    assert router.models_ == ["small"]
+
+
+def test_another_seed_holds_out_others() -> None:
+    for seed in (1, 1, 2):
+        CalibratedRouter(Saying(TOLD), seed=seed).fit(QUERIES, LABELS)
+    one, again, two = (fit.queries for fit in Saying.fits)
+    assert one == again != two
+
+
+def test_given_held_out_questions_leave_all_the_others_for_learning() -> None:
+    proba = {**dict.fromkeys(QUERIES, (0.5, 0.5)), "p": (0.8, 0.2), "q": (0.8, 0.2), "r": (0.8, 0.2)}
+    held_out = ["p", "q", "r"], ["car", "car", "sleep"]
+    router = CalibratedRouter(Saying(proba)).fit(QUERIES, LABELS, held_out=held_out)
+    (fit,) = Saying.fits
+    assert fit.queries == QUERIES
+    # Two of three right at odds of 4: odds of 2 fit best.
+    assert router.temperature_ == pytest.approx(2.0, abs=1e-3)
+    assert router.predict_proba(["p"])[0] == pytest.approx([2 / 3, 1 / 3], abs=1e-3)
+    assert router.held_probability_ == pytest.approx([2 / 3] * 3, abs=1e-3)
+    assert router.held_right_.tolist() == [True, True, False]
+    facts = {"calibration": "temperature", "held_out": 3, "temperature": router.temperature_}
+    assert router.facts() == facts
+
+
+def test_a_class_with_one_question_keeps_it() -> None:
+    proba = dict.fromkeys((*QUERIES, "z"), (0.4, 0.3, 0.3))
+    router = CalibratedRouter(Saying(proba), "isotonic").fit([*QUERIES, "z"], [*LABELS, "z"])
+    (fit,) = Saying.fits
+    assert "z" in fit.queries
+    assert len(router.held_right_) == 4
+
+
+def test_confidence_expected_and_sent_on_pass_through() -> None:
+    confidence = {query: row / 20 for row, query in enumerate(QUERIES)}
+    cheap = Saying(TOLD, confidence, {query: (confidence[query],) for query in QUERIES})
+    inner = CascadeRouter(cheap, Saying(dict.fromkeys(QUERIES, (0.1, 0.9))), threshold=0.75)
+    outcomes = [{"small": 1.0}] * 20
+    router = CalibratedRouter(inner).fit(QUERIES, LABELS, outcomes=outcomes)
+    plain = inner.fit(QUERIES, LABELS, outcomes=outcomes).infer(QUERIES)
+    said = router.infer(QUERIES)
+    assert said.sent_on is not None
+    assert said.expected is not None
+    assert said.confidence == pytest.approx(list(confidence.values()))
+    assert said.expected[:, 0] == pytest.approx(list(confidence.values()))
+    assert said.sent_on.tolist() == [query[0] == "s" for query in QUERIES]
+    assert np.array_equal(said.proba.argmax(axis=1), plain.proba.argmax(axis=1))
+    assert not np.allclose(said.proba, plain.proba)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "threshold"), [(1.0, 0.5), (0.7, 0.5), (4 / 6, 0.6), (0.5, 0.7), (0.1, 0.9)]
+)
+def test_the_threshold_of_a_coverage(six: CalibratedRouter, coverage: float, threshold: float) -> None:
+    assert six.threshold_for(coverage=coverage) == pytest.approx(threshold)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "threshold"),
+    # Kept from 0.9 on 1 of 1 right, 0.8: 2 of 2, 0.7: 2 of 3, 0.6: 3 of 4, 0.5: 3 of 6.
+    [(0.5, 0.5), (0.51, 0.6), (0.75, 0.6), (0.76, 0.8), (1.0, 0.8)],
+)
+def test_the_threshold_of_an_accuracy(six: CalibratedRouter, accuracy: float, threshold: float) -> None:
+    assert six.threshold_for(accuracy=accuracy) == pytest.approx(threshold)
+
+
+def test_thresholds_of_the_probability(six: CalibratedRouter) -> None:
+    # Right by falling probability: no, yes, yes, no, no, yes.
+    assert six.threshold_for(coverage=0.5, score="probability") == pytest.approx(0.8)
+    assert six.threshold_for(accuracy=0.6, score="probability") == pytest.approx(0.8)
+    with pytest.raises(RouterError, match=r"accuracy of 0.9 on the 6 held-out .* is 0.6667, from 0.8 on$"):
+        six.threshold_for(accuracy=0.9, score="probability")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({}, "give coverage or accuracy"),
+        ({"coverage": 0.5, "accuracy": 0.5}, "give coverage or accuracy"),
+        ({"coverage": 0.0}, r"coverage=0\.0: must be in"),
+        ({"accuracy": 1.1}, r"accuracy=1\.1: must be in"),
+        ({"coverage": 0.5, "score": "margin"}, "score 'margin' is not one of confidence, probability"),
+    ],
+)
+def test_refused_questions_about_thresholds(
+    six: CalibratedRouter, asked: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RouterError, match=message):
+        six.threshold_for(**asked)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_thresholds_survive_saving(method: str, questions: Rows, tmp_path: Path) -> None:
+    from routers.baselines import TfidfRouter
+
+    router = CalibratedRouter(TfidfRouter(), method).fit(*questions)
+    router.save(tmp_path / "router")
+    loaded = Router.load(tmp_path / "router")
+    assert isinstance(loaded, CalibratedRouter)
+    for score in ("confidence", "probability"):
+        wanted = router.threshold_for(coverage=0.5, score=score)
+        assert loaded.threshold_for(coverage=0.5, score=score) == wanted
+    assert loaded.facts() == router.facts()
+
+
+@pytest.mark.parametrize(
+    ("settings", "held_out", "message"),
+    [
+        ({"method": "platt"}, None, "method 'platt' is not one of temperature, isotonic, none"),
+        ({"fraction": 1.0}, None, r"fraction=1\.0: must be between 0 and 1"),
+        ({}, (["p"], ["bike"]), "held-out label 'bike' is not among the training labels"),
+        ({}, (["p"], []), "1 queries and 0 labels"),
+        ({}, ([], []), "0 queries and 0 labels"),
+    ],
+)
+def test_refused_settings(settings: dict[str, Any], held_out: Rows | None, message: str) -> None:
+    with pytest.raises(RouterError, match=message):
+        CalibratedRouter(Saying({**TOLD, "p": (0.5, 0.5)}), **settings).fit(
+            QUERIES, LABELS, held_out=held_out
+        )
+
+
+def test_nothing_can_be_held_out_of_single_questions() -> None:
+    with pytest.raises(RouterError, match="no class has two training questions"):
+        CalibratedRouter(Saying(TOLD)).fit(QUERIES[:2], LABELS[:2])
