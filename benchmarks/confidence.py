@@ -21,6 +21,7 @@ BINS = 15
 CURVE_POINTS = 100
 # Routers as good as their word that are drawn to see what ECE chance alone gives.
 CALIBRATED_DRAWS = 200
+NAMES = ("ece", "ece_by_chance", "brier", "aurc", "aurc_confidence")
 NO_ROWS = "no test question that it could be computed from"
 
 
@@ -38,7 +39,7 @@ def certainty(
     """Calibration and selective prediction over the rows with a label, all slices together."""
     labelled = [row for row in rows if row.label is not None]
     if not labelled:
-        return Certainty([], [Unscored(name, NO_ROWS) for name in ("ece", "brier", "aurc")], {})
+        return Certainty([], [Unscored(name, NO_ROWS) for name in NAMES], {})
     probability = np.array([row.scores[row.predicted] for row in labelled])
     confidence = np.array([row.confidence for row in labelled])
     right = np.array([row.predicted == row.label for row in labelled], dtype=np.float64)

@@ -61,8 +61,9 @@ def guard(dataset: Dataset, settings: Guard, threads: int) -> tuple[Dataset, dic
             f"data set {dataset.name}: every training question for {', '.join(sorted(lost))} is too close "
             "to a test question; nothing is left to learn it from"
         )
-    dropped = len(dataset.train) - len(kept.train)
-    say(f"guard: dropped {dropped} of {len(dataset.train)} training questions too close to a test question")
+    before = len(dataset.train) + len(dataset.validation)
+    dropped = before - len(kept.train) - len(kept.validation)
+    say(f"guard: dropped {dropped} of {before} questions to learn from, too close to a test question")
     return kept, {**facts, "dropped": dropped, "dropped_ids": sorted(leaked)}
 
 

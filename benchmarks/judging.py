@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.confidence import certainty
 from benchmarks.cost_quality import cost_quality
-from benchmarks.datasets.base import Dataset, Example
+from benchmarks.datasets.base import Dataset
+from benchmarks.errors import BadInput
 from benchmarks.fitting import fit
 from benchmarks.inferences import load_inferences
 from benchmarks.isolate import run_isolated
@@ -20,6 +21,7 @@ from benchmarks.robustness import robustness
 from benchmarks.selective import (
     asked_and_obtained,
     calibrated,
+    held_out_of,
     holds_out,
     selective,
     settled,
@@ -81,12 +83,12 @@ def judge_router(
             Path(scratch, "fitted"),
             threads,
             title=f"{name}: fitting",
-            held_out=_labelled(dataset.validation) if holds_out(holding) else (),
+            held_out=held_out_of(dataset) if holds_out(holding) else (),
             vectors=None if settings.measure.enabled else str(vectors_folder()),
         )
         served, said = _serve(saved, dataset, settings, Path(scratch, "said.safetensors"), name)
         rows = _rows(dataset, said, read_json(saved / "router.json")["models"])
-        policy = _judge_quality(found, rows, dataset, settings, holding, saved)
+        policy = _judge_quality(found, rows, dataset, settings, holding, saved, must_reach=thorough)
         if thorough and settings.robustness:
             metrics, flipped = robustness(
                 name, saved, rows, dataset.classes, settings.statistics, threads, seed
@@ -116,10 +118,6 @@ def judge_router(
         analyses=found.analyses,
     )
     return Judged(record, rows, policy)
-
-
-def _labelled(examples: Sequence[Example]) -> list[Example]:
-    return [example for example in examples if example.label is not None]
 
 
 def _serve(
@@ -169,6 +167,8 @@ def _judge_quality(
     settings: Run,
     spec: dict[str, Any],
     saved: Path,
+    *,
+    must_reach: bool,
 ) -> Policy:
     """Add every metric of quality that the rows allow; returns the policy with its threshold."""
     classes, statistics, seed = dataset.classes, settings.statistics, settings.seed
@@ -178,11 +178,9 @@ def _judge_quality(
     found.add(certain.metrics, certain.unscored, **certain.curves)
     policy = settings.policy
     if holds_out(spec):
-        wanted = wanted_thresholds(policy)
-        thresholds = run_isolated("thresholds", {"folder": str(saved), "wanted": wanted})
-        found.analyses["thresholds"] = asked_and_obtained(rows, wanted, thresholds, statistics, seed)
-        policy = settled(policy, thresholds)
-    found.add(*selective(rows, policy, statistics, seed))
+        policy = _with_threshold(found, rows, settings, saved, must_reach=must_reach)
+    elif policy.threshold:
+        found.add(*selective(rows, policy, statistics, seed))
     sent_on = [row.sent_on for row in rows if row.sent_on is not None]
     if sent_on:
         found.add([mean_metric("sent_on", sent_on, statistics, seed, higher_is_better=False)])
@@ -192,3 +190,37 @@ def _judge_quality(
         money = cost_quality(rows, dataset.prices, statistics, seed)
         found.add(money.metrics, money.unscored, cost_quality=money.curves)
     return policy
+
+
+def _with_threshold(
+    found: _Found, rows: Sequence[Prediction], settings: Run, saved: Path, *, must_reach: bool
+) -> Policy:
+    """The policy with its threshold, and what thresholds that a router chose on held-out questions do.
+
+    A router that cannot buy what the policy wants accepts everything, and the record says why.
+
+    Raises:
+        BadInput: it cannot, and `must_reach`.
+    """
+    policy, statistics, seed = settings.policy, settings.statistics, settings.seed
+    try:
+        thresholds = _thresholds(saved, policy)
+    except BadInput as error:
+        if must_reach:
+            raise
+        found.add([], [Unscored(name, str(error)) for name in ("coverage", "selective_accuracy")])
+        policy = Policy(score=policy.score, fallback=policy.fallback)
+        thresholds = _thresholds(saved, policy)
+    table = asked_and_obtained(rows, wanted_thresholds(policy), thresholds, statistics, seed)
+    found.analyses["thresholds"] = table
+    chosen = settled(policy, thresholds)
+    # A threshold that was chosen may be 0.
+    if policy.is_chosen or policy.threshold:
+        found.add(*selective(rows, chosen, statistics, seed))
+    return chosen
+
+
+def _thresholds(saved: Path, policy: Policy) -> list[float]:
+    payload = {"folder": str(saved), "wanted": wanted_thresholds(policy)}
+    thresholds: list[float] = run_isolated("thresholds", payload)
+    return thresholds

@@ -21,7 +21,7 @@ def learning_curve(
     not of the test questions, which are the same at every point.
     """
     tested = [example for example in dataset.test if example.label is not None]
-    queries = [example.query for example in tested]
+    queries, weights = [example.query for example in tested], [example.weight for example in tested]
     sizes = [size for size in sorted(set(settings.sizes)) if size < _largest(dataset.train)]
     subsets = [
         (size, subset(dataset.train, size, seed + draw)) for size in sizes for draw in range(settings.draws)
@@ -34,7 +34,7 @@ def learning_curve(
     for (size, _), (classes, _, said) in zip(subsets, outcomes, strict=True):
         predicted = said.proba.argmax(axis=1)
         right = [classes[best] == example.label for best, example in zip(predicted, tested, strict=True)]
-        found.setdefault(size, []).append(float(np.mean(right)))
+        found.setdefault(size, []).append(float(np.average(right, weights=weights)))
     n_train = {size: len(learned) for size, learned in subsets}
     return [
         {

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats import bootstrap, percentile_interval
+from benchmarks.stats import bootstrap, bootstrap_weighted, percentile_interval
 from conf.schema import Statistics
 from reports.record import Metric, Prediction, Unscored
 
@@ -69,19 +69,24 @@ def mean_metric(
     statistics: Statistics,
     seed: int,
     *,
+    weights: Sequence[float] | None = None,
     higher_is_better: bool = True,
     slice_: str = "all",
 ) -> Metric:
-    """The mean of at least one value a row, a fraction, with its bootstrap interval."""
+    """The mean of one value a row, at least one row, a fraction, with its bootstrap interval.
+
+    `weights` are how many questions each row stands for; one by default.
+    """
     column = np.array(values, dtype=np.float64)
-    interval = bootstrap(
-        lambda resample: column[resample].mean(axis=1),
-        len(column),
+    counted = np.ones(len(column)) if weights is None else np.array(weights, dtype=np.float64)
+    interval = bootstrap_weighted(
+        lambda drawn: drawn @ column / drawn.sum(axis=1),
+        counted,
         resamples=statistics.resamples,
         confidence=statistics.confidence,
         seed=seed,
     )
-    mean = float(column.mean())
+    mean = float(counted @ column / counted.sum())
     return Metric(name, mean, "fraction", higher_is_better, slice_, len(column), interval.low, interval.high)
 
 

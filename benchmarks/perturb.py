@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from unicodedata import category
 
 KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 OPENERS = ("hey, ", "um, ", "quick question: ", "hi there, ", "so basically, ", "ok so ")
@@ -32,7 +33,9 @@ def _doubled(letters: list[str], place: int, draw: random.Random) -> str:
 
 
 def _dropped(letters: list[str], place: int, draw: random.Random) -> str:
-    return ""
+    # The last one stays, or nothing would be asked.
+    others = letters[:place] + letters[place + 1 :]
+    return "" if any(map(str.isalpha, others)) else _doubled(letters, place, draw)
 
 
 def _slipped(letters: list[str], place: int, draw: random.Random) -> str:
@@ -59,7 +62,8 @@ def punctuation(question: str, draw: random.Random) -> str:
 
 
 def _is_mark(letter: str) -> bool:
-    return not (letter.isalnum() or letter.isspace() or letter == "'")
+    """Punctuation and symbols; accents and vowel signs that stand for themselves are part of a word."""
+    return category(letter)[0] in "PS" and letter not in "'’"
 
 
 def fillers(question: str, draw: random.Random) -> str:

@@ -11,6 +11,8 @@ from benchmarks.application import compose_settings
 from benchmarks.datasets.load import load_dataset
 from benchmarks.examination import check_policy
 from benchmarks.fitting import fit
+from benchmarks.selective import calibrated, held_out_of, holds_out, settled, thresholds, wanted_thresholds
+from benchmarks.tuning import tune
 from benchmarks.weights import LocalWeights, router_spec
 from conf.schema import Ask, Policy
 from experts.base import Answer, Experts, Request
@@ -48,7 +50,8 @@ class Pipeline:
     def route(self, queries: Sequence[str]) -> list[Decision]:
         """Whose expert each query goes to, by the policy."""
         inference = self.router.infer(queries)
-        return decide(inference, self.router.classes_, self.policy.threshold, self.policy.fallback)
+        policy = self.policy
+        return decide(inference, self.router.classes_, policy.threshold, policy.fallback, policy.score)
 
     def process_query(self, query: str) -> Reply:
         """Route one query and answer it."""
@@ -96,11 +99,18 @@ def build_pipeline(settings: Ask) -> Pipeline:
     panel = assemble(settings.experts, dataset.classes)
     weights: dict[str, LocalWeights] = {}
     spec = router_spec(settings.router, weights)
+    if settings.tune:
+        name = settings.router.name
+        spec, _ = tune(name, spec, dataset.train, settings.threads, settings.seed)
+    spec = calibrated(spec, settings.calibration, settings.held_out, settings.policy, settings.seed)
+    held_out = held_out_of(dataset) if holds_out(spec) else []
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         folder = Path(scratch, "fitted")
-        saved, _ = fit(spec, dataset.train, weights, folder, settings.threads, "fitting the router")
+        title = "fitting the router"
+        saved, _ = fit(spec, dataset.train, weights, folder, settings.threads, title, held_out)
         router = Router.load(saved)
-    return Pipeline(router, build_experts(panel.spec) if panel else None, settings.policy)
+    policy = settled(settings.policy, thresholds(router, wanted_thresholds(settings.policy)[:1]))
+    return Pipeline(router, build_experts(panel.spec) if panel else None, policy)
 
 
 def process_query(query: str, *overrides: str) -> Reply:

@@ -40,6 +40,7 @@ def robustness(
         }
         run_isolated("infer", payload, threads, f"{name}: robustness")
         (said,) = load_inferences(file, 1)
+    weights = [row.weight for row in labelled]
     best = [classes[column] for column in said.proba.argmax(axis=1)]
     metrics: list[Metric] = []
     flipped: dict[str, list[dict[str, str]]] = {}
@@ -48,8 +49,10 @@ def robustness(
         pairs = list(zip(labelled, queries, now, strict=True))
         flips = [row.predicted != label for row, _, label in pairs]
         right = [row.label == label for row, _, label in pairs]
-        metrics.append(mean_metric(f"flips_{kind}", flips, statistics, seed, higher_is_better=False))
-        metrics.append(mean_metric(f"accuracy_{kind}", right, statistics, seed))
+        metrics += [
+            mean_metric(f"flips_{kind}", flips, statistics, seed, weights=weights, higher_is_better=False),
+            mean_metric(f"accuracy_{kind}", right, statistics, seed, weights=weights),
+        ]
         flipped[kind] = [
             {"query": row.query, "changed": query, "predicted": row.predicted, "flipped_to": label}
             for row, query, label in pairs

@@ -13,6 +13,7 @@ from benchmarks.errors import BadInput
 from benchmarks.examination import AllAnswered, answering_performance, ask_all, check_policy, panel_for
 from benchmarks.guard import guard
 from benchmarks.judging import Judged, judge_router
+from benchmarks.learning_curve import subset
 from benchmarks.pairwise import compare
 from conf.schema import Run
 from reports.record import Record, write_record
@@ -26,6 +27,8 @@ def run(config: DictConfig, folder: Path) -> list[Record]:
     settings: Run = OmegaConf.to_object(config)  # type: ignore[assignment]
     asked: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     dataset, guarded = guard(load_dataset(settings.dataset), settings.guard, settings.measure.threads)
+    if settings.train_per_domain:
+        dataset = replace(dataset, train=subset(dataset.train, settings.train_per_domain, settings.seed))
     if all(example.label is None for example in dataset.test):
         raise BadInput(f"data set {dataset.name}: no test question has a domain")
     check_policy(settings.policy, dataset.classes)

@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from benchmarks.datasets.base import Dataset, Example
 from benchmarks.metrics import OUT_OF_SCOPE, mean_metric
 from conf.schema import Policy, Statistics
 from reports.record import Metric, Prediction, Unscored
+from routers.base import Router
+from routers.calibrated import CalibratedRouter
+from routers.decision import CONFIDENCE, PROBABILITY
 
-CALIBRATED = "routers.calibrated.CalibratedRouter"
-SCORES = ("confidence", "probability")
+CALIBRATED = f"{CalibratedRouter.__module__}.{CalibratedRouter.__qualname__}"
+SCORES = (CONFIDENCE, PROBABILITY)
 COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -25,6 +29,20 @@ def calibrated(
 def holds_out(spec: Mapping[str, Any]) -> bool:
     """Whether `calibrated` wrapped it."""
     return bool(spec["_target_"] == CALIBRATED)
+
+
+def held_out_of(dataset: Dataset) -> list[Example]:
+    """What the data set itself holds out for calibrating; nothing when it has no such split."""
+    return [example for example in dataset.validation if example.label is not None]
+
+
+def thresholds(router: Router, wanted: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The threshold for each of `wanted`, of a fitted router that holds questions out; else none.
+
+    Raises:
+        RouterError: no threshold has the wanted accuracy.
+    """
+    return [router.threshold_for(**asked) for asked in wanted] if isinstance(router, CalibratedRouter) else []
 
 
 def wanted_thresholds(policy: Policy) -> list[dict[str, Any]]:
@@ -43,27 +61,29 @@ def settled(policy: Policy, thresholds: Sequence[float]) -> Policy:
 
 def score_of(row: Prediction, policy: Policy) -> float:
     """What the policy compares with its threshold."""
-    return row.confidence if policy.score == "confidence" else row.scores[row.predicted]
+    return row.confidence if policy.score == CONFIDENCE else row.scores[row.predicted]
 
 
 def selective(
     rows: Sequence[Prediction], policy: Policy, statistics: Statistics, seed: int
 ) -> tuple[list[Metric], list[Unscored]]:
-    """What the policy's threshold accepts of the test; nothing when it accepts everything."""
-    if not policy.threshold:
-        return [], []
-    accepted = {row.id: score_of(row, policy) >= policy.threshold for row in rows}
+    """What the policy's threshold accepts of the test."""
+
+    def accepted(row: Prediction) -> bool:
+        return score_of(row, policy) >= policy.threshold
+
     labelled = [row for row in rows if row.label is not None]
     columns = {
-        "coverage": [accepted[row.id] for row in labelled],
-        "selective_accuracy": [row.predicted == row.label for row in labelled if accepted[row.id]],
-        "out_of_scope_recall": [not accepted[row.id] for row in rows if row.label is None],
+        "coverage": [(row, accepted(row)) for row in labelled],
+        "selective_accuracy": [(row, row.predicted == row.label) for row in labelled if accepted(row)],
+        "out_of_scope_recall": [(row, not accepted(row)) for row in rows if row.label is None],
     }
     metrics, unscored = [], []
-    for name, values in columns.items():
+    for name, column in columns.items():
         slice_ = OUT_OF_SCOPE if name == "out_of_scope_recall" else "all"
-        if values:
-            metrics.append(mean_metric(name, values, statistics, seed, slice_=slice_))
+        if column:
+            values, weights = [value for _, value in column], [row.weight for row, _ in column]
+            metrics.append(mean_metric(name, values, statistics, seed, weights=weights, slice_=slice_))
         else:
             unscored.append(Unscored(name, _WHY_NONE[name], slice_))
     return metrics, unscored

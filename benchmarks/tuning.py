@@ -26,7 +26,7 @@ def tune(
     router predicts them, it is how well (mean squared error, turned round).
 
     Raises:
-        BadInput: the router has nothing to tune.
+        BadInput: the router has nothing to tune, or there are too few questions to tune it on.
     """
     router: Router = build(spec)
     grid = router.grid()
@@ -34,6 +34,8 @@ def tune(
         raise BadInput(f"tune=true: {name} has no settings to choose from; leave it out")
     candidates = [dict(zip(part, values, strict=True)) for part in grid for values in product(*part.values())]
     folds = list(split_folds(train, FOLDS, seed))
+    if not folds:
+        raise BadInput("tune=true: no domain has two training questions to compare settings on; add some")
     trials = [
         Trial({**spec, **candidate}, learned, [example.query for example in left_out])
         for candidate in candidates

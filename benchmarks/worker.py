@@ -62,11 +62,9 @@ def infer(payload: dict[str, Any]) -> None:
 
 def thresholds(payload: dict[str, Any]) -> list[float]:
     """What a saved `routers.calibrated.CalibratedRouter` chose on its held-out questions."""
-    from routers.calibrated import CalibratedRouter
+    from benchmarks import selective
 
-    router = Router.load(Path(payload["folder"]))
-    assert isinstance(router, CalibratedRouter)
-    return [router.threshold_for(**wanted) for wanted in payload["wanted"]]
+    return selective.thresholds(Router.load(Path(payload["folder"])), payload["wanted"])
 
 
 def trials(payload: dict[str, Any]) -> list[dict[str, Any]]:

@@ -26,21 +26,29 @@ BEST_GUESS = "best_guess"
 ABSTAIN = "abstain"
 
 
-def decide(
-    inference: Inference, classes: Sequence[str], threshold: float = 0.0, fallback: str = ABSTAIN
-) -> list[Decision]:
-    """The most probable class of each row; where confidence < `threshold`, what `fallback` says.
+CONFIDENCE = "confidence"
+PROBABILITY = "probability"
 
-    `best_guess` is the most probable class all the same, `abstain` is none, anything else is a class.
+
+def decide(
+    inference: Inference,
+    classes: Sequence[str],
+    threshold: float = 0.0,
+    fallback: str = ABSTAIN,
+    score: str = CONFIDENCE,
+) -> list[Decision]:
+    """The most probable class of each row; where its score < `threshold`, what `fallback` says.
+
+    `best_guess` is the most probable class all the same, `abstain` is none, anything else is a class. The
+    score is the confidence, or the `probability` of the most probable class.
     """
-    return [
-        Decision(
-            label=choose(classes[max(range(len(row)), key=row.__getitem__)], confidence, threshold, fallback),
-            confidence=confidence,
-            scores=dict(zip(classes, row, strict=True)),
-        )
-        for row, confidence in zip(inference.proba.tolist(), inference.confidence.tolist(), strict=True)
-    ]
+    decisions = []
+    for row, confidence in zip(inference.proba.tolist(), inference.confidence.tolist(), strict=True):
+        best = max(range(len(row)), key=row.__getitem__)
+        reached = confidence if score == CONFIDENCE else row[best]
+        label = choose(classes[best], reached, threshold, fallback)
+        decisions.append(Decision(label, confidence, dict(zip(classes, row, strict=True))))
+    return decisions
 
 
 def route(router: Router, query: str, threshold: float = 0.0, fallback: str = ABSTAIN) -> Decision:
@@ -50,8 +58,8 @@ def route(router: Router, query: str, threshold: float = 0.0, fallback: str = AB
         return decide(inference, router.classes_, threshold, fallback)[0]
 
 
-def choose(best: str, confidence: float, threshold: float, fallback: str) -> str | None:
+def choose(best: str, score: float, threshold: float, fallback: str) -> str | None:
     """The policy of `decide` for one query whose most probable class is `best`."""
-    if confidence >= threshold or fallback == BEST_GUESS:
+    if score >= threshold or fallback == BEST_GUESS:
         return best
     return None if fallback == ABSTAIN else fallback

@@ -16,12 +16,17 @@ class Centroid:
     encoder: Encoder = MISSING
     temperature: float = 0.05
     n_centroids: int = 1
-    label_prototypes: dict[str, str] | None = None
+    # Checked below: OmegaConf cannot merge a mapping into a typed one that is null.
+    label_prototypes: Any = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         positive("router.temperature", self.temperature)
         at_least("router.n_centroids", self.n_centroids, 1)
+        found = self.label_prototypes
+        texts = found.values() if isinstance(found, dict) else [found]
+        if found is not None and not all(isinstance(text, str) and isinstance(found, dict) for text in texts):
+            raise ConfigError(f"router.label_prototypes={found}: must be a description by domain")
 
 
 @dataclass
@@ -93,7 +98,7 @@ class Ensemble:
     _target_: str = "routers.ensemble.EnsembleRouter"
     members: dict[str, Any] = field(default_factory=dict)
     method: str = "soft"
-    # Checked below: OmegaConf cannot merge a mapping into a typed one that is null.
+    # As label_prototypes above.
     weights: Any = None
     folds: int = 5
     c: float = 1.0

@@ -158,11 +158,13 @@ class Run(Routing):
     """`python -m benchmarks run`.
 
     Attributes:
+        train_per_domain: learn from only so many questions a domain, drawn by the seed.
         multilabel: also judge the set of domains that score at least `label_threshold`.
         robustness: also ask every question again with typos, in other case, …
     """
 
     guard: Guard = field(default_factory=Guard)
+    train_per_domain: int | None = None
     multilabel: bool = False
     label_threshold: float = 0.3
     robustness: bool = False
@@ -174,6 +176,8 @@ class Run(Routing):
     def __post_init__(self) -> None:
         super().__post_init__()
         fraction("label_threshold", self.label_threshold)
+        if self.train_per_domain is not None:
+            at_least("train_per_domain", self.train_per_domain, 1)
 
 
 @dataclass

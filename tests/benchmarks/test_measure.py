@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from benchmarks import reference
+from benchmarks.inferences import load_inferences
 from benchmarks.measure import measure
 from benchmarks.reference import ReferenceWorkload
 from conf.schema import Measure
-from routers.base import Router
+from routers.base import Inference, Router
 from routers.baselines import TfidfRouter
 from routers.stages import STAGES
 from tests.benchmarks import fakes
 
 Questions = tuple[list[str], list[str]]
+Served = tuple[dict[str, Any], Inference]
 QUICK = Measure(warmup=2, min_queries=30, batch_size=16, min_batches=5)
 
 
@@ -28,13 +29,13 @@ def tfidf(questions: Questions, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def served(tfidf: Path, questions: Questions) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What measuring the TF-IDF router returned, and the scores it left."""
+def served(tfidf: Path, questions: Questions) -> Served:
+    """What measuring the TF-IDF router returned, and what the router said."""
     scores = tfidf.parent / "scores.safetensors"
-    return measure(tfidf, questions[0], vars(QUICK), scores), load_file(scores)
+    return measure(tfidf, questions[0], vars(QUICK), scores), load_inferences(scores, 1)[0]
 
 
-def test_latencies_are_raw_and_enough(served: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_latencies_are_raw_and_enough(served: Served) -> None:
     raw = served[0]
     assert len(raw["latency_seconds"]) == len(raw["reference_seconds"]) >= QUICK.min_queries
     assert all(0 < seconds < 60 for seconds in raw["latency_seconds"] + raw["reference_seconds"])
@@ -42,7 +43,7 @@ def test_latencies_are_raw_and_enough(served: tuple[dict[str, Any], dict[str, An
     assert raw["first_query_seconds"] > 0
 
 
-def test_every_stage_is_timed_within_every_query(served: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_every_stage_is_timed_within_every_query(served: Served) -> None:
     raw = served[0]
     assert set(raw["stage_seconds"]) == {"encode", "search", "decide"} <= set(STAGES)
     assert {len(values) for values in raw["stage_seconds"].values()} == {len(raw["latency_seconds"])}
@@ -51,15 +52,15 @@ def test_every_stage_is_timed_within_every_query(served: tuple[dict[str, Any], d
 
 
 def test_served_scores_are_the_routers(
-    served: tuple[dict[str, Any], dict[str, Any]], tfidf: Path, questions: Questions
+    served: Served, tfidf: Path, questions: Questions
 ) -> None:
     expected = Router.load(tfidf).infer(questions[0])
-    assert set(served[1]) == {"proba", "confidence"}
-    np.testing.assert_allclose(served[1]["proba"], expected.proba, atol=1e-6)
-    np.testing.assert_allclose(served[1]["confidence"], expected.confidence, atol=1e-6)
+    assert (served[1].expected, served[1].sent_on) == (None, None)
+    np.testing.assert_allclose(served[1].proba, expected.proba, atol=1e-6)
+    np.testing.assert_allclose(served[1].confidence, expected.confidence, atol=1e-6)
 
 
-def test_sizes(served: tuple[dict[str, Any], dict[str, Any]], tfidf: Path) -> None:
+def test_sizes(served: Served, tfidf: Path) -> None:
     raw = served[0]
     assert raw["index_bytes"] == sum(path.stat().st_size for path in tfidf.iterdir()) > 0
     assert raw["weights_bytes"] == 0
@@ -87,7 +88,7 @@ def test_every_call_is_made_and_none_is_cached(
     assert fakes.calls == [1, *batches, *[1] * (settings.warmup + 30)]
     assert len(raw["batch_seconds"]) == batches.count(16) >= min_batches
     assert raw["batch_size"] == 16
-    assert len(load_file(tmp_path / "scores")["proba"]) == n_queries
+    assert len(load_inferences(tmp_path / "scores", 1)[0].proba) == n_queries
     assert set(raw["stage_seconds"]) == {"decide"}
 
 
