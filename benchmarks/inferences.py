@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from routers.base import Inference
 
 
@@ -11,7 +13,8 @@ def save_inferences(found: Sequence[Inference], file: Path) -> None:
     from safetensors.numpy import save_file
 
     arrays = {
-        f"{number}.{name}": array
+        # safetensors writes the memory as it lies, whatever its strides.
+        f"{number}.{name}": np.ascontiguousarray(array)
         for number, inference in enumerate(found)
         for name, array in inference._asdict().items()
         if array is not None
@@ -32,7 +35,5 @@ def load_inferences(file: Path, number: int) -> list[Inference]:
 
 def concatenate(parts: Sequence[Inference]) -> Inference:
     """One inference over the queries of all `parts`, which come from one router."""
-    import numpy as np
-
     columns = zip(*parts, strict=True)
     return Inference._make(None if column[0] is None else np.concatenate(column) for column in columns)

@@ -12,9 +12,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from routers import vector_store
 from routers.base import FloatArray, Router, RouterError
 from routers.finetune import stratified_holdout
+from routers.vector_store import kept_vectors, vectors_are_kept
 
 Rows = NDArray[np.int64]
 
@@ -167,9 +167,9 @@ def held_out_rows(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows
 
 @contextmanager
 def _vectors_computed_once() -> Iterator[None]:
-    if vector_store._folder is not None:
+    if vectors_are_kept():
         yield
         return
     home = tempfile.TemporaryDirectory(prefix="router-derby-")
-    with home as folder, vector_store.kept_vectors(Path(folder)):
+    with home as folder, kept_vectors(Path(folder)):
         yield

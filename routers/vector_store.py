@@ -31,6 +31,11 @@ def kept_vectors(folder: Path | str | None) -> Iterator[None]:
         _folder = outer
 
 
+def vectors_are_kept() -> bool:
+    """Whether this is inside a `kept_vectors` block with a folder."""
+    return _folder is not None
+
+
 def through_store(
     texts: Sequence[str], key: Callable[[], str], encode: Callable[[Sequence[str]], FloatArray]
 ) -> FloatArray:

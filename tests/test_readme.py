@@ -40,6 +40,7 @@ def newcomer(tmp_path: Path, qna_folder: Path) -> Path:
         text = f'{{"qna": [{{"question": "{question}", "answer": "It depends."}}]}}'
         (tmp_path / "my_test_questions" / f"{domain}.json").write_text(text, encoding="utf-8")
     (tmp_path / "my_questions.txt").write_text("why do my brakes squeal\n\ni wake at 3am\n", encoding="utf-8")
+    (tmp_path / "reports").symlink_to(ROOT / "reports")
     (tmp_path / "my_conf" / "router").mkdir(parents=True)
     yaml = next(text for language, text in BLOCKS if language == "yaml")
     (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
@@ -59,11 +60,13 @@ SMALLER = {
         "dataset=files",
         "dataset.path=my_questions",
         "measure.min_queries=20",
+        "statistics.resamples=200",
         "experts.max_new_tokens=4",
     ],
     "train": ["dataset=files", "dataset.path=my_questions", "trainer.steps=1", "trainer.max_tokens=64"],
     "ask": ["dataset=files", "dataset.path=my_questions", "experts.max_new_tokens=4"],
     "experts": [],
+    "diff": [],
 }
 
 

@@ -39,6 +39,37 @@ class Even(Router):
         pass
 
 
+class Shouted(Even):
+    """Sure that a question without a small letter belongs to the last class, and any other to the first."""
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        proba = np.zeros((len(queries), len(self.classes_)), dtype=np.float32)
+        proba[np.arange(len(queries)), [-(query == query.upper()) for query in queries]] = 1
+        return Inference(proba, np.ones(len(queries), dtype=np.float32))
+
+
+class Tunable(Even):
+    """Has settings to choose from, none of which it heeds."""
+
+    def __init__(self, setting: int = 0, other: str = "x") -> None:
+        self.setting = setting
+        self.other = other
+
+    def grid(self) -> list[dict[str, list[Any]]]:
+        return [{"setting": [1, 2]}, {"setting": [3], "other": ["y", "z"]}]
+
+
+class Expecting(Even):
+    """Expects of every model the mean quality that it was fitted on."""
+
+    def _fit_outcomes(self, outcomes: NDArray[np.float32]) -> None:
+        self.mean_ = np.nanmean(outcomes, axis=0)
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        said = super().infer(queries)
+        return said._replace(expected=np.tile(self.mean_, (len(queries), 1))) if self.models_ else said
+
+
 class Counting(Even):
     """Notes how many queries every call had."""
 

@@ -46,11 +46,11 @@ def values(policy: Policy, rows: list[Prediction] = ROWS) -> dict[str, float]:
 def test_by_hand() -> None:
     metrics, unscored = selective(ROWS, Policy(threshold=0.5), QUICK, seed=0)
     # At the threshold is accepted: 0.9, 0.8, 0.5 of four, two of them right; 0.4 and 0.1 of three are not.
-    assert {(m.name, m.value, m.n, m.slice) for m in metrics} == {
+    assert [(m.name, m.value, m.n, m.slice) for m in metrics] == [
         ("coverage", 0.75, 4, "all"),
         ("selective_accuracy", pytest.approx(2 / 3), 3, "all"),
         ("out_of_scope_recall", pytest.approx(2 / 3), 3, "out_of_scope"),
-    }
+    ]
     assert unscored == []
     for entry in metrics:
         assert entry.higher_is_better
