@@ -6,11 +6,11 @@ has its primary `domain`, and `out_of_scope.json`, whose questions belong to no 
 with a domain may list all that it belongs to as `domains`.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets.base import OVERLAP, STANDARD
+from benchmarks.datasets.json_file import read_json_file
 from benchmarks.datasets.questions import TEST_ONLY, Entry, Placed, Questions, checked
 from benchmarks.datasets.tables import READERS
 from benchmarks.errors import BadInput
@@ -64,19 +64,7 @@ def _entry(path: Path, row: int, entry: Any, slice_: str, label: str | None) -> 
 
 
 def _qna(path: Path) -> list[Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 text at byte {error.start}") from error
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        # An integer of more digits than Python converts.
-        raise BadInput(f"{path}: not valid JSON: {error}") from error
-    except RecursionError as error:
-        raise BadInput(f"{path}: not valid JSON: nested too deeply") from error
+    content = read_json_file(path)
     if not isinstance(content, dict) or not isinstance(content.get("qna"), list):
         raise BadInput(f'{path}: expected {{"qna": [{{"question": …, "answer": …}}, …]}}')
     return list(content["qna"])

@@ -13,7 +13,11 @@ from conf.schema import LearningCurve
 from routers.base import Inference
 
 SPEC = {"_target_": "routers.baselines.MajorityRouter"}
-TRAIN = [Example(f"{label}-{n}", f"{label} {n}", label) for label, count in (("a", 6), ("b", 3)) for n in range(count)]
+TRAIN = [
+    Example(f"{label}-{n}", f"{label} {n}", label)
+    for label, count in (("a", 6), ("b", 3))
+    for n in range(count)
+]
 TEST = [
     Example("t-1", "one", "a"),
     Example("t-2", "two", "b"),

@@ -51,9 +51,7 @@ def test_every_stage_is_timed_within_every_query(served: Served) -> None:
         assert 0 < sum(parts) <= total
 
 
-def test_served_scores_are_the_routers(
-    served: Served, tfidf: Path, questions: Questions
-) -> None:
+def test_served_scores_are_the_routers(served: Served, tfidf: Path, questions: Questions) -> None:
     expected = Router.load(tfidf).infer(questions[0])
     assert (served[1].expected, served[1].sent_on) == (None, None)
     np.testing.assert_allclose(served[1].proba, expected.proba, atol=1e-6)

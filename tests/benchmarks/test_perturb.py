@@ -129,7 +129,10 @@ def test_case_is_all_lower_or_all_upper(question: str) -> None:
         ("plain words", {"plain words???", "plain words!!", "plain words...", "plain words ?"}),
         ("???", {"!!", "...", " ?", "???"}),
         # Accents and vowel signs of their own, and the other apostrophe, belong to the word.
-        ("Cafe\u0301s don’t?", {"Cafe\u0301s don’t", *(f"Cafe\u0301s don’t{end}" for end in ("???", "!!", "...", " ?"))}),
+        (
+            "Cafe\u0301s don’t?",
+            {"Cafe\u0301s don’t", *(f"Cafe\u0301s don’t{end}" for end in ("???", "!!", "...", " ?"))},
+        ),
         ("क्या हाल है?", {"क्या हाल है", *(f"क्या हाल है{end}" for end in ("???", "!!", "...", " ?"))}),
     ],
 )

@@ -20,7 +20,11 @@ CANDIDATES = [{"setting": 1}, {"setting": 2}, {"setting": 3, "other": "y"}, {"se
 
 
 def examples(**counts: int) -> list[Example]:
-    return [Example(f"{label}-{n}", f"{label} {n}", label) for label, count in counts.items() for n in range(count)]
+    return [
+        Example(f"{label}-{n}", f"{label} {n}", label)
+        for label, count in counts.items()
+        for n in range(count)
+    ]
 
 
 TRAIN = examples(a=10, b=5)

@@ -163,7 +163,12 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
     commands = [[sys.executable, "-c", AT_ONCE, str(start), str(tmp_path)] for start in (0, 200)]
     workers = [
         subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for command in commands
     ]
