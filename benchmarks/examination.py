@@ -59,7 +59,7 @@ def panel_for(config: Any, dataset: Dataset) -> Panel | None:
 
 def _question(identity: str) -> str:
     """Of an id, what the question alone decides: the same question may have another domain elsewhere."""
-    return identity.rpartition("-")[2]
+    return identity.rpartition("-")[2].partition("#")[0]
 
 
 def ask_all(panel: Panel, dataset: Dataset, threads: int) -> AllAnswered:

@@ -94,8 +94,9 @@ def judge_router(
                 name, saved, rows, dataset.classes, settings.statistics, threads, seed
             )
             found.add(metrics, flipped=flipped)
-    if thorough and settings.learning_curve.enabled:
-        curve = learning_curve(name, spec, dataset, settings.learning_curve, threads, seed)
+    if thorough and settings.learning_curve:
+        sizes, draws = settings.learning_curve_sizes, settings.learning_curve_draws
+        curve = learning_curve(name, spec, dataset, sizes, draws, threads, seed)
         found.analyses["learning_curve"] = curve
     if settings.measure.enabled:
         found.add(*performance(served, trained, settings.statistics, seed))
@@ -181,9 +182,11 @@ def _judge_quality(
         policy = _with_threshold(found, rows, settings, saved, must_reach=must_reach)
     elif policy.threshold:
         found.add(*selective(rows, policy, statistics, seed))
-    sent_on = [row.sent_on for row in rows if row.sent_on is not None]
-    if sent_on:
-        found.add([mean_metric("sent_on", sent_on, statistics, seed, higher_is_better=False)])
+    cascaded = [row for row in rows if row.sent_on is not None]
+    if cascaded:
+        sent_on, weights = [bool(row.sent_on) for row in cascaded], [row.weight for row in cascaded]
+        share = mean_metric("sent_on", sent_on, statistics, seed, weights=weights, higher_is_better=False)
+        found.add([share])
     if settings.multilabel:
         found.add(*multilabel(rows, classes, settings.label_threshold, statistics, seed))
     if any(row.outcomes for row in rows):

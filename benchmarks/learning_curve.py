@@ -8,11 +8,16 @@ import numpy as np
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.trials import Trial, run_trials
-from conf.schema import LearningCurve
 
 
 def learning_curve(
-    name: str, spec: dict[str, Any], dataset: Dataset, settings: LearningCurve, threads: int, seed: int
+    name: str,
+    spec: dict[str, Any],
+    dataset: Dataset,
+    sizes: Sequence[int],
+    draws: int,
+    threads: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """A point a size, the whole training split last, as JSON: `per_domain`, `n_train`, the mean accuracy
     on the test rows with a label, its 95 % interval over `draws` subsets (Student's t), the accuracies.
@@ -22,10 +27,8 @@ def learning_curve(
     """
     tested = [example for example in dataset.test if example.label is not None]
     queries, weights = [example.query for example in tested], [example.weight for example in tested]
-    sizes = [size for size in sorted(set(settings.sizes)) if size < _largest(dataset.train)]
-    subsets = [
-        (size, subset(dataset.train, size, seed + draw)) for size in sizes for draw in range(settings.draws)
-    ]
+    smaller = [size for size in sorted(set(sizes)) if size < _largest(dataset.train)]
+    subsets = [(size, subset(dataset.train, size, seed + draw)) for size in smaller for draw in range(draws)]
     subsets.append((_largest(dataset.train), list(dataset.train)))
     outcomes = run_trials(
         [Trial(spec, learned, queries) for _, learned in subsets], threads, f"{name}: learning curve"

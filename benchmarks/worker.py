@@ -201,7 +201,9 @@ def main(job_path: str) -> int:
     result = Path(job["result"])
     try:
         with listening(_reporter()):
-            answer, status = TASKS[job["task"]](job["payload"]) or {}, 0
+            answer, status = TASKS[job["task"]](job["payload"]), 0
+        # Nothing written means that the task did not come to its end.
+        answer = {} if answer is None else answer
     except (BadInput, RouterError, ExpertError) as error:
         answer, status = str(error), EXIT_BAD_INPUT
     except KeyboardInterrupt:

@@ -31,7 +31,7 @@ def depth_lines(record: Record) -> Iterator[str]:
     """One line each for the guard's finds, the settings that were chosen and how an encoder changed."""
     dropped = record.analyses.get("guard", {}).get("dropped")
     if dropped:
-        yield f"guard: {dropped} training questions left out, too close to a test question"
+        yield f"guard: {dropped} questions to learn from left out, too close to a test question"
     tuning = record.analyses.get("tuning")
     if tuning:
         chosen = ", ".join(f"{name}={value}" for name, value in tuning["chosen"].items())
@@ -64,7 +64,7 @@ def _costs(records: Sequence[Record]) -> Table:
     names = first.analyses["cost_quality"]
     title = "Cost and quality"
     if "weak" in names:
-        title += f": {names['weak']} (weak) or {names['strong']} (strong)"
+        title += f", {_short(names['weak'])} or {_short(names['strong'])}"
     shown = table(f"{title} [95 % interval]")
     columns(
         shown, "router", ["APGR", "calls for\n50 % in %", "80 %", "AIQ", "quality in %", "cost\nUSD/M tokens"]
@@ -75,8 +75,13 @@ def _costs(records: Sequence[Record]) -> Table:
     for policy, title in (("_oracle", "oracle"), ("_random", "random")):
         shown.add_row(title, *_cost_row(first, policy))
     for model in names.get("models", {}):
-        shown.add_row(f"always {model}", *_cost_row(first, f"_always:{model}"))
+        shown.add_row(f"always {_short(model)}", *_cost_row(first, f"_always:{model}"))
     return shown
+
+
+def _short(model: str) -> str:
+    """Without the owner that a name on the hub begins with."""
+    return model.rpartition("/")[2]
 
 
 def _cost_row(record: Record, policy: str, interval: bool = False) -> list[str]:

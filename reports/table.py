@@ -70,6 +70,8 @@ def _quality_table(records: Sequence[Record]) -> Table:
     return shown
 
 
+# Smaller ones say no more.
+LEAST_P = 0.001
 METRIC_TITLES = {"rougeL": "ROUGE-L of the answers"}
 SPEED_COLUMNS = (
     ("p50\nms", "latency_p50", 2),
@@ -126,7 +128,8 @@ def _verdict(router: str, comparison: Comparison) -> str:
     title = METRIC_TITLES.get(comparison.metric, comparison.metric)
     evidence = f"{title} {difference} points [{low}, {high}], n={comparison.n}"
     if comparison.p_adjusted is not None:
-        evidence += f", p={comparison.p_adjusted:.2g}"
+        p = comparison.p_adjusted
+        evidence += f", p={p:.2g}" if p >= LEAST_P else f", p<{LEAST_P}"
     known = {"better": "is better than", "worse": "is WORSE than"}
     return f"{router} {known.get(found, 'cannot be told apart from')} {comparison.other}: {evidence}"
 

@@ -10,7 +10,7 @@ import numpy as np
 from routers.base import Configurable, FloatArray, RouterError, valid_text
 from routers.progress import progress, say
 from routers.stages import stage
-from routers.storage import cache_dir, cached_dir, digest, read_json, sha256_file
+from routers.storage import cache_dir, cached_dir, digest, read_json, sha256_file, sha256_unchanged
 from routers.vector_store import through_store
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class SentenceEncoder(Configurable):
             see `routers.contrastive.Recipe`.
     """
 
+    _keeps_vectors = True
+
     def __init__(
         self,
         model: str,
@@ -87,6 +89,8 @@ class SentenceEncoder(Configurable):
     def encode(self, texts: Sequence[str], batch_size: int | None = None) -> FloatArray:
         """Unit vectors, float32 (n_texts, dimension), in the order of `texts`."""
         prefixed = [valid_text(self.query_prefix + text) for text in texts]
+        if not self._keeps_vectors:
+            return self._encode(prefixed, batch_size)
         return through_store(
             prefixed, lambda: digest(self.fingerprint()), lambda missing: self._encode(missing, batch_size)
         )
@@ -136,9 +140,12 @@ class SentenceEncoder(Configurable):
 
     def over(self, folder: Path) -> "SentenceEncoder":
         """The same settings over the fine-tuned model in `folder`."""
-        return SentenceEncoder(
+        encoder = SentenceEncoder(
             str(folder), self.backend, self.query_prefix, self.max_tokens, batch_size=self.batch_size
         )
+        # No other fit will ever find its vectors again.
+        encoder._keeps_vectors = False
+        return encoder
 
     def export_beside(self) -> Self:
         """Export into the model's own folder, so that the export moves with it and the cache is not used."""
@@ -149,7 +156,7 @@ class SentenceEncoder(Configurable):
     def weights_sha256(self) -> str:
         """SHA-256 of the weights file that the vectors come from."""
         if not hasattr(self, "_weights_sha256"):
-            self._weights_sha256 = sha256_file(self._weights_file())
+            self._weights_sha256 = sha256_unchanged(self._weights_file())
         return self._weights_sha256
 
     def asset_paths(self) -> list[Path]:

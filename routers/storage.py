@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def write_json(path: Path, value: Any) -> None:
 def sha256_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_unchanged(path: Path) -> str:
+    """As `sha256_file`, read once for as long as the file's size and time of change stay the same."""
+    status = path.stat()
+    return _sha256_of_version(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256_of_version(path: Path, _size: int, _changed: int) -> str:
+    return sha256_file(path)
 
 
 def digest(value: Any) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from routers.base import FloatArray
+from routers.progress import say
 
 # What SQLite takes as parameters of one statement, with room to spare.
 _AT_ONCE = 500
@@ -46,7 +47,20 @@ def through_store(
     if _folder is None or not texts:
         return encode(texts)
     _folder.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(_folder / f"{key()}.sqlite", timeout=60)) as store:
+    file = _folder / f"{key()}.sqlite"
+    try:
+        return _kept(file, texts, encode)
+    except sqlite3.OperationalError:
+        # Locked or full, which a fresh file would not mend.
+        raise
+    except sqlite3.DatabaseError as error:
+        say(f"kept vectors in {file} cannot be read ({error}); starting them anew")
+        file.unlink(missing_ok=True)
+        return _kept(file, texts, encode)
+
+
+def _kept(file: Path, texts: Sequence[str], encode: Callable[[Sequence[str]], FloatArray]) -> FloatArray:
+    with closing(sqlite3.connect(file, timeout=60)) as store:
         store.execute("create table if not exists vectors (text blob primary key, vector blob) without rowid")
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         known = _read(store, keys)

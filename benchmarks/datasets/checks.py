@@ -46,7 +46,7 @@ def numbered(examples: Sequence[Example]) -> list[Example]:
     for example in examples:
         seen[example.id] += 1
         count = seen[example.id]
-        kept.append(example if count == 1 else replace(example, id=f"{example.id}-{count}"))
+        kept.append(example if count == 1 else replace(example, id=f"{example.id}#{count}"))
     return kept
 
 

@@ -9,7 +9,7 @@ from conf.schema.checks import ConfigError
 from conf.schema.datasets import DATASETS, Clinc150, Files
 from conf.schema.experts import EXPERTS, LocalExperts, NoExperts, OpenAIExperts, Trainer
 from conf.schema.routers import KNN, ROUTERS, Centroid, Majority, Random, Tfidf, TinyLlama
-from conf.schema.verbs import Ask, Guard, LearningCurve, Measure, Policy, Routing, Run, Statistics, Train
+from conf.schema.verbs import Ask, Guard, Measure, Policy, Routing, Run, Statistics, Train
 from conf.schema.weights import Encoder, Weights, WeightsSet
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Encoder",
     "Files",
     "Guard",
-    "LearningCurve",
     "LocalExperts",
     "Majority",
     "Measure",

@@ -61,25 +61,6 @@ class Guard:
 
 
 @dataclass
-class LearningCurve:
-    """Accuracy against the number of training questions a domain.
-
-    Attributes:
-        sizes: questions a domain; all of them come last in any case.
-        draws: seeded subsets of each size.
-    """
-
-    enabled: bool = False
-    sizes: list[int] = field(default_factory=lambda: [1, 2, 5, 10, 20, 50])
-    draws: int = 5
-
-    def __post_init__(self) -> None:
-        at_least("learning_curve.draws", self.draws, 2)
-        for size in self.sizes:
-            at_least("learning_curve.sizes", size, 1)
-
-
-@dataclass
 class Measure:
     """How latency and throughput are taken.
 
@@ -161,6 +142,8 @@ class Run(Routing):
         train_per_domain: learn from only so many questions a domain, drawn by the seed.
         multilabel: also judge the set of domains that score at least `label_threshold`.
         robustness: also ask every question again with typos, in other case, …
+        learning_curve: also fit on fewer training questions: `learning_curve_sizes` a domain, each in
+            `learning_curve_draws` seeded draws, and all of them.
     """
 
     guard: Guard = field(default_factory=Guard)
@@ -168,7 +151,9 @@ class Run(Routing):
     multilabel: bool = False
     label_threshold: float = 0.3
     robustness: bool = False
-    learning_curve: LearningCurve = field(default_factory=LearningCurve)
+    learning_curve: bool = False
+    learning_curve_sizes: list[int] = field(default_factory=lambda: [1, 2, 5, 10, 20, 50])
+    learning_curve_draws: int = 5
     measure: Measure = field(default_factory=Measure)
     statistics: Statistics = field(default_factory=Statistics)
     baselines: dict[str, Any] = field(default_factory=dict)
@@ -176,6 +161,9 @@ class Run(Routing):
     def __post_init__(self) -> None:
         super().__post_init__()
         fraction("label_threshold", self.label_threshold)
+        at_least("learning_curve_draws", self.learning_curve_draws, 2)
+        for size in self.learning_curve_sizes:
+            at_least("learning_curve_sizes", size, 1)
         if self.train_per_domain is not None:
             at_least("train_per_domain", self.train_per_domain, 1)
 

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def slow_ece(probability: Sequence[float], right: Sequence[bool], n_bins: int) -
         cuts.append(cut)
     total = 0.0
     edges = [0, *sorted(set(cuts)), len(rows)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         if start < end:
             part = rows[start:end]
             mean = sum(row[0] for row in part) / len(part)

@@ -28,9 +28,8 @@ def payload(name: str, folder: Path) -> dict[str, Any]:
     spec = {"_target_": f"tests.benchmarks.fakes.{name}"}
     return {
         "spec": spec,
-        "queries": ["x", "y"],
-        "labels": ["a", "b"],
-        "ids": ["1", "2"],
+        "questions": {"queries": ["x", "y"], "labels": ["a", "b"], "ids": ["1", "2"]},
+        "vectors": None,
         "folder": str(folder),
     }
 

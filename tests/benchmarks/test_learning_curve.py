@@ -9,7 +9,6 @@ import pytest
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.learning_curve import learning_curve, subset
 from benchmarks.trials import Outcome, Trial
-from conf.schema import LearningCurve
 from routers.base import Inference
 
 SPEC = {"_target_": "routers.baselines.MajorityRouter"}
@@ -67,8 +66,7 @@ def test_the_points_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told([1, 2, 3, 3, 2])
     monkeypatch.setattr("benchmarks.learning_curve.run_trials", told)
     # 6 and 9 are the whole split, which comes last anyhow; 1 stands twice.
-    settings = LearningCurve(enabled=True, sizes=[4, 1, 6, 1, 9], draws=2)
-    first, second, last = learning_curve("fake", SPEC, DATASET, settings, 1, seed=5)
+    first, second, last = learning_curve("fake", SPEC, DATASET, [4, 1, 6, 1, 9], 2, threads=1, seed=5)
     assert [trial.train for trial in told.trials] == [
         subset(TRAIN, 1, 5),
         subset(TRAIN, 1, 6),
@@ -97,14 +95,14 @@ def test_the_points_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_sizes_there_is_the_whole_split(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.learning_curve.run_trials", Told([3]))
-    (only,) = learning_curve("fake", SPEC, DATASET, LearningCurve(sizes=[]), 1, seed=0)
+    (only,) = learning_curve("fake", SPEC, DATASET, [], 2, threads=1, seed=0)
     assert (only["n_train"], only["accuracy"]) == (9, 1)
 
 
 def test_a_test_question_counts_by_its_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     heavy = [Example("t-1", "one", "a", weight=3), *TEST[1:]]
     monkeypatch.setattr("benchmarks.learning_curve.run_trials", Told([1]))
-    curve = learning_curve("fake", SPEC, Dataset("small", TRAIN, heavy), LearningCurve(sizes=[]), 1, seed=0)
+    curve = learning_curve("fake", SPEC, Dataset("small", TRAIN, heavy), [], 2, threads=1, seed=0)
     assert curve[0]["accuracy"] == pytest.approx(3 / 5)
 
 
@@ -114,5 +112,5 @@ def test_classes_in_another_order_or_fewer_of_them(monkeypatch: pytest.MonkeyPat
         return [Outcome(["b", "a"], [], Inference(proba, proba[:, 0]))]
 
     monkeypatch.setattr("benchmarks.learning_curve.run_trials", other)
-    (only,) = learning_curve("fake", SPEC, DATASET, LearningCurve(sizes=[]), 1, seed=0)
+    (only,) = learning_curve("fake", SPEC, DATASET, [], 2, threads=1, seed=0)
     assert only["accuracy"] == pytest.approx(2 / 3)

@@ -16,6 +16,7 @@ from benchmarks.metrics import (
     balanced_accuracy,
     fpr_at_recall,
     macro_f1,
+    mean_metric,
     precision,
     quality,
     recall,
@@ -264,3 +265,61 @@ def test_a_wider_confidence_is_a_wider_interval() -> None:
     assert wide.ci_low is not None
     assert narrow.ci_low is not None
     assert wide.ci_low < narrow.ci_low <= narrow.value
+
+
+weighted_rows = st.lists(
+    st.builds(
+        lambda label, predicted, weight: replace(row(label, predicted), weight=weight),
+        st.sampled_from(CLASSES),
+        st.sampled_from(CLASSES),
+        st.sampled_from([1.0, 2.0, 3.0]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(weighted_rows)
+def test_a_weight_of_two_is_the_row_twice(rows: list[Prediction]) -> None:
+    repeated = [replace(one, weight=1.0) for one in rows for _ in range(int(one.weight))]
+    weighted, twice = (quality(some, CLASSES, QUICK, seed=0) for some in (rows, repeated))
+    assert reasons(weighted) == reasons(twice)
+    for one, other in zip(weighted.metrics, twice.metrics, strict=True):
+        assert (one.name, one.slice, one.value) == (other.name, other.slice, pytest.approx(other.value))
+    assert weighted.confusion_matrix == twice.confusion_matrix
+
+
+def test_weights_by_hand() -> None:
+    rows = [row("a", "a"), replace(row("a", "b"), weight=3.0), replace(row("b", "b"), weight=0.5)]
+    judged = quality(rows, ["a", "b"], QUICK, seed=0)
+    assert metric(judged, "accuracy").value == pytest.approx(1.5 / 4.5)
+    assert metric(judged, "recall", "a").value == pytest.approx(1 / 4)
+    assert metric(judged, "precision", "b").value == pytest.approx(0.5 / 3.5)
+    assert metric(judged, "macro_f1").value == pytest.approx((2 / 5 + 1 / 4) / 2)
+    assert judged.confusion_matrix["rows_true_columns_predicted"] == [[1, 3], [0, 0.5]]
+    assert metric(judged, "accuracy").n == 3
+
+
+def test_resamples_know_of_weights() -> None:
+    # A right row of weight 999 is in most resamples, and then all but decides them.
+    rows = [replace(row("a", "a"), weight=999.0), *(row("a", "b") for _ in range(9))]
+    found = metric(quality(rows, ["a", "b"], QUICK, seed=0), "accuracy")
+    assert found.ci_low == 0
+    assert found.ci_high == pytest.approx(1, abs=0.01)
+
+
+def test_whole_counts_stay_whole_numbers() -> None:
+    matrix = quality(HAND, CLASSES, QUICK, seed=0).confusion_matrix["rows_true_columns_predicted"]
+    assert all(isinstance(cell, int) for line in matrix for cell in line)
+
+
+def test_a_mean_by_hand() -> None:
+    found = mean_metric("x", [1, 0, 0, 1, 1], QUICK, 0, higher_is_better=False, slice_="s")
+    assert (found.name, found.value, found.unit, found.n) == ("x", pytest.approx(0.6), "fraction", 5)
+    assert (found.higher_is_better, found.slice) == (False, "s")
+    assert found.ci_low is not None
+    assert found.ci_high is not None
+    assert 0 <= found.ci_low < 0.6 < found.ci_high <= 1
+    assert mean_metric("x", [1, 0, 0], QUICK, 0, weights=[2, 1, 1]).value == pytest.approx(0.5)
+    only = mean_metric("x", [True], QUICK, 0)
+    assert (only.value, only.ci_low, only.ci_high) == (1, 1, 1)

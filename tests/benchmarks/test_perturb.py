@@ -2,6 +2,7 @@
 
 import random
 import string
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -87,7 +88,7 @@ def test_one_typo_in_fifteen_letters_and_at_least_one(letters: int, most: int) -
 
 
 def test_a_letter_slips_to_its_neighbour_on_the_keyboard() -> None:
-    near = {pair for row in KEYBOARD for pair in zip(row, row[1:], strict=False)}
+    near = {pair for row in KEYBOARD for pair in pairwise(row)}
     slipped = set()
     for letter in string.ascii_lowercase:
         for seed in range(30):

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks import stats
-from benchmarks.stats import bootstrap, percentile_interval
+from benchmarks.stats import bootstrap, bootstrap_weighted, percentile_interval
 
 HITS = np.array([1] * 280 + [0] * 120)
 
@@ -72,3 +72,49 @@ def test_a_memory_bound_changes_nothing_but_the_chunks(monkeypatch: pytest.Monke
     assert {n for _, n in shapes} == {len(HITS)}
     assert max(n for n, _ in shapes) == max(1, cells // len(HITS))
     assert chunked == whole
+
+
+def weighted(drawn: NDArray[np.float64]) -> NDArray[Any]:
+    return (drawn @ HITS) / drawn.sum(axis=1)
+
+
+def test_a_statistic_of_counts_has_the_interval_of_the_same_one_of_rows() -> None:
+    by_count = bootstrap_weighted(weighted, np.ones(len(HITS)), resamples=500, confidence=0.95, seed=0)
+    assert by_count == pytest.approx(interval(resamples=500))
+
+
+def test_counts_are_how_often_a_row_is_drawn_times_its_weight() -> None:
+    seen: list[NDArray[np.float64]] = []
+
+    def noting(drawn: NDArray[np.float64]) -> NDArray[Any]:
+        seen.append(drawn)
+        return drawn[:, 0]
+
+    weights = np.array([1.0, 2.5, 0.25])
+    found = bootstrap_weighted(noting, weights, resamples=300, confidence=0.5, seed=0)
+    times = np.concatenate(seen) / weights
+    assert times.shape == (300, 3)
+    np.testing.assert_array_equal(times, times.round())
+    np.testing.assert_array_equal(times.sum(axis=1), 3)
+    # Drawn once on average, from 0 to 3 times.
+    assert times.mean(axis=0) == pytest.approx([1, 1, 1], abs=0.12)
+    assert set(np.unique(times)) == {0, 1, 2, 3}
+    assert found == percentile_interval(times[:, 0], 0.5)
+
+
+def test_a_heavy_row_makes_the_interval_of_fewer_rows() -> None:
+    one = bootstrap_weighted(weighted, np.ones(len(HITS)), resamples=500, confidence=0.95, seed=0)
+    weights = np.ones(len(HITS))
+    weights[::40] = 100
+    heavy = bootstrap_weighted(weighted, weights, resamples=500, confidence=0.95, seed=0)
+    assert heavy.high - heavy.low > 2 * (one.high - one.low)
+
+
+@pytest.mark.parametrize("cells", [1, 401, 3999])
+def test_a_memory_bound_does_not_change_counts(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    def found() -> stats.Interval:
+        return bootstrap_weighted(weighted, np.ones(len(HITS)), resamples=50, confidence=0.9, seed=1)
+
+    whole = found()
+    monkeypatch.setattr(stats, "_CELLS", cells)
+    assert found() == pytest.approx(whole)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from routers.storage import (
     digest,
     read_json,
     sha256_file,
+    sha256_unchanged,
     write_json,
 )
 
@@ -167,3 +169,18 @@ def _interrupted(target: Path, error: type[BaseException]) -> None:
     with atomic_dir(target) as work:
         (work / "new").write_text("half")
         raise error
+
+
+def test_a_checksum_is_remembered_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    first = sha256_unchanged(path)
+    assert first == sha256_file(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("routers.storage.sha256_file", lambda _: pytest.fail("read again"))
+        assert sha256_unchanged(path) == first
+    path.write_bytes(b"two")
+    os.utime(path, ns=(0, 1))
+    assert sha256_unchanged(path) == sha256_file(path) != first

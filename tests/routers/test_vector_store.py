@@ -203,3 +203,21 @@ def test_a_sentence_encoder_is_not_run_for_a_text_it_knows(
         prefixed = SentenceEncoder(encoder.model, query_prefix="ask: ")
         with pytest.raises(pytest.fail.Exception):
             prefixed.encode(texts)
+
+
+def test_a_corrupt_store_is_started_anew_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    encoder = Encoder()
+    (tmp_path / "k.sqlite").write_bytes(b"not a database" * 100)
+    with kept_vectors(tmp_path):
+        np.testing.assert_array_equal(encoder(["one"]), expected(["one"]))
+        np.testing.assert_array_equal(encoder(["one"]), expected(["one"]))
+    assert encoder.asked == [["one"]]
+    assert "k.sqlite cannot be read" in capsys.readouterr().err
+
+
+def test_vectors_of_a_fine_tuned_encoder_are_not_kept(tmp_path: Path, tiny_encoder: SentenceEncoder) -> None:
+    with kept_vectors(tmp_path):
+        tiny_encoder.over(Path(tiny_encoder.model)).encode(["one"])
+        assert list(tmp_path.iterdir()) == []
+        tiny_encoder.encode(["one"])
+        assert len(list(tmp_path.iterdir())) == 1

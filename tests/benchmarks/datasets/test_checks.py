@@ -55,7 +55,7 @@ def row(id_: str, label: str | None = "a") -> Example:
 
 def test_ids_of_repetitions_are_counted() -> None:
     ids = [example.id for example in numbered([row("x"), row("y"), row("x"), row("x")])]
-    assert ids == ["x", "y", "x-2", "x-3"]
+    assert ids == ["x", "y", "x#2", "x#3"]
 
 
 def test_a_data_set_that_can_be_learned_comes_back() -> None:
