@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from benchmarks.aiq import aiq, hull, sweep
 from benchmarks.deferral import Deferral, apgr, auc, calls_for, optimal, selections
-from benchmarks.errors import BadInput
 from benchmarks.stats import Interval, percentile_interval
 from conf.schema import Statistics
 from reports.record import Metric, Prediction, Unscored
@@ -84,14 +83,14 @@ def cost_quality(
 
     Intervals are bootstrapped over the rows: the thresholds, prices and choices stay those of all rows, and
     their shares, means and hull are taken anew from each resample.
-
-    Raises:
-        BadInput: a row lacks the outcome of a model that another has or that the router chose.
     """
     judged = [row for row in rows if row.outcomes is not None]
     if not judged:
         reason = "the test questions have no outcomes of models"
         return CostQuality([], [Unscored(name, reason) for name in ("quality", "cost", "aiq", *OF_TWO)], {})
+    gap = _gap(judged)
+    if gap:
+        return CostQuality([], [Unscored(name, gap) for name in ("quality", "cost", "aiq", *OF_TWO)], {})
     table = _outcomes(judged, prices)
     unpriced = [model for model in table.models if model not in prices]
     taken = [_chosen_quality(table)]
@@ -134,12 +133,6 @@ class _Part(NamedTuple):
 def _outcomes(rows: Sequence[Prediction], prices: Mapping[str, float]) -> _Outcomes:
     known = rows[0].outcomes or {}
     models = sorted(known, key=lambda model: (prices.get(model, 0.0), model))
-    for row in rows:
-        if set(row.outcomes or {}) != set(models):
-            missing = sorted(set(models) ^ set(row.outcomes or {}))
-            raise BadInput(f"{row.id}: the outcome of {missing[0]} is known for some test questions only")
-        if row.predicted not in known:
-            raise BadInput(f"{row.id}: the router chose {row.predicted}, whose outcome is not known")
     with_expected = all(row.expected is not None for row in rows)
     return _Outcomes(
         models,
@@ -154,6 +147,18 @@ def _outcomes(rows: Sequence[Prediction], prices: Mapping[str, float]) -> _Outco
         np.array([models.index(row.predicted) for row in rows]),
         np.array([row.weight for row in rows], dtype=float),
     )
+
+
+def _gap(rows: Sequence[Prediction]) -> str | None:
+    """Why the outcomes are not enough to judge by; None when they are."""
+    known = set(rows[0].outcomes or {})
+    for row in rows:
+        missing = sorted(known ^ set(row.outcomes or {}))
+        if missing:
+            return f"the outcome of {missing[0]} is known for some test questions only"
+        if row.predicted not in known:
+            return f"the router chose {row.predicted}, whose outcome is not known"
+    return None
 
 
 def _chosen_quality(table: _Outcomes) -> _Measured:

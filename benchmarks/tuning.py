@@ -23,7 +23,8 @@ def tune(
     """`spec` with the best settings of the router's `grid`, and every candidate's score, as JSON.
 
     The score is the accuracy over all folds, on a tie the likelihood. Where the data has outcomes and the
-    router predicts them, it is how well (mean squared error, turned round).
+    router predicts them, it is how well: the mean squared error, turned round, of how much better than the
+    mean of the models each does on a question.
 
     Raises:
         BadInput: the router has nothing to tune, or there are too few questions to tune it on.
@@ -84,10 +85,9 @@ def _score(folds: Sequence[Sequence[Example]], outcomes: Sequence[Outcome]) -> t
             likelihood.append(float(np.log(max(proba[known], _LEAST) if known is not None else _LEAST)))
             if said.expected is not None and example.outcomes:
                 expected = dict(zip(models, said.expected[row].tolist(), strict=True))
-                errors += [
-                    (expected[model] - quality) ** 2
-                    for model, quality in example.outcomes.items()
-                    if model in expected
-                ]
+                known_models = [model for model in example.outcomes if model in expected]
+                missed = np.array([expected[model] - example.outcomes[model] for model in known_models])
+                # A choice among models depends on how they differ, not on how hard the question is.
+                errors += ((missed - missed.mean()) ** 2).tolist()
     tie = float(np.mean(likelihood))
     return (-float(np.mean(errors)), tie) if errors else (float(np.mean(right)), tie)

@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.cost_quality import OF_TWO, CostQuality, cost_quality
 from benchmarks.deferral import Deferral, apgr, selections
-from benchmarks.errors import BadInput
 from benchmarks.stats import bootstrap
 from conf.schema import Statistics
 from reports.record import Prediction
@@ -248,12 +247,13 @@ def test_models_that_no_label_names_have_no_score() -> None:
     assert values(cost_quality(rows, TWO, QUICK, 0))["apgr"] == pytest.approx(0.5)
 
 
-def test_outcomes_that_do_not_fit_are_refused() -> None:
+def test_outcomes_that_do_not_fit_are_unscored_with_the_reason() -> None:
     partial = asked("x", "small", {"small": 1.0}, {})
-    with pytest.raises(BadInput, match="x: the outcome of large is known for some test questions only"):
-        cost_quality([*HAND, partial], TWO, QUICK, 0)
-    with pytest.raises(BadInput, match="a: the router chose other, whose outcome is not known"):
-        cost_quality([replace(HAND[0], predicted="other")], TWO, QUICK, 0)
+    found = cost_quality([*HAND, partial], TWO, QUICK, 0)
+    assert found.metrics == []
+    assert set(reasons(found).values()) == {"the outcome of large is known for some test questions only"}
+    found = cost_quality([replace(HAND[0], predicted="other")], TWO, QUICK, 0)
+    assert set(reasons(found).values()) == {"the router chose other, whose outcome is not known"}
 
 
 def drawn(n: int, seed: int = 0) -> list[Prediction]:

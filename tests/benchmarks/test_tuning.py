@@ -34,7 +34,7 @@ class Told:
     """In the place of `run_trials`: says for each candidate what it is told to, and keeps the trials.
 
     `says` is, by candidate, the probability of the right class; under 1/2 is wrong. `expects` is what it
-    expects of model m.
+    expects of model m; of model o it always expects 0.5.
     """
 
     def __init__(self, says: Sequence[float], expects: Sequence[float] | None = None) -> None:
@@ -53,8 +53,8 @@ class Told:
         confidence = np.ones(len(p), dtype=np.float32)
         if self.expects is None:
             return Outcome(["a", "b"], [], Inference(proba, confidence))
-        expected = np.full((len(p), 1), self.expects[number], dtype=np.float32)
-        return Outcome(["a", "b"], ["m"], Inference(proba, confidence, expected))
+        expected = np.tile(np.array([[self.expects[number], 0.5]], dtype=np.float32), (len(p), 1))
+        return Outcome(["a", "b"], ["m", "o"], Inference(proba, confidence, expected))
 
     @staticmethod
     def _place(trial: Trial) -> int:
@@ -163,9 +163,9 @@ def test_a_class_that_a_fold_did_not_teach_is_wrong_and_finite(monkeypatch: pyte
     assert np.isfinite(facts["tried"][0]["log_likelihood"])
 
 
-def test_outcomes_are_scored_by_squared_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcomes_are_scored_by_how_far_models_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     train = [
-        Example(f"{label}-{n}", f"{label} {n}", label, outcomes={"m": float(n % 2), "unknown": 1.0})
+        Example(f"{label}-{n}", f"{label} {n}", label, outcomes={"m": float(n % 2), "o": 0.5, "unknown": 1.0})
         for label in "ab"
         for n in range(6)
     ]
@@ -174,7 +174,18 @@ def test_outcomes_are_scored_by_squared_error(monkeypatch: pytest.MonkeyPatch) -
     assert spec["setting"] == 3
     assert spec["other"] == "y"
     errors = [-tried["score"] for tried in facts["tried"]]
-    assert errors == pytest.approx([0.5, (0.5625 + 0.0625) / 2, 0.25, 0.5])
+    # An error in m alone is half an error of m against the mean of both, and half one of o.
+    assert errors == pytest.approx([0.5 / 4, (0.5625 + 0.0625) / 2 / 4, 0.25 / 4, 0.5 / 4])
+
+
+def test_that_a_question_is_easy_for_every_model_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = {"m": 0.75, "o": 1.0}
+    train = [
+        Example(f"{label}-{n}", f"{label} {n}", label, outcomes=outcomes) for label in "ab" for n in range(6)
+    ]
+    spec, facts = tuned(monkeypatch, Told([0.1, 0.9, 0.1, 0.1], [0.75, 0.5, 0.25, 0.0]), train)
+    assert (spec["setting"], spec["other"]) == (3, "y")
+    assert facts["tried"][2]["score"] == pytest.approx(0.0)
 
 
 def test_nothing_to_tune_is_refused_in_one_line() -> None:
