@@ -1,7 +1,7 @@
 """The whole path in one process: a question is routed, and the chosen expert answers it."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -78,7 +78,7 @@ class Pipeline:
             for row, (query, decision) in enumerate(zip(queries, decisions, strict=True))
         ]
 
-    def stream(self, query: str, domain: str, remark: Callable[[str], object]) -> Iterator[str]:
+    def stream(self, query: str, domain: str, remark: Callable[[str], object]) -> Generator[str, None, None]:
         """The answer of the expert for `domain`, piece by piece; `remark` hears what happened to the query.
 
         Raises:

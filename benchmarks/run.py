@@ -26,14 +26,15 @@ def run(config: DictConfig, folder: Path) -> list[Record]:
     """
     settings: Run = OmegaConf.to_object(config)  # type: ignore[assignment]
     asked: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    dataset, guarded = guard(load_dataset(settings.dataset), settings.guard, settings.measure.threads)
-    if settings.train_per_domain:
-        dataset = replace(dataset, train=subset(dataset.train, settings.train_per_domain, settings.seed))
+    dataset = load_dataset(settings.dataset)
     if all(example.label is None for example in dataset.test):
         raise BadInput(f"data set {dataset.name}: no test question has a domain")
     check_policy(settings.policy, dataset.classes)
     # What is missing of the experts is said before anything slow.
     panel = panel_for(settings.experts, dataset)
+    dataset, guarded = guard(dataset, settings.guard, settings.measure.threads)
+    if settings.train_per_domain:
+        dataset = replace(dataset, train=subset(dataset.train, settings.train_per_domain, settings.seed))
     chosen = judge_router(settings.router, asked, settings, dataset, thorough=True)
     others = {
         name: judge_router(

@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,8 +110,10 @@ def _answer_at_once(pipeline: "Pipeline", question: str) -> None:
     print(f"domain: {chosen}   confidence: {decision.confidence:.2f}", end="")
     print("" if decision.label == best else f"   best guess: {best}", flush=True)
     if decision.label is not None and pipeline.experts is not None:
-        for piece in _stripped(pipeline.stream(question, decision.label, _remark)):
-            print(piece, end="", flush=True)
+        # Closed at once when interrupted: a thread that still writes would end Python with an abort.
+        with closing(pipeline.stream(question, decision.label, _remark)) as pieces:
+            for piece in _stripped(pieces):
+                print(piece, end="", flush=True)
         print(flush=True)
 
 

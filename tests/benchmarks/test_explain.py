@@ -45,7 +45,7 @@ def test_an_unknown_option_lists_those_there_are() -> None:
     [
         ("router.kk=3", "no key router.kk; router has: encoder, k, name, temperature, weighting"),
         ("measure.speed=1", "no key measure.speed; measure has: "),
-        ("sead=1", "no key sead; there is: baselines, dataset, encoder, "),
+        ("sead=1", "no key sead; there is: baselines, calibration, dataset, encoder, "),
         ("encoder.model.pth=x", "no key encoder.model.pth; encoder.model has: "),
     ],
 )

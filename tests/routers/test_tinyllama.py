@@ -97,7 +97,7 @@ def test_training_stops_without_progress(tiny_llama: str, toy: Questions) -> Non
 
 
 def test_confidence_is_the_top_probability(trained: TinyLlamaRouter) -> None:
-    proba, confidence = trained.infer(["oil brake", "nap", "dream tyre bed"])
+    proba, confidence, *_ = trained.infer(["oil brake", "nap", "dream tyre bed"])
     assert np.array_equal(confidence, proba.max(axis=1))
 
 
