@@ -97,17 +97,18 @@ def _cost_row(record: Record, policy: str, interval: bool = False) -> list[str]:
 
 def _thresholds(record: Record) -> Table:
     shown = table(
-        f"{record.router}: thresholds chosen on held-out questions, and what the test made of them, in %"
+        f"{record.router}: thresholds chosen on held-out questions, and what they do on the test, in %"
     )
-    columns(shown, "score", ["wanted", "threshold", "coverage", "accuracy\naccepted", "o.o.s.\nrefused"])
+    columns(shown, "wanted", ["threshold", "coverage", "accuracy\naccepted", "o.o.s.\nrefused"])
     for row in record.analyses["thresholds"]:
         asked, obtained = row["asked"], row["obtained"]
         wanted = next(name for name in ("coverage", "accuracy") if asked.get(name) is not None)
-        figures = [
-            _share(obtained.get(name)) for name in ("coverage", "selective_accuracy", "out_of_scope_recall")
-        ]
         shown.add_row(
-            asked["score"], f"{wanted} {100 * asked[wanted]:.0f}", f"{row['threshold']:.3f}", *figures
+            f"{wanted} {100 * asked[wanted]:.0f} by {asked['score']}",
+            f"{row['threshold']:.3f}",
+            _share(obtained.get("coverage")),
+            _share(obtained.get("selective_accuracy")),
+            _share(obtained.get("out_of_scope_recall")).partition(" ")[0],
         )
     return shown
 
@@ -138,8 +139,8 @@ def _several_labels(records: Sequence[Record]) -> Table:
 
 
 def _robustness(record: Record) -> Table:
-    shown = table(f"{record.router} on the same questions, changed, in % [95 % interval]")
-    columns(shown, "change", ["decisions that flip", "accuracy"])
+    shown = table(f"{record.router}, the same questions changed, in %")
+    columns(shown, "change", ["decisions that flip", "accuracy [95 %]"])
     shown.add_row("none", "", percent(record.metric("accuracy"), interval=True))
     for metric in record.metrics:
         if metric.name.startswith(FLIPS):
@@ -150,8 +151,8 @@ def _robustness(record: Record) -> Table:
 
 
 def _learning_curve(record: Record) -> Table:
-    shown = table(f"{record.router}: accuracy in % by training questions a domain [95 % over draws]")
-    columns(shown, "a domain", ["in all", "draws", "accuracy"])
+    shown = table(f"{record.router}, fewer training questions, in %")
+    columns(shown, "a domain", ["in all", "draws", "accuracy [95 %]"])
     for point in record.analyses["learning_curve"]:
         low, high = point["ci_low"], point["ci_high"]
         interval = "" if low is None else f" [{100 * low:.1f}, {100 * high:.1f}]"

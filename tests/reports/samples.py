@@ -104,3 +104,10 @@ def answer_metrics(regret: float = 0.05, **values: float) -> list[Metric]:
         name: replace(metric, value=values.get(name, metric.value)) for name, metric in figures.items()
     }
     return [*metrics, *changed.values()]
+
+
+def lines_of(text: str, start: str) -> list[list[str]]:
+    """The cells of every table row that starts with `start`."""
+    return [
+        words for line in text.splitlines() if (words := line.replace("│", " ").split()) and words[0] == start
+    ]

@@ -9,7 +9,7 @@ import pytest
 
 from reports.record import Comparison, Record
 from reports.table import print_run, save_picture
-from tests.reports.samples import fraction, sample_record
+from tests.reports.samples import fraction, lines_of, sample_record
 
 FOLDER = Path("/somewhere/outputs/run/2026-01-02_03-04-05_knn")
 Printer = Callable[..., str]
@@ -27,13 +27,6 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         return capsys.readouterr().out
 
     return render
-
-
-def lines_of(text: str, start: str) -> list[list[str]]:
-    """The cells of every table row that starts with `start`."""
-    return [
-        words for line in text.splitlines() if (words := line.replace("│", " ").split()) and words[0] == start
-    ]
 
 
 def test_figures_of_every_table(printed: Printer) -> None:
