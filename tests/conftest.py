@@ -94,6 +94,14 @@ OUT_OF_SCOPE = (
 
 Questions = tuple[list[str], list[str]]
 
+# Of several processes that take a file each, the last would else work on these alone.
+LONGEST = ("test_readme.py", "test_cli_experts.py", "test_cli.py", "test_contract.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; otherwise as collected."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
