@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,7 +69,12 @@ def _run(command: list[str], environment: dict[str, str], title: str) -> int:
         display(title) as show,
         # The worker reads its standard input to notice when this process is gone.
         subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            preexec_fn=_ignore_interrupts,
         ) as process,
     ):
         try:
@@ -79,6 +85,12 @@ def _run(command: list[str], environment: dict[str, str], title: str) -> int:
         except BaseException:
             process.kill()
             raise
+
+
+def _ignore_interrupts() -> None:
+    """In the worker: a terminal sends Ctrl-C to both, and this process ends the worker. One that is still
+    starting Python could only answer with a fatal error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _environment(threads: int | None) -> dict[str, str]:

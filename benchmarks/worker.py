@@ -206,8 +206,6 @@ def main(job_path: str) -> int:
         answer = {} if answer is None else answer
     except (BadInput, RouterError, ExpertError) as error:
         answer, status = str(error), EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        return 130
     result.write_text(json.dumps(answer), encoding="utf-8")
     return status
 
