@@ -3,9 +3,10 @@
 import importlib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from routers.storage import atomic_dir, read_json, write_json
 FloatArray = NDArray[np.float32]
 
 FORMAT_VERSION = 2
+FAMILIES = ("embedding", "classifier", "composite", "baseline", "other")
 
 
 class RouterError(ValueError):
@@ -107,6 +109,9 @@ class Router(Configurable, ABC):
 
     fit_is_expensive = False
     """Whether a fitted router is worth keeping between runs."""
+
+    family: ClassVar[str] = "other"
+    """What kind of router a comparison calls it, one of `FAMILIES`."""
 
     classes_: list[str]
     train_ids_: list[str]
@@ -234,31 +239,55 @@ class Router(Configurable, ABC):
         Raises:
             RouterError: the folder is not a saved router of this format version.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
         folder = Path(folder)
-        try:
-            header = read_json(folder / "router.json")
-            arrays = load_file(folder / "state.safetensors")
-            version = header["format_version"]
-            if version != FORMAT_VERSION:
-                raise RouterError(f"format version {version}, this reads {FORMAT_VERSION}")
+        with _refused_by_name(folder):
+            header, arrays = _read(folder)
             router = build(header["spec"])
             if not isinstance(router, Router):
                 raise RouterError(f"it holds a {type(router).__name__}")
             router.classes_, router.train_ids_ = header["classes"], header["train_ids"]
             router.models_ = header["models"]
             router._restore(folder, arrays, header["meta"])
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise RouterError(
-                f"cannot load the router saved in {folder}: {type(error).__name__}: {error}"
-            ) from error
         return router.prepare()
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "classes_"):
             raise NotFittedError(f"{type(self).__name__} is not fitted: call fit or load first")
+
+
+def saved_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    """Learned arrays of a saved router by name, those of its parts left out; no router is built for it.
+
+    Raises:
+        RouterError: the folder is not a saved router of this format version.
+    """
+    with _refused_by_name(folder):
+        return _read(Path(folder))[1]
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Header and arrays that `Router.save` wrote."""
+    from safetensors.numpy import load_file
+
+    header: dict[str, Any] = read_json(folder / "router.json")
+    arrays: dict[str, NDArray[Any]] = load_file(folder / "state.safetensors")
+    version = header["format_version"]
+    if version != FORMAT_VERSION:
+        raise RouterError(f"format version {version}, this reads {FORMAT_VERSION}")
+    return header, arrays
+
+
+@contextmanager
+def _refused_by_name(folder: Path) -> Iterator[None]:
+    """Turn whatever a damaged folder leads to into a RouterError that names it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise RouterError(
+            f"cannot load the router saved in {folder}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def valid_text(text: str) -> str:

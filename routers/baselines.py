@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from routers.stages import stage
 
 class PriorRouter(Router):
     """What the two routers that ignore the question have in common: class frequencies."""
+
+    family: ClassVar[str] = "baseline"
 
     prior_: FloatArray
 
@@ -67,6 +69,8 @@ class TfidfRouter(Router):
         c: inverse strength of the L2 penalty.
         ngram_max: longest word n-gram.
     """
+
+    family: ClassVar[str] = "baseline"
 
     def __init__(self, c: float = 10.0, ngram_max: int = 2) -> None:
         self.c = c

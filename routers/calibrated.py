@@ -2,19 +2,83 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import FloatArray, Inference, Router, RouterError
+from routers.base import FloatArray, Inference, Router, RouterError, saved_arrays
 from routers.calibration import IsotonicMaps, best_temperature, with_temperature
 from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
 
 METHODS = ("temperature", "isotonic", "none")
 SCORES = ("confidence", "probability")
 
-HeldOut = tuple[Sequence[str], Sequence[str]]
+Labelled = tuple[Sequence[str], Sequence[str]]
+
+
+class HeldOut(NamedTuple):
+    """What a router said of questions that it has not learned from, and so which threshold buys what.
+
+    Attributes:
+        confidence: float32 (n_held_out,).
+        probability: float32 (n_held_out,), the calibrated one of the most probable class.
+        right: bool (n_held_out,), whether the most probable class was the right one.
+    """
+
+    confidence: FloatArray
+    probability: FloatArray
+    right: NDArray[np.bool_]
+
+    @classmethod
+    def load(cls, folder: Path) -> "HeldOut":
+        """Those of the `CalibratedRouter` saved in `folder`; the router and what it runs on stay unloaded.
+
+        Raises:
+            RouterError: the folder is no saved router, or one that holds nothing out.
+        """
+        arrays = saved_arrays(folder)
+        try:
+            return cls.from_arrays(arrays)
+        except KeyError:
+            raise RouterError(
+                f"the router saved in {folder} holds no questions out; calibrate it for a threshold"
+            ) from None
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "HeldOut":
+        """Undo `arrays`. Raises KeyError for one that is missing."""
+        return cls(*(arrays[f"held_{name}"] for name in cls._fields))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """By the name under which they are saved."""
+        return {f"held_{name}": array for name, array in self._asdict().items()}
+
+    def threshold_for(
+        self, *, coverage: float | None = None, accuracy: float | None = None, score: str = "confidence"
+    ) -> float:
+        """The score of a held-out question from which on questions are to be kept.
+
+        Args:
+            coverage: share of the held-out questions to keep, in (0, 1]; equal scores may keep more.
+            accuracy: share of right ones wanted among those kept, in (0, 1]; the lowest threshold that
+                has at least that, which keeps the most questions.
+            score: `confidence`, or the `probability` of the most probable class.
+
+        Raises:
+            RouterError: not one of `coverage` and `accuracy`, or no threshold has that accuracy.
+        """
+        if score not in SCORES:
+            raise RouterError(f"score {score!r} is not one of {', '.join(SCORES)}")
+        if (coverage is None) == (accuracy is None):
+            raise RouterError("give coverage or accuracy, one of them")
+        wanted = coverage if accuracy is None else accuracy
+        if wanted is None or not 0 < wanted <= 1:
+            raise RouterError(f"{'coverage' if accuracy is None else 'accuracy'}={wanted}: must be in (0, 1]")
+        scores = self.confidence if score == "confidence" else self.probability
+        if accuracy is None:
+            return _threshold_that_keeps(scores, wanted)
+        return _threshold_that_is_right(scores, self.right, wanted, score)
 
 
 class CalibratedRouter(CompositeRouter):
@@ -33,10 +97,11 @@ class CalibratedRouter(CompositeRouter):
 
     Attributes:
         temperature_: of `temperature`.
-        held_confidence_, held_probability_: float32 (n_held_out,), confidence and calibrated top
-            probability of the held-out questions.
-        held_right_: bool (n_held_out,), whether the most probable class was the right one.
+        held_out_: what was said of the held-out questions.
+        held_confidence_, held_probability_, held_right_: its three arrays.
     """
+
+    held_out_: HeldOut
 
     def __init__(
         self, router: Router, method: str = "temperature", fraction: float = 0.2, seed: int = 0
@@ -53,18 +118,18 @@ class CalibratedRouter(CompositeRouter):
         ids: Sequence[str] | None = None,
         outcomes: Sequence[Mapping[str, float]] | None = None,
         *,
-        held_out: HeldOut | None = None,
+        held_out: Labelled | None = None,
     ) -> Self:
         """As `Router.fit`; with `held_out` (queries, labels) the router learns from all of `queries`.
 
         Raises:
             RouterError: also for a held-out label that is no class, or nothing to hold out.
         """
-        self._held_out = held_out
+        self._given = held_out
         try:
             return super().fit(queries, labels, ids, outcomes)
         finally:
-            del self._held_out
+            del self._given
 
     def _parts(self) -> dict[str, Router]:
         return {"router": self.router}
@@ -72,20 +137,18 @@ class CalibratedRouter(CompositeRouter):
     def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
         if self.method not in METHODS:
             raise RouterError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
-        if self._held_out is None:
+        if self._given is None:
             rest, out = held_out_rows(targets, self.fraction, self.seed)
             to_learn, asked, right = lessons.of(rest), lessons.of(out).queries, targets[out]
         else:
-            to_learn, asked, right = lessons, self._held_out[0], self._given_targets(self._held_out)
+            to_learn, asked, right = lessons, self._given[0], self._given_targets(self._given)
         self.parts_ = {"router": fitted(self.router, to_learn)}
         said = self._ask(asked)
         self._calibrate(said.proba, right)
         proba = self._calibrated(said.proba)
-        self.held_confidence_ = said.confidence
-        self.held_probability_: FloatArray = proba.max(axis=1)
-        self.held_right_: NDArray[np.bool_] = proba.argmax(axis=1) == right
+        self.held_out_ = HeldOut(said.confidence, proba.max(axis=1), proba.argmax(axis=1) == right)
 
-    def _given_targets(self, held_out: HeldOut) -> Rows:
+    def _given_targets(self, held_out: Labelled) -> Rows:
         queries, labels = held_out
         if len(queries) != len(labels) or not labels:
             raise RouterError(
@@ -120,29 +183,26 @@ class CalibratedRouter(CompositeRouter):
     def threshold_for(
         self, *, coverage: float | None = None, accuracy: float | None = None, score: str = "confidence"
     ) -> float:
-        """The score of a held-out question from which on questions are to be kept.
-
-        Args:
-            coverage: share of the held-out questions to keep, in (0, 1]; equal scores may keep more.
-            accuracy: share of right ones wanted among those kept, in (0, 1]; the lowest threshold that
-                has at least that, which keeps the most questions.
-            score: `confidence`, or the `probability` of the most probable class.
-
-        Raises:
-            RouterError: not one of `coverage` and `accuracy`, or no threshold has that accuracy.
-        """
+        """As `HeldOut.threshold_for`, of the questions that were held out."""
         self._check_fitted()
-        if score not in SCORES:
-            raise RouterError(f"score {score!r} is not one of {', '.join(SCORES)}")
-        if (coverage is None) == (accuracy is None):
-            raise RouterError("give coverage or accuracy, one of them")
-        wanted = coverage if accuracy is None else accuracy
-        if wanted is None or not 0 < wanted <= 1:
-            raise RouterError(f"{'coverage' if accuracy is None else 'accuracy'}={wanted}: must be in (0, 1]")
-        scores = self.held_confidence_ if score == "confidence" else self.held_probability_
-        if accuracy is None:
-            return _threshold_that_keeps(scores, wanted)
-        return _threshold_that_is_right(scores, self.held_right_, wanted, score)
+        return self.held_out_.threshold_for(coverage=coverage, accuracy=accuracy, score=score)
+
+    @property
+    def held_confidence_(self) -> FloatArray:
+        return self.held_out_.confidence
+
+    @property
+    def held_probability_(self) -> FloatArray:
+        return self.held_out_.probability
+
+    @property
+    def held_right_(self) -> NDArray[np.bool_]:
+        return self.held_out_.right
+
+    @property
+    def family(self) -> str:  # type: ignore[override]  # a constant elsewhere
+        """That of the router inside: calibrating makes no other kind of it."""
+        return self.router.family
 
     def facts(self) -> dict[str, Any]:
         """What was learned, and from how many held-out questions."""
@@ -151,11 +211,7 @@ class CalibratedRouter(CompositeRouter):
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays, meta = super()._state(folder)
-        arrays |= {
-            "held_confidence": self.held_confidence_,
-            "held_probability": self.held_probability_,
-            "held_right": self.held_right_,
-        }
+        arrays |= self.held_out_.arrays()
         if self.method == "temperature":
             arrays["temperature"] = np.array([self.temperature_])
         elif self.method == "isotonic":
@@ -164,8 +220,7 @@ class CalibratedRouter(CompositeRouter):
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
         super()._restore(folder, arrays, meta)
-        self.held_confidence_, self.held_probability_ = arrays["held_confidence"], arrays["held_probability"]
-        self.held_right_ = arrays["held_right"]
+        self.held_out_ = HeldOut.from_arrays(arrays)
         if self.method == "temperature":
             self.temperature_ = float(arrays["temperature"][0])
         elif self.method == "isotonic":

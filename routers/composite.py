@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ class CompositeRouter(Router):
     The constructor's routers stay as they are given: what is fitted are others of the same settings.
     They may know of classes and models in another order than the whole, or lack some.
     """
+
+    family: ClassVar[str] = "composite"
 
     parts_: dict[str, Router]
     _outcomes: Sequence[Mapping[str, float]] | None

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routers.base import FloatArray, RouterError, valid_text
-from routers.progress import progress, say
+from routers.finetune import progress_callback, stratified_holdout
+from routers.progress import say
 from routers.storage import atomic_dir
 
 Rows = NDArray[np.int64]
@@ -127,16 +128,11 @@ def split(targets: Rows, seed: int) -> tuple[Rows, Rows]:
 
     Both are all rows where a class would keep fewer than two to train on, or no class has two to judge by.
     """
-    generator = np.random.default_rng(seed)
-    train, judge = [], []
-    for target in np.unique(targets):
-        rows = generator.permutation(np.flatnonzero(targets == target))
-        spared = max(1, round(len(rows) * HELD_OUT))
-        judge.append(rows[:spared])
-        train.append(rows[spared:])
-    if min(map(len, train)) < 2 or max(map(len, judge)) < 2:
+    train, judge = stratified_holdout(targets, HELD_OUT, seed)
+    kept, spared = (np.unique(targets[rows], return_counts=True)[1] for rows in (train, judge))
+    if kept.min() < 2 or spared.max() < 2:
         return np.arange(len(targets)), np.arange(len(targets))
-    return np.sort(np.concatenate(train)), np.sort(np.concatenate(judge))
+    return train, judge
 
 
 def mean_cosines(vectors: FloatArray, targets: Rows) -> Cosines:
@@ -233,7 +229,7 @@ def _train(network: Any, texts: list[str], targets: Rows, recipe: Recipe) -> Non
             args=arguments,
             train_dataset=_grouped(texts, targets) if grouped else _paired(texts, targets, recipe),
             loss=_loss(network, recipe),
-            callbacks=[_progress_callback()],
+            callbacks=[progress_callback("fine-tuning the encoder")],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
@@ -269,13 +265,3 @@ def _loss(network: Any, recipe: Recipe) -> Any:
     if recipe.loss == "batch_hard_soft_margin_triplet":
         return losses.BatchHardSoftMarginTripletLoss(network, distance)
     return losses.CosineSimilarityLoss(network)
-
-
-def _progress_callback() -> Any:
-    from transformers import TrainerCallback
-
-    class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # untyped base
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            progress("fine-tuning the encoder", state.global_step, state.max_steps)
-
-    return ProgressCallback()

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -26,6 +26,8 @@ class EmbeddingRouter(Router):
         learned_encoder_: what fine-tuning did, as JSON: the `loss`, `pretrained_sha256`, and what
             `routers.contrastive.Separation` says; None without.
     """
+
+    family: ClassVar[str] = "embedding"
 
     encoder: SentenceEncoder
     encoder_: SentenceEncoder

@@ -92,7 +92,7 @@ def finetune(
             data_collator=DataCollatorWithPadding(tokenizer),
             compute_loss_func=weighted_loss,
             compute_metrics=compute_metrics,
-            callbacks=[EarlyStoppingCallback(params["patience"]), _progress_callback()],
+            callbacks=[EarlyStoppingCallback(params["patience"]), progress_callback("training")],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
@@ -140,17 +140,21 @@ def balanced_accuracy(targets: NDArray[Any], predicted: NDArray[Any]) -> float:
     return float(np.mean(recalls))
 
 
-def _progress_callback() -> Any:
+def progress_callback(what: str) -> Any:
+    """A callback of the transformers Trainer that tells `routers.progress` how far `what` is.
+
+    From the first evaluation on it also tells the balanced accuracy that was reached.
+    """
     from transformers import TrainerCallback
 
     class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # untyped base
-        what = "training"
+        said = what
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            progress(self.what, state.global_step, state.max_steps)
+            progress(self.said, state.global_step, state.max_steps)
 
         def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
             score = (metrics or {}).get("eval_balanced_accuracy", float("nan"))
-            self.what = f"training, epoch {state.epoch:.0f} reached {score:.3f} on validation"
+            self.said = f"{what}, epoch {state.epoch:.0f} reached {score:.3f} on validation"
 
     return ProgressCallback()

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class TinyLlamaRouter(Router):
     """
 
     fit_is_expensive = True
+    family: ClassVar[str] = "classifier"
 
     def __init__(
         self,

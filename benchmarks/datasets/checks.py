@@ -11,13 +11,22 @@ from benchmarks.errors import BadInput
 from routers.base import valid_text
 
 
-def question_text(value: Any, where: str) -> str:
-    """The question as it is. Raises BadInput where it is empty or not text."""
+def question_text(value: Any, where: str, part: str = "") -> str:
+    """The question as it is; `part` says which one of `where` (" of entry 3").
+
+    Raises:
+        BadInput: it is empty or not text.
+    """
     if not isinstance(value, str) or not value.strip():
-        raise BadInput(f"{where}: the question is missing, empty or not text")
-    if valid_text(value) != value:
-        raise BadInput(f"{where}: the question has half a surrogate pair, which is not text")
+        raise BadInput(f"{where}: the question{part} is missing, empty or not text")
+    check_surrogates(value, f"{where}: the question{part}")
     return value
+
+
+def check_surrogates(text: str, what: str) -> None:
+    """Raises BadInput, which names `what`, where `text` has half a surrogate pair."""
+    if valid_text(text) != text:
+        raise BadInput(f"{what} has half a surrogate pair, which is not text")
 
 
 def score(value: Any, model: str, where: str) -> float:

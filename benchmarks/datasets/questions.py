@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from benchmarks.datasets.base import OUT_OF_SCOPE, OVERLAP, Example, fold, question_id
+from benchmarks.datasets.checks import check_surrogates, question_text
 from benchmarks.errors import BadInput
-from routers.base import valid_text
 from routers.progress import say
 
 TEST_ONLY = (OVERLAP, OUT_OF_SCOPE)
@@ -63,14 +63,11 @@ def checked(entry: Entry) -> Placed:
         BadInput: a question, label, answer or list of domains that cannot be one.
     """
     where, part = entry.where, entry.part
-    question = entry.question
-    if not isinstance(question, str) or not question.strip():
-        raise BadInput(f"{where}: the question{part} is missing, empty or not text")
-    _check_text(question, f"{where}: the question{part}")
+    question = question_text(entry.question, where, part)
     if entry.answer is not None:
         if not isinstance(entry.answer, str):
             raise BadInput(f"{where}: the answer{part} is not text")
-        _check_text(entry.answer, f"{where}: the answer{part}")
+        check_surrogates(entry.answer, f"{where}: the answer{part}")
     label = None if entry.slice == OUT_OF_SCOPE else str(entry.label)
     labels = _labels(entry, label)
     identity = question_id(question, label or entry.slice)
@@ -113,8 +110,3 @@ def _labels(entry: Entry, label: str | None) -> tuple[str, ...]:
             f"{entry.where}: {entry.question!r} has domain {label!r}, which is not among its domains {listed}"
         )
     return tuple(sorted(set(names))) if len(set(names)) > 1 else ()
-
-
-def _check_text(text: str, what: str) -> None:
-    if valid_text(text) != text:
-        raise BadInput(f"{what} has half a surrogate pair, which is not text")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from routers.base import FORMAT_VERSION, Router, RouterError, build, softmax
+from routers.base import FAMILIES, FORMAT_VERSION, Router, RouterError, build, saved_arrays, softmax
 from routers.baselines import MajorityRouter, RandomRouter
 from routers.centroid import CentroidRouter
 from routers.encoder import SentenceEncoder
@@ -84,6 +84,14 @@ def test_load_is_of_the_class_that_was_saved(saved: Path) -> None:
     assert type(RandomRouter.load(saved)) is MajorityRouter
 
 
+def test_saved_arrays_are_read_without_a_router(saved: Path) -> None:
+    edit(saved, spec={"_target_": "no.such.module.Router"})
+    assert saved_arrays(saved)["prior"] == pytest.approx([2 / 3, 1 / 3])
+    edit(saved, format_version=FORMAT_VERSION + 1)
+    with pytest.raises(RouterError, match=r"cannot load the router saved in .*/router: .*format version"):
+        saved_arrays(saved)
+
+
 @pytest.mark.parametrize("name", ["router.json", "state.safetensors"])
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe nonsense", b"[]", b"{}"])
 def test_a_damaged_folder_is_refused_by_name(saved: Path, name: str, content: bytes | None) -> None:
@@ -115,6 +123,11 @@ def test_a_folder_that_holds_no_router_is_refused(saved: Path, spec: object) -> 
     edit(saved, spec=spec)
     with pytest.raises(RouterError, match=r"it holds a (SentenceEncoder|str|NoneType)"):
         Router.load(saved)
+
+
+def test_a_router_that_names_no_family_is_of_none_in_particular() -> None:
+    assert Router.family == "other"
+    assert Router.family in FAMILIES
 
 
 def test_ids_are_kept_or_numbered(saved: Path) -> None:

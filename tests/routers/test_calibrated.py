@@ -1,5 +1,8 @@
 """What is held out never reaches the inner router; thresholds of six rows by hand."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +10,13 @@ import numpy as np
 import pytest
 
 from routers.base import Router, RouterError
-from routers.calibrated import METHODS, CalibratedRouter
+from routers.baselines import MajorityRouter, TfidfRouter
+from routers.calibrated import METHODS, CalibratedRouter, HeldOut
 from routers.cascade import CascadeRouter
+from routers.encoder import SentenceEncoder
+from routers.ensemble import EnsembleRouter
+from routers.knn import KNNRouter
+from routers.tinyllama import TinyLlamaRouter
 from tests.routers.spies import Saying
 
 Rows = tuple[list[str], list[str]]
@@ -24,6 +32,13 @@ SIX = {
     "e": (0.5, 0.95, False),
     "f": (0.5, 0.65, False),
 }
+READ_AND_CHOOSE = """
+import sys
+from pathlib import Path
+from routers.calibrated import HeldOut
+print(HeldOut.load(Path(sys.argv[1])).threshold_for(coverage=0.5))
+assert not {"torch", "onnxruntime", "sklearn"} & set(sys.modules)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -147,8 +162,6 @@ def test_refused_questions_about_thresholds(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_thresholds_survive_saving(method: str, questions: Rows, tmp_path: Path) -> None:
-    from routers.baselines import TfidfRouter
-
     router = CalibratedRouter(TfidfRouter(), method).fit(*questions)
     router.save(tmp_path / "router")
     loaded = Router.load(tmp_path / "router")
@@ -157,6 +170,57 @@ def test_thresholds_survive_saving(method: str, questions: Rows, tmp_path: Path)
         wanted = router.threshold_for(coverage=0.5, score=score)
         assert loaded.threshold_for(coverage=0.5, score=score) == wanted
     assert loaded.facts() == router.facts()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_was_held_out_is_read_without_the_router(method: str, questions: Rows, tmp_path: Path) -> None:
+    router = CalibratedRouter(TfidfRouter(), method).fit(*questions)
+    router.save(tmp_path / "router")
+    (tmp_path / "router" / "parts" / "router" / "router.json").unlink()
+    with pytest.raises(RouterError):
+        Router.load(tmp_path / "router")
+    found = HeldOut.load(tmp_path / "router")
+    assert np.array_equal(found.confidence, router.held_confidence_)
+    assert np.array_equal(found.probability, router.held_probability_)
+    assert np.array_equal(found.right, router.held_right_)
+    assert (found.confidence.dtype, found.right.dtype) == (np.float32, bool)
+    for asked in ({"coverage": 0.5}, {"accuracy": 0.5, "score": "probability"}):
+        assert found.threshold_for(**asked) == router.threshold_for(**asked)
+
+
+def test_reading_what_was_held_out_imports_nothing_heavy(questions: Rows, tmp_path: Path) -> None:
+    router = CalibratedRouter(TfidfRouter()).fit(*questions)
+    router.save(tmp_path / "router")
+    ran = subprocess.run(
+        [sys.executable, "-c", READ_AND_CHOOSE, str(tmp_path / "router")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ran.stdout) == router.threshold_for(coverage=0.5)
+
+
+def test_a_router_that_holds_nothing_out_is_refused_by_name(tmp_path: Path) -> None:
+    MajorityRouter().fit(["a", "b"], ["car", "sleep"]).save(tmp_path / "router")
+    with pytest.raises(RouterError, match=f"^the router saved in {tmp_path}/router holds no questions out"):
+        HeldOut.load(tmp_path / "router")
+    with pytest.raises(RouterError, match=f"^cannot load the router saved in {tmp_path}/nowhere"):
+        HeldOut.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("inner", "family"),
+    [
+        (KNNRouter(SentenceEncoder("somewhere")), "embedding"),
+        (TinyLlamaRouter("somewhere"), "classifier"),
+        (EnsembleRouter({"words": TfidfRouter(), "most": MajorityRouter()}), "composite"),
+        (TfidfRouter(), "baseline"),
+        (CalibratedRouter(TfidfRouter()), "baseline"),
+        (Saying({}), "other"),
+    ],
+)
+def test_the_family_is_that_of_the_inner_router(inner: Router, family: str) -> None:
+    assert CalibratedRouter(inner).family == inner.family == family
 
 
 @pytest.mark.parametrize(

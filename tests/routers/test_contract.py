@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from sklearn.base import clone
 
 import routers
-from routers.base import NotFittedError, Router, RouterError
+from routers.base import FAMILIES, NotFittedError, Router, RouterError
 from routers.baselines import MajorityRouter, RandomRouter, TfidfRouter
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
@@ -411,6 +411,28 @@ def test_every_router_is_among_the_cases() -> None:
         if issubclass(member, Router) and not inspect.isabstract(member)
     }
     assert found == {router for router, _ in CASES.values()}
+
+
+def test_every_family_is_one_of_five(case: Case) -> None:
+    family = case.make().family
+    assert family in FAMILIES
+    # That is what a router is which does not say.
+    assert family != "other"
+
+
+@pytest.mark.parametrize(
+    ("router", "family"),
+    [
+        (SVMRouter, "embedding"),
+        (TinyLlamaRouter, "classifier"),
+        (EnsembleRouter, "composite"),
+        (CascadeRouter, "composite"),
+        (RandomRouter, "baseline"),
+        (TfidfRouter, "baseline"),
+    ],
+)
+def test_families(router: type[Router], family: str) -> None:
+    assert router.family == family
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

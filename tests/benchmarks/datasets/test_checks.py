@@ -49,6 +49,12 @@ def test_not_questions(value: Any) -> None:
         question_text(value, "f:1")
 
 
+@pytest.mark.parametrize(("value", "said"), [("", "is missing"), ("\ude00", "has half a surrogate pair")])
+def test_a_refused_question_is_named_by_its_part(value: str, said: str) -> None:
+    with pytest.raises(BadInput, match=f"^f: the question of entry 3 {said}"):
+        question_text(value, "f", " of entry 3")
+
+
 def row(id_: str, label: str | None = "a") -> Example:
     return Example(id_, id_, label)
 
