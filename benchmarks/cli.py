@@ -13,7 +13,7 @@ from benchmarks.isolate import EXIT_BAD_INPUT, WorkerError
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 # Each is a module of benchmarks.verbs, imported when it is used.
-VERBS = ("run", "train", "ask", "experts", "diff", "points")
+VERBS = ("run", "compare", "report", "check", "verify", "diff", "ask", "train", "experts", "points")
 
 HELP = """\
 usage: python -m benchmarks VERB [OPTIONS] [KEY=VALUE ...]
@@ -22,15 +22,21 @@ Pit query routers against each other on accuracy, latency, memory and the answer
 
 verbs:
   run       fit a router, serve it in a process of its own, judge it and its experts' answers beside baselines
+  compare   run several routers on the same questions and write a comparison report
+  report    write the same report from runs that are there
+  check     fail when a run is worse than its committed baseline
+  verify    derive every figure of a run again from its predictions
+  diff      say which of several recorded runs is better, and where they disagree
   ask       route a question and print the chosen expert's answer
   train     fine-tune the experts' LoRA adapters
   experts   list trained adapters, show one, choose the one in use
   points    write a fitted knn router in the format of the KNN Router server; answer as that server does
-  diff      say which of several recorded runs is better, and where they disagree
 
 examples:
   python -m benchmarks run router=knn
-  python -m benchmarks run -m router=centroid,knn,tinyllama
+  python -m benchmarks compare
+  python -m benchmarks report runs=[outputs/run/A,outputs/run/B]
+  python -m benchmarks check --baseline reports/baselines/ci/knn
   python -m benchmarks run router=centroid encoder.backend=onnx_int8
   python -m benchmarks run router=knn dataset=files dataset.path=DIR experts=none
   python -m benchmarks ask "How do I change my car's oil?"

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from benchmarks.aiq import aiq, hull, sweep
 from benchmarks.deferral import Deferral, apgr, auc, calls_for, optimal, selections
-from benchmarks.stats import Interval, percentile_interval
+from benchmarks.stats import Interval, drawn_counts, percentile_interval
 from conf.schema import Statistics
 from reports.record import Metric, Prediction, Unscored
 
 GAPS = (20, 50, 80)
 OF_TWO = ("apgr", "auc_deferral", *(f"calls_for_{gap}" for gap in GAPS))
 COST_UNIT = "USD/M tokens"
-# Resampled rows held at once, to bound memory.
-_CELLS = 4_000_000
 
 Floats = NDArray[Any]
 
@@ -303,18 +301,12 @@ def _intervals(
 
     A resample is how often it has each row, so that the means of every column are one matrix product.
     """
-    n_rows = len(weights)
     # Single precision is far finer than the interval and twice as fast.
     columns = np.concatenate([weights[:, None], *(m.columns * weights[:, None] for m in measured)], axis=1)
     columns = columns.astype(np.float32)
     ends = np.cumsum([1, *(entry.columns.shape[1] for entry in measured)])
-    generator = np.random.default_rng(seed)
-    size = max(1, _CELLS // n_rows)
     values: list[list[Floats]] = [[] for _ in measured]
-    for start in range(0, statistics.resamples, size):
-        n = min(size, statistics.resamples - start)
-        drawn = generator.integers(0, n_rows, size=(n, n_rows)) + np.arange(n)[:, None] * n_rows
-        counts = np.bincount(drawn.ravel(), minlength=n * n_rows).reshape(n, n_rows)
+    for counts in drawn_counts(len(weights), statistics.resamples, seed):
         sums = (counts.astype(np.float32) @ columns).astype(float)
         for entry, begin, end, found in zip(measured, ends[:-1], ends[1:], values, strict=True):
             found.append(entry.statistic(sums[:, begin:end] / sums[:, :1]))

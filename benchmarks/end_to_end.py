@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,39 +21,28 @@ _OF_SEVERAL = ("random", "regret", "gain")
 NO_REFERENCE = "no test question with a domain has a reference answer"
 
 
-class Judged(NamedTuple):
-    """What `judge` returns; `Prediction` rows with everything that the metrics came from."""
-
-    predictions: list[Prediction]
-    metrics: list[Metric]
-    unscored: list[Unscored]
-
-
 Answers = Mapping[tuple[str, str], Answer]
 """By expert (a domain, or `base`) and question id."""
 
 
-def judge(
+def attach(
     predictions: Sequence[Prediction],
     dataset: Dataset,
     answers: Answers,
     policy: Policy,
-    statistics: Statistics,
-    seed: int,
-) -> Judged:
-    """Attach answers to the rows and compute each policy's ROUGE and the regret, by slice and domain."""
+) -> list[Prediction]:
+    """The rows with the reference, the expert that the policy chooses, and what every expert answered."""
     references = {example.id: example.reference for example in dataset.test}
-    rows = [_attach(row, references[row.id], answers, policy, dataset.classes) for row in predictions]
-    judged = [row for row in rows if row.label is not None and row.reference]
-    if not judged:
-        return Judged(list(predictions), [], [Unscored(name, NO_REFERENCE) for name in MEASURES])
-    return Judged(rows, *end_to_end(judged, dataset.classes, statistics, seed))
+    return [_attach(row, references[row.id], answers, policy, dataset.classes) for row in predictions]
 
 
 def end_to_end(
-    rows: Sequence[Prediction], classes: Sequence[str], statistics: Statistics, seed: int
+    predictions: Sequence[Prediction], classes: Sequence[str], statistics: Statistics, seed: int
 ) -> tuple[list[Metric], list[Unscored]]:
-    """The metrics of rows that carry answers and references."""
+    """Each policy's ROUGE and the regret, by slice and domain, of rows that carry answers."""
+    rows = [row for row in predictions if row.label is not None and row.reference]
+    if not rows:
+        return [], [Unscored(name, NO_REFERENCE) for name in MEASURES]
     scores = {name: _policy_scores(rows, classes, name) for name in MEASURES}
     parts = {"all": np.ones(len(rows), dtype=bool)}
     parts |= {

@@ -3,77 +3,74 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
-from benchmarks.confidence import certainty
-from benchmarks.cost_quality import cost_quality
 from benchmarks.datasets.base import Dataset
+from benchmarks.derive import Derivation, derive
 from benchmarks.errors import BadInput
 from benchmarks.fitting import fit
 from benchmarks.inferences import load_inferences
 from benchmarks.isolate import run_isolated
 from benchmarks.learning_curve import learning_curve
-from benchmarks.metrics import mean_metric, quality
-from benchmarks.multilabel import multilabel
 from benchmarks.performance import performance
 from benchmarks.provenance import provenance
-from benchmarks.robustness import robustness
+from benchmarks.robustness import ask_changed, examples_flipped
+from benchmarks.rounds import narrow_enough
 from benchmarks.selective import (
     asked_and_obtained,
     calibrated,
     held_out_of,
     holds_out,
-    selective,
     settled,
     wanted_thresholds,
 )
-from benchmarks.trials import vectors_folder
+from benchmarks.trials import ask_saved, vectors_folder
 from benchmarks.tuning import tune
 from benchmarks.weights import LocalWeights, router_spec
 from conf.schema import Policy, Run
-from reports.record import Metric, Prediction, Record, Unscored
-from routers.base import Inference
+from reports.record import Prediction, Record, Unscored
+from routers.base import Inference, build
 from routers.storage import read_json
 
 NOT_MEASURED = Unscored("latency_p50", "measure.enabled=false: neither speed nor memory was measured")
 
 
-class Judged(NamedTuple):
-    """A record, the rows that its quality metrics were derived from, and the policy with its threshold."""
+class Routed(NamedTuple):
+    """One router after it was fitted, served and analysed, before its quality is derived.
 
-    record: Record
-    predictions: list[Prediction]
-    policy: Policy
+    Attributes:
+        asked: what is recorded of the configuration.
+        how: what the quality metrics will be derived with.
+        unscored: why a threshold could not be chosen, and that nothing was measured.
+        raw: what fitting and serving took; empty when nothing was measured.
+    """
 
-
-class _Found:
-    """The parts of a record, as they are found."""
-
-    def __init__(self) -> None:
-        self.metrics: list[Metric] = []
-        self.unscored: list[Unscored] = []
-        self.analyses: dict[str, Any] = {}
-
-    def add(self, metrics: Sequence[Metric], unscored: Sequence[Unscored] = (), **analyses: Any) -> None:
-        self.metrics.extend(metrics)
-        self.unscored.extend(unscored)
-        self.analyses |= analyses
+    name: str
+    family: str
+    asked: dict[str, Any]
+    provenance: dict[str, Any]
+    rows: list[Prediction]
+    how: Derivation
+    unscored: list[Unscored]
+    analyses: dict[str, Any]
+    raw: dict[str, Any]
 
 
 def judge_router(
     router: Any, asked: dict[str, Any], settings: Run, dataset: Dataset, *, thorough: bool
-) -> Judged:
-    """Fit, serve, score. `asked` is what is recorded of the configuration.
+) -> Routed:
+    """Fit, serve, analyse. `asked` is what is recorded of the configuration.
 
-    Tuning, robustness and the learning curve are of a `thorough` judgement alone: baselines go without.
+    Tuning, robustness, the learning curve and a precise latency are of a `thorough` judgement alone:
+    baselines go without.
     """
     name, threads, seed = asked["router"]["name"], settings.measure.threads, settings.seed
     weights: dict[str, LocalWeights] = {}
     spec = router_spec(router, weights)
-    found = _Found()
+    analyses: dict[str, Any] = {}
     if thorough and settings.tune:
-        spec, tuning = tune(name, spec, dataset.train, threads, seed)
-        found.analyses["tuning"] = tuning
+        spec, analyses["tuning"] = tune(name, spec, dataset.train, threads, seed)
     holding = calibrated(spec, settings.calibration, settings.held_out, settings.policy, seed)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         saved, trained = fit(
@@ -87,55 +84,130 @@ def judge_router(
             vectors=None if settings.measure.enabled else str(vectors_folder()),
         )
         served, said = _serve(saved, dataset, settings, Path(scratch, "said.safetensors"), name)
+        if settings.measure.enabled:
+            served["rounds"] += _further_rounds(saved, dataset, settings, served["rounds"], name, thorough)
         rows = _rows(dataset, said, read_json(saved / "router.json")["models"])
-        policy = _judge_quality(found, rows, dataset, settings, holding, saved, must_reach=thorough)
-        if thorough and settings.robustness:
-            metrics, flipped = robustness(
-                name, saved, rows, dataset.classes, settings.statistics, threads, seed
+        policy = settings.policy
+        unscored: list[Unscored] = []
+        if holds_out(holding):
+            policy, thresholds, unscored = _threshold(settings, saved, must_reach=thorough)
+            analyses["thresholds"] = asked_and_obtained(
+                rows, wanted_thresholds(policy), thresholds, settings.statistics, seed
             )
-            found.add(metrics, flipped=flipped)
+            policy = settled(policy, thresholds)
+        if thorough and settings.robustness:
+            rows = ask_changed(name, saved, rows, dataset.classes, threads, seed)
+            analyses["flipped"] = examples_flipped(rows, seed)
     if thorough and settings.learning_curve:
         sizes, draws = settings.learning_curve_sizes, settings.learning_curve_draws
-        curve = learning_curve(name, spec, dataset, sizes, draws, threads, seed)
-        found.analyses["learning_curve"] = curve
-    if settings.measure.enabled:
-        found.add(*performance(served, trained, settings.statistics, seed))
-    else:
-        found.add([], [NOT_MEASURED])
+        analyses["learning_curve"] = learning_curve(name, spec, dataset, sizes, draws, threads, seed)
     if trained["learned"]:
-        found.analyses["learned"] = trained["learned"]
+        analyses["learned"] = trained["learned"]
     used = {
         "configured": {located.source: located.sha256 for located in weights.values()},
         "loaded": trained["weights_sha256"],
     }
-    record = Record(
-        router=name,
-        config=asked,
-        provenance=provenance(dataset, seed, threads, used),
-        metrics=found.metrics,
-        unscored=found.unscored,
-        confusion_matrix=found.analyses.pop("confusion_matrix"),
-        timings={"trained": trained, "served": served} if settings.measure.enabled else {},
-        analyses=found.analyses,
+    how = Derivation(
+        classes=dataset.classes,
+        seed=seed,
+        statistics=settings.statistics,
+        policy=policy,
+        # A threshold that was chosen may be 0.
+        refuses=bool(policy.threshold) or (settings.policy.is_chosen and not unscored),
+        label_threshold=settings.label_threshold if settings.multilabel else None,
+        prices=dict(dataset.prices),
     )
-    return Judged(record, rows, policy)
+    return Routed(
+        name,
+        build(spec).family,
+        asked,
+        provenance(dataset, seed, threads, used),
+        rows,
+        how,
+        unscored if settings.measure.enabled else [*unscored, NOT_MEASURED],
+        analyses,
+        {"trained": trained, "served": served} if settings.measure.enabled else {},
+    )
+
+
+class Judged(NamedTuple):
+    """A record, and the rows that its quality metrics were derived from."""
+
+    record: Record
+    predictions: list[Prediction]
+
+
+def record_of(routed: Routed) -> Judged:
+    """Derive every metric of what was routed (and answered, where its rows have answers)."""
+    derived = derive(routed.rows, routed.how)
+    metrics, unscored = list(derived.metrics), [*derived.unscored, *routed.unscored]
+    if routed.raw:
+        speed, untaken = performance(
+            routed.raw["served"], routed.raw["trained"], routed.how.statistics, routed.how.seed
+        )
+        metrics += speed
+        unscored += untaken
+    record = Record(
+        router=routed.name,
+        family=routed.family,
+        config=routed.asked,
+        provenance=routed.provenance,
+        derivation=routed.how.as_json(),
+        metrics=metrics,
+        unscored=unscored,
+        confusion_matrix=derived.confusion_matrix,
+        timings=routed.raw,
+        analyses={**routed.analyses, **derived.curves},
+    )
+    return Judged(record, routed.rows)
 
 
 def _serve(
     saved: Path, dataset: Dataset, settings: Run, answers: Path, name: str
 ) -> tuple[dict[str, Any], Inference]:
     """Serve the test set from a fresh process; what was served is what is judged."""
-    payload: dict[str, Any] = {
+    queries, threads, title = _queries(dataset), settings.measure.threads, f"{name}: serving"
+    if not settings.measure.enabled:
+        return {}, ask_saved(saved, queries, threads, title)
+    payload = {
         "folder": str(saved),
-        "queries": [example.query for example in dataset.test],
+        "queries": queries,
         "answers": str(answers),
+        "settings": vars(settings.measure),
     }
-    if settings.measure.enabled:
-        task, payload["settings"] = "serve", vars(settings.measure)
-    else:
-        task, payload["vectors"] = "infer", str(vectors_folder())
-    served = run_isolated(task, payload, settings.measure.threads, f"{name}: serving")
+    served = run_isolated("serve", payload, threads, title)
+    served["reference_rss_bytes"] = run_isolated("reference_memory", {}, threads, f"{name}: reference")
     return served, load_inferences(answers, 1)[0]
+
+
+def _further_rounds(
+    saved: Path,
+    dataset: Dataset,
+    settings: Run,
+    rounds: Sequence[dict[str, Any]],
+    name: str,
+    precise: bool,
+) -> list[dict[str, Any]]:
+    """The rounds after the first: as many as asked for, and, to be `precise`, until the ratio to the
+    reference workload is narrow enough or the budget is spent."""
+    measure, confidence = settings.measure, settings.statistics.confidence
+    payload = {"folder": str(saved), "queries": _queries(dataset), "settings": vars(measure)}
+    further: list[dict[str, Any]] = []
+    start = monotonic()
+    while True:
+        known = [*rounds, *further]
+        if len(known) >= measure.rounds and (
+            not precise
+            or monotonic() - start > measure.budget
+            or narrow_enough(known, measure.precision, confidence)
+        ):
+            return further
+        title = f"{name}: round {len(known) + 1}"
+        further.append(run_isolated("serve_again", payload, measure.threads, title))
+
+
+def _queries(dataset: Dataset) -> list[str]:
+    return [example.query for example in dataset.test]
 
 
 def _rows(dataset: Dataset, said: Inference, models: Sequence[str]) -> list[Prediction]:
@@ -161,66 +233,23 @@ def _rows(dataset: Dataset, said: Inference, models: Sequence[str]) -> list[Pred
     ]
 
 
-def _judge_quality(
-    found: _Found,
-    rows: Sequence[Prediction],
-    dataset: Dataset,
-    settings: Run,
-    spec: dict[str, Any],
-    saved: Path,
-    *,
-    must_reach: bool,
-) -> Policy:
-    """Add every metric of quality that the rows allow; returns the policy with its threshold."""
-    classes, statistics, seed = dataset.classes, settings.statistics, settings.seed
-    judged = quality(rows, classes, statistics, seed)
-    found.add(judged.metrics, judged.unscored, confusion_matrix=judged.confusion_matrix)
-    certain = certainty(rows, classes, statistics, seed)
-    found.add(certain.metrics, certain.unscored, **certain.curves)
-    policy = settings.policy
-    if holds_out(spec):
-        policy = _with_threshold(found, rows, settings, saved, must_reach=must_reach)
-    elif policy.threshold:
-        found.add(*selective(rows, policy, statistics, seed))
-    cascaded = [row for row in rows if row.sent_on is not None]
-    if cascaded:
-        sent_on, weights = [bool(row.sent_on) for row in cascaded], [row.weight for row in cascaded]
-        share = mean_metric("sent_on", sent_on, statistics, seed, weights=weights, higher_is_better=False)
-        found.add([share])
-    if settings.multilabel:
-        found.add(*multilabel(rows, classes, settings.label_threshold, statistics, seed))
-    if any(row.outcomes for row in rows):
-        money = cost_quality(rows, dataset.prices, statistics, seed)
-        found.add(money.metrics, money.unscored, cost_quality=money.curves)
-    return policy
-
-
-def _with_threshold(
-    found: _Found, rows: Sequence[Prediction], settings: Run, saved: Path, *, must_reach: bool
-) -> Policy:
-    """The policy with its threshold, and what thresholds that a router chose on held-out questions do.
+def _threshold(settings: Run, saved: Path, *, must_reach: bool) -> tuple[Policy, list[float], list[Unscored]]:
+    """The policy, and the thresholds that a router chose on held-out questions for it.
 
     A router that cannot buy what the policy wants accepts everything, and the record says why.
 
     Raises:
         BadInput: it cannot, and `must_reach`.
     """
-    policy, statistics, seed = settings.policy, settings.statistics, settings.seed
+    policy = settings.policy
     try:
-        thresholds = _thresholds(saved, policy)
+        return policy, _thresholds(saved, policy), []
     except BadInput as error:
         if must_reach:
             raise
-        found.add([], [Unscored(name, str(error)) for name in ("coverage", "selective_accuracy")])
+        reasons = [Unscored(name, str(error)) for name in ("coverage", "selective_accuracy")]
         policy = Policy(score=policy.score, fallback=policy.fallback)
-        thresholds = _thresholds(saved, policy)
-    table = asked_and_obtained(rows, wanted_thresholds(policy), thresholds, statistics, seed)
-    found.analyses["thresholds"] = table
-    chosen = settled(policy, thresholds)
-    # A threshold that was chosen may be 0.
-    if policy.is_chosen or policy.threshold:
-        found.add(*selective(rows, chosen, statistics, seed))
-    return chosen
+        return policy, _thresholds(saved, policy), reasons
 
 
 def _thresholds(saved: Path, policy: Policy) -> list[float]:

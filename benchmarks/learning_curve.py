@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets.base import Dataset, Example
+from benchmarks.stats import mean_interval
 from benchmarks.trials import Trial, run_trials
 
 
@@ -69,8 +70,5 @@ def _largest(examples: Sequence[Example]) -> int:
 def _interval(values: Sequence[float]) -> dict[str, float | None]:
     if len(values) < 2:
         return {"ci_low": None, "ci_high": None}
-    from scipy.stats import t
-
-    mean, spread = np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values))
-    reach = float(t.ppf(0.975, len(values) - 1) * spread)
-    return {"ci_low": float(mean - reach), "ci_high": float(mean + reach)}
+    interval = mean_interval(np.array(values), 0.95)
+    return {"ci_low": interval.low, "ci_high": interval.high}

@@ -5,6 +5,7 @@ Raw values are returned, in seconds and bytes; statistics are derived from them 
 
 from collections.abc import Sequence
 from itertools import cycle, islice
+from math import ceil
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 from typing import Any
@@ -25,26 +26,39 @@ def measure(folder: Path, queries: Sequence[str], settings: dict[str, Any], scor
     """Serve `queries` from the router saved in `folder`.
 
     In this order: load, first query, every query in batches (their scores go to the `scores`
-    file), peak memory, single queries beside the reference workload.
-    `settings` are those of `conf.schema.Measure`. No result is ever cached between calls.
+    file), peak memory, single queries beside the reference workload, which with loading and the first query
+    are the first of `rounds`. `settings` are those of `conf.schema.Measure`. No result is ever cached between
+    calls.
     """
+    router, started = _start(folder, queries)
+    batches = _batches(router, queries, settings, scores)
+    # Before the reference workload adds memory of its own.
+    memory = {"peak_rss_bytes": peak_rss(), "cuda_peak_bytes": cuda_peak()}
+    timed = {**started, **_latency(router, queries, settings)}
+    return {**batches, **memory, **_sizes(router, folder), "rounds": [timed]}
+
+
+def measure_again(folder: Path, queries: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """One more round, in this process: load, first query, single queries beside the reference workload."""
+    router, started = _start(folder, queries)
+    return {**started, **_latency(router, queries, settings)}
+
+
+def reference_memory() -> int:
+    """Peak memory in bytes of this process, which runs the reference workload alone."""
+    from benchmarks.reference import ReferenceWorkload
+
+    ReferenceWorkload()()
+    return peak_rss()
+
+
+def _start(folder: Path, queries: Sequence[str]) -> tuple[Router, dict[str, Any]]:
     start = perf_counter()
     router = Router.load(folder)
     load_seconds = perf_counter() - start
     start = perf_counter()
     route(router, queries[0])
-    first_query_seconds = perf_counter() - start
-    batches = _batches(router, queries, settings, scores)
-    # Before the reference workload adds memory of its own.
-    memory = {"peak_rss_bytes": peak_rss(), "cuda_peak_bytes": cuda_peak()}
-    return {
-        "load_seconds": load_seconds,
-        "first_query_seconds": first_query_seconds,
-        **batches,
-        **memory,
-        **_latency(router, queries, settings),
-        **_sizes(router, folder),
-    }
+    return router, {"load_seconds": load_seconds, "first_query_seconds": perf_counter() - start}
 
 
 def _batches(
@@ -79,8 +93,9 @@ def _latency(router: Router, queries: Sequence[str], settings: dict[str, Any]) -
     totals: list[float] = []
     stages: dict[str, list[float]] = {name: [] for name in STAGES}
     references: list[float] = []
-    while len(totals) < settings["min_queries"]:
-        progress("timing single queries", len(totals), settings["min_queries"])
+    wanted = ceil(settings["min_queries"] / settings["rounds"])
+    while len(totals) < wanted:
+        progress("timing single queries", len(totals), wanted)
         for query in islice(stream, BLOCK):
             with collect_stages() as spent:
                 start = perf_counter_ns()

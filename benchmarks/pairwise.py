@@ -77,7 +77,7 @@ def pairwise(named: Mapping[str, Sequence[Prediction]], statistics: Statistics, 
     """
     if len(named) < 2:
         raise BadInput(f"two routers or more can be compared, not {len(named)}")
-    rows = _aligned(named)
+    rows = [[row for row in column if row.label is not None] for column in aligned(named)]
     if not rows[0]:
         raise BadInput("no test question has a domain: there is nothing to compare the routers on")
     right = np.array([[_is_right(row) for row in column] for column in rows])
@@ -192,6 +192,19 @@ def compare(
     return comparisons
 
 
+def answers_gain(
+    rows: Sequence[Prediction], others: Sequence[Prediction], statistics: Statistics, seed: int
+) -> tuple[float, float, float] | None:
+    """ROUGE-L of `rows` minus that of `others` where both were answered, with its paired interval; None where
+    no question was."""
+    ours, theirs = aligned({"first": rows, "second": others})
+    gains = _gains(ours, theirs)["rougeL"]
+    if not len(gains):
+        return None
+    found = _paired("second", "rougeL", gains, statistics, seed)
+    return found.difference, found.ci_low, found.ci_high
+
+
 def _gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> dict[str, NDArray[np.float64]]:
     """By metric, of each row that has it in both: ours minus theirs."""
     pairs = [(row, other) for row, other in zip(rows, others, strict=True) if row.label is not None]
@@ -226,23 +239,27 @@ def _is_right(row: Prediction) -> bool:
     return row.predicted == row.label
 
 
-def _aligned(named: Mapping[str, Sequence[Prediction]]) -> list[list[Prediction]]:
-    """The rows with a label of each router, in the first one's order."""
+def aligned(named: Mapping[str, Sequence[Prediction]]) -> list[list[Prediction]]:
+    """The rows of each router, in the first one's order.
+
+    Raises:
+        BadInput: different questions, or ids that occur twice in another order.
+    """
     (name, rows), *others = named.items()
     order = [row.id for row in rows]
-    aligned = [list(rows)]
+    found = [list(rows)]
     for other, theirs in others:
-        found = difference_of_questions(rows, theirs)
-        if found:
-            raise BadInput(f"{name} and {other} were not asked the same questions: {found}")
+        difference = difference_of_questions(rows, theirs)
+        if difference:
+            raise BadInput(f"{name} and {other} were not asked the same questions: {difference}")
         if [row.id for row in theirs] == order:
-            aligned.append(list(theirs))
+            found.append(list(theirs))
             continue
         by_id = {row.id: row for row in theirs}
         if len(by_id) != len(theirs):
             raise BadInput(f"{other}: ids occur twice, so its questions cannot be put in {name}'s order")
-        aligned.append([by_id[identity] for identity in order])
-    return [[row for row in column if row.label is not None] for column in aligned]
+        found.append([by_id[identity] for identity in order])
+    return found
 
 
 def _verdict(direction: int, p: float, alpha: float, n: int) -> str:

@@ -1,61 +1,64 @@
 """Does a decision survive a typo? The test questions once more, changed by `benchmarks.perturb`."""
 
-import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks.inferences import load_inferences
-from benchmarks.isolate import run_isolated
 from benchmarks.metrics import mean_metric
 from benchmarks.perturb import PERTURBATIONS, perturb
-from benchmarks.trials import vectors_folder
+from benchmarks.trials import ask_saved
 from conf.schema import Statistics
 from reports.record import Metric, Prediction
 
 EXAMPLES_KEPT = 10
 
 
-def robustness(
-    name: str,
-    saved: Path,
-    rows: Sequence[Prediction],
-    classes: Sequence[str],
-    statistics: Statistics,
-    threads: int,
-    seed: int,
-) -> tuple[list[Metric], dict[str, Any]]:
-    """By kind of change, the share of decisions that flip and the accuracy that is left, over the rows with a
-    label; and some of the questions that flipped, as JSON."""
+def ask_changed(
+    name: str, saved: Path, rows: Sequence[Prediction], classes: Sequence[str], threads: int, seed: int
+) -> list[Prediction]:
+    """The same rows; those with a label with what the saved router made of each change to the question."""
     labelled = [row for row in rows if row.label is not None]
-    changed = {kind: [perturb(row.query, kind, seed) for row in labelled] for kind in PERTURBATIONS}
-    asked = [query for queries in changed.values() for query in queries]
-    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
-        file = Path(scratch, "answers.safetensors")
-        payload = {
-            "folder": str(saved),
-            "queries": asked,
-            "vectors": str(vectors_folder()),
-            "answers": str(file),
-        }
-        run_isolated("infer", payload, threads, f"{name}: robustness")
-        (said,) = load_inferences(file, 1)
-    weights = [row.weight for row in labelled]
+    asked = [perturb(row.query, kind, seed) for kind in PERTURBATIONS for row in labelled]
+    said = ask_saved(saved, asked, threads, f"{name}: robustness")
     best = [classes[column] for column in said.proba.argmax(axis=1)]
+    columns = [best[start : start + len(labelled)] for start in range(0, len(best), len(labelled))]
+    changed = iter(zip(*columns, strict=True))
+    return [
+        row
+        if row.label is None
+        else replace(row, changed=dict(zip(PERTURBATIONS, next(changed), strict=True)))
+        for row in rows
+    ]
+
+
+def flips(rows: Sequence[Prediction], statistics: Statistics, seed: int) -> list[Metric]:
+    """By kind of change, the share of decisions that flip and the accuracy that is left, over the rows that
+    were asked again; nothing when none was."""
+    asked = [(row, row.changed) for row in rows if row.changed is not None]
+    weights = [row.weight for row, _ in asked]
     metrics: list[Metric] = []
-    flipped: dict[str, list[dict[str, str]]] = {}
-    for number, (kind, queries) in enumerate(changed.items()):
-        now = best[number * len(labelled) : (number + 1) * len(labelled)]
-        pairs = list(zip(labelled, queries, now, strict=True))
-        flips = [row.predicted != label for row, _, label in pairs]
-        right = [row.label == label for row, _, label in pairs]
+    for kind in asked[0][1] if asked else ():
+        flipped = [row.predicted != changed[kind] for row, changed in asked]
+        right = [row.label == changed[kind] for row, changed in asked]
         metrics += [
-            mean_metric(f"flips_{kind}", flips, statistics, seed, weights=weights, higher_is_better=False),
+            mean_metric(f"flips_{kind}", flipped, statistics, seed, weights=weights, higher_is_better=False),
             mean_metric(f"accuracy_{kind}", right, statistics, seed, weights=weights),
         ]
-        flipped[kind] = [
-            {"query": row.query, "changed": query, "predicted": row.predicted, "flipped_to": label}
-            for row, query, label in pairs
-            if row.predicted != label
+    return metrics
+
+
+def examples_flipped(rows: Sequence[Prediction], seed: int) -> dict[str, list[dict[str, str]]]:
+    """Some of the questions whose decision flipped, by kind of change, as JSON."""
+    return {
+        kind: [
+            {
+                "query": row.query,
+                "changed": perturb(row.query, kind, seed),
+                "predicted": row.predicted,
+                "flipped_to": row.changed[kind],
+            }
+            for row in rows
+            if row.changed is not None and row.predicted != row.changed[kind]
         ][:EXAMPLES_KEPT]
-    return metrics, flipped
+        for kind in PERTURBATIONS
+    }

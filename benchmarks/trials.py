@@ -62,6 +62,20 @@ def run_trials(trials: Sequence[Trial], threads: int, title: str) -> list[Outcom
     return [Outcome(fact["classes"], fact["models"], found) for fact, found in zip(facts, said, strict=True)]
 
 
+def ask_saved(saved: Path, queries: Sequence[str], threads: int, title: str) -> Inference:
+    """What the router saved in `saved` says to `queries`, from a fresh process without a clock."""
+    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+        file = Path(scratch, "answers.safetensors")
+        payload = {
+            "folder": str(saved),
+            "queries": list(queries),
+            "vectors": str(vectors_folder()),
+            "answers": str(file),
+        }
+        run_isolated("infer", payload, threads, title)
+        return load_inferences(file, 1)[0]
+
+
 def _positions(names: Iterable[str]) -> dict[str, int]:
     return {name: position for position, name in enumerate(names)}
 

@@ -51,6 +51,20 @@ def serve(payload: dict[str, Any]) -> dict[str, Any]:
     return measure(Path(payload["folder"]), payload["queries"], payload["settings"], Path(payload["answers"]))
 
 
+def serve_again(payload: dict[str, Any]) -> dict[str, Any]:
+    """Load the same router in a process of its own and time it once more."""
+    from benchmarks.measure import measure_again
+
+    return measure_again(Path(payload["folder"]), payload["queries"], payload["settings"])
+
+
+def reference_memory(_payload: dict[str, Any]) -> int:
+    """What a process with nothing but the reference workload needs."""
+    from benchmarks import measure
+
+    return measure.reference_memory()
+
+
 def infer(payload: dict[str, Any]) -> None:
     """Load a saved router and ask it, without a measurement."""
     from benchmarks.inferences import save_inferences
@@ -62,9 +76,10 @@ def infer(payload: dict[str, Any]) -> None:
 
 def thresholds(payload: dict[str, Any]) -> list[float]:
     """What a saved `routers.calibrated.CalibratedRouter` chose on its held-out questions."""
-    from benchmarks import selective
+    from routers.calibrated import HeldOut
 
-    return selective.thresholds(Router.load(Path(payload["folder"])), payload["wanted"])
+    held_out = HeldOut.load(Path(payload["folder"]))
+    return [held_out.threshold_for(**asked) for asked in payload["wanted"]]
 
 
 def trials(payload: dict[str, Any]) -> list[dict[str, Any]]:
@@ -164,6 +179,8 @@ def answer(payload: dict[str, Any]) -> dict[str, Any]:
 TASKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "fit": fit,
     "serve": serve,
+    "serve_again": serve_again,
+    "reference_memory": reference_memory,
     "infer": infer,
     "thresholds": thresholds,
     "trials": trials,

@@ -25,7 +25,7 @@ def answers_table(records: Sequence[Record]) -> Table:
         shown.add_row(record.router, *_figures(record, ""), regret)
     shown.add_section()
     shown.add_row("chance (each alike)", *_figures(first, "_random"), "")
-    for domain in _domains(first):
+    for domain in domains(first):
         shown.add_row(f"always:{domain}", *_figures(first, f"_always:{domain}"), "")
     shown.add_row("base (no adapter)", *_figures(first, "_base"), "")
     return shown
@@ -33,13 +33,13 @@ def answers_table(records: Sequence[Record]) -> Table:
 
 def experts_table(record: Record) -> Table:
     """Is the right expert really better? ROUGE-L of each expert on each domain's questions."""
-    domains = _domains(record)
-    few = len(domains) <= MOST_DOMAINS
+    names = domains(record)
+    few = len(names) <= MOST_DOMAINS
     # Columns for many domains would not fit; the figures are in the record.
-    columns_shown = domains if few else []
+    columns_shown = names if few else []
     shown = table("Experts: ROUGE-L × 100 by domain of the question [95 % interval]")
     columns(shown, "expert", [*(columns_shown or ["its own domain"]), "right − wrong"])
-    for domain in domains:
+    for domain in names:
         cells = [
             percent(record.metric(f"{ALWAYS}{domain}", label), interval=True)
             for label in columns_shown or [domain]
@@ -72,6 +72,7 @@ def _figures(record: Record, policy: str) -> list[str]:
     ]
 
 
-def _domains(record: Record) -> list[str]:
+def domains(record: Record) -> list[str]:
+    """Those that an expert stands for."""
     names = [metric.name for metric in record.metrics if metric.slice == "all"]
     return [name.removeprefix(ALWAYS) for name in names if name.startswith(ALWAYS)]

@@ -1,6 +1,6 @@
 """What a run printed beyond one figure a metric: thresholds, robustness, learning curve, cost and quality."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -64,7 +64,7 @@ def _costs(records: Sequence[Record]) -> Table:
     names = first.analyses["cost_quality"]
     title = "Cost and quality"
     if "weak" in names:
-        title += f", {_short(names['weak'])} or {_short(names['strong'])}"
+        title += f", {short(names['weak'])} or {short(names['strong'])}"
     shown = table(f"{title} [95 % interval]")
     columns(
         shown, "router", ["APGR", "calls for\n50 % in %", "80 %", "AIQ", "quality in %", "cost\nUSD/M tokens"]
@@ -75,11 +75,11 @@ def _costs(records: Sequence[Record]) -> Table:
     for policy, title in (("_oracle", "oracle"), ("_random", "random")):
         shown.add_row(title, *_cost_row(first, policy))
     for model in names.get("models", {}):
-        shown.add_row(f"always {_short(model)}", *_cost_row(first, f"_always:{model}"))
+        shown.add_row(f"always {short(model)}", *_cost_row(first, f"_always:{model}"))
     return shown
 
 
-def _short(model: str) -> str:
+def short(model: str) -> str:
     """Without the owner that a name on the hub begins with."""
     return model.rpartition("/")[2]
 
@@ -101,16 +101,21 @@ def _thresholds(record: Record) -> Table:
     )
     columns(shown, "wanted", ["threshold", "coverage", "accuracy\naccepted", "o.o.s.\nrefused"])
     for row in record.analyses["thresholds"]:
-        asked, obtained = row["asked"], row["obtained"]
-        wanted = next(name for name in ("coverage", "accuracy") if asked.get(name) is not None)
+        obtained = row["obtained"]
         shown.add_row(
-            f"{wanted} {100 * asked[wanted]:.0f} by {asked['score']}",
+            wanted(row["asked"]),
             f"{row['threshold']:.3f}",
             _share(obtained.get("coverage")),
             _share(obtained.get("selective_accuracy")),
             _share(obtained.get("out_of_scope_recall")).partition(" ")[0],
         )
     return shown
+
+
+def wanted(asked: Mapping[str, Any]) -> str:
+    """What a threshold was chosen for, in percent."""
+    name = next(name for name in ("coverage", "accuracy") if asked.get(name) is not None)
+    return f"{name} {100 * asked[name]:.0f} by {asked['score']}"
 
 
 def _share(values: Sequence[float | None] | None) -> str:

@@ -25,6 +25,8 @@ HEAVY = {
     "rouge_score",
     "bitsandbytes",
     "unsloth",
+    "matplotlib",
+    "jinja2",
 }
 PICKLING = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 EVALUATING = {"eval", "exec", "compile", "__import__"}

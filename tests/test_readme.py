@@ -60,6 +60,8 @@ SMALLER = {
         "dataset=files",
         "dataset.path=my_questions",
         "measure.min_queries=20",
+        "measure.rounds=1",
+        "measure.budget=0",
         "statistics.resamples=200",
         "experts.max_new_tokens=4",
     ],

@@ -2,13 +2,12 @@
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.pairwise import Pair
-    from reports.record import Prediction, Record
+    from reports.record import Result
 
 USAGE = """\
 A RUN is a result folder: outputs/run/DATE_TIME_ROUTER, or one of the baselines under it.
@@ -20,22 +19,11 @@ examples:
 """
 
 
-class _Run(NamedTuple):
-    """A result folder and what it holds."""
-
-    folder: Path
-    record: "Record"
-    predictions: "list[Prediction]"
-
-    @property
-    def dataset(self) -> str:
-        return str(self.record.provenance.get("dataset", {}).get("name", "unknown"))
-
-
 def main(verb: str) -> None:
     options = _parser(verb).parse_args(sys.argv[1:])
     from benchmarks.errors import BadInput
     from benchmarks.pairwise import POWER, pairwise
+    from benchmarks.results import named, read_results
     from conf.schema import Statistics
     from reports.pairs import print_pairs
 
@@ -43,14 +31,14 @@ def main(verb: str) -> None:
         raise BadInput(f"one run cannot be compared; name another beside {options.runs[0]}")
     if options.rows < 0:
         raise BadInput(f"--rows is {options.rows}; it must be 0 or more")
-    runs = _named([_read(Path(folder)) for folder in options.runs])
+    runs = named(read_results([Path(folder) for folder in options.runs]))
     _check_questions(runs)
     # As the first run was configured, so that its intervals are those of its record.
     asked = next(iter(runs.values())).record.config
     known = asked.get("statistics", {})
     statistics = Statistics(**{key: known[key] for key in ("resamples", "confidence") if key in known})
-    named = {name: run.predictions for name, run in runs.items()}
-    pairs = pairwise(named, statistics, asked.get("seed", 0))
+    rows = {name: run.predictions for name, run in runs.items()}
+    pairs = pairwise(rows, statistics, asked.get("seed", 0))
     if options.json:
         print(_as_json(runs, pairs, statistics.confidence, POWER))
     else:
@@ -74,57 +62,35 @@ def _parser(verb: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _read(folder: Path) -> _Run:
-    from benchmarks.errors import BadInput
-    from reports.record import RecordError, read_predictions, read_record
-
-    try:
-        return _Run(folder, read_record(folder), read_predictions(folder))
-    except RecordError as error:
-        raise BadInput(f"{error}; name the result folder of a run") from error
-
-
-def _named(runs: list[_Run]) -> dict[str, _Run]:
-    """By the router's name; by the folder's, or its path, where that is not enough to tell them apart."""
-    from benchmarks.errors import BadInput
-
-    folders = Counter(run.folder.resolve() for run in runs)
-    twice = [str(folder) for folder, count in folders.items() if count > 1]
-    if twice:
-        raise BadInput(f"{twice[0]} is named twice; a run does not differ from itself")
-    names: list[str] = []
-    routers = Counter(run.record.router for run in runs)
-    last = Counter(run.folder.resolve().name for run in runs)
-    for run in runs:
-        folder = run.folder.resolve().name
-        if routers[run.record.router] == 1:
-            names.append(run.record.router)
-        else:
-            names.append(folder if last[folder] == 1 and folder not in routers else str(run.folder))
-    return dict(zip(names, runs, strict=True))
-
-
-def _check_questions(runs: dict[str, _Run]) -> None:
+def _check_questions(runs: "dict[str, Result]") -> None:
     from benchmarks.errors import BadInput
     from benchmarks.pairwise import difference_of_questions
+    from benchmarks.results import dataset_of
 
     first, *others = runs.values()
     for other in others:
         found = difference_of_questions(first.predictions, other.predictions)
         if found:
+            one, two = (f"{side.folder} (data set {dataset_of(side.record)})" for side in (first, other))
             raise BadInput(
-                f"{first.folder} (data set {first.dataset}) and {other.folder} (data set {other.dataset}) "
-                f"have other test questions: {found}; compare runs on the same ones"
+                f"{one} and {two} have other test questions: {found}; compare runs on the same ones"
             )
 
 
-def _as_json(runs: dict[str, _Run], pairs: "list[Pair]", confidence: float, power: float) -> str:
+def _as_json(runs: "dict[str, Result]", pairs: "list[Pair]", confidence: float, power: float) -> str:
     import json
     from dataclasses import asdict
 
+    from benchmarks.results import dataset_of
+
     content = {
         "runs": [
-            {"name": name, "router": run.record.router, "folder": str(run.folder), "dataset": run.dataset}
+            {
+                "name": name,
+                "router": run.record.router,
+                "folder": str(run.folder),
+                "dataset": dataset_of(run.record),
+            }
             for name, run in runs.items()
         ],
         "confidence": confidence,

@@ -9,7 +9,7 @@ from conf.schema.checks import ConfigError
 from conf.schema.datasets import DATASETS, Clinc150, Files
 from conf.schema.experts import EXPERTS, LocalExperts, NoExperts, OpenAIExperts, Trainer
 from conf.schema.routers import KNN, ROUTERS, Centroid, Majority, Random, Tfidf, TinyLlama
-from conf.schema.verbs import Ask, Guard, Measure, Policy, Routing, Run, Statistics, Train
+from conf.schema.verbs import Ask, Compare, Guard, Measure, Policy, Report, Routing, Run, Statistics, Train
 from conf.schema.weights import Encoder, Weights, WeightsSet
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Ask",
     "Centroid",
     "Clinc150",
+    "Compare",
     "ConfigError",
     "Encoder",
     "Files",
@@ -28,6 +29,7 @@ __all__ = [
     "OpenAIExperts",
     "Policy",
     "Random",
+    "Report",
     "Routing",
     "Run",
     "Statistics",
@@ -44,7 +46,7 @@ __all__ = [
 def register() -> None:
     """Make the dataclasses known to Hydra, in a group of their own so that none is selectable."""
     store = ConfigStore.instance()
-    verbs: dict[str, type] = {"run": Run, "train": Train, "ask": Ask}
+    verbs: dict[str, type] = {"run": Run, "compare": Compare, "report": Report, "train": Train, "ask": Ask}
     parts: dict[str, type] = {"weights": WeightsSet, "encoder": Encoder, "trainer": Trainer, "guard": Guard}
     groups = {
         "schema": verbs | parts,

@@ -69,7 +69,11 @@ class Measure:
             vectors then come from the cache.
         threads: for every numerical library, in the fitting and the serving process.
         warmup: queries served before the first is timed.
-        min_queries: single queries timed, rounded up to a whole block.
+        min_queries: single queries timed over all rounds, in each rounded up to a whole block.
+        rounds: processes that serve the router one after the other, at least.
+        precision: of the chosen router there are more, until its latency as a multiple of the reference
+            workload is known to this share of it,
+        budget: or this many seconds were spent on further rounds.
         batch_size: of the throughput measurement.
         min_batches: batches timed for it.
     """
@@ -78,13 +82,18 @@ class Measure:
     threads: int = 1
     warmup: int = 20
     min_queries: int = 200
+    rounds: int = 3
+    precision: float = 0.05
+    budget: float = 20.0
     batch_size: int = 32
     min_batches: int = 10
 
     def __post_init__(self) -> None:
-        for key in ("threads", "min_queries", "batch_size", "min_batches"):
+        for key in ("threads", "min_queries", "rounds", "batch_size", "min_batches"):
             at_least(f"measure.{key}", getattr(self, key), 1)
         at_least("measure.warmup", self.warmup, 0)
+        at_least("measure.budget", self.budget, 0)
+        fraction("measure.precision", self.precision)
 
 
 @dataclass
@@ -166,6 +175,36 @@ class Run(Routing):
             at_least("learning_curve_sizes", size, 1)
         if self.train_per_domain is not None:
             at_least("train_per_domain", self.train_per_domain, 1)
+
+
+@dataclass
+class Compared:
+    """Who is compared: a router's name, and after it, separated by spaces, settings of its own."""
+
+    routers: list[str] = MISSING
+
+    def __post_init__(self) -> None:
+        if not self.routers or not all(entry.split() for entry in self.routers):
+            raise ConfigError("compare.routers: name the routers, such as compare.routers=[knn,centroid]")
+
+
+@dataclass
+class Compare(Run):
+    """`python -m benchmarks compare`."""
+
+    compare: Compared = field(default_factory=Compared)
+
+
+@dataclass
+class Report:
+    """`python -m benchmarks report`; `runs` are result folders, with `*` as in a shell."""
+
+    runs: list[str] = field(default_factory=list)
+    seed: int = 0
+    statistics: Statistics = field(default_factory=Statistics)
+
+    def __post_init__(self) -> None:
+        at_least("seed", self.seed, 0)
 
 
 @dataclass

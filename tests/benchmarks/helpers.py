@@ -21,6 +21,8 @@ MEASURED_ONCE = (
     "measure.threads=1",
     "measure.warmup=1",
     "measure.min_queries=20",
+    "measure.rounds=1",
+    "measure.budget=0",
     "measure.min_batches=2",
     "statistics.resamples=100",
 )

@@ -335,6 +335,7 @@ def test_metrics_have_their_names_units_and_counts(record: dict[str, Any]) -> No
         *((f"latency_{share}", "ms") for share in ("p50", "p95", "p99")),
         *((f"{stage}_p50", "ms") for stage in ("tokenise", "encode", "search", "decide", "reference")),
         ("latency_p50_vs_reference", "×"),
+        ("peak_rss_vs_reference", "×"),
         ("first_query", "ms"),
         ("load_time", "s"),
         ("throughput", "queries/s"),
@@ -342,7 +343,7 @@ def test_metrics_have_their_names_units_and_counts(record: dict[str, Any]) -> No
         ("train_time", "s"),
     }
     assert value(record, "latency_p50")["n"] >= 20
-    raw = record["timings"]["served"]
+    (raw,) = record["timings"]["served"]["rounds"]
     assert len(raw["latency_seconds"]) == len(raw["reference_seconds"]) == value(record, "latency_p50")["n"]
     assert 80 < value(record, "weights_size")["value"] < 120
     for metric in record["metrics"]:

@@ -4,15 +4,16 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from benchmarks.datasets.base import Dataset, Example
-from benchmarks.end_to_end import NO_REFERENCE, Answers, Judged, judge
+from benchmarks.end_to_end import NO_REFERENCE, Answers, attach, end_to_end
 from conf.schema import Policy, Statistics
 from experts.base import BASE, Answer
-from reports.record import Metric, Prediction, read_predictions, write_record
+from reports.record import Metric, Prediction, Unscored, read_predictions, write_record
 from tests.reports.samples import sample_record
 
 QUICK = Statistics(resamples=200)
@@ -49,6 +50,14 @@ ANSWERS: Answers = {
 }
 
 
+class Judged(NamedTuple):
+    """Rows with their answers, and what follows from them."""
+
+    predictions: list[Prediction]
+    metrics: list[Metric]
+    unscored: list[Unscored]
+
+
 def judged(
     rows: list[Prediction] = ROWS,
     dataset: Dataset = DATASET,
@@ -57,7 +66,8 @@ def judged(
     statistics: Statistics = QUICK,
     seed: int = 0,
 ) -> Judged:
-    return judge(rows, dataset, answers, policy, statistics, seed)
+    attached = attach(rows, dataset, answers, policy)
+    return Judged(attached, *end_to_end(attached, dataset.classes, statistics, seed))
 
 
 def metric(found: Judged, name: str, slice_: str = "all") -> Metric:
@@ -200,10 +210,11 @@ def test_best_guess_is_as_good_as_no_threshold() -> None:
     assert judged(policy=Policy(threshold=1.0)).metrics == judged().metrics
 
 
-def test_no_references_is_unscored_and_no_row_changes() -> None:
+def test_no_references_is_unscored_and_nothing_is_scored() -> None:
     bare = Dataset("bare", TRAIN, [replace(example, reference=None) for example in TEST])
     found = judged(dataset=bare, answers={})
-    assert (found.predictions, found.metrics) == (ROWS, [])
+    routed = [replace(row, expert=row.predicted, answers={}) for row in ROWS]
+    assert (found.predictions, found.metrics) == (routed, [])
     assert reasons(found) == {(name, "all"): NO_REFERENCE for name in ("rouge1", "rouge2", "rougeL")}
 
 

@@ -1,5 +1,6 @@
 """Speed and memory metrics from raw values made by hand."""
 
+import math
 from typing import Any
 
 import pytest
@@ -8,19 +9,30 @@ from benchmarks.performance import performance
 from conf.schema import Statistics
 from reports.record import Metric, Unscored
 
-SERVED: dict[str, Any] = {
+# 1 ms ... 120 ms over two rounds: the p-th percentile is 1 + 1.19 p.
+FIRST = {
     "load_seconds": 0.25,
     "first_query_seconds": 0.003,
+    "latency_seconds": [number / 1000 for number in range(1, 61)],
+    "stage_seconds": {"encode": [0.001, 0.002, 0.009], "decide": [0.00001] * 3},
+    "reference_seconds": [0.002] * 60,
+}
+SECOND = {
+    "load_seconds": 0.16,
+    "first_query_seconds": 0.012,
+    "latency_seconds": [number / 1000 for number in range(61, 121)],
+    "stage_seconds": {"encode": [0.002, 0.003, 0.002], "decide": [0.00001] * 3},
+    "reference_seconds": [0.002] * 60,
+}
+SERVED: dict[str, Any] = {
     "batch_seconds": [0.5, 0.25, 1.0],
     "batch_size": 10,
     "peak_rss_bytes": 200_000_000,
     "cuda_peak_bytes": None,
-    # 1 ms ... 101 ms: the p-th percentile is p + 1.
-    "latency_seconds": [number / 1000 for number in range(1, 102)],
-    "stage_seconds": {"encode": [0.001, 0.002, 0.009], "decide": [0.00001] * 3},
-    "reference_seconds": [0.002] * 10,
+    "reference_rss_bytes": 50_000_000,
     "index_bytes": 1_500_000,
     "weights_bytes": 90_000_000,
+    "rounds": [FIRST, SECOND],
 }
 TRAINED: dict[str, Any] = {"train_seconds": 12.5, "train_peak_rss_bytes": 300_000_000}
 
@@ -34,17 +46,19 @@ def derived(**changes: Any) -> tuple[dict[str, Metric], list[Unscored]]:
 @pytest.mark.parametrize(
     ("name", "value", "unit", "n"),
     [
-        ("latency_p50", 51, "ms", 101),
-        ("latency_p95", 96, "ms", 101),
-        ("latency_p99", 100, "ms", 101),
-        ("encode_p50", 2, "ms", 3),
-        ("decide_p50", 0.01, "ms", 3),
-        ("reference_p50", 2, "ms", 10),
-        ("latency_p50_vs_reference", 25.5, "×", 101),
-        ("first_query", 3, "ms", 1),
-        ("load_time", 0.25, "s", 1),
+        ("latency_p50", 60.5, "ms", 120),
+        ("latency_p95", 1 + 1.19 * 95, "ms", 120),
+        ("latency_p99", 1 + 1.19 * 99, "ms", 120),
+        ("encode_p50", 2, "ms", 6),
+        ("decide_p50", 0.01, "ms", 6),
+        ("reference_p50", 2, "ms", 120),
+        # The medians of the rounds' blocks are 30.5 ms and 90.5 ms.
+        ("latency_p50_vs_reference", math.sqrt(30.5 * 90.5) / 2, "×", 2),
+        ("first_query", 6, "ms", 2),
+        ("load_time", 0.2, "s", 2),
         ("throughput", 20, "queries/s", 3),
         ("peak_rss", 200, "MB", 1),
+        ("peak_rss_vs_reference", 4, "×", 1),
         ("weights_size", 90, "MB", 1),
         ("index_size", 1.5, "MB", 1),
         ("train_time", 12.5, "s", 1),
@@ -58,7 +72,7 @@ def test_hand_computed(name: str, value: float, unit: str, n: int) -> None:
 
 
 def test_the_table_above_is_complete() -> None:
-    assert len(derived()[0]) == 15
+    assert len(derived()[0]) == 16
 
 
 def test_quantiles_have_intervals_in_their_own_unit() -> None:
@@ -69,7 +83,30 @@ def test_quantiles_have_intervals_in_their_own_unit() -> None:
         assert found.ci_high is not None
         assert found.ci_low <= found.value <= found.ci_high
     assert metrics["reference_p50"].ci_low == pytest.approx(2)
-    assert metrics["load_time"].ci_low is None
+    # Student's t with one degree of freedom reaches 12.706 standard errors of log(0.25) and log(0.16).
+    error = math.log(0.25 / 0.16) / 2
+    load = metrics["load_time"]
+    assert load.ci_high == pytest.approx(0.2 * math.exp(12.7062 * error), rel=1e-4)
+    assert load.ci_low == pytest.approx(0.2 * math.exp(-12.7062 * error), rel=1e-4)
+
+
+def test_one_round_has_no_interval_over_rounds() -> None:
+    metrics, _ = derived(rounds=[FIRST])
+    for name in ("latency_p50_vs_reference", "first_query", "load_time"):
+        assert (metrics[name].n, metrics[name].ci_low, metrics[name].ci_high) == (1, None, None)
+    assert metrics["latency_p50"].ci_low is not None
+
+
+def test_rounds_that_differ_widen_the_interval_of_a_quantile() -> None:
+    def width(rounds: list[dict[str, Any]]) -> float:
+        found = derived(rounds=rounds)[0]["latency_p50"]
+        assert found.ci_low is not None
+        assert found.ci_high is not None
+        return found.ci_high - found.ci_low
+
+    every_second = {**FIRST, "latency_seconds": [number / 1000 for number in range(1, 121, 2)]}
+    others = {**SECOND, "latency_seconds": [number / 1000 for number in range(2, 122, 2)]}
+    assert width([FIRST, SECOND]) > 2 * width([every_second, others])
 
 
 def test_stages_that_a_router_does_not_have_are_unscored() -> None:

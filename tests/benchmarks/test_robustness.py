@@ -1,13 +1,15 @@
 """Flips by kind of change, by hand: of a router that hears nothing but shouting."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import robustness as module
+from benchmarks import trials
 from benchmarks.perturb import PERTURBATIONS, perturb
-from benchmarks.robustness import robustness
+from benchmarks.robustness import ask_changed, examples_flipped, flips
 from conf.schema import Statistics
 from reports.record import Metric, Prediction
 from tests.benchmarks.fakes import Shouted
@@ -33,14 +35,16 @@ FOREIGN = Prediction("f", "Lima?", None, "a", 1.0, {"a": 1.0, "b": 0.0}, "out_of
 
 @pytest.fixture
 def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> Path:
-    monkeypatch.setattr(module, "run_isolated", here)
+    monkeypatch.setattr(trials, "run_isolated", here)
     Shouted().fit(["x", "y"], ["a", "b"]).save(tmp_path / "router")
     return tmp_path / "router"
 
 
 def found(saved: Path, some: list[Prediction]) -> tuple[dict[str, Metric], dict[str, Any]]:
-    metrics, flipped = robustness("fake", saved, some, ["a", "b"], QUICK, 1, 0)
-    return {entry.name: entry for entry in metrics}, flipped
+    asked = ask_changed("fake", saved, some, ["a", "b"], 1, 0)
+    assert [replace(row, changed=None) for row in asked] == some
+    assert [row.changed is None for row in asked] == [row.label is None for row in some]
+    return {entry.name: entry for entry in flips(asked, QUICK, 0)}, examples_flipped(asked, 0)
 
 
 def test_flips_and_accuracy_by_hand(saved: Path) -> None:

@@ -8,7 +8,14 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks import stats
-from benchmarks.stats import bootstrap, bootstrap_weighted, percentile_interval
+from benchmarks.stats import (
+    bootstrap,
+    bootstrap_rounds,
+    bootstrap_weighted,
+    drawn_counts,
+    mean_interval,
+    percentile_interval,
+)
 
 HITS = np.array([1] * 280 + [0] * 120)
 
@@ -102,6 +109,18 @@ def test_counts_are_how_often_a_row_is_drawn_times_its_weight() -> None:
     assert found == percentile_interval(times[:, 0], 0.5)
 
 
+@pytest.mark.parametrize(("cells", "sizes"), [(4_000_000, [7]), (15, [3, 3, 1]), (1, [1] * 7)])
+def test_drawn_counts_are_those_of_the_rows_drawn(
+    monkeypatch: pytest.MonkeyPatch, cells: int, sizes: list[int]
+) -> None:
+    drawn = np.random.default_rng(3).integers(0, 5, size=(7, 5))
+    monkeypatch.setattr(stats, "_CELLS", cells)
+    found = list(drawn_counts(5, 7, seed=3))
+    assert [len(counts) for counts in found] == sizes
+    wanted = [[rows.tolist().count(row) for row in range(5)] for rows in drawn]
+    assert np.concatenate(found).tolist() == wanted
+
+
 def test_a_heavy_row_makes_the_interval_of_fewer_rows() -> None:
     one = bootstrap_weighted(weighted, np.ones(len(HITS)), resamples=500, confidence=0.95, seed=0)
     weights = np.ones(len(HITS))
@@ -118,3 +137,36 @@ def test_a_memory_bound_does_not_change_counts(monkeypatch: pytest.MonkeyPatch, 
     whole = found()
     monkeypatch.setattr(stats, "_CELLS", cells)
     assert found() == pytest.approx(whole)
+
+
+def mean_of(values: NDArray[np.float64]) -> NDArray[Any]:
+    return np.asarray(values.mean(axis=1))
+
+
+def test_rounds_are_drawn_before_values() -> None:
+    def interval(rounds: list[NDArray[np.float64]]) -> stats.Interval:
+        return bootstrap_rounds(mean_of, rounds, resamples=4000, confidence=0.9, seed=0)
+
+    # All variation lies between the rounds: a mean is k/2 with k binomial(2, 1/2).
+    low, high = interval([np.zeros(100), np.ones(100)])
+    assert (low, high) == (0, 1)
+    # None lies between them: the error of a mean of 200.
+    within = np.tile([0.0, 1.0], 50)
+    low, high = interval([within, within])
+    assert (low, high) == pytest.approx(
+        (0.5 - 1.645 * 0.5 / 200**0.5, 0.5 + 1.645 * 0.5 / 200**0.5), abs=0.01
+    )
+
+
+def test_rounds_of_different_lengths_count_as_one() -> None:
+    def interval(rounds: list[NDArray[np.float64]]) -> stats.Interval:
+        return bootstrap_rounds(mean_of, rounds, resamples=200, confidence=0.9, seed=0)
+
+    assert interval([np.zeros(3), np.ones(5)]) == interval([np.array([0.0] * 3 + [1.0] * 5)])
+
+
+def test_students_interval_by_hand() -> None:
+    # Mean 2, standard error 1/sqrt(3); t(0.975, 2) = 4.30265.
+    assert mean_interval(np.array([1.0, 2.0, 3.0]), 0.95) == pytest.approx(
+        (2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5)
+    )

@@ -371,7 +371,7 @@ REFUSED = [
     *(("knn", "encoder.finetune_margin", value) for value in ("0", "2", "nan")),
     ("knn", "dataset.test_fraction", "0"),
     ("knn", "dataset.test_fraction", "1"),
-    *(("knn", f"measure.{key}", "0") for key in ("threads", "min_queries", "batch_size", "min_batches")),
+    *(("knn", f"measure.{key}", "0") for key in ("threads", "min_queries", "rounds", "batch_size")),
     ("knn", "measure.warmup", "-1"),
     ("knn", "statistics.resamples", "99"),
     ("knn", "statistics.confidence", "0"),

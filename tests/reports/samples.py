@@ -30,8 +30,10 @@ def sample_record(router: str = "knn", labels: tuple[str, ...] = ("car", "sleep"
         metrics += [fraction("precision", 0.777, label), fraction("recall", 0.666, label)]
     content: dict[str, Any] = {
         "router": router,
+        "family": "embedding",
         "config": {"seed": 0, "router": {"name": router}},
         "provenance": {"threads": 2, "git": {"commit": None, "dirty": None}},
+        "derivation": {"classes": list(labels), "seed": 0},
         "metrics": metrics,
         "unscored": [Unscored("out_of_scope_auroc", "no out-of-scope test question", "out_of_scope")],
         "confusion_matrix": {

@@ -16,8 +16,10 @@ from reports.record import (
     Metric,
     Prediction,
     RecordError,
+    _seal,
     read_predictions,
     read_record,
+    read_result,
     write_record,
 )
 from tests.reports.samples import sample_answered, sample_predictions, sample_record
@@ -31,8 +33,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def rewrite(folder: Path, **changes: Any) -> None:
+    """Edit the record as somebody would who also makes the seal anew."""
     path = folder / "record.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+    content = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    content.pop("record_sha256")
+    path.write_text(json.dumps({**content, "record_sha256": _seal(content)}), encoding="utf-8")
 
 
 def test_round_trip(folder: Path) -> None:
@@ -43,7 +48,7 @@ def test_round_trip(folder: Path) -> None:
 
 def test_names_that_other_tools_read(folder: Path) -> None:
     content = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    assert content["schema_version"] == SCHEMA_VERSION == 1
+    assert content["schema_version"] == SCHEMA_VERSION == 2
     assert set(content) >= {"config", "provenance", "metrics", "unscored", "timings"}
     fields = {"name", "value", "unit", "higher_is_better", "slice", "n", "ci_low", "ci_high"}
     assert {frozenset(metric) for metric in content["metrics"]} == {frozenset(fields)}
@@ -109,12 +114,88 @@ def test_a_question_may_hold_any_kind_of_line_end(tmp_path: Path, character: str
     assert read_predictions(tmp_path) == odd
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
-def test_another_schema_version_is_named(folder: Path, version: Any) -> None:
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [
+        (1, "an older Router Derby wrote it: run again, or read it with that version"),
+        (3, "a newer Router Derby wrote it: update this one"),
+        (None, "a newer Router Derby wrote it: update this one"),
+    ],
+)
+def test_another_schema_version_is_named(folder: Path, version: Any, advice: str) -> None:
     rewrite(folder, schema_version=version)
     with pytest.raises(RecordError) as caught:
         read_record(folder)
-    assert str(caught.value) == f"{folder}/record.json has schema version {version}, this reads 1"
+    assert str(caught.value) == f"{folder}/record.json has schema version {version}, this reads 2; {advice}"
+
+
+def test_a_record_of_the_first_schema_version_is_named_though_it_has_no_seal(folder: Path) -> None:
+    path = folder / "record.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    old = {key: value for key, value in content.items() if not key.endswith("sha256")}
+    path.write_text(json.dumps({**old, "schema_version": 1}), encoding="utf-8")
+    with pytest.raises(RecordError, match="schema version 1, this reads 2; an older Router Derby wrote it"):
+        read_record(folder)
+
+
+def test_a_result_is_both_files(folder: Path) -> None:
+    found = read_result(folder)
+    assert (found.folder, found.record) == (folder, sample_record())
+    assert found.predictions == sample_predictions()
+
+
+def test_keys_that_are_not_text_are_sealed_as_they_will_be_read(tmp_path: Path) -> None:
+    write_record(tmp_path, sample_record(analyses={"points": {10: 1.0, 9: (0.1, 1e-30)}}), [])
+    assert read_result(tmp_path).record.analyses == {"points": {"10": 1.0, "9": [0.1, 1e-30]}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [('"accuracy"', '"acuracy"'), ("0.875", "0.975"), ('"seed": 0', '"seed": 1')]
+)
+def test_an_edited_record_is_refused(folder: Path, before: str, after: str) -> None:
+    path = folder / "record.json"
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+    for reader in (read_record, read_result):
+        with pytest.raises(RecordError, match=r"record\.json was edited after it was written"):
+            reader(folder)
+
+
+def test_a_record_may_be_indented_otherwise(folder: Path) -> None:
+    path = folder / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
+    assert read_result(folder).record == sample_record()
+
+
+@pytest.mark.parametrize("edit", ["truncate at a line", "change a figure", "swap two lines", "add a line"])
+def test_edited_predictions_are_refused(folder: Path, edit: str) -> None:
+    path = folder / "predictions.jsonl"
+    first, second = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    edited = {
+        "truncate at a line": f"{first}\n",
+        "change a figure": f"{first.replace('0.75', '0.85')}\n{second}\n",
+        "swap two lines": f"{second}\n{first}\n",
+        "add a line": f"{first}\n{second}\n{second}\n",
+    }
+    path.write_text(edited[edit], encoding="utf-8")
+    assert read_predictions(folder)
+    with pytest.raises(
+        RecordError, match=r"predictions\.jsonl is not the file that record\.json was written"
+    ):
+        read_result(folder)
+
+
+def test_a_result_without_predictions_is_refused(folder: Path) -> None:
+    (folder / "predictions.jsonl").unlink()
+    with pytest.raises(RecordError, match=r"predictions\.jsonl cannot be read: No such file"):
+        read_result(folder)
+
+
+def test_reasons_are_found_by_name_and_slice() -> None:
+    record = sample_record()
+    assert record.reason("out_of_scope_auroc", "out_of_scope") == "no out-of-scope test question"
+    assert record.reason("out_of_scope_auroc") is None
 
 
 @pytest.mark.parametrize("reader", [read_record, read_predictions])
@@ -134,7 +215,7 @@ def test_a_truncated_record(folder: Path, share: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [[], {}, 5, "text", None, True, {"schema_version": 1}, {"schema_version": 1, "metrics": 5}]
+    "content", [[], {}, 5, "text", None, True, {"schema_version": 2}, {"schema_version": 2, "metrics": 5}]
 )
 def test_foreign_json(tmp_path: Path, content: Any) -> None:
     (tmp_path / "record.json").write_text(json.dumps(content), encoding="utf-8")

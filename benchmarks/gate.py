@@ -1,0 +1,219 @@
+"""The regression gate: a run beside its baseline, metric by metric."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.errors import BadInput
+from benchmarks.gate_quality import Side, quality_findings
+from benchmarks.pairwise import aligned
+from benchmarks.results import dataset_of
+from benchmarks.rounds import log_ratios, quotient
+from conf.schema import Statistics
+from reports.check import Check, Finding, Outcome
+from reports.record import Metric, Record, Result
+
+LATENCY, MEMORY = "latency_p50_vs_reference", "peak_rss_vs_reference"
+SIZES = ("weights_size", "index_size")
+# How much worse is let pass: shares for speed, memory and size.
+TOLERANCES = {LATENCY: 0.10, MEMORY: 0.10, **dict.fromkeys(SIZES, 0.10)}
+# The reference workload is made of it: another version changes what a multiple of the workload means.
+SAME_PACKAGES = ("numpy",)
+
+
+def gate(run: Result, baseline: Result, tolerances: Mapping[str, float], tolerance: float) -> Check:
+    """Compare them.
+
+    Args:
+        tolerances: by metric name, instead of the defaults.
+        tolerance: of the quality metrics that `tolerances` does not name, in their unit.
+    """
+    check = Check(
+        router=run.record.router,
+        dataset=dataset_of(run.record),
+        run=str(run.folder),
+        baseline=str(baseline.folder),
+        findings=[],
+        refusals=list(_refusals(run, baseline)),
+        notes=[],
+    )
+    if check.refusals:
+        return check
+    allowed = {**TOLERANCES, **tolerances}
+    theirs, ours = aligned({"baseline": baseline.predictions, "run": run.predictions})
+    statistics = Statistics(**baseline.record.derivation["statistics"])
+    findings = quality_findings(
+        Side(run.record, ours), Side(baseline.record, theirs), allowed, tolerance, statistics
+    )
+    findings += _performance_findings(run.record, baseline.record, allowed, statistics.confidence)
+    return replace(check, findings=findings, notes=list(_notes(run.record, baseline.record)))
+
+
+def _refusals(run: Result, baseline: Result) -> Iterator[str]:
+    """Why the two say nothing about each other."""
+    if baseline.record.provenance.get("git", {}).get("dirty"):
+        yield (
+            f"{baseline.folder} is a dirty baseline: it was measured on uncommitted changes, so nobody can "
+            "go back to it; make one from a commit with check --update"
+        )
+    if run.record.router != baseline.record.router:
+        yield (
+            f"{baseline.folder} is a foreign baseline: of router {baseline.record.router}, and the run is of "
+            f"{run.record.router}"
+        )
+    try:
+        aligned({"the run": run.predictions, "the baseline": baseline.predictions})
+    except BadInput as error:
+        names = f"{dataset_of(run.record)} and {dataset_of(baseline.record)}"
+        yield f"other data ({names}): {error}; compare a run on the baseline's test questions"
+
+
+def _performance_findings(
+    run: Record, baseline: Record, allowed: Mapping[str, float], confidence: float
+) -> list[Finding]:
+    different = other_machine(run, baseline)
+    findings = []
+    for name in (LATENCY, MEMORY, *SIZES):
+        before, after = baseline.metric(name), run.metric(name)
+        if before is None:
+            continue
+        if after is None:
+            findings.append(missing(before, run, allowed[name]))
+        # What is on a disk does not depend on the machine.
+        elif different and name not in SIZES:
+            findings.append(_finding(before, after, allowed[name], Outcome.SKIPPED, different))
+        elif name == LATENCY:
+            findings.append(_latency(run, baseline, before, after, allowed[name], confidence))
+        else:
+            findings.append(_exact(before, after, allowed[name]))
+    return findings
+
+
+def other_machine(run: Record, baseline: Record) -> str | None:
+    """What makes their timings incomparable, in words; None when nothing does."""
+    differences = [
+        f"{name} {there} in the baseline, {here} here"
+        for name, here, there in zip(_KIND, _kind(run.provenance), _kind(baseline.provenance), strict=True)
+        if here != there
+    ]
+    return f"another kind of machine: {'; '.join(differences)}" if differences else None
+
+
+_KIND = ("CPU", "cores", "GPU", "threads", "reference workload", "Python", *SAME_PACKAGES)
+
+
+def _kind(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What timings and peak memory are only comparable between equals of."""
+    machine, packages = provenance.get("machine", {}), provenance.get("packages", {})
+    return (
+        *(machine.get(key) for key in ("cpu", "cores", "gpu")),
+        provenance.get("threads"),
+        provenance.get("reference_workload"),
+        ".".join(str(provenance.get("python", "")).split(".")[:2]),
+        *(packages.get(name) for name in SAME_PACKAGES),
+    )
+
+
+def _latency(
+    run: Record, baseline: Record, before: Metric, after: Metric, tolerance: float, confidence: float
+) -> Finding:
+    logs = [log_ratios(record.timings["served"]["rounds"]) for record in (run, baseline)]
+    if any(len(rounds) < 2 for rounds in logs):
+        reason = "timed in one process alone, which says nothing of the next: set measure.rounds=3 or more"
+        return _finding(before, after, tolerance, Outcome.MISSING, reason)
+    ratio = quotient(logs[0], logs[1], confidence)
+    change, low, high = (float(limit or 0) - 1 for limit in ratio)
+    found = f"{_signed(change)} [{_signed(low)}, {_signed(high)}] in {len(logs[0])} processes"
+    if low > 0 and change > tolerance:
+        outcome, reason = Outcome.REGRESSION, f"slower by {found}"
+    elif change > tolerance:
+        outcome, reason = Outcome.SKIPPED, f"too noisy to tell: {found}"
+    elif high < 0 and -change > tolerance:
+        outcome, reason = Outcome.IMPROVED, f"faster: {found}"
+    else:
+        outcome, reason = Outcome.PASSED, found
+    return _finding(before, after, tolerance, outcome, reason, change, low, high)
+
+
+def _exact(before: Metric, after: Metric, tolerance: float) -> Finding:
+    """Of what repeats itself: no interval."""
+    change = after.value / before.value - 1 if before.value else float(after.value > 0)
+    if change > tolerance:
+        outcome, reason = Outcome.REGRESSION, f"more by {_signed(change)}"
+    elif -change > tolerance:
+        outcome, reason = Outcome.IMPROVED, f"less: {_signed(change)}"
+    else:
+        outcome, reason = Outcome.PASSED, _signed(change)
+    return _finding(before, after, tolerance, outcome, reason, change)
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f} %"
+
+
+def missing(before: Metric, run: Record, tolerance: float) -> Finding:
+    """Of a metric that the baseline has and the run has not."""
+    why = run.reason(before.name, before.slice) or run.reason("latency_p50") or "the run has no such metric"
+    return _finding(before, None, tolerance, Outcome.MISSING, why)
+
+
+def _finding(
+    before: Metric,
+    after: Metric | None,
+    tolerance: float,
+    outcome: Outcome,
+    reason: str,
+    change: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> Finding:
+    return Finding(
+        metric=before.name,
+        slice=before.slice,
+        kind="latency" if before.name == LATENCY else "memory",
+        unit=before.unit,
+        higher_is_better=before.higher_is_better,
+        outcome=outcome,
+        reason=reason,
+        tolerance=tolerance,
+        baseline=before.value,
+        run=None if after is None else after.value,
+        change=change,
+        ci_low=low,
+        ci_high=high,
+    )
+
+
+def _notes(run: Record, baseline: Record) -> Iterator[str]:
+    """What else differs between the two, a line each."""
+    here, there = run.provenance, baseline.provenance
+    commits = [provenance.get("git", {}).get("commit") for provenance in (there, here)]
+    if commits[0] != commits[1]:
+        yield f"commit: {commits[0]} in the baseline, {commits[1]} in the run"
+    if here.get("git", {}).get("dirty"):
+        yield "the run is of uncommitted changes"
+    pairs = {
+        "packages": (there.get("packages", {}), here.get("packages", {})),
+        "training questions": (_training(there), _training(here)),
+        "weights": (there.get("weights", {}).get("loaded", {}), here.get("weights", {}).get("loaded", {})),
+        "configuration": (flat(baseline.config), flat(run.config)),
+    }
+    for what, (before, after) in pairs.items():
+        for key in sorted({*before, *after}):
+            if before.get(key) != after.get(key):
+                yield f"{what}: {key} was {before.get(key)}, is {after.get(key)}"
+
+
+def _training(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(provenance.get("dataset", {}).get("train", {}))
+
+
+def flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """The values of a configuration under their dotted names, folders of the machine left out."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{before}{key}.")
+        elif key != "path":
+            found[before + key] = value
+    return found

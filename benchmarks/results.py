@@ -1,0 +1,107 @@
+"""Result folders that the user names: read, told apart, and kept from what they cannot be compared with."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.errors import BadInput
+from benchmarks.pairwise import difference_of_questions
+from reports.record import RECORD, Record, RecordError, Result, read_result
+from reports.report import Skipped
+
+
+def read_results(folders: Sequence[Path]) -> list[Result]:
+    """Raises BadInput for a folder that is no whole result."""
+    try:
+        return [read_result(folder) for folder in folders]
+    except RecordError as error:
+        raise BadInput(f"{error}; name the result folder of a run") from error
+
+
+def expanded(patterns: Sequence[str]) -> list[Path]:
+    """Result folders that were named, with `*` as in a shell: a run brings its baselines along, a comparison
+    or any other folder of results the results in it.
+
+    Raises:
+        BadInput: nothing is there.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        matched = sorted(Path().glob(pattern)) if not Path(pattern).is_absolute() else _absolute(pattern)
+        here = [result for folder in matched for result in _results_in(folder)]
+        if not here:
+            raise BadInput(f"{pattern}: no result there; name result folders, such as outputs/run/DATE_knn")
+        found += here
+    return list(dict.fromkeys(found))
+
+
+def _absolute(pattern: str) -> list[Path]:
+    root = Path(Path(pattern).anchor)
+    return sorted(root.glob(str(Path(pattern).relative_to(root))))
+
+
+def _results_in(folder: Path) -> list[Path]:
+    if (folder / RECORD).exists():
+        return [folder, *sorted(path.parent for path in folder.glob(f"baselines/*/{RECORD}"))]
+    inside = [folder.glob(f"{middle}*/{RECORD}") for middle in ("", "results/")]
+    return sorted(path.parent for paths in inside for path in paths)
+
+
+def named(results: Sequence[Result]) -> dict[str, Result]:
+    """By the router's name; by the folder's, or its path, where that is not enough to tell them apart.
+
+    Raises:
+        BadInput: a folder is named twice.
+    """
+    folders = Counter(result.folder.resolve() for result in results)
+    twice = [str(folder) for folder, count in folders.items() if count > 1]
+    if twice:
+        raise BadInput(f"{twice[0]} is named twice; a run does not differ from itself")
+    names: list[str] = []
+    routers = Counter(result.record.router for result in results)
+    last = Counter(result.folder.resolve().name for result in results)
+    for result in results:
+        folder = result.folder.resolve().name
+        if routers[result.record.router] == 1:
+            names.append(result.record.router)
+        else:
+            names.append(folder if last[folder] == 1 and folder not in routers else str(result.folder))
+    return dict(zip(names, results, strict=True))
+
+
+def dataset_of(record: Record) -> str:
+    return str(record.provenance.get("dataset", {}).get("name", "unknown"))
+
+
+def comparable(results: Sequence[Result]) -> tuple[list[Result], list[Skipped]]:
+    """Those on the data and split of the first, and why the others are not among them."""
+    first, *others = results
+    kept, skipped = [first], []
+    for result in others:
+        reason = _why_not(first, result, kept)
+        if reason:
+            skipped.append(Skipped(result.folder, reason))
+        else:
+            kept.append(result)
+    return kept, skipped
+
+
+def _why_not(first: Result, other: Result, kept: Sequence[Result]) -> str | None:
+    difference = difference_of_questions(first.predictions, other.predictions)
+    if difference:
+        return (
+            f"other data: its test questions (data set {dataset_of(other.record)}) are not those of "
+            f"{first.folder} (data set {dataset_of(first.record)}): {difference}"
+        )
+    ours, theirs = (result.record.provenance.get("dataset", {}).get("train") for result in (first, other))
+    if ours != theirs:
+        return f"other split: it learned from other questions than {first.folder}"
+    for twin in kept:
+        if _is_twin(twin.record, other.record) and twin.predictions == other.predictions:
+            return f"the same router with the same predictions as {twin.folder}"
+    return None
+
+
+def _is_twin(one: Record, other: Record) -> bool:
+    """Two records of one baseline, as every run brings its own."""
+    return one.family == other.family == "baseline" and one.config.get("router") == other.config.get("router")

@@ -1,0 +1,181 @@
+"""`python -m benchmarks check`: is a run worse than its committed baseline?"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reports.check import Check
+    from reports.record import Result
+
+QUALITY_TOLERANCE = 0.005
+USAGE = """\
+Quality is compared question by question with the baseline's own predictions; a drop fails when it is both
+beyond the tolerance and beyond chance. Latency and memory are compared as multiples of a reference workload
+that was measured in the same run, and skipped, aloud, on another kind of machine.
+
+exit codes: 0 fine, 1 regression, 2 cannot tell (a metric is missing, other data, a dirty or foreign baseline)
+
+tolerances: half a point of every quality metric (accuracy=0.005), a tenth of latency_p50_vs_reference,
+peak_rss_vs_reference, weights_size and index_size
+
+examples:
+  python -m benchmarks check --baseline reports/baselines/ci/knn
+  python -m benchmarks check outputs/run/A --baseline reports/baselines/ci/knn --tolerance accuracy=0.01
+  python -m benchmarks check --baseline reports/baselines/ci/knn --junit junit.xml --json check.json
+  python -m benchmarks check --update --baseline reports/baselines/ci/knn
+"""
+
+
+def main(verb: str) -> None:
+    options = _parser(verb).parse_args(sys.argv[1:])
+    from benchmarks.gate import TOLERANCES, gate
+    from benchmarks.gate_quality import GATED
+    from reports.check import Check
+    from reports.record import RecordError, read_result
+
+    tolerances = _tolerances(options.tolerance, (*TOLERANCES, *GATED))
+    folder = Path(options.run) if options.run else _newest(Path("outputs/run"))
+    baseline = _folder(Path(options.baseline))
+    if options.update:
+        _update(folder, baseline, tolerances)
+        return
+    try:
+        run, before = read_result(folder), read_result(baseline)
+    except RecordError as error:
+        # Also this has to reach whoever reads the files that were asked for.
+        nobody = Check("unknown", "unknown", str(folder), str(baseline), [], [str(error)], [])
+        _write(options, nobody, [])
+        sys.exit(nobody.exit_code)
+    check = gate(run, before, tolerances, QUALITY_TOLERANCE)
+    _write(options, check, [run])
+    sys.exit(check.exit_code)
+
+
+def _parser(verb: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks {verb}",
+        description="Compare a run with a committed baseline and fail on a regression.",
+        epilog=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="result folder (default: the newest in outputs/run)"
+    )
+    parser.add_argument(
+        "--baseline", required=True, metavar="PATH", help="folder of the baseline, or its record.json"
+    )
+    parser.add_argument(
+        "--update", action="store_true", help="make the run the baseline, and show what changes"
+    )
+    parser.add_argument(
+        "--tolerance", action="append", default=[], metavar="NAME=VALUE", help="how much worse is let pass"
+    )
+    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML")
+    parser.add_argument("--json", metavar="FILE", help="write every finding as JSON")
+    parser.add_argument(
+        "--pytest-benchmark", metavar="FILE", help="write the run's latency as pytest-benchmark's JSON"
+    )
+    return parser
+
+
+def _tolerances(given: Sequence[str], names: Sequence[str]) -> dict[str, float]:
+    from benchmarks.errors import BadInput
+
+    found = {}
+    for entry in given:
+        name, _, text = entry.partition("=")
+        try:
+            value = float(text)
+        except ValueError:
+            raise BadInput(f"--tolerance {entry}: expected NAME=VALUE, such as accuracy=0.01") from None
+        if name not in names:
+            raise BadInput(f"--tolerance {entry}: no metric {name!r} is checked; there is {', '.join(names)}")
+        if not 0 <= value < 1:
+            raise BadInput(f"--tolerance {entry}: must be at least 0 and less than 1")
+        found[name] = value
+    return found
+
+
+def _newest(folder: Path) -> Path:
+    from benchmarks.errors import BadInput
+    from reports.record import RECORD
+
+    runs = [path.parent for path in folder.glob(f"*/{RECORD}")]
+    if not runs:
+        raise BadInput(
+            f"{folder} has no run yet; name a RUN, or make one: python -m benchmarks run router=knn"
+        )
+    # Their names begin with date and time.
+    return max(runs, key=lambda path: path.name)
+
+
+def _folder(baseline: Path) -> Path:
+    from reports.record import RECORD
+
+    return baseline.parent if baseline.name == RECORD else baseline
+
+
+def _read(folder: Path) -> "Result":
+    from benchmarks.errors import BadInput
+    from reports.record import RecordError, read_result
+
+    try:
+        return read_result(folder)
+    except RecordError as error:
+        raise BadInput(str(error)) from error
+
+
+def _write(options: argparse.Namespace, check: "Check", runs: "Sequence[Result]") -> None:
+    """Everywhere that it was asked for, and where GitHub would look."""
+    from reports.check_json import check_json
+    from reports.check_text import print_check
+    from reports.github import annotations, write_step_summary
+    from reports.junit import to_junit
+    from reports.pytest_benchmark import to_pytest_benchmark
+
+    print_check(check)
+    if options.junit:
+        _save(Path(options.junit), to_junit(check))
+    if options.json:
+        _save(Path(options.json), check_json(check))
+    if options.pytest_benchmark and runs:
+        _save(Path(options.pytest_benchmark), to_pytest_benchmark(runs))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations(check):
+            print(line)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        write_step_summary(check, Path(summary))
+
+
+def _save(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _update(folder: Path, baseline: Path, tolerances: dict[str, float]) -> None:
+    """Copy the run to the baseline, whole or not at all, after saying what that changes."""
+    from benchmarks.errors import BadInput
+    from benchmarks.gate import gate
+    from reports.check_text import print_check
+    from reports.record import PREDICTIONS, RECORD, RecordError, read_result
+    from routers.storage import atomic_dir
+
+    foreign = {path.name for path in baseline.iterdir()} - {RECORD, PREDICTIONS} if baseline.is_dir() else ()
+    if foreign:
+        raise BadInput(f"{baseline} holds more than a baseline ({min(foreign)}); name a folder of its own")
+    run = _read(folder)
+    if run.record.provenance.get("git", {}).get("dirty"):
+        raise BadInput(f"{folder} was measured on uncommitted changes; commit them and run again")
+    if (baseline / RECORD).exists():
+        try:
+            print_check(gate(run, read_result(baseline), tolerances, QUALITY_TOLERANCE))
+        except RecordError as error:
+            print(f"the old baseline cannot be read: {error}")
+    with atomic_dir(baseline) as work:
+        for name in (RECORD, PREDICTIONS):
+            (work / name).write_bytes((folder / name).read_bytes())
+    print(f"{baseline} is now {folder}; commit it")

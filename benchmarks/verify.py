@@ -1,0 +1,84 @@
+"""Are the figures of a record those of its predictions and timings? Derived again, and compared."""
+
+import math
+from typing import Any, NamedTuple
+
+from benchmarks.derive import Derivation, derive
+from benchmarks.performance import performance
+from reports.record import Metric, RecordError, Result
+
+# Sums in another order, on another machine, differ in their last digits.
+CLOSE = {"rel_tol": 1e-9, "abs_tol": 1e-12}
+# Of the experts' process and of answers that may come from the cache: no raw value is in the folder.
+TAKEN_ELSEWHERE = ("experts_", "generation_")
+FIELDS = ("value", "unit", "higher_is_better", "n", "ci_low", "ci_high")
+
+
+class Difference(NamedTuple):
+    """A figure that the record has otherwise; None where one side lacks it."""
+
+    metric: str
+    slice: str
+    field: str
+    recorded: Any
+    derived: Any
+
+
+class Verified(NamedTuple):
+    """How many metrics were derived again, and what differs."""
+
+    n_metrics: int
+    differences: list[Difference]
+
+
+def verify(result: Result) -> Verified:
+    """Derive every quality metric and the confusion matrix from the rows, and every metric of speed and
+    memory from the raw timings.
+
+    What an experts' session took is the record's word alone. A metric of another name counts as a difference
+    when the record has it and nothing gives it.
+
+    Raises:
+        RecordError: the record does not say how, or the rows do not allow it.
+    """
+    record, timings = result.record, result.record.timings
+    try:
+        how = Derivation.from_json(record.derivation)
+        derived = derive(result.predictions, how)
+        metrics = list(derived.metrics)
+        if "served" in timings:
+            metrics += performance(timings["served"], timings["trained"], how.statistics, how.seed)[0]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise RecordError(
+            f"{result.folder}: nothing can be derived from its predictions: {type(error).__name__}: {error}"
+        ) from error
+    found = {(metric.name, metric.slice): metric for metric in metrics}
+    recorded = {(metric.name, metric.slice): metric for metric in record.metrics}
+    differences = [
+        difference for key, metric in found.items() for difference in _differences(recorded.get(key), metric)
+    ]
+    differences += [
+        Difference(*key, "value", metric.value, None)
+        for key, metric in recorded.items()
+        if key not in found and not key[0].startswith(TAKEN_ELSEWHERE)
+    ]
+    matrices = (record.confusion_matrix, derived.confusion_matrix)
+    if matrices[0] != matrices[1]:
+        differences.append(Difference("confusion_matrix", "all", "value", *matrices))
+    return Verified(len(found), differences)
+
+
+def _differences(recorded: Metric | None, derived: Metric) -> list[Difference]:
+    if recorded is None:
+        return [Difference(derived.name, derived.slice, "value", None, derived.value)]
+    return [
+        Difference(derived.name, derived.slice, field, getattr(recorded, field), getattr(derived, field))
+        for field in FIELDS
+        if not _same(getattr(recorded, field), getattr(derived, field))
+    ]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, **CLOSE)
+    return bool(one == other)

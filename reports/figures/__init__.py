@@ -1,0 +1,1 @@
+"""The pictures of a comparison report, each as SVG and PNG, from records alone."""

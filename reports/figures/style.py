@@ -1,0 +1,260 @@
+"""What all figures share: size, fonts, colours, and which pen draws which router."""
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reports.record import Record, Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+# Of all text and axes, so that a page can put another colour in its place for a dark background.
+INK = "#1f2328"
+# Guides and what is not a router's own.
+MUTED = "#7d8590"
+DARK, LIGHT = "#000000", "#ffffff"
+# The pages that the same drawing is shown on.
+BACKGROUNDS = ("#ffffff", "#0d1117")
+
+# Inches: text of 10 points is still 8 pixels high where that is shown 360 pixels wide.
+WIDTH = 6.0
+FONT = 10.5
+SMALL = 9.5
+DPI = 144
+LONGEST = 24  # letters of a name
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+# Okabe and Ito's colours, told apart without red and green; the light ones darkened until they have a
+# contrast of 3:1 on both backgrounds, and the yellow, which then is brown, left out.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b8628f", "#a67500", "#2f8fc9")
+GREYS = ("#6a737d", "#8b949e", "#7a7a7a")
+# As many as are not a multiple of the colours, so that all three come together again late.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+BASELINE_MARKERS = ("p", "*", "<", "H")
+Dash = tuple[float, tuple[float, ...] | None]
+DASHES: tuple[Dash, ...] = (
+    (0, None),
+    (0, (6, 1.5)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (3, 1)),
+    (0, (8, 1.5, 1.2, 1.5, 1.2, 1.5)),
+)
+BASELINE_DASHES: tuple[Dash, ...] = ((0, (3, 2)), (0, (1.2, 1.4)), (0, (5, 2, 1.2, 2)))
+# Of parts that a bar is made of; the pattern says the same as the colour.
+PARTS = (
+    ("#0072b2", ""),
+    ("#d55e00", "//"),
+    ("#009e73", "--"),
+    ("#b8628f", "\\\\"),
+    ("#7d8590", "xx"),
+)
+
+STYLE: dict[Any, Any] = {
+    "figure.dpi": 72,  # a pixel is a point
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": FONT,
+    "axes.labelsize": FONT,
+    "axes.titlesize": FONT,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "legend.handlelength": 3.0,
+    "legend.borderaxespad": 0.2,
+    "legend.columnspacing": 1.4,
+    "text.color": INK,
+    "text.parse_math": False,  # names are the user's: a dollar sign is a dollar sign
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "grid.color": MUTED,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 6,
+    "hatch.linewidth": 0.5,
+    "hatch.color": LIGHT,
+    "svg.fonttype": "none",
+    "savefig.dpi": DPI,
+}
+
+
+class Pen(NamedTuple):
+    """How a router is drawn in every figure."""
+
+    colour: str
+    marker: str
+    dash: Dash
+
+
+class Shown(NamedTuple):
+    """A router as the figures show it.
+
+    Attributes:
+        name: as the caller gave it, for words.
+        label: the same on one line and not too long, for drawing.
+    """
+
+    name: str
+    label: str
+    record: Record
+    pen: Pen
+
+
+def shown(results: Mapping[str, Result]) -> list[Shown]:
+    """Every router with its pen: colours in the order given, greys for the baselines."""
+    routers: list[Shown] = []
+    n_baselines = 0
+    for name, result in results.items():
+        if result.record.family == "baseline":
+            pen = baseline_pen(n_baselines)
+            n_baselines += 1
+        else:
+            pen = router_pen(len(routers) - n_baselines)
+        routers.append(Shown(name, short(name), result.record, pen))
+    return routers
+
+
+def router_pen(position: int) -> Pen:
+    return Pen(
+        PALETTE[position % len(PALETTE)], MARKERS[position % len(MARKERS)], DASHES[position % len(DASHES)]
+    )
+
+
+def baseline_pen(position: int) -> Pen:
+    return Pen(
+        GREYS[position % len(GREYS)],
+        BASELINE_MARKERS[position % len(BASELINE_MARKERS)],
+        BASELINE_DASHES[position % len(BASELINE_DASHES)],
+    )
+
+
+def plain(text: str) -> str:
+    """One line without the characters that XML cannot hold."""
+    return " ".join(_UNWRITABLE.sub(" ", text).split())
+
+
+def short(text: str, longest: int = LONGEST) -> str:
+    """The same in at most so many characters; the middle goes, since names of a sweep differ at the end."""
+    line = plain(text)
+    if len(line) <= longest:
+        return line
+    tail = (longest - 1) // 2
+    return f"{line[: longest - 1 - tail].rstrip()}…{line[len(line) - tail :].lstrip()}"
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` in [0, 1] (WCAG 2.2)."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours, 1 to 21 (WCAG 2.2)."""
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def readable_on(colour: str) -> str:
+    """Black or white, whichever stands out more."""
+    return max((DARK, LIGHT), key=lambda text: contrast(text, colour))
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """This style, whatever the user's own settings of matplotlib are; those come back afterwards."""
+    import matplotlib
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Of a letter that the font lacks: the SVG has it all the same.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+def new_figure(height: float, square: bool = False) -> "Figure":
+    """An empty figure of the common width; `height` in inches; `square` is for panels as wide as high."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="compressed" if square else "constrained")
+    # Without a canvas that can measure, every look at the size of a text makes a new one.
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def curve(axes: "Axes", router: Shown, x: Sequence[float], y: Sequence[float], marks: int = 12) -> None:
+    """A line in the router's pen, with about `marks` markers."""
+    axes.plot(
+        x, y, label=router.label, markevery=max(1, len(x) // marks), **line_of(router.pen), clip_on=len(x) > 1
+    )
+
+
+def line_of(pen: Pen) -> dict[str, Any]:
+    """The keywords of a line with markers."""
+    return {"color": pen.colour, "linestyle": pen.dash, "marker": pen.marker, "markersize": 5}
+
+
+def handle(router: Shown, label: str | None = None) -> "Line2D":
+    """What a legend shows of the router."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label or router.label, **line_of(router.pen))
+
+
+def legend(figure: "Figure", handles: Sequence["Line2D"]) -> None:
+    """Over the figure, which grows by its height, in as many columns as fit."""
+    wide = max(_text_width(figure, str(entry.get_label())) for entry in handles)
+    # In points: the line and its space, then the space between two columns.
+    columns = max(1, min(len(handles), int((72 * WIDTH + 8) / (wide + 3.8 * SMALL + 1.4 * SMALL))))
+    figure.legend(handles=list(handles), loc="outside upper left", ncols=columns)
+    figure.set_figheight(figure.get_figheight() + 0.08 + 0.2 * -(-len(handles) // columns))
+
+
+def _text_width(figure: "Figure", label: str) -> float:
+    """In points, at the size of a legend."""
+    text = figure.text(0, 0, label, fontsize=SMALL)
+    width = text.get_window_extent().width
+    text.remove()
+    return width
+
+
+def log_x(axes: "Axes", low: float, high: float, margin: float = 1.5) -> None:
+    """A logarithmic x axis from `low` / margin to `high` × margin (both > 0), ticks in plain figures."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+    low, high = low / margin, high * margin
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten within the limits, and more steps between them where those are few."""
+    for steps in ((1.0,), (1.0, 2.0, 5.0)):
+        ticks = _multiples(steps, low, high)
+        if len(ticks) > 2:
+            return ticks
+    return _multiples((1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0), low, high)
+
+
+def _multiples(steps: Sequence[float], low: float, high: float) -> list[float]:
+    ticks = (float(f"{step:g}e{power}") for power in range(-12, 13) for step in steps)
+    return [tick for tick in ticks if low <= tick <= high]

@@ -1,0 +1,155 @@
+"""Quality row by row: each gated metric is the recorded one, and chance and tolerance both have a say."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.derive import Derivation, derive
+from benchmarks.gate_quality import GATED, Side, _auroc, _statistic, quality_findings
+from conf.schema import Policy
+from reports.check import Finding, Outcome
+from reports.record import Prediction
+from tests.benchmarks.gate_samples import QUICK, prediction, predictions, result
+from tests.reports.samples import sample_record
+
+
+def findings(
+    rows: Sequence[Prediction], before: Sequence[Prediction], tolerance: float = 0.005
+) -> list[Finding]:
+    run, baseline = (Side(result(side).record, side) for side in (rows, before))
+    return quality_findings(run, baseline, {}, tolerance, QUICK)
+
+
+def accuracy(rows: Sequence[Prediction], before: Sequence[Prediction], tolerance: float = 0.005) -> Finding:
+    (found,) = [
+        found
+        for found in findings(rows, before, tolerance)
+        if (found.metric, found.slice) == ("accuracy", "all")
+    ]
+    return found
+
+
+def test_one_point_of_a_thousand_questions_is_seen() -> None:
+    before = predictions(1000, wrong=range(100))
+    found = accuracy(predictions(1000, wrong=range(110)), before)
+    assert found.outcome == Outcome.REGRESSION
+    assert found.change == pytest.approx(-0.01)
+    # Ten lost and none gained: 1/2^10, times at most the number of metrics tested.
+    assert found.p is not None
+    assert 2**-10 <= found.p <= 2**-10 * len(GATED)
+
+
+def test_as_many_lost_as_gained_is_nothing() -> None:
+    before = predictions(200, wrong=range(20))
+    found = accuracy(predictions(200, wrong=range(10, 30)), before)
+    assert (found.outcome, found.change, found.p) == (Outcome.PASSED, 0, 1)
+
+
+def test_a_drop_that_chance_explains_passes_and_says_so() -> None:
+    # Three points, but 16 lost against 10 gained.
+    before = predictions(200, wrong=range(10))
+    found = accuracy(predictions(200, wrong=range(10, 26)), before)
+    assert (found.outcome, found.change) == (Outcome.PASSED, pytest.approx(-0.03))
+    assert "may be chance" in found.reason
+
+
+def test_a_sure_drop_within_the_tolerance_passes() -> None:
+    before = predictions(1000, wrong=range(100))
+    found = accuracy(predictions(1000, wrong=range(110)), before, tolerance=0.02)
+    assert found.outcome == Outcome.PASSED
+
+
+def test_better_is_an_improvement() -> None:
+    found = accuracy(predictions(200, wrong=range(5)), predictions(200, wrong=range(25)))
+    assert (found.outcome, found.change) == (Outcome.IMPROVED, pytest.approx(0.1))
+
+
+def test_a_loss_in_one_slice_is_seen_though_another_gains() -> None:
+    before = predictions(500, wrong=[n for n in range(500) if n % 5 == 1][:40])
+    after = predictions(500, wrong=[n for n in range(500) if n % 5 == 0][:40])
+    by_slice = {found.slice: found for found in findings(after, before) if found.metric == "accuracy"}
+    assert by_slice["all"].outcome == Outcome.PASSED
+    assert by_slice["overlap"].outcome == Outcome.REGRESSION
+    assert by_slice["standard"].outcome == Outcome.IMPROVED
+
+
+def test_of_what_should_be_low_more_is_worse() -> None:
+    # Right as often, but surer of itself when it is wrong.
+    before = predictions(300, wrong=range(100))
+    sure = [
+        replace(row, scores={name: 0.99 if name == row.predicted else 0.01 for name in "ab"})
+        if row.predicted != row.label
+        else row
+        for row in before
+    ]
+    by_name = {found.metric: found for found in findings(sure, before) if found.slice == "all"}
+    assert by_name["brier"].outcome == Outcome.REGRESSION
+    assert by_name["brier"].change is not None
+    assert by_name["brier"].change > 0
+    assert by_name["accuracy"].outcome == Outcome.PASSED
+
+
+EVERYTHING = [
+    prediction(
+        number,
+        number % 3 != 0,
+        confidence=(number * 37 % 100) / 100,
+        weight=1.0 + number % 2,
+        labels=["a", "b"] if number % 4 == 0 else None,
+        outcomes={"a": (number % 7) / 7, "b": (number % 5) / 5},
+        reference="x",
+        expert="a",
+        answer="x" if number % 6 else None,
+        rougeL=(number % 9) / 9 if number % 6 else None,
+        answers={"a": "x" if number % 6 else None, "b": "y"},
+    )
+    for number in range(60)
+]
+EVERYTHING += [
+    replace(
+        row, id=f"f{row.id}", label=None, slice="out_of_scope", outcomes=None, confidence=row.confidence / 2
+    )
+    for row in EVERYTHING[:25]
+]
+HOW = Derivation(
+    ["a", "b"],
+    0,
+    QUICK,
+    Policy(threshold=0.3),
+    refuses=True,
+    label_threshold=0.2,
+    prices={"a": 1.0, "b": 2.0},
+)
+RECORDED = {(metric.name, metric.slice): metric for metric in derive(EVERYTHING, HOW).metrics}
+
+
+@pytest.mark.parametrize("name", [name for name in GATED if name not in ("rougeL", "answered")])
+def test_the_statistic_is_the_recorded_metric(name: str) -> None:
+    """With every row once, by its weight, in every slice that is gated."""
+    side = Side(sample_record(derivation=HOW.as_json()), EVERYTHING)
+    weights = np.array([row.weight for row in EVERYTHING])
+    slices = [slice_ for metric, slice_ in RECORDED if metric == name]
+    assert slices
+    for slice_ in slices:
+        (value,) = _statistic(name, side, slice_)(weights[None])
+        assert value == pytest.approx(RECORDED[name, slice_].value)
+
+
+def test_answers_are_means_of_the_rows_that_have_them() -> None:
+    side = Side(sample_record(derivation=HOW.as_json()), EVERYTHING)
+    labelled = [row for row in EVERYTHING if row.label is not None]
+    scores = [row.rougeL for row in labelled if row.rougeL is not None]
+    ones = np.ones((1, len(EVERYTHING)))
+    assert _statistic("rougeL", side, "all")(ones) == pytest.approx([np.mean(scores)])
+    assert _statistic("answered", side, "all")(ones) == pytest.approx([50 / 60])
+
+
+def test_auroc_of_resamples_by_hand() -> None:
+    rows = [prediction(0, True, confidence=0.2), prediction(1, True, confidence=0.8)]
+    foreign = [replace(rows[0], label=None, confidence=confidence) for confidence in (0.2, 0.5)]
+    statistic = _auroc(Side(sample_record(), [*rows, *foreign]))
+    counts = np.array([[1, 1, 1, 1], [2, 0, 1, 1], [0, 1, 0, 3], [0, 0, 2, 2]], dtype=np.float64)
+    # Of four pairs: a tie, a loss, two wins; then 0.2 against both; then 0.8 wins; then nobody.
+    np.testing.assert_allclose(statistic(counts), [(0.5 + 0 + 2) / 4, 0.25, 1, np.nan])

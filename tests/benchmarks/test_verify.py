@@ -1,0 +1,101 @@
+"""A record's figures follow from its rows and timings, and one that does not is named."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.derive import Derivation, derive
+from benchmarks.performance import performance
+from benchmarks.verify import Difference, verify
+from reports.record import Metric, RecordError, Result
+from tests.benchmarks.gate_samples import QUICK, predictions, result, rounds
+
+ROWS = predictions(60, wrong=range(12))
+HOW = Derivation(["a", "b"], 0, QUICK)
+TIMINGS: dict[str, Any] = {
+    "served": {
+        "rounds": rounds([3.0, 3.1]),
+        "batch_seconds": [0.5, 0.6],
+        "batch_size": 32,
+        "peak_rss_bytes": 200_000_000,
+        "cuda_peak_bytes": None,
+        "reference_rss_bytes": 50_000_000,
+        "index_bytes": 1,
+        "weights_bytes": 2,
+    },
+    "trained": {"train_seconds": 1.0, "train_peak_rss_bytes": 5},
+}
+
+
+@pytest.fixture
+def whole() -> Result:
+    derived = derive(ROWS, HOW)
+    speed, _ = performance(TIMINGS["served"], TIMINGS["trained"], QUICK, 0)
+    taken_elsewhere = Metric("generation_time", 0.5, "s", False)
+    made = result(ROWS)
+    metrics = [*derived.metrics, *speed, taken_elsewhere]
+    return replace(made, record=replace(made.record, metrics=metrics, timings=TIMINGS))
+
+
+def changed(whole: Result, name: str, **fields: Any) -> Result:
+    metrics = [
+        replace(metric, **fields) if (metric.name, metric.slice) == (name, "all") else metric
+        for metric in whole.record.metrics
+    ]
+    return replace(whole, record=replace(whole.record, metrics=metrics))
+
+
+def test_every_metric_follows(whole: Result) -> None:
+    found = verify(whole)
+    assert found.differences == []
+    assert found.n_metrics == len(whole.record.metrics) - 1
+
+
+@pytest.mark.parametrize("name", ["accuracy", "ece", "latency_p50", "latency_p50_vs_reference", "throughput"])
+def test_a_changed_value_is_named(whole: Result, name: str) -> None:
+    (found,) = verify(changed(whole, name, value=0.123)).differences
+    assert found[:4] == (name, "all", "value", 0.123)
+    assert found.derived == pytest.approx(next(m.value for m in whole.record.metrics if m.name == name))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"ci_low": 0.1}, {"ci_high": None}, {"n": 61}, {"unit": "ms"}, {"higher_is_better": False}]
+)
+def test_so_is_any_other_field(whole: Result, fields: dict[str, Any]) -> None:
+    (found,) = verify(changed(whole, "accuracy", **fields)).differences
+    assert (found.metric, found.field, found.recorded) == ("accuracy", *next(iter(fields.items())))
+
+
+def test_the_last_digit_may_differ(whole: Result) -> None:
+    value = next(metric.value for metric in whole.record.metrics if metric.name == "brier")
+    assert verify(changed(whole, "brier", value=value * (1 + 1e-12))).differences == []
+
+
+def test_a_metric_that_is_not_there_or_should_not_be(whole: Result) -> None:
+    metrics = [metric for metric in whole.record.metrics if metric.name != "macro_f1"]
+    invented = Metric("rougeL", 0.9, "F1", True)
+    found = verify(replace(whole, record=replace(whole.record, metrics=[*metrics, invented]))).differences
+    assert [(one.metric, one.recorded is None, one.derived is None) for one in found] == [
+        ("macro_f1", True, False),
+        ("rougeL", False, True),
+    ]
+
+
+def test_rows_that_say_something_else(whole: Result) -> None:
+    other = replace(whole, predictions=predictions(60, wrong=range(13)))
+    found = verify(other).differences
+    assert {"accuracy", "brier", "confusion_matrix"} <= {one.metric for one in found}
+    assert Difference("accuracy", "all", "value", 0.8, 47 / 60) in found
+
+
+@pytest.mark.parametrize("derivation", [{}, {"classes": ["a", "b"]}, {**HOW.as_json(), "unknown": 1}])
+def test_a_record_that_does_not_say_how(whole: Result, derivation: dict[str, Any]) -> None:
+    with pytest.raises(RecordError, match="nothing can be derived from its predictions"):
+        verify(replace(whole, record=replace(whole.record, derivation=derivation)))
+
+
+def test_rows_of_other_classes(whole: Result) -> None:
+    foreign = [replace(row, predicted="z") for row in ROWS]
+    with pytest.raises(RecordError, match="KeyError"):
+        verify(replace(whole, predictions=foreign))

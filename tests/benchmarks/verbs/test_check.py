@@ -1,0 +1,172 @@
+"""`check` as a user and as a continuous integration runs it: codes, words, files."""
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from reports.record import Result, read_result, write_record
+from tests.benchmarks.gate_samples import predictions, result
+from tests.benchmarks.helpers import in_process
+
+ROWS = predictions(200, wrong=range(20))
+WORSE = predictions(200, wrong=range(40))
+DIRTY = {"git": {"commit": "abc", "dirty": True}}
+
+
+def written(folder: Path, made: Result) -> Path:
+    folder.mkdir(parents=True)
+    write_record(folder, made.record, made.predictions)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A baseline and three runs, the newest of which is worse."""
+    written(tmp_path / "baselines" / "knn", result(ROWS))
+    written(tmp_path / "outputs" / "run" / "2026-01-01_00-00-00_knn", result(ROWS))
+    written(tmp_path / "outputs" / "run" / "2026-01-03_00-00-00_knn", result(WORSE))
+    written(tmp_path / "outputs" / "run" / "2026-01-02_00-00-00_knn", result(ROWS))
+    return tmp_path
+
+
+FIRST = "outputs/run/2026-01-01_00-00-00_knn"
+
+
+@pytest.mark.parametrize("baseline", ["baselines/knn", "baselines/knn/record.json"])
+def test_fine(home: Path, baseline: str) -> None:
+    done = in_process("check", FIRST, "--baseline", baseline, cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("knn: FINE")
+
+
+def test_the_newest_run_is_the_default_and_a_regression_is_1(home: Path) -> None:
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 1
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("knn: REGRESSION")
+    assert "accuracy" in first
+    assert "2026-01-03" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (result(ROWS, **DIRTY), None),
+        (result(predictions(150)), "other data"),
+        (result(ROWS, router="svm"), "foreign baseline"),
+    ],
+)
+def test_cannot_tell_is_2(home: Path, run: Result, words: str | None) -> None:
+    written(home / "other", run)
+    done = in_process("check", "other", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == (0 if words is None else 2)
+    if words is not None:
+        assert "CANNOT TELL" in done.stdout
+        assert words in done.stdout
+
+
+def test_a_dirty_baseline_is_2(home: Path) -> None:
+    written(home / "dirty", result(ROWS, **DIRTY))
+    done = in_process("check", FIRST, "--baseline", "dirty", cwd=home)
+    assert done.returncode == 2
+    assert "dirty baseline" in done.stdout
+
+
+def test_a_tolerance_lets_pass(home: Path) -> None:
+    names = ("accuracy", "macro_f1", "brier")
+    allowed = [word for name in names for word in ("--tolerance", f"{name}=0.5")]
+    assert in_process("check", "--baseline", "baselines/knn", *allowed, cwd=home).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("accuracy", "expected NAME=VALUE, such as accuracy=0.01"),
+        ("accuracy=much", "expected NAME=VALUE"),
+        ("accuracy=-1", "must be at least 0 and less than 1"),
+        ("accuracy=nan", "must be at least 0 and less than 1"),
+        ("acuracy=0.1", "no metric 'acuracy' is checked; there is latency_p50_vs_reference, "),
+    ],
+)
+def test_a_tolerance_that_cannot_be_used(home: Path, entry: str, words: str) -> None:
+    done = in_process("check", "--baseline", "baselines/knn", "--tolerance", entry, cwd=home)
+    assert done.returncode == 2
+    assert f"error: --tolerance {entry}: {words}" in done.stderr
+
+
+def test_files_for_machines(home: Path) -> None:
+    files = ["--junit", "ci/j.xml", "--json", "ci/c.json", "--pytest-benchmark", "ci/b.json"]
+    done = in_process("check", "--baseline", "baselines/knn", *files, cwd=home)
+    assert done.returncode == 1
+    suite = next(ET.parse(home / "ci" / "j.xml").iter("testsuite"))
+    assert int(suite.attrib["failures"]) >= 1
+    assert json.loads((home / "ci" / "c.json").read_text())["exit_code"] == 1
+    (benchmark,) = json.loads((home / "ci" / "b.json").read_text())["benchmarks"]
+    assert "knn" in benchmark["name"]
+    assert "::error" not in done.stdout
+
+
+def test_a_damaged_run_reaches_the_files_too(home: Path) -> None:
+    (home / FIRST / "predictions.jsonl").write_text("")
+    done = in_process("check", FIRST, "--baseline", "baselines/knn", "--junit", "j.xml", cwd=home)
+    assert done.returncode == 2
+    assert int(next(ET.parse(home / "j.xml").iter("testsuite")).attrib["errors"]) == 1
+
+
+def test_on_github(home: Path) -> None:
+    summary = home / "summary.md"
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home, **github)
+    assert any(line.startswith("::error") for line in done.stdout.splitlines())
+    assert "REGRESSION" in summary.read_text()
+
+
+def test_update_writes_a_baseline_and_shows_what_changed(home: Path) -> None:
+    done = in_process("check", "--update", "--baseline", "baselines/knn", cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "REGRESSION" in done.stdout
+    assert done.stdout.endswith("baselines/knn is now outputs/run/2026-01-03_00-00-00_knn; commit it\n")
+    assert read_result(home / "baselines" / "knn").predictions == WORSE
+    assert in_process("check", "--baseline", "baselines/knn", cwd=home).returncode == 0
+
+
+def test_update_makes_a_first_baseline(home: Path) -> None:
+    assert in_process("check", FIRST, "--update", "--baseline", "new/knn", cwd=home).returncode == 0
+    assert {path.name for path in (home / "new" / "knn").iterdir()} == {"record.json", "predictions.jsonl"}
+
+
+def test_update_refuses_a_dirty_run(home: Path) -> None:
+    written(home / "dirty", result(ROWS, **DIRTY))
+    done = in_process("check", "dirty", "--update", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert "was measured on uncommitted changes; commit them and run again" in done.stderr
+    assert read_result(home / "baselines" / "knn").predictions == ROWS
+
+
+def test_update_never_replaces_a_folder_that_holds_more(home: Path) -> None:
+    done = in_process("check", FIRST, "--update", "--baseline", "baselines", cwd=home)
+    assert done.returncode == 2
+    assert "baselines holds more than a baseline (knn)" in done.stderr
+    assert (home / "baselines" / "knn").is_dir()
+
+
+def test_update_replaces_a_baseline_that_cannot_be_read(home: Path) -> None:
+    path = home / "baselines" / "knn" / "record.json"
+    path.write_text(json.dumps({"schema_version": 1}))
+    done = in_process("check", FIRST, "--update", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 0
+    assert "schema version 1" in done.stdout
+    assert read_result(home / "baselines" / "knn").predictions == ROWS
+
+
+def test_no_run_yet(tmp_path: Path) -> None:
+    done = in_process("check", "--baseline", "x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "outputs/run has no run yet; name a RUN, or make one" in done.stderr
+
+
+def test_help() -> None:
+    done = in_process("check", "--help", cwd=Path())
+    assert "exit codes: 0 fine, 1 regression, 2 cannot tell" in done.stdout
