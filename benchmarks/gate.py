@@ -10,7 +10,7 @@ from benchmarks.pairwise import aligned
 from benchmarks.results import dataset_of
 from benchmarks.rounds import quotient, undisturbed
 from conf.schema import Statistics
-from reports.check import Check, Finding, Outcome
+from reports.gate.check import Check, Finding, Outcome
 from reports.record import Metric, Record, Result
 
 LATENCY, MEMORY = "latency_best_vs_reference", "peak_rss_vs_reference"

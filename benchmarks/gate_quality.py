@@ -18,7 +18,7 @@ from benchmarks.pairwise import holm, mcnemar
 from benchmarks.selective import score_of
 from benchmarks.stats import drawn_counts, percentile_interval
 from conf.schema import Statistics
-from reports.check import Finding, Outcome
+from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Prediction, Record
 
 Floats = NDArray[np.float64]

@@ -8,13 +8,13 @@ from typing import Any
 from benchmarks.pairwise import answers_gain, pairwise
 from benchmarks.results import comparable, named
 from conf.schema import Statistics
-from reports.as_json import to_json
-from reports.contents import build_report
-from reports.figures.all import draw_figures
-from reports.html import to_html
-from reports.markdown import to_markdown
+from reports.comparison.as_json import to_json
+from reports.comparison.contents import build_report
+from reports.comparison.figures.all import draw_figures
+from reports.comparison.html import to_html
+from reports.comparison.markdown import to_markdown
+from reports.comparison.report import Report
 from reports.record import Result
-from reports.report import Report
 from routers.progress import say
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.errors import BadInput
 from benchmarks.pairwise import difference_of_questions
+from reports.comparison.report import Skipped
 from reports.record import RECORD, Record, RecordError, Result, read_result
-from reports.report import Skipped
 
 
 def read_results(folders: Sequence[Path]) -> list[Result]:

@@ -1,16 +1,13 @@
 """What a run prints: the judged router beside the baselines, and its own details."""
 
-import re
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.table import Table
 
 from reports.answers import answering_lines, answers_table, experts_table
-from reports.console import PLAIN_WIDTH, columns, percent, plain, plain_console, table
+from reports.console import columns, percent, plain, plain_console, table
 from reports.depth import depth_lines, depth_tables
 from reports.record import Comparison, Record
 
@@ -40,14 +37,6 @@ def print_tables(records: Sequence[Record], console: Console | None = None) -> N
     if answered:
         console.print(answers_table(answered))
         console.print(experts_table(answered[0]))
-
-
-def save_picture(records: Sequence[Record], path: Path, title: str) -> None:
-    """Write both tables as an SVG that needs no font from the network."""
-    console = Console(record=True, width=PLAIN_WIDTH, file=StringIO(), force_terminal=True, markup=False)
-    print_tables(records, console)
-    template = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    path.write_text(console.export_svg(title=title, code_format=template), encoding="utf-8")
 
 
 def _quality_table(records: Sequence[Record]) -> Table:

@@ -102,8 +102,8 @@ def test_the_cache_is_that_of_router_derby(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_exit_codes_are_ours() -> None:
-    from reports.check import CANNOT_TELL, FINE, REGRESSED
-    from reports.check_wording import VERDICTS
+    from reports.gate.check import CANNOT_TELL, FINE, REGRESSED
+    from reports.gate.wording import VERDICTS
 
     rows = re.findall(r"^\| (\d) \| ([A-Z ]+) \|", TEXT, flags=re.MULTILINE)
     assert {int(code): verdict for code, verdict in rows} == VERDICTS

@@ -2,14 +2,15 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from reports.record import read_record
-from reports.table import save_picture
+from reports.comparison.figures.all import draw_figures
+from reports.record import read_record, read_result
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,7 +18,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 LINES = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
 COMMANDS = [part.strip() for line in LINES for part in line.split("&&")]
 RUNS = sorted({command for command in COMMANDS if command.startswith("python -m benchmarks")})
-PICTURE_TITLE = "python -m benchmarks run -m router=centroid,knn,tinyllama"
+EARLIER_RUN = "outputs/run/2026-01-01_00-00-00_knn"
 INSTALLS = ("python3 -m venv", ". .venv", "pip install", "python -m pytest")
 
 MY_ROUTER = '''
@@ -41,6 +42,8 @@ def newcomer(tmp_path: Path, qna_folder: Path) -> Path:
         (tmp_path / "my_test_questions" / f"{domain}.json").write_text(text, encoding="utf-8")
     (tmp_path / "my_questions.txt").write_text("why do my brakes squeal\n\ni wake at 3am\n", encoding="utf-8")
     (tmp_path / "reports").symlink_to(ROOT / "reports")
+    # A run that did what the committed baseline did.
+    shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / EARLIER_RUN)
     (tmp_path / "my_conf" / "router").mkdir(parents=True)
     yaml = next(text for language, text in BLOCKS if language == "yaml")
     (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
@@ -69,13 +72,19 @@ SMALLER = {
     "ask": ["dataset=files", "dataset.path=my_questions", "experts.max_new_tokens=4"],
     "experts": [],
     "diff": [],
+    "report": [],
+    "check": [],
+    "verify": [],
 }
+SMALLER["compare"] = SMALLER["run"]
+
+
+def has_experts(arguments: list[str]) -> bool:
+    return not {"experts=none", "experiment=ci"} & set(arguments)
 
 
 def smaller(arguments: list[str]) -> list[str]:
-    chosen = [
-        word for word in SMALLER[arguments[2]] if "experts=none" not in arguments or "experts." not in word
-    ]
+    chosen = [word for word in SMALLER[arguments[2]] if has_experts(arguments) or "experts." not in word]
     if any(word.startswith("dataset") for word in arguments):
         chosen = [word for word in chosen if not word.startswith("dataset")]
     return [] if "--help" in arguments else chosen
@@ -97,10 +106,13 @@ def test_command_works(command: str, newcomer: Path) -> None:
     assert done.stdout
     if verb == "run" and "--help" not in arguments:
         routers = next(word for word in arguments if word.startswith("router=")).partition("=")[2].split(",")
-        records = [read_record(path.parent) for path in newcomer.glob("outputs/run/*/record.json")]
+        made = set(newcomer.glob("outputs/run/*/record.json")) - {newcomer / EARLIER_RUN / "record.json"}
+        records = [read_record(path.parent) for path in made]
         assert len(records) == len(routers)
         answered = [record.metric("rougeL") is not None for record in records]
-        assert answered == ["experts=none" not in arguments] * len(records)
+        assert answered == [has_experts(arguments)] * len(records)
+    if verb in ("compare", "report"):
+        assert len(list(newcomer.glob(f"outputs/{verb}/*/report.html"))) == 1
     if verb == "train":
         assert len(list(newcomer.glob("adapters/local/*/v*/card.json"))) == 2
 
@@ -116,11 +128,11 @@ def test_program_works(program: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "car\n"), done.stderr
 
 
-def test_picture_shows_the_records_in_the_repository(tmp_path: Path) -> None:
+def test_picture_shows_the_records_in_the_repository() -> None:
     routers = ("centroid", "knn", "tinyllama", "majority", "random", "tfidf")
-    records = [read_record(ROOT / "reports" / "baselines" / "car_sleep" / name) for name in routers]
-    save_picture(records, tmp_path / "result.svg", PICTURE_TITLE)
-    assert (tmp_path / "result.svg").read_bytes() == (ROOT / "docs" / "result.svg").read_bytes()
+    results = {name: read_result(ROOT / "reports" / "baselines" / "car_sleep" / name) for name in routers}
+    (picture,) = [figure for figure in draw_figures(results) if figure.name == "accuracy_latency"]
+    assert picture.png == (ROOT / "docs" / "result.png").read_bytes()
 
 
 def test_ci_runs_the_test_command() -> None:

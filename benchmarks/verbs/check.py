@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.check import Check
+    from reports.gate.check import Check
     from reports.record import Result
 
 QUALITY_TOLERANCE = 0.005
@@ -34,7 +34,7 @@ def main(verb: str) -> None:
     options = _parser(verb).parse_args(sys.argv[1:])
     from benchmarks.gate import TOLERANCES, gate
     from benchmarks.gate_quality import GATED
-    from reports.check import Check
+    from reports.gate.check import Check
     from reports.record import RecordError, read_result
 
     tolerances = _tolerances(options.tolerance, (*TOLERANCES, *GATED))
@@ -131,11 +131,11 @@ def _read(folder: Path) -> "Result":
 
 def _write(options: argparse.Namespace, check: "Check", runs: "Sequence[Result]") -> None:
     """Everywhere that it was asked for, and where GitHub would look."""
-    from reports.check_json import check_json
-    from reports.check_text import print_check
-    from reports.github import annotations, write_step_summary
-    from reports.junit import to_junit
-    from reports.pytest_benchmark import to_pytest_benchmark
+    from reports.gate.as_json import check_json
+    from reports.gate.github import annotations, write_step_summary
+    from reports.gate.junit import to_junit
+    from reports.gate.pytest_benchmark import to_pytest_benchmark
+    from reports.gate.text import print_check
 
     print_check(check)
     if options.junit:
@@ -160,7 +160,7 @@ def _update(folder: Path, baseline: Path, tolerances: dict[str, float]) -> None:
     """Copy the run to the baseline, whole or not at all, after saying what that changes."""
     from benchmarks.errors import BadInput
     from benchmarks.gate import gate
-    from reports.check_text import print_check
+    from reports.gate.text import print_check
     from reports.record import PREDICTIONS, RECORD, RecordError, read_result
     from routers.storage import atomic_dir
 

@@ -32,6 +32,6 @@ def _task(config: "DictConfig") -> None:
         raise
     finally:
         remove_if_empty(Path("outputs", "compare", UNFINISHED))
-    from reports.summary import print_report
+    from reports.comparison.summary import print_report
 
     print_report(report, finish(folder))

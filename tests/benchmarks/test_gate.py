@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.gate import gate
-from reports.check import CANNOT_TELL, FINE, REGRESSED, Check, Finding, Outcome
+from reports.gate.check import CANNOT_TELL, FINE, REGRESSED, Check, Finding, Outcome
 from reports.record import Result
 from tests.benchmarks.gate_samples import MACHINE, predictions, result
 

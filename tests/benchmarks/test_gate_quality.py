@@ -9,7 +9,7 @@ import pytest
 from benchmarks.derive import Derivation, derive
 from benchmarks.gate_quality import GATED, Side, _auroc, _statistic, quality_findings
 from conf.schema import Policy
-from reports.check import Finding, Outcome
+from reports.gate.check import Finding, Outcome
 from reports.record import Prediction
 from tests.benchmarks.gate_samples import QUICK, prediction, predictions, result
 from tests.reports.samples import sample_record

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
 from reports.record import Comparison, Record
-from reports.table import print_run, save_picture
+from reports.table import print_run
 from tests.reports.samples import fraction, lines_of, sample_record
 
 FOLDER = Path("/somewhere/outputs/run/2026-01-02_03-04-05_knn")
@@ -124,14 +123,3 @@ def test_the_result_can_be_copied_from_one_line(printed: Printer) -> None:
 def test_no_comparisons(printed: Printer) -> None:
     record: Any = sample_record(comparisons=[])
     assert " is " not in printed(record).partition("by stage")[2]
-
-
-def test_a_picture_of_the_tables_needs_nothing_from_the_network(tmp_path: Path) -> None:
-    save_picture([sample_record(), sample_record("majority")], tmp_path / "result.svg", "a title")
-    root = ElementTree.parse(tmp_path / "result.svg").getroot()
-    text = "".join(root.itertext()).replace("\xa0", " ")
-    for figure in ("a title", "knn", "majority", "87.5", "5.43"):
-        assert figure in text
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert "@font-face" not in text
-    assert "url(http" not in (tmp_path / "result.svg").read_text(encoding="utf-8")

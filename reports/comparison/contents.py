@@ -1,0 +1,56 @@
+"""What a comparison report says: every part of it from the records of the results, nothing else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reports.comparison.conditions import facts, notices
+from reports.comparison.contest import Contest, contest
+from reports.comparison.details import detail_tables
+from reports.comparison.families import families_table
+from reports.comparison.method import method_tables
+from reports.comparison.overview import comparison_table
+from reports.comparison.pair_table import pairs_table
+from reports.comparison.questions import hard_questions
+from reports.comparison.report import Figure, Report, Skipped, Table
+from reports.comparison.verdict import verdict
+from reports.record import Result
+
+
+def build_report(
+    results: Mapping[str, Result],
+    pairs: Sequence[Mapping[str, Any]],
+    skipped: Sequence[Skipped],
+    figures: Sequence[Figure],
+) -> Report:
+    """Put the report together.
+
+    Args:
+        results: by the name to show, one or more; all of the same data set and test questions.
+        pairs: every two of them, with the keys of `benchmarks.pairwise.Pair`, and `rougeL`: difference, low
+            and high of the paired ROUGE-L of the answers, or None.
+        skipped: results that do not belong beside the others.
+        figures: already drawn.
+    """
+    compared = contest(results, pairs)
+    found = verdict(compared)
+    questions, n_questions = hard_questions(compared, results)
+    return Report(
+        dataset=str(compared.records[0].provenance.get("dataset", {}).get("name", "unknown")),
+        facts=facts(compared, results),
+        notices=notices(compared, skipped),
+        verdict=found,
+        comparison=comparison_table(compared),
+        tables=list(_tables(compared, found.router)),
+        figures=list(figures),
+        questions=questions,
+        n_questions=n_questions,
+        method=method_tables(compared, results),
+        skipped=list(skipped),
+    )
+
+
+def _tables(compared: Contest, chosen: str) -> Iterator[Table]:
+    for table in (families_table(compared), pairs_table(compared, chosen)):
+        if table is not None:
+            yield table
+    yield from detail_tables(compared)

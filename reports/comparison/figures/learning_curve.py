@@ -1,0 +1,69 @@
+"""How accuracy grows with the number of training questions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from reports.comparison.figures.render import render
+from reports.comparison.figures.style import Shown, curve, handle, legend, log_x, new_figure
+from reports.comparison.figures.words import counted, left_out, listed, percent
+from reports.comparison.report import Figure
+
+
+def draw_learning_curve(routers: Sequence[Shown]) -> Figure | None:
+    drawn = [router for router in routers if _points(router)]
+    if not drawn:
+        return None
+    figure = new_figure(3.4)
+    axes = figure.subplots()
+    sizes = [size(point, router) for router in drawn for point in _points(router)]
+    log_x(axes, min(sizes), max(sizes), 1.15)
+    for router in drawn:
+        points = _points(router)
+        x = [size(point, router) for point in points]
+        curve(axes, router, x, [100 * point["accuracy"] for point in points], marks=len(points))
+        banded = [point for point in points if point["ci_low"] is not None]
+        axes.fill_between(
+            [size(point, router) for point in banded],
+            [100 * point["ci_low"] for point in banded],
+            [100 * min(point["ci_high"], 1.0) for point in banded],
+            color=router.pen.colour,
+            alpha=0.18,
+            linewidth=0,
+        )
+    axes.set_xlabel("training questions a domain (log scale)")
+    axes.set_ylabel("accuracy, %")
+    axes.grid(True)
+    legend(figure, [handle(router) for router in drawn])
+    tests = sorted(
+        {int(point["n_test"]) for router in drawn for point in _points(router) if point.get("n_test")}
+    )
+    on = f" on {counted(tests)} test questions" if tests else ""
+    draws = counted(len(point["values"]) for router in drawn for point in _points(router))
+    return render(
+        figure,
+        "learning_curve",
+        "Accuracy by number of training questions",
+        f"Mean accuracy{on} of routers fitted on random draws of so many training questions from each "
+        f"domain, on a logarithmic axis; {draws} draws a point. Bands are 95 % intervals over the draws "
+        "(Student's t); a point of a single draw, as all questions are, has none."
+        + left_out(routers, drawn, "learning_curve", "no learning curve was asked for"),
+        "; ".join(f"{router.name}: {_words(router)}" for router in drawn) + ".",
+    )
+
+
+def _points(router: Shown) -> list[dict[str, Any]]:
+    points: list[dict[str, Any]] = router.record.analyses.get("learning_curve", [])
+    return points
+
+
+def size(point: dict[str, Any], router: Shown) -> float:
+    """Training questions a domain, on average where a point has `all` of them."""
+    if point["per_domain"] != "all":
+        return float(point["per_domain"])
+    return float(point["n_train"]) / max(len(router.record.confusion_matrix.get("labels", [])), 1)
+
+
+def _words(router: Shown) -> str:
+    points = _points(router)
+    ends = [points[0], points[-1]] if len(points) > 1 else points
+    return listed(f"{percent(point['accuracy'])} from {size(point, router):,.10g} a domain" for point in ends)

@@ -1,0 +1,259 @@
+"""The first table of a report: every router's quality, speed, memory and answers in one row."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from reports.comparison.cells import NONE, disk_cell, gpu_cell, metric_cell, percent_cell
+from reports.comparison.contest import BASELINE, Against, Contest
+from reports.comparison.report import Cell, Column, Row, Table
+from reports.record import Record
+
+# Of a data set with slices of its own; the record has the others.
+MOST_SLICES = 4
+KNOWN_SLICES = ("standard", "overlap")
+
+# Columns of time, memory and disk; the others are of quality.
+RESOURCES = frozenset(
+    {
+        *("latency_p50", "latency_p95", "latency_p99", "latency_p50_vs_reference", "first_query"),
+        *("throughput", "peak_rss", "disk", "gpu", "train_time"),
+    }
+)
+
+ABOUT = (
+    "By accuracy, best first, baselines last. In square brackets the 95 % interval. Bold: better than every "
+    "other beyond doubt, which for accuracy means McNemar's exact test against each one, corrected for all "
+    "pairs (Holm); for ROUGE-L the paired interval of the difference; otherwise intervals that do not "
+    "overlap. A single measurement is never bold, however good."
+)
+ABOUT_BASELINES = (
+    " In the columns of speed, memory and disk the baselines do not count: doing nothing takes no time."
+)
+_ONE_AT_A_TIME = "one question at a time, from text to decision, nothing cached"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A column: how a cell is made, and when one is better than another beyond doubt.
+
+    Attributes:
+        resource: time, memory or disk, where a baseline is no rival.
+        beats: of two routers, by the names and cells of both; None where nothing can be said.
+    """
+
+    column: Column
+    cell: Callable[[Record], Cell]
+    resource: bool = False
+    beats: Callable[[str, Cell, str, Cell], bool] | None = None
+
+
+def comparison_table(contest: Contest) -> Table:
+    """The table of the first screen; a column that no router has is left out."""
+    rules, columns = [], []
+    for rule in _rules(contest):
+        cells = [rule.cell(record) for record in contest.records]
+        if any(cell.text != NONE for cell in cells):
+            rules.append(rule)
+            columns.append(_marked(rule, contest, cells))
+    has_both = contest.candidates != contest.records and any(rule.resource for rule in rules)
+    return Table(
+        key="comparison",
+        title="Routers compared",
+        columns=[rule.column for rule in rules],
+        rows=[
+            Row(
+                record.router,
+                [cells[place] for cells in columns],
+                BASELINE if record.family == BASELINE else "",
+            )
+            for place, record in enumerate(contest.records)
+        ],
+        about=ABOUT + (ABOUT_BASELINES if has_both else ""),
+    )
+
+
+def slices(records: Sequence[Record]) -> list[str]:
+    """Parts of the questions with a domain for which accuracy is known; none where one is all there is."""
+    found = [
+        metric.slice
+        for record in records
+        for metric in record.metrics
+        if metric.name == "accuracy" and metric.slice != "all"
+    ]
+    known = [name for name in KNOWN_SLICES if name in found]
+    others = sorted(set(found) - set(known))
+    chosen = [*known, *others]
+    return chosen[:MOST_SLICES] if len(chosen) > 1 else []
+
+
+def _marked(rule: _Rule, contest: Contest, cells: list[Cell]) -> list[Cell]:
+    """The same cells, `best` where one is better than every other that counts."""
+    if rule.beats is None:
+        return cells
+    rivals = contest.candidates if rule.resource else contest.records
+    field = [(record.router, cell) for record, cell in zip(contest.records, cells, strict=True)]
+    names = {record.router for record in rivals}
+    field_of_rivals = [(name, cell) for name, cell in field if name in names]
+    # Nothing is better than every other while one of them is unknown, or there is none.
+    if len(field_of_rivals) < 2 or any(cell.value is None for _, cell in field_of_rivals):
+        return cells
+    return [
+        replace(
+            cell,
+            best=name in names
+            and all(
+                rule.beats(name, cell, other, theirs) for other, theirs in field_of_rivals if other != name
+            ),
+        )
+        for name, cell in field
+    ]
+
+
+def _rules(contest: Contest) -> Iterator[_Rule]:
+    yield from _quality(contest)
+    yield from _answers(contest)
+    yield from _resources()
+
+
+def _quality(contest: Contest) -> Iterator[_Rule]:
+    n = next((metric.n for record in contest.records if (metric := record.metric("accuracy"))), 0)
+    about = f"share of the {n:,} test questions with a domain that were sent there"
+    yield _Rule(
+        Column("accuracy", "accuracy", "%", about),
+        lambda record: percent_cell(record, "accuracy"),
+        beats=lambda name, _, other, __: contest.beats(name, other),
+    )
+    for name in slices(contest.records):
+        yield _Rule(
+            Column(f"accuracy_{name}", name, "%", _slice_about(name)),
+            lambda record, name=name: percent_cell(record, "accuracy", name),  # type: ignore[misc]
+            beats=_apart(higher=True),
+        )
+    yield _Rule(
+        Column(
+            "out_of_scope_auroc",
+            "out-of-scope AUROC",
+            "%",
+            "how often a question with a domain has a higher confidence than one without; 50 is blind",
+        ),
+        lambda record: percent_cell(record, "out_of_scope_auroc", "out_of_scope"),
+        beats=_apart(higher=True),
+    )
+    yield _Rule(
+        Column(
+            "ece",
+            "ECE",
+            "%",
+            "expected calibration error: how far probabilities are from how often they are right; lower is "
+            "better; without an interval, so never bold",
+        ),
+        lambda record: percent_cell(record, "ece"),
+    )
+
+
+def _slice_about(name: str) -> str:
+    known = {
+        "standard": "accuracy on the questions that belong to one domain",
+        "overlap": "accuracy on the questions that touch several domains",
+    }
+    return known.get(name, f"accuracy on the data set's slice {name}")
+
+
+def _answers(contest: Contest) -> Iterator[_Rule]:
+    def rouge_apart(name: str, _: Cell, other: str, __: Cell) -> bool:
+        found: Against | None = contest.against(name, other)
+        return found is not None and found.rouge is not None and found.rouge[1] > 0
+
+    yield _Rule(
+        Column(
+            "rougeL",
+            "ROUGE-L",
+            "× 100",
+            "F1 of the chosen experts' answers against the references",
+        ),
+        lambda record: metric_cell(record, "rougeL", scale=100, digits=1, interval=True),
+        beats=rouge_apart,
+    )
+    # Less regret than another is more ROUGE-L than it: the right experts' answers are the same for both.
+    yield _Rule(
+        Column(
+            "rougeL_regret",
+            "regret",
+            "× 100",
+            "ROUGE-L that always asking the right expert would add: what wrong choices cost; lower is better",
+        ),
+        lambda record: metric_cell(record, "rougeL_regret", scale=100, digits=1, interval=True),
+        beats=rouge_apart,
+    )
+
+
+def _resources() -> Iterator[_Rule]:
+    for part in ("50", "95", "99"):
+        about = {
+            "50": f"median latency: {_ONE_AT_A_TIME}",
+            "95": "latency that 95 of 100 questions stay under",
+            "99": "latency that 99 of 100 questions stay under",
+        }
+        yield _measured(f"latency_p{part}", f"p{part}", "ms", about[part], interval=part == "50")
+    yield _measured(
+        "latency_p50_vs_reference",
+        "p50 ÷ reference",
+        "×",
+        "p50 as a multiple of a fixed workload timed in between: carries over to other machines better",
+    )
+    yield _measured("first_query", "first query", "ms", "the very first question after loading", single=True)
+    yield _measured(
+        "throughput",
+        "queries/s",
+        "queries/s",
+        "questions a second in full batches as they come",
+        higher=True,
+    )
+    yield _measured(
+        "peak_rss",
+        "memory",
+        "MB",
+        "largest resident memory of a fresh process that loads the router and serves; one measurement",
+        single=True,
+    )
+    yield _Rule(
+        Column("disk", "disk", "MB", "pretrained files that serving reads and the saved router; exact"),
+        disk_cell,
+        resource=True,
+        beats=lambda _, mine, __, other: (
+            mine.value is not None and other.value is not None and mine.value < other.value
+        ),
+    )
+    yield _Rule(Column("gpu", "GPU", "", "whether serving used one, and how much of its memory"), gpu_cell)
+    yield _measured(
+        "train_time", "training", "s", "fitting, in a process of its own; one measurement", single=True
+    )
+
+
+def _measured(
+    name: str,
+    title: str,
+    unit: str,
+    about: str,
+    *,
+    higher: bool = False,
+    single: bool = False,
+    interval: bool = False,
+) -> _Rule:
+    return _Rule(
+        Column(name, title, unit, about),
+        lambda record: metric_cell(record, name, interval=interval, instead="latency_p50"),
+        resource=True,
+        beats=None if single else _apart(higher),
+    )
+
+
+def _apart(higher: bool) -> Callable[[str, Cell, str, Cell], bool]:
+    """Whether the first interval lies wholly on the better side of the second."""
+
+    def beats(_: str, mine: Cell, __: str, other: Cell) -> bool:
+        if mine.low is None or mine.high is None or other.low is None or other.high is None:
+            return False
+        return mine.low > other.high if higher else mine.high < other.low
+
+    return beats

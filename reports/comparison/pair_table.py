@@ -1,0 +1,93 @@
+"""Every two routers of a report on the same questions: how much better, and how sure."""
+
+from itertools import combinations
+
+from reports.comparison.cells import nothing, number, words
+from reports.comparison.contest import BETTER, WORSE, Against, Contest
+from reports.comparison.report import Cell, Column, Row, Table
+
+# Every two of ten routers.
+MOST = 45
+# Smaller ones say no more.
+LEAST_P = 0.001
+
+
+def pairs_table(contest: Contest, chosen: str) -> Table | None:
+    """The better ranked of each two first; of more than `MOST` pairs those of `chosen` go before the others.
+
+    None where nothing was compared.
+    """
+    names = [record.router for record in contest.records]
+    pairs = [pair for pair in combinations(names, 2) if contest.against(*pair)]
+    if not pairs:
+        return None
+    shown = sorted(pairs, key=lambda pair: chosen not in pair)[:MOST] if len(pairs) > MOST else pairs
+    met = [(pair, found) for pair in shown if (found := contest.against(*pair))]
+    answered = any(found.rouge for _, found in met)
+    n = met[0][1].n
+    left_out = f" The {len(shown)} of {len(pairs)} pairs that matter most." if len(shown) < len(pairs) else ""
+    return Table(
+        key="pairs",
+        title="Every two routers",
+        columns=_columns(answered),
+        rows=[
+            Row(f"{first} – {second}", _cells(first, second, found, answered))
+            for (first, second), found in met
+        ],
+        about=(
+            f"On the same {n:,} questions with a domain, the router named first minus the second. The "
+            "verdict is McNemar's exact test on the questions that one of the two alone got right, corrected "
+            f"for all {len(pairs)} pairs (Holm).{left_out}"
+        ),
+    )
+
+
+def _columns(answered: bool) -> list[Column]:
+    columns = [
+        Column("verdict", "verdict", "", "what is beyond doubt about accuracy"),
+        Column("difference", "difference", "points", "of accuracy, with its paired bootstrap interval"),
+        Column(
+            "only_first", "first alone right", "", "questions that the first got right and the second wrong"
+        ),
+        Column(
+            "only_second", "second alone right", "", "questions that the second got right and the first wrong"
+        ),
+        Column(
+            "p_adjusted", "p (Holm)", "", "how often chance alone would do as much, corrected for all pairs"
+        ),
+        Column(
+            "rows_needed",
+            "questions needed",
+            "",
+            "to tell the two apart with 80 % power if the difference seen is the true one, uncorrected",
+        ),
+    ]
+    if answered:
+        columns.append(
+            Column("rougeL", "ROUGE-L difference", "× 100", "of the chosen experts' answers, paired interval")
+        )
+    return columns
+
+
+def _cells(first: str, second: str, found: Against, answered: bool) -> list[Cell]:
+    verdicts = {BETTER: f"{first} is better", WORSE: f"{second} is better"}
+    cells = [
+        words(verdicts.get(found.verdict, "cannot tell")),
+        _points((found.difference, found.low, found.high)),
+        number(found.alone, digits=0),
+        number(found.other_alone, digits=0),
+        Cell(f"{found.p:.3f}" if found.p >= LEAST_P else f"<{LEAST_P}", found.p),
+        nothing("no difference was observed")
+        if found.rows_needed is None
+        else number(found.rows_needed, digits=0),
+    ]
+    if answered:
+        cells.append(
+            _points(found.rouge) if found.rouge else nothing("the answers of the two were not compared")
+        )
+    return cells
+
+
+def _points(values: tuple[float, float, float]) -> Cell:
+    value, low, high = (100 * part for part in values)
+    return number(value, low, high, digits=1, interval=True, signed=True)

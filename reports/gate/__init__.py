@@ -1,0 +1,1 @@
+"""What the regression gate found, for people and for machines."""

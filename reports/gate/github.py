@@ -1,0 +1,51 @@
+"""A check where GitHub Actions shows it: annotations of the job, and the summary of the step."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from reports.gate.check import Check, Outcome
+from reports.gate.markdown import check_markdown
+from reports.gate.wording import figures, name, one_line, skipped_lines
+
+
+def annotations(check: Check) -> list[str]:
+    """Workflow commands to print, one a line, the worst first: GitHub shows ten of a level a step.
+
+    What fails the job is an error, refusals and missing metrics too; what was skipped is a notice a reason.
+    """
+    return list(_annotations(check))
+
+
+def write_step_summary(check: Check, path: Path) -> None:
+    """Append the check to the file that `GITHUB_STEP_SUMMARY` names; earlier summaries of the step stay.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with path.open("a", encoding="utf-8") as summary:
+        summary.write(check_markdown(check) + "\n")
+
+
+def _annotations(check: Check) -> Iterator[str]:
+    router = one_line(check.router)
+    for refusal in check.refusals:
+        yield _command("error", f"{router}: cannot be compared", one_line(refusal))
+    for outcome in (Outcome.REGRESSION, Outcome.MISSING):
+        for finding in check.of(outcome):
+            message = f"{one_line(finding.reason)}\n{figures(finding)}"
+            yield _command("error", f"{router}: {name(finding)}: {outcome}", message)
+    for line in skipped_lines(check):
+        yield _command("notice", f"{router}: skipped", line)
+
+
+def _command(level: str, title: str, message: str) -> str:
+    return f"::{level} title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    """The percent sign first: it escapes the others."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

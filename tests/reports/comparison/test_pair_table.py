@@ -1,0 +1,55 @@
+"""A row for every two routers."""
+
+from itertools import combinations
+
+from reports.comparison.pair_table import MOST, pairs_table
+from reports.record import Result
+from tests.reports.comparison.samples import (
+    sample_contest,
+    sample_pair,
+    sample_pairs,
+    sample_result,
+    unclear_pair,
+)
+
+
+def test_a_row_in_full() -> None:
+    table = pairs_table(sample_contest(pairs=sample_pairs(answers=True)), "knn")
+    assert table is not None
+    assert [row.name for row in table.rows][:3] == ["knn – tinyllama", "knn – centroid", "knn – tfidf"]
+    texts = [cell.text for cell in table.rows[2].cells]
+    assert texts == ["knn is better", "+12.5 [+6.2, +18.8]", "42", "12", "<0.001", "121", "+3.0 [+2.0, +4.0]"]
+    assert [cell.text for cell in table.rows[0].cells][::4] == ["cannot tell", "1.000"]
+    # Of the last pair the answers were not compared.
+    assert table.rows[-1].cells[-1].why == "the answers of the two were not compared"
+    assert "corrected for all 6 pairs (Holm)" in table.about
+
+
+def test_the_better_ranked_is_named_first_whoever_was_first_in_the_pair() -> None:
+    table = pairs_table(sample_contest(pairs=[sample_pair("tfidf", "knn")]), "knn")
+    assert table is not None
+    (row,) = table.rows
+    assert row.name == "knn – tfidf"
+    assert [cell.text for cell in row.cells][:4] == ["tfidf is better", "-12.5 [-18.8, -6.2]", "12", "42"]
+    assert len(row.cells) == len(table.columns) == 6
+
+
+def test_no_difference_needs_no_number_of_questions() -> None:
+    table = pairs_table(sample_contest(pairs=[unclear_pair("knn", "tfidf", rows_needed=None)]), "knn")
+    assert table is not None
+    assert table.rows[0].cells[-1].why == "no difference was observed"
+
+
+def test_one_alone_has_none() -> None:
+    assert pairs_table(sample_contest({"knn": sample_result("knn")}, []), "knn") is None
+
+
+def test_of_very_many_those_of_the_chosen_one_are_kept() -> None:
+    names = [f"r{number:02}" for number in range(11)]
+    results: dict[str, Result] = {name: sample_result("knn") for name in names}
+    pairs = [unclear_pair(*pair) for pair in combinations(names, 2)]
+    table = pairs_table(sample_contest(results, pairs), "r10")
+    assert table is not None
+    assert len(table.rows) == MOST
+    assert sum("r10" in row.name for row in table.rows) == 10
+    assert table.about.endswith("The 45 of 55 pairs that matter most.")

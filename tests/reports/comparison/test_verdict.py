@@ -1,0 +1,209 @@
+"""Which router, by the rule; its evidence and every doubt."""
+
+from typing import Any
+
+import pytest
+
+from reports.comparison.report import Verdict
+from reports.comparison.verdict import leaders, shortlist, verdict
+from reports.record import Metric, Result
+from tests.reports.comparison.samples import (
+    changed,
+    sample_contest,
+    sample_pair,
+    sample_pairs,
+    sample_provenance,
+    sample_result,
+    sample_results,
+    unclear_pair,
+)
+from tests.reports.samples import fraction
+
+
+def given(results: dict[str, Result] | None = None, pairs: list[dict[str, Any]] | None = None) -> Verdict:
+    return verdict(sample_contest(results, pairs))
+
+
+def test_the_fastest_of_the_leaders_that_beat_every_baseline() -> None:
+    compared = sample_contest()
+    assert [record.router for record in leaders(compared)] == ["knn", "tinyllama", "centroid"]
+    # centroid is faster, but cannot be told from tfidf.
+    assert [record.router for record in shortlist(compared)] == ["knn", "tinyllama"]
+    assert verdict(compared).sentence == (
+        "Take knn: 83.3 % [78.3, 87.3] right on 240 questions, 10.0 ms a question (p50) and 240 MB of "
+        "memory; no other router is more accurate beyond doubt, and it is the fastest of knn and "
+        "tinyllama, which alone beat every baseline beyond doubt."
+    )
+
+
+def test_without_a_baseline_to_beat_the_fastest_leader() -> None:
+    found = given(sample_results("knn", "tinyllama", "centroid"))
+    assert found.router == "centroid"
+    assert found.sentence.endswith(
+        "it is the fastest of knn, tinyllama and centroid, which cannot be ranked beyond doubt."
+    )
+
+
+def test_a_faster_one_that_is_beaten_is_not_taken() -> None:
+    pairs = [sample_pair("knn", "centroid"), unclear_pair("knn", "tinyllama")]
+    found = given(sample_results("knn", "tinyllama", "centroid"), pairs)
+    assert found.router == "knn"
+    assert found.evidence[0] == "More accurate beyond doubt than centroid (+12.5 points [+6.2, +18.8])."
+
+
+def test_better_than_every_other() -> None:
+    pairs = [sample_pair("tinyllama", other) for other in ("knn", "centroid", "tfidf")]
+    found = given(pairs=pairs)
+    assert found.router == "tinyllama"
+    assert found.sentence.endswith("; it is more accurate than every other beyond doubt.")
+    assert [doubt for doubt in found.doubts if "cannot be told apart" in doubt] == []
+
+
+def test_the_only_one_that_beats_the_baseline() -> None:
+    pairs = [unclear_pair("knn", "centroid"), sample_pair("knn", "tfidf"), unclear_pair("centroid", "tfidf")]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert found.router == "knn"
+    assert found.sentence.endswith("and it alone is more accurate than every baseline beyond doubt.")
+
+
+def test_the_most_accurate_where_speed_is_unknown() -> None:
+    results = sample_results("knn", "tinyllama", "centroid")
+    results["tinyllama"] = changed(results["tinyllama"], without=["latency_p50"])
+    found = given(results)
+    assert found.router == "knn"
+    assert "it is the most accurate of knn, tinyllama and centroid" in found.sentence
+    assert (
+        "The speed of tinyllama was not measured, so that speed played no part in the choice." in found.doubts
+    )
+
+
+def test_on_different_machines_the_multiple_of_the_reference_counts() -> None:
+    results = sample_results("knn", "centroid")
+    slow = {**sample_provenance("knn"), "machine": {"cpu": "old", "cores": 1}}
+    multiple = Metric("latency_p50_vs_reference", 1.0, "×", False, "all", 200, 0.9, 1.1)
+    results["knn"] = changed(results["knn"], multiple, provenance=slow)
+    found = given(results)
+    assert found.router == "knn"
+    assert found.evidence[0].startswith(
+        "Against centroid: 3.50 times as fast (1.00 against 3.50 × the reference)"
+    )
+    assert "Speeds come from different machines: see the notices." in found.doubts
+
+
+def test_evidence_of_speed_memory_and_answers() -> None:
+    found = given(sample_results(answers=True), sample_pairs(answers=True))
+    assert found.evidence == [
+        "More accurate beyond doubt than tfidf (+12.5 points [+6.2, +18.8]).",
+        "Against tinyllama: 13.0 times as fast (10.0 against 130 ms), 240 against 1,100 MB of memory, 92.0 "
+        "against 545 MB on disk.",
+        "Answers of the experts that it chose: ROUGE-L 42.8 [32.5, 75.0] × 100; always asking the right one "
+        "would add 2.8 [-7.5, 75.0]. Beyond doubt better answers than with tinyllama, centroid and tfidf.",
+    ]
+
+
+def test_a_speed_that_overlaps_and_memory_that_hardly_differs_are_no_evidence() -> None:
+    results = sample_results("knn", "centroid")
+    results["centroid"] = changed(
+        results["centroid"], Metric("latency_p50", 9.9, "ms", False, "all", 200, 9.0, 11.0)
+    )
+    assert given(results).evidence == []
+
+
+def test_who_cannot_be_told_apart_and_what_it_would_take() -> None:
+    tinyllama, centroid = given().doubts[:2]
+    assert tinyllama == (
+        "tinyllama cannot be told apart from knn by accuracy: knn is 2.0 points ahead [-2.5, +7.0] on 240 "
+        "questions, and about 2,786 would be needed if that is the true difference."
+    )
+    assert centroid.endswith("; it is the faster one (7.00 against 10.0 ms).")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rows_needed": None, "difference": 0.0}, "both got as many of the 240 questions right"),
+        ({"difference": -0.02}, "knn is 2.0 points behind"),
+        (
+            {"rows_needed": 200, "p_adjusted": 0.06},
+            "but not beyond doubt after the correction for all pairs (p = 0.06)",
+        ),
+    ],
+)
+def test_other_ways_of_not_knowing(changes: dict[str, Any], said: str) -> None:
+    found = given(sample_results("knn", "tinyllama"), [unclear_pair("knn", "tinyllama", **changes)])
+    assert said in found.doubts[0]
+
+
+def test_a_baseline_that_cannot_be_told_apart_is_named_as_one() -> None:
+    found = given(sample_results("knn", "tfidf"), [unclear_pair("knn", "tfidf")])
+    assert found.doubts[0].startswith("The baseline tfidf cannot be told apart from knn by accuracy")
+    assert found.doubts[0].endswith("difference. Something this simple may be enough here.")
+    assert found.sentence.endswith("; no other router is more accurate beyond doubt.")
+
+
+def test_a_baseline_that_is_better_is_the_first_doubt() -> None:
+    pairs = [unclear_pair("knn", "centroid"), sample_pair("tfidf", "knn"), sample_pair("tfidf", "centroid")]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert found.router == "centroid"
+    assert found.sentence.endswith("; but the baseline tfidf is more accurate beyond doubt.")
+    assert found.doubts[0].startswith("The baseline tfidf is more accurate beyond doubt (+12.5 points")
+
+
+def test_better_answers_of_another() -> None:
+    pairs = [unclear_pair("knn", "tinyllama", rougeL=[-0.02, -0.03, -0.01])]
+    found = given(sample_results("knn", "tinyllama", answers=True), pairs)
+    assert "The answers are better beyond doubt with tinyllama (ROUGE-L)." in found.doubts
+
+
+def test_a_poor_slice() -> None:
+    said = "On the overlap questions it is much weaker: 67.0 % [62.0, 71.0] right on 100."
+    assert said in given().doubts
+    results = sample_results()
+    # Reaches up to the accuracy on all questions.
+    results["knn"] = changed(results["knn"], fraction("accuracy", 0.8, "overlap", 0.7, 0.833))
+    assert not [doubt for doubt in given(results).doubts if "overlap" in doubt]
+
+
+def test_few_questions() -> None:
+    results = sample_results("knn")
+    results["knn"] = changed(results["knn"], fraction("accuracy", 0.8, low=0.7, high=0.9))
+    said = "There are only 40 test questions with a domain, which give its accuracy to about ±10 points."
+    assert said in given(results, []).doubts
+    assert not [doubt for doubt in given().doubts if "only" in doubt]
+
+
+def test_uncommitted_changes() -> None:
+    dirty = {**sample_provenance("knn"), "git": {"commit": "f" * 40, "dirty": True}}
+    found = given({**sample_results(), "knn": sample_result("knn", provenance=dirty)})
+    assert "It ran from uncommitted changes, so that nobody can run the same code again." in found.doubts
+
+
+@pytest.mark.parametrize(("ece", "poor"), [(0.04, False), (0.049, False), (0.051, True)])
+def test_poor_calibration(ece: float, poor: bool) -> None:
+    # By chance 3.0 points.
+    results = sample_results()
+    results["knn"] = changed(results["knn"], Metric("ece", ece, "fraction", False, "all", 240))
+    assert bool([doubt for doubt in given(results).doubts if "probabilities" in doubt]) == poor
+
+
+def test_one_alone() -> None:
+    found = given(sample_results("knn"), [])
+    assert found.sentence == (
+        "Only knn: 83.3 % [78.3, 87.3] right on 240 questions, 10.0 ms a question (p50) and 240 MB of "
+        "memory; there is nothing to compare it with."
+    )
+    assert found.doubts[-1].startswith("Nothing was compared")
+
+
+def test_only_baselines() -> None:
+    results = {"tfidf": sample_result("tfidf"), "other": sample_result("tfidf")}
+    results["other"] = changed(results["other"], fraction("accuracy", 0.5))
+    found = given(results, [sample_pair("tfidf", "other")])
+    assert found.sentence.startswith("Only baselines were compared; of them, take tfidf: 71.2 %")
+
+
+def test_nothing_measured_at_all() -> None:
+    bare = changed(sample_result("knn"), without=["accuracy", "latency_p50", "peak_rss"])
+    found = given({"knn": bare}, [])
+    assert found.sentence == "Only knn: accuracy unknown; there is nothing to compare it with."
+    assert "The speed of knn was not measured." in found.doubts

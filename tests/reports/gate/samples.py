@@ -1,0 +1,152 @@
+"""Checks made by hand: one with every outcome, and what hypothesis makes of any text."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from reports.gate.check import Check, Finding, Outcome
+
+OTHER_MACHINE = "the baseline was measured on another processor: AMD EPYC | Intel Xeon"
+
+ACCURACY = Finding(
+    metric="accuracy",
+    slice="all",
+    kind="quality",
+    unit="fraction",
+    higher_is_better=True,
+    outcome=Outcome.REGRESSION,
+    reason="accuracy fell by 1.0 points [−1.7, −0.4], more than 0.5 is let pass (p=0.002, n=240)",
+    tolerance=0.005,
+    baseline=0.8333,
+    run=0.8233,
+    change=-0.01,
+    ci_low=-0.017,
+    ci_high=-0.004,
+    p=0.002,
+)
+PASSED = replace(
+    ACCURACY,
+    metric="macro_f1",
+    outcome=Outcome.PASSED,
+    reason="no worse than by 0.5 points",
+    run=0.834,
+    change=0.0007,
+    ci_low=-0.004,
+    ci_high=0.0049,
+    p=0.61,
+)
+IMPROVED = replace(
+    ACCURACY,
+    metric="rougeL",
+    slice="overlap",
+    unit="F1",
+    outcome=Outcome.IMPROVED,
+    reason="ROUGE-L rose by 2.0 points [0.5, 3.5]",
+    baseline=0.16,
+    run=0.18,
+    change=0.02,
+    ci_low=0.005,
+    ci_high=0.035,
+    p=0.0001,
+)
+MISSING = replace(
+    ACCURACY,
+    metric="out_of_scope_auroc",
+    slice="out_of_scope",
+    outcome=Outcome.MISSING,
+    reason="the baseline has it, the run does not: no out-of-scope test question",
+    baseline=0.9077,
+    run=None,
+    change=None,
+    ci_low=None,
+    ci_high=None,
+    p=None,
+)
+SLOWER = Finding(
+    metric="latency_p50_vs_reference",
+    slice="all",
+    kind="latency",
+    unit="×",
+    higher_is_better=False,
+    outcome=Outcome.REGRESSION,
+    reason="12.0 % slower than the baseline [8.0, 15.0], 10 % is let pass",
+    tolerance=0.1,
+    baseline=5.43,
+    run=6.08,
+    change=0.12,
+    ci_low=0.08,
+    ci_high=0.15,
+)
+SKIPPED = [
+    Finding(metric, "all", kind, unit, False, Outcome.SKIPPED, OTHER_MACHINE, 0.1, baseline=value)
+    for metric, kind, unit, value in (
+        ("latency_p95", "latency", "ms", 17.963),
+        ("peak_rss", "memory", "MB", 240.34),
+    )
+]
+
+
+def sample_check(**changes: Any) -> Check:
+    """A check with every outcome, in an order that nobody sorted."""
+    content: dict[str, Any] = {
+        "router": "knn",
+        "dataset": "car_sleep",
+        "run": "outputs/run/2026-01-02_03-04-05_knn",
+        "baseline": "reports/baselines/ci/knn",
+        "findings": [PASSED, ACCURACY, *SKIPPED, IMPROVED, MISSING, SLOWER],
+        "refusals": [],
+        "notes": ["commit d38a7f5 → 31727c7", "router.k: 20 → 5"],
+    }
+    return Check(**{**content, **changes})
+
+
+def refused_check(*refusals: str) -> Check:
+    return sample_check(findings=[], refusals=list(refusals), notes=[])
+
+
+# Lone surrogates too: JSON can hold them, and `json.loads` lets them through.
+anything = st.text(st.characters(), max_size=30) | st.sampled_from(
+    [
+        "",
+        "|",
+        "\\|",
+        "a\\",
+        "`|`",
+        "<b>",
+        "]]>",
+        "\x00\x1b[31m",
+        "\ud800",
+        "\ufffe",
+        "%0A\r\n::error::",
+        "_*_",
+    ]
+)
+figure = st.none() | st.floats(-1e6, 1e6)
+findings = st.builds(
+    Finding,
+    metric=anything,
+    slice=anything | st.just("all"),
+    kind=st.sampled_from(["quality", "latency", "memory"]),
+    unit=anything | st.sampled_from(["fraction", "F1", "ms", "MB", "×"]),
+    higher_is_better=st.booleans(),
+    outcome=st.sampled_from(Outcome),
+    reason=anything,
+    tolerance=st.floats(0, 1),
+    baseline=figure,
+    run=figure,
+    change=figure,
+    ci_low=figure,
+    ci_high=figure,
+    p=st.none() | st.floats(0, 1),
+)
+checks = st.builds(
+    Check,
+    router=anything,
+    dataset=anything,
+    run=anything,
+    baseline=anything,
+    findings=st.lists(findings, max_size=6),
+    refusals=st.lists(anything, max_size=2),
+    notes=st.lists(anything, max_size=2),
+)
