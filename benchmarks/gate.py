@@ -8,12 +8,12 @@ from benchmarks.errors import BadInput
 from benchmarks.gate_quality import Side, quality_findings
 from benchmarks.pairwise import aligned
 from benchmarks.results import dataset_of
-from benchmarks.rounds import quotient, undisturbed
+from benchmarks.rounds import quotient, total
 from conf.schema import Statistics
 from reports.gate.check import Check, Finding, Outcome
 from reports.record import Metric, Record, Result
 
-LATENCY, MEMORY = "latency_best_vs_reference", "peak_rss_vs_reference"
+LATENCY, MEMORY = "latency_mean_vs_reference", "peak_rss_vs_reference"
 SIZES = ("weights_size", "index_size")
 # How much worse is let pass: shares for speed, memory and size.
 TOLERANCES = {LATENCY: 0.10, MEMORY: 0.10, **dict.fromkeys(SIZES, 0.10)}
@@ -99,14 +99,14 @@ def other_machine(run: Record, baseline: Record) -> str | None:
     return f"another kind of machine: {'; '.join(differences)}" if differences else None
 
 
-_KIND = ("CPU", "cores", "GPU", "threads", "reference workload", "Python", *SAME_PACKAGES)
+_KIND = ("CPU", "CPU version", "cores", "GPU", "threads", "reference workload", "Python", *SAME_PACKAGES)
 
 
 def _kind(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
     """What timings and peak memory are only comparable between equals of."""
     machine, packages = provenance.get("machine", {}), provenance.get("packages", {})
     return (
-        *(machine.get(key) for key in ("cpu", "cores", "gpu")),
+        *(machine.get(key) for key in ("cpu", "cpu_version", "cores", "gpu")),
         provenance.get("threads"),
         provenance.get("reference_workload"),
         ".".join(str(provenance.get("python", "")).split(".")[:2]),
@@ -117,7 +117,7 @@ def _kind(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
 def _latency(
     run: Record, baseline: Record, before: Metric, after: Metric, tolerance: float, confidence: float
 ) -> Finding:
-    logs = [undisturbed(record.timings["served"]["rounds"]) for record in (run, baseline)]
+    logs = [total(record.timings["served"]["rounds"]) for record in (run, baseline)]
     if any(len(rounds) < 2 for rounds in logs):
         reason = "timed in one process alone, which says nothing of the next: set measure.rounds=3 or more"
         return _finding(before, after, tolerance, Outcome.MISSING, reason)

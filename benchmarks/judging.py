@@ -13,6 +13,7 @@ from benchmarks.fitting import fit
 from benchmarks.inferences import load_inferences
 from benchmarks.isolate import run_isolated
 from benchmarks.learning_curve import learning_curve
+from benchmarks.measure import timed_in
 from benchmarks.performance import performance
 from benchmarks.provenance import provenance
 from benchmarks.robustness import ask_changed, examples_flipped
@@ -172,6 +173,7 @@ def _serve(
     payload = {
         "folder": str(saved),
         "queries": queries,
+        "timed": timed_in(queries, 0, vars(settings.measure), settings.seed),
         "answers": str(answers),
         "settings": vars(settings.measure),
     }
@@ -191,7 +193,7 @@ def _further_rounds(
     """The rounds after the first: as many as asked for, and, to be `precise`, until the ratio to the
     reference workload is narrow enough or the budget is spent."""
     measure, confidence = settings.measure, settings.statistics.confidence
-    payload = {"folder": str(saved), "queries": _queries(dataset), "settings": vars(measure)}
+    queries = _queries(dataset)
     further: list[dict[str, Any]] = []
     start = monotonic()
     while True:
@@ -203,6 +205,11 @@ def _further_rounds(
         ):
             return further
         title = f"{name}: round {len(known) + 1}"
+        payload = {
+            "folder": str(saved),
+            "timed": timed_in(queries, len(known), vars(measure), settings.seed),
+            "settings": vars(measure),
+        }
         further.append(run_isolated("serve_again", payload, measure.threads, title))
 
 

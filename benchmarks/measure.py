@@ -3,6 +3,7 @@
 Raw values are returned, in seconds and bytes; statistics are derived from them elsewhere.
 """
 
+import random
 from collections.abc import Sequence
 from itertools import cycle, islice
 from math import ceil
@@ -22,26 +23,41 @@ BLOCK = 10
 NANO = 1e-9
 
 
-def measure(folder: Path, queries: Sequence[str], settings: dict[str, Any], scores: Path) -> dict[str, Any]:
+def measure(
+    folder: Path, queries: Sequence[str], timed: Sequence[str], settings: dict[str, Any], scores: Path
+) -> dict[str, Any]:
     """Serve `queries` from the router saved in `folder`.
 
     In this order: load, first query, every query in batches (their scores go to the `scores`
-    file), peak memory, single queries beside the reference workload, which with loading and the first query
-    are the first of `rounds`. `settings` are those of `conf.schema.Measure`. No result is ever cached between
-    calls.
+    file), peak memory, single queries of `timed` beside the reference workload, which with loading and the
+    first query are the first of `rounds`. `settings` are those of `conf.schema.Measure`. No result is ever
+    cached between calls.
     """
-    router, started = _start(folder, queries)
+    router, started = _start(folder, timed)
     batches = _batches(router, queries, settings, scores)
     # Before the reference workload adds memory of its own.
     memory = {"peak_rss_bytes": peak_rss(), "cuda_peak_bytes": cuda_peak()}
-    timed = {**started, **_latency(router, queries, settings)}
-    return {**batches, **memory, **_sizes(router, folder), "rounds": [timed]}
+    first = {**started, **_latency(router, timed, settings)}
+    return {**batches, **memory, **_sizes(router, folder), "rounds": [first]}
 
 
-def measure_again(folder: Path, queries: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+def measure_again(folder: Path, timed: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
     """One more round, in this process: load, first query, single queries beside the reference workload."""
-    router, started = _start(folder, queries)
-    return {**started, **_latency(router, queries, settings)}
+    router, started = _start(folder, timed)
+    return {**started, **_latency(router, timed, settings)}
+
+
+def timed_in(queries: Sequence[str], number: int, settings: dict[str, Any], seed: int) -> list[str]:
+    """The test questions in the order in which round `number` (0, 1, …) takes them, one after the other:
+    shuffled by the seed, so that every kind is timed, and each round goes on where the last one ended."""
+    shuffled = random.Random(seed).sample(list(queries), len(queries))
+    start = number * (settings["warmup"] + _queries_a_round(settings)) % len(queries)
+    return [*shuffled[start:], *shuffled[:start]]
+
+
+def _queries_a_round(settings: dict[str, Any]) -> int:
+    """Those timed, whole blocks."""
+    return int(ceil(settings["min_queries"] / settings["rounds"] / BLOCK)) * BLOCK
 
 
 def reference_memory() -> int:
@@ -52,12 +68,12 @@ def reference_memory() -> int:
     return peak_rss()
 
 
-def _start(folder: Path, queries: Sequence[str]) -> tuple[Router, dict[str, Any]]:
+def _start(folder: Path, timed: Sequence[str]) -> tuple[Router, dict[str, Any]]:
     start = perf_counter()
     router = Router.load(folder)
     load_seconds = perf_counter() - start
     start = perf_counter()
-    route(router, queries[0])
+    route(router, timed[0])
     return router, {"load_seconds": load_seconds, "first_query_seconds": perf_counter() - start}
 
 
@@ -82,18 +98,18 @@ def _batches(
     return {"batch_seconds": seconds, "batch_size": size}
 
 
-def _latency(router: Router, queries: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+def _latency(router: Router, timed: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
     from benchmarks.reference import ReferenceWorkload
 
     reference = ReferenceWorkload()
-    stream = cycle(queries)
+    stream = cycle(timed)
     for query in islice(stream, settings["warmup"]):
         route(router, query)
         reference()
     totals: list[float] = []
     stages: dict[str, list[float]] = {name: [] for name in STAGES}
     references: list[float] = []
-    wanted = ceil(settings["min_queries"] / settings["rounds"])
+    wanted = _queries_a_round(settings)
     while len(totals) < wanted:
         progress("timing single queries", len(totals), wanted)
         for query in islice(stream, BLOCK):

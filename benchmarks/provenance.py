@@ -108,20 +108,24 @@ def _version(package: str) -> str | None:
 def _machine() -> dict[str, Any]:
     return {
         "system": f"{platform.system()} {platform.release()}",
-        "cpu": _cpu_model(),
+        "cpu": _cpu("model name") or platform.processor() or platform.machine(),
+        # What a virtual machine's short name leaves open.
+        "cpu_version": "/".join(filter(None, map(_cpu, ("cpu family", "model", "stepping")))) or None,
         "cores": os.cpu_count(),
         "memory_gb": _memory_gb(),
         "gpu": _gpu(),
     }
 
 
-def _cpu_model() -> str:
+def _cpu(key: str) -> str | None:
+    """What Linux says of the first processor; None elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     if sys.platform == "linux" and cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return None
 
 
 def _memory_gb() -> float | None:

@@ -5,7 +5,7 @@ lies, which other work it shares a core with. Timings of one process agree with 
 with those of the next, so the interval of a ratio comes from the rounds and not from single timings.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,22 +39,21 @@ def typical(rounds: Sequence[Round]) -> NDArray[np.float64]:
     In each block the two were timed one right after the other; the median over blocks of the quotients of
     their medians is moved neither by a machine that is slower for a while nor by a few disturbed blocks.
     """
-    return _logs(rounds, np.median)
+    return np.array([np.log(np.median(_quotients(one))) for one in rounds])
 
 
-def undisturbed(rounds: Sequence[Round]) -> NDArray[np.float64]:
-    """The same of the fastest query and the fastest reference of each block: what a neighbour on the machine
-    disturbs least, and so what shows best whether the code has become slower."""
-    return _logs(rounds, np.min)
+def total(rounds: Sequence[Round]) -> NDArray[np.float64]:
+    """Of each round, the logarithm of all time spent on queries over all spent on the reference (n_rounds,).
+
+    Whoever takes turns on the core takes them from both in proportion; and queries that are slow, however
+    few, count with what they cost.
+    """
+    return np.array([np.log(sum(one["latency_seconds"]) / sum(one["reference_seconds"])) for one in rounds])
 
 
-def _logs(rounds: Sequence[Round], of_block: Callable[..., Any]) -> NDArray[np.float64]:
-    return np.array([np.log(np.median(_quotients(one, of_block))) for one in rounds])
-
-
-def _quotients(one: Round, of_block: Callable[..., Any]) -> NDArray[np.float64]:
+def _quotients(one: Round) -> NDArray[np.float64]:
     latency, reference = (
-        of_block(np.array(one[name]).reshape(-1, BLOCK), axis=1)
+        np.median(np.array(one[name]).reshape(-1, BLOCK), axis=1)
         for name in ("latency_seconds", "reference_seconds")
     )
     return np.asarray(latency / reference)
@@ -70,8 +69,8 @@ def over_rounds(logs: NDArray[np.float64], confidence: float) -> Ratio:
 
 
 def narrow_enough(rounds: Sequence[Round], precision: float, confidence: float) -> bool:
-    """Whether the undisturbed ratio of these rounds is known to `precision`, a share of it."""
-    return over_rounds(undisturbed(rounds), confidence).reach <= precision
+    """Whether the ratio of the total times of these rounds is known to `precision`, a share of it."""
+    return over_rounds(total(rounds), confidence).reach <= precision
 
 
 def quotient(logs: NDArray[np.float64], others: NDArray[np.float64], confidence: float) -> Ratio:

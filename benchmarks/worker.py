@@ -48,14 +48,15 @@ def serve(payload: dict[str, Any]) -> dict[str, Any]:
     """Load a saved router and serve queries with the clock and the scales running."""
     from benchmarks.measure import measure
 
-    return measure(Path(payload["folder"]), payload["queries"], payload["settings"], Path(payload["answers"]))
+    folder, answers = Path(payload["folder"]), Path(payload["answers"])
+    return measure(folder, payload["queries"], payload["timed"], payload["settings"], answers)
 
 
 def serve_again(payload: dict[str, Any]) -> dict[str, Any]:
     """Load the same router in a process of its own and time it once more."""
     from benchmarks.measure import measure_again
 
-    return measure_again(Path(payload["folder"]), payload["queries"], payload["settings"])
+    return measure_again(Path(payload["folder"]), payload["timed"], payload["settings"])
 
 
 def reference_memory(_payload: dict[str, Any]) -> int:

@@ -19,7 +19,7 @@ that was measured in the same run, and skipped, aloud, on another kind of machin
 
 exit codes: 0 fine, 1 regression, 2 cannot tell (a metric is missing, other data, a dirty or foreign baseline)
 
-tolerances: half a point of every quality metric (accuracy=0.005), a tenth of latency_best_vs_reference,
+tolerances: half a point of every quality metric (accuracy=0.005), a tenth of latency_mean_vs_reference,
 peak_rss_vs_reference, weights_size and index_size
 
 examples:

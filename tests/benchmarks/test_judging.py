@@ -22,7 +22,7 @@ def rounds_after_the_first(
     ratio, seconds = iter(ratios[1:]), count()
 
     def served(task: str, payload: dict[str, Any], threads: int, title: str) -> dict[str, Any]:
-        assert (task, payload["queries"], threads) == ("serve_again", ["??", "!"], measure.threads)
+        assert (task, sorted(payload["timed"]), threads) == ("serve_again", ["!", "??"], measure.threads)
         return timed((next(ratio), 1.0))
 
     monkeypatch.setattr(judging, "run_isolated", served)

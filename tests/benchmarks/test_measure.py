@@ -9,7 +9,7 @@ import pytest
 from benchmarks import reference
 from benchmarks.inferences import load_inferences
 from benchmarks.isolate import run_isolated
-from benchmarks.measure import measure, measure_again
+from benchmarks.measure import measure, measure_again, timed_in
 from benchmarks.reference import ReferenceWorkload
 from conf.schema import Measure
 from routers.base import Inference, Router
@@ -33,7 +33,8 @@ def tfidf(questions: Questions, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def served(tfidf: Path, questions: Questions) -> Served:
     """What measuring the TF-IDF router returned, and what the router said."""
     scores = tfidf.parent / "scores.safetensors"
-    return measure(tfidf, questions[0], vars(QUICK), scores), load_inferences(scores, 1)[0]
+    raw = measure(tfidf, questions[0], questions[0], vars(QUICK), scores)
+    return raw, load_inferences(scores, 1)[0]
 
 
 def test_latencies_are_raw_and_enough(served: Served) -> None:
@@ -82,7 +83,7 @@ def test_every_call_is_made_and_none_is_cached(
     settings = Measure(warmup=3, min_queries=25, rounds=1, batch_size=16, min_batches=min_batches)
     fakes.calls.clear()
     queries = [f"question {number}" for number in range(n_queries)]
-    raw = measure(tmp_path / "router", queries, vars(settings), tmp_path / "scores")
+    raw = measure(tmp_path / "router", queries, queries, vars(settings), tmp_path / "scores")
     (timed,) = raw["rounds"]
     assert len(timed["latency_seconds"]) == 30  # whole blocks of ten
     assert fakes.calls == [1, *batches, *[1] * (settings.warmup + 30)]
@@ -101,6 +102,19 @@ def test_a_further_round_is_timed_but_serves_nothing(tmp_path: Path) -> None:
     assert fakes.calls == [1, *[1] * (settings.warmup + 20)]
     assert len(timed["latency_seconds"]) == len(timed["reference_seconds"]) == 20
     assert min(timed["load_seconds"], timed["first_query_seconds"]) > 0
+
+
+def test_rounds_time_every_kind_of_question_and_each_others() -> None:
+    settings = vars(Measure(warmup=5, min_queries=60, rounds=3))
+    queries = [f"q{number}" for number in range(100)]
+    rounds = [timed_in(queries, number, settings, seed=0) for number in range(3)]
+    assert all(sorted(one) == sorted(queries) for one in rounds)
+    # 5 to warm up and 20 timed, then the next 25.
+    assert [*rounds[0][:25], *rounds[1][:25], *rounds[2][:25]] == rounds[0][:75]
+    assert rounds[0][:25] != queries[:25]
+    assert timed_in(queries, 0, settings, seed=0) == rounds[0] != timed_in(queries, 0, settings, seed=1)
+    # Few questions go round.
+    assert sorted(timed_in(queries[:7], 9, settings, seed=0)) == sorted(queries[:7])
 
 
 def test_the_reference_workload_needs_little_memory() -> None:

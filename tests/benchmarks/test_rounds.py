@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.measure import BLOCK
-from benchmarks.rounds import narrow_enough, over_rounds, typical, undisturbed
+from benchmarks.rounds import narrow_enough, over_rounds, total, typical
 
 
 def timed(*blocks: tuple[float, float]) -> dict[str, Any]:
@@ -20,21 +20,32 @@ def timed(*blocks: tuple[float, float]) -> dict[str, Any]:
 
 def test_the_median_block_counts() -> None:
     rounds = [timed((4, 2), (9, 3), (100, 1)), timed((5, 1))]
-    for ratios in (typical, undisturbed):
-        assert np.exp(ratios(rounds)) == pytest.approx([3, 5])
+    assert np.exp(typical(rounds)) == pytest.approx([3, 5])
 
 
-def test_within_a_block_the_medians_or_the_fastest_count() -> None:
+def test_all_time_counts_in_a_total() -> None:
+    rounds = [timed((4, 2), (9, 3), (100, 1)), timed((5, 1))]
+    assert np.exp(total(rounds)) == pytest.approx([113 / 6, 5])
+
+
+def test_a_router_that_is_slow_on_some_questions_only_is_seen() -> None:
+    before = [1.0, 1.0, 4.0] * (BLOCK // 3) + [1.0] * (BLOCK % 3)
+    after = [1.0, 1.0, 8.0] * (BLOCK // 3) + [1.0] * (BLOCK % 3)
+    rounds = [{"latency_seconds": each, "reference_seconds": [1.0] * BLOCK} for each in (before, after)]
+    assert np.diff(typical(rounds)) == 0
+    assert np.exp(np.diff(total(rounds))) == pytest.approx(sum(after) / sum(before))
+
+
+def test_within_a_block_the_medians_count() -> None:
     latency = [1.5, *[2.0] * (BLOCK - 5), *[50.0] * 4]
     disturbed = {"latency_seconds": latency, "reference_seconds": [*[0.5] * (BLOCK - 1), 9.0]}
     assert np.exp(typical([disturbed])) == pytest.approx([4])
-    assert np.exp(undisturbed([disturbed])) == pytest.approx([3])
 
 
 @given(st.lists(st.floats(0.5, 20), min_size=1, max_size=8))
 def test_a_machine_that_is_slower_for_a_while_changes_nothing(speeds: list[float]) -> None:
     rounds = [timed(*((3 * speed, 2 * speed) for speed in speeds))]
-    for ratios in (typical, undisturbed):
+    for ratios in (typical, total):
         assert np.exp(ratios(rounds)) == pytest.approx([1.5])
 
 

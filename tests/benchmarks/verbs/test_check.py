@@ -87,7 +87,7 @@ def test_a_tolerance_lets_pass(home: Path) -> None:
         ("accuracy=much", "expected NAME=VALUE"),
         ("accuracy=-1", "must be at least 0 and less than 1"),
         ("accuracy=nan", "must be at least 0 and less than 1"),
-        ("acuracy=0.1", "no metric 'acuracy' is checked; there is latency_best_vs_reference, "),
+        ("acuracy=0.1", "no metric 'acuracy' is checked; there is latency_mean_vs_reference, "),
     ],
 )
 def test_a_tolerance_that_cannot_be_used(home: Path, entry: str, words: str) -> None:
