@@ -104,6 +104,13 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
     except WorkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # A folder that cannot be written, a full disk: with the name of the file.
+        if wants_traceback or error.filename is None:
+            raise
+        return _complain(f"{error.filename}: {error.strerror}")
     return 0
 
 

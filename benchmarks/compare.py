@@ -38,9 +38,8 @@ def compare(settings: Compare, overrides: Sequence[str], folder: Path) -> list[R
 
 
 def _short(setting: str) -> str:
-    """For a folder's name: the last part of the key, and the value."""
-    key, _, value = setting.partition("=")
-    return f"{key.rpartition('.')[2]}={value}".replace("/", "-")
+    """For a folder's name: the setting, without the `router.` that most begin with."""
+    return setting.removeprefix("router.").replace("/", "-")
 
 
 def _entrants(settings: Compare, overrides: Sequence[str]) -> dict[str, Entrant]:
@@ -57,8 +56,11 @@ def _entrants(settings: Compare, overrides: Sequence[str]) -> dict[str, Entrant]
         router, *own = entry.split()
         name = "_".join([router, *map(_short, own)])
         if name in entrants:
-            raise BadInput(f"compare.routers has {entry!r} twice")
-        config = compose("run", [*common, f"router={router}", *own])
+            raise BadInput(f"compare.routers: {entry!r} has the name of another, {name}; name each once")
+        try:
+            config = compose("run", [*common, f"router={router}", *own])
+        except ValueError as error:
+            raise BadInput(f"compare.routers: {entry!r}: {error}") from error
         check_keys(config)
         entrants[name] = entrant_of(config)
     first, *others = entrants.values()

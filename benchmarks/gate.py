@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.errors import BadInput
+from benchmarks.findings import beyond, finding, missing
 from benchmarks.gate_quality import Side, quality_findings
 from benchmarks.pairwise import aligned
 from benchmarks.results import dataset_of
@@ -13,10 +14,11 @@ from conf.schema import Statistics
 from reports.gate.check import Check, Finding, Outcome
 from reports.record import Metric, Record, Result
 
-LATENCY, MEMORY = "latency_mean_vs_reference", "peak_rss_vs_reference"
+LATENCY = "latency_mean_vs_reference"
+MEMORY = ("peak_rss_vs_reference", "cuda_peak")
 SIZES = ("weights_size", "index_size")
-# How much worse is let pass: shares for speed, memory and size.
-TOLERANCES = {LATENCY: 0.10, MEMORY: 0.10, **dict.fromkeys(SIZES, 0.10)}
+# How much worse is let pass: shares.
+TOLERANCES = dict.fromkeys((LATENCY, *MEMORY, *SIZES), 0.10)
 # The reference workload is made of it: another version changes what a multiple of the workload means.
 SAME_PACKAGES = ("numpy",)
 
@@ -71,17 +73,18 @@ def _refusals(run: Result, baseline: Result) -> Iterator[str]:
 def _performance_findings(
     run: Record, baseline: Record, allowed: Mapping[str, float], confidence: float
 ) -> list[Finding]:
-    different = other_machine(run, baseline)
+    different = _other_machine(run, baseline)
     findings = []
-    for name in (LATENCY, MEMORY, *SIZES):
+    for name in TOLERANCES:
         before, after = baseline.metric(name), run.metric(name)
         if before is None:
             continue
         if after is None:
-            findings.append(missing(before, run, allowed[name]))
+            findings.append(missing(_kind_of(name), before, run, allowed[name]))
         # What is on a disk does not depend on the machine.
         elif different and name not in SIZES:
-            findings.append(_finding(before, after, allowed[name], Outcome.SKIPPED, different))
+            skipped = (before, after, allowed[name], Outcome.SKIPPED, different)
+            findings.append(finding(_kind_of(name), *skipped))
         elif name == LATENCY:
             findings.append(_latency(run, baseline, before, after, allowed[name], confidence))
         else:
@@ -89,7 +92,11 @@ def _performance_findings(
     return findings
 
 
-def other_machine(run: Record, baseline: Record) -> str | None:
+def _kind_of(name: str) -> str:
+    return "latency" if name == LATENCY else "memory"
+
+
+def _other_machine(run: Record, baseline: Record) -> str | None:
     """What makes their timings incomparable, in words; None when nothing does."""
     differences = [
         f"{name} {there} in the baseline, {here} here"
@@ -120,68 +127,35 @@ def _latency(
     logs = [total(record.timings["served"]["rounds"]) for record in (run, baseline)]
     if any(len(rounds) < 2 for rounds in logs):
         reason = "timed in one process alone, which says nothing of the next: set measure.rounds=3 or more"
-        return _finding(before, after, tolerance, Outcome.MISSING, reason)
+        return finding("latency", before, after, tolerance, Outcome.MISSING, reason)
     ratio = quotient(logs[0], logs[1], confidence)
-    change, low, high = (float(limit or 0) - 1 for limit in ratio)
+    change, low, high = (limit - 1 for limit in ratio)
     found = f"{_signed(change)} [{_signed(low)}, {_signed(high)}] in {len(logs[0])} processes"
-    if low > 0 and change > tolerance:
+    if low > 0 and beyond(change, tolerance):
         outcome, reason = Outcome.REGRESSION, f"slower by {found}"
-    elif change > tolerance:
+    elif beyond(change, tolerance):
         outcome, reason = Outcome.SKIPPED, f"too noisy to tell: {found}"
-    elif high < 0 and -change > tolerance:
+    elif high < 0 and beyond(-change, tolerance):
         outcome, reason = Outcome.IMPROVED, f"faster: {found}"
     else:
         outcome, reason = Outcome.PASSED, found
-    return _finding(before, after, tolerance, outcome, reason, change, low, high)
+    return finding("latency", before, after, tolerance, outcome, reason, change, low, high)
 
 
 def _exact(before: Metric, after: Metric, tolerance: float) -> Finding:
     """Of what repeats itself: no interval."""
     change = after.value / before.value - 1 if before.value else float(after.value > 0)
-    if change > tolerance:
+    if beyond(change, tolerance):
         outcome, reason = Outcome.REGRESSION, f"more by {_signed(change)}"
-    elif -change > tolerance:
+    elif beyond(-change, tolerance):
         outcome, reason = Outcome.IMPROVED, f"less: {_signed(change)}"
     else:
         outcome, reason = Outcome.PASSED, _signed(change)
-    return _finding(before, after, tolerance, outcome, reason, change)
+    return finding("memory", before, after, tolerance, outcome, reason, change)
 
 
 def _signed(share: float) -> str:
     return f"{100 * share:+.1f} %"
-
-
-def missing(before: Metric, run: Record, tolerance: float) -> Finding:
-    """Of a metric that the baseline has and the run has not."""
-    why = run.reason(before.name, before.slice) or run.reason("latency_p50") or "the run has no such metric"
-    return _finding(before, None, tolerance, Outcome.MISSING, why)
-
-
-def _finding(
-    before: Metric,
-    after: Metric | None,
-    tolerance: float,
-    outcome: Outcome,
-    reason: str,
-    change: float | None = None,
-    low: float | None = None,
-    high: float | None = None,
-) -> Finding:
-    return Finding(
-        metric=before.name,
-        slice=before.slice,
-        kind="latency" if before.name == LATENCY else "memory",
-        unit=before.unit,
-        higher_is_better=before.higher_is_better,
-        outcome=outcome,
-        reason=reason,
-        tolerance=tolerance,
-        baseline=before.value,
-        run=None if after is None else after.value,
-        change=change,
-        ci_low=low,
-        ci_high=high,
-    )
 
 
 def _notes(run: Record, baseline: Record) -> Iterator[str]:
@@ -196,7 +170,7 @@ def _notes(run: Record, baseline: Record) -> Iterator[str]:
         "packages": (there.get("packages", {}), here.get("packages", {})),
         "training questions": (_training(there), _training(here)),
         "weights": (there.get("weights", {}).get("loaded", {}), here.get("weights", {}).get("loaded", {})),
-        "configuration": (flat(baseline.config), flat(run.config)),
+        "configuration": (_flat(baseline.config), _flat(run.config)),
     }
     for what, (before, after) in pairs.items():
         for key in sorted({*before, *after}):
@@ -208,12 +182,12 @@ def _training(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return dict(provenance.get("dataset", {}).get("train", {}))
 
 
-def flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+def _flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """The values of a configuration under their dotted names, folders of the machine left out."""
     found: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{before}{key}.")
+            found |= _flat(value, f"{before}{key}.")
         elif key != "path":
             found[before + key] = value
     return found

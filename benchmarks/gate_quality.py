@@ -1,7 +1,7 @@
 """Is a run's quality worse than its baseline's, beyond what is let pass and beyond chance? Row by row.
 
-Gated is what says something of its own: calibration by the Brier score and not by ECE, whose resamples are
-biased, and no metric by domain, of which there are many with few rows each.
+Gated is what says something of its own: calibration by the Brier score and not by ECE, which is biased on few
+rows, and no metric by domain, of which there are many with few rows each.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.confidence import brier_of
 from benchmarks.derive import Derivation
+from benchmarks.findings import ROUNDING, beyond, finding, missing
 from benchmarks.metrics import OUT_OF_SCOPE
 from benchmarks.multilabel import predicted_labels
 from benchmarks.pairwise import holm, mcnemar
@@ -22,6 +23,9 @@ from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Prediction, Record
 
 Floats = NDArray[np.float64]
+# Random swaps of the permutation test, and those held at once.
+PERMUTATIONS = 10_000
+_AT_ONCE = 500
 # How much each row counts (n_resamples, n_rows) -> the metric (n_resamples,); NaN where it is undefined.
 Statistic = Callable[[Floats], Floats]
 
@@ -34,15 +38,24 @@ class Side(NamedTuple):
 
 
 class _Compared(NamedTuple):
-    """A metric of both sides; `p` is the chance of so large a drop without a difference."""
+    """A metric of both sides.
+
+    Attributes:
+        gain: change for the better.
+        p_worse, p_better: the chance of so large a change either way without a difference.
+    """
 
     before: Metric
     after: Metric
     change: float
     low: float
     high: float
-    p: float
+    p_worse: float
     p_better: float
+
+    @property
+    def gain(self) -> float:
+        return self.change if self.before.higher_is_better else -self.change
 
 
 def quality_findings(
@@ -56,14 +69,19 @@ def quality_findings(
     gated = [metric for metric in baseline.record.metrics if _is_gated(metric)]
     allowed = {metric.name: tolerances.get(metric.name, tolerance) for metric in gated}
     pairs = [(metric, run.record.metric(metric.name, metric.slice)) for metric in gated]
-    absent = [_missing(metric, run.record, allowed[metric.name]) for metric, found in pairs if found is None]
+    absent = [
+        missing("quality", metric, run.record, allowed[metric.name])
+        for metric, found in pairs
+        if found is None
+    ]
     compared = [
         _compare(before, after, run, baseline, statistics) for before, after in pairs if after is not None
     ]
-    adjusted = holm([one.p for one in compared])
+    worse, better = holm([one.p_worse for one in compared]), holm([one.p_better for one in compared])
     alpha = 1 - statistics.confidence
     found = [
-        _finding(one, p, allowed[one.before.name], alpha) for one, p in zip(compared, adjusted, strict=True)
+        _finding(one, p_worse, p_better, allowed[one.before.name], alpha)
+        for one, p_worse, p_better in zip(compared, worse, better, strict=True)
     ]
     return [*found, *absent]
 
@@ -73,29 +91,28 @@ def _is_gated(metric: Metric) -> bool:
 
 
 def _compare(before: Metric, after: Metric, run: Side, baseline: Side, statistics: Statistics) -> _Compared:
-    """By paired bootstrap: both sides see the same resamples. Of accuracy, p is McNemar's, one-sided."""
-    theirs, ours = (_statistic(before.name, side, before.slice) for side in (baseline, run))
-    weights = np.array([row.weight for row in run.rows])
-    sign = 1 if before.higher_is_better else -1
+    """The interval by paired bootstrap: both sides see the same resamples. p by McNemar's test for accuracy,
+    else by permutation, both one-sided."""
+    ours, theirs = (_statistic(before.name, [side], before.slice) for side in (run, baseline))
+    weights = _weights(run.rows)
     seed = baseline.record.derivation["seed"]
     draws = np.concatenate(
         [
-            sign * (ours(counts * weights) - theirs(counts * weights))
+            ours(counts * weights) - theirs(counts * weights)
             for counts in drawn_counts(len(weights), statistics.resamples, seed)
         ]
     )
-    draws = draws[~np.isnan(draws)]
     interval = percentile_interval(draws, statistics.confidence)
-    p, p_better = ((1 + side.sum()) / (1 + len(draws)) for side in (draws >= 0, draws <= 0))
     if before.name == "accuracy" and (weights == 1).all():
-        p, p_better = _exact(run.rows, baseline.rows, before.slice)
-    low, high = sorted((sign * interval.low, sign * interval.high))
-    return _Compared(before, after, after.value - before.value, low, high, float(p), float(p_better))
+        p_worse, p_better = _exact(run.rows, baseline.rows, before.slice)
+    else:
+        p_worse, p_better = _permuted(before, run, baseline, seed)
+    change = after.value - before.value
+    return _Compared(before, after, change, interval.low, interval.high, p_worse, p_better)
 
 
 def _exact(rows: Sequence[Prediction], before: Sequence[Prediction], slice_: str) -> tuple[float, float]:
-    """One-sided p that the rows are not worse, and that they are not better: half of McNemar's two-sided one
-    on the side that is observed."""
+    """One-sided p of worse and of better: half of McNemar's two-sided one on the side that is observed."""
     pairs = [
         (now.predicted == now.label, then.predicted == then.label)
         for now, then in zip(rows, before, strict=True)
@@ -106,55 +123,45 @@ def _exact(rows: Sequence[Prediction], before: Sequence[Prediction], slice_: str
     return (half if lost > gained else 1.0), (half if gained > lost else 1.0)
 
 
-def _finding(one: _Compared, p: float, tolerance: float, alpha: float) -> Finding:
-    gain = one.change if one.before.higher_is_better else -one.change
-    if -gain > tolerance and p < alpha:
-        outcome = Outcome.REGRESSION
-    elif gain > tolerance and one.p_better < alpha:
-        outcome = Outcome.IMPROVED
+def _permuted(before: Metric, run: Side, baseline: Side, seed: int) -> tuple[float, float]:
+    """The same by a paired permutation test (Good, 2005, section 3.7): if there is no difference, each row's
+    two predictions might as well have changed sides. p is the share of random swaps, the observed one among
+    them, that are at least as extreme."""
+    both = _statistic(before.name, [run, baseline], before.slice)
+    weights = np.tile(_weights(run.rows), 2)
+    n = len(run.rows)
+    generator = np.random.default_rng(seed)
+    stay = np.repeat([1.0, 0.0], n) * weights
+    observed = float((both(stay[None]) - both((weights - stay)[None]))[0])
+    worse = better = 0
+    for start in range(0, PERMUTATIONS, _AT_ONCE):
+        swapped = generator.integers(0, 2, size=(min(_AT_ONCE, PERMUTATIONS - start), n))
+        ours = np.concatenate([1 - swapped, swapped], axis=1) * weights
+        change = both(ours) - both(weights - ours)
+        worse += int((change <= observed + ROUNDING).sum())
+        better += int((change >= observed - ROUNDING).sum())
+    if not before.higher_is_better:
+        worse, better = better, worse
+    return (1 + worse) / (1 + PERMUTATIONS), (1 + better) / (1 + PERMUTATIONS)
+
+
+def _weights(rows: Sequence[Prediction]) -> Floats:
+    return np.array([row.weight for row in rows])
+
+
+def _finding(one: _Compared, p_worse: float, p_better: float, tolerance: float, alpha: float) -> Finding:
+    if beyond(-one.gain, tolerance) and p_worse < alpha:
+        outcome, p = Outcome.REGRESSION, p_worse
+        ending = f": worse beyond the {100 * tolerance:g} points let pass, and beyond chance"
+    elif beyond(one.gain, tolerance) and p_better < alpha:
+        outcome, p, ending = Outcome.IMPROVED, p_better, ": better beyond chance"
     else:
-        outcome = Outcome.PASSED
-    return Finding(
-        metric=one.before.name,
-        slice=one.before.slice,
-        kind="quality",
-        unit=one.before.unit,
-        higher_is_better=one.before.higher_is_better,
-        outcome=outcome,
-        reason=_reason(one, p, gain, tolerance, outcome),
-        tolerance=tolerance,
-        baseline=one.before.value,
-        run=one.after.value,
-        change=one.change,
-        ci_low=one.low,
-        ci_high=one.high,
-        p=p,
-    )
-
-
-def _reason(one: _Compared, p: float, gain: float, tolerance: float, outcome: Outcome) -> str:
+        outcome, p = Outcome.PASSED, p_worse
+        ending = ": may be chance" if beyond(-one.gain, tolerance) else ""
     change, low, high = (f"{100 * value:+.1f}" for value in (one.change, one.low, one.high))
-    found = f"{change} points [{low}, {high}], n={one.after.n}, p={p:.2g}"
-    if outcome == Outcome.REGRESSION:
-        return f"{found}: worse beyond the {100 * tolerance:g} points let pass, and beyond chance"
-    if outcome == Outcome.IMPROVED:
-        return f"{found}: better beyond chance"
-    if -gain > tolerance:
-        return f"{found}: may be chance"
-    return found
-
-
-def _missing(before: Metric, run: Record, tolerance: float) -> Finding:
-    return Finding(
-        metric=before.name,
-        slice=before.slice,
-        kind="quality",
-        unit=before.unit,
-        higher_is_better=before.higher_is_better,
-        outcome=Outcome.MISSING,
-        reason=run.reason(before.name, before.slice) or "the run has no such metric",
-        tolerance=tolerance,
-        baseline=before.value,
+    reason = f"{change} points [{low}, {high}], n={one.after.n}, p={p:.2g}{ending}"
+    return finding(
+        "quality", one.before, one.after, tolerance, outcome, reason, one.change, one.low, one.high, p
     )
 
 
@@ -189,20 +196,27 @@ _MEANS: dict[str, Callable[[Prediction, Derivation], float | None]] = {
 }
 
 
-def _mean(name: str, side: Side, slice_: str) -> Statistic:
-    how = Derivation.from_json(side.record.derivation)
-    values = [_MEANS[name](row, how) if _is_in(row, slice_) else None for row in side.rows]
+# The record takes these over rows as they are, whatever they stand for.
+_UNWEIGHTED = ("rougeL", "answered", "out_of_scope_auroc")
+
+
+def _mean(name: str, sides: Sequence[Side], slice_: str) -> Statistic:
+    values: list[float | None] = []
+    for side in sides:
+        how = Derivation.from_json(side.record.derivation)
+        values += [_MEANS[name](row, how) if _is_in(row, slice_) else None for row in side.rows]
     counted = np.array([value is not None for value in values], dtype=np.float64)
     filled = np.array([0.0 if value is None else value for value in values])
     return lambda counts: _ratio(counts @ filled, counts @ counted)
 
 
-def _macro_f1(side: Side) -> Statistic:
+def _macro_f1(sides: Sequence[Side]) -> Statistic:
     """As `benchmarks.metrics.macro_f1`, from how much each row counts."""
-    classes = side.record.derivation["classes"]
-    true = np.array([[row.label == name for name in classes] for row in side.rows], dtype=np.float64)
+    classes = sides[0].record.derivation["classes"]
+    rows = [row for side in sides for row in side.rows]
+    true = np.array([[row.label == name for name in classes] for row in rows], dtype=np.float64)
     chosen = np.array(
-        [[row.label is not None and row.predicted == name for name in classes] for row in side.rows],
+        [[row.label is not None and row.predicted == name for name in classes] for row in rows],
         dtype=np.float64,
     )
 
@@ -214,17 +228,16 @@ def _macro_f1(side: Side) -> Statistic:
     return statistic
 
 
-def _auroc(side: Side) -> Statistic:
-    """As `benchmarks.metrics.auroc` of confidence, rows with a label against those without; a row counts as
-    often as it was drawn, whatever it stands for."""
-    confidence = np.array([row.confidence for row in side.rows])
-    inside = np.array([row.label is not None for row in side.rows], dtype=np.float64)
-    weights = np.array([row.weight for row in side.rows])
+def _auroc(sides: Sequence[Side]) -> Statistic:
+    """As `benchmarks.metrics.auroc` of confidence, rows with a label against those without."""
+    rows = [row for side in sides for row in side.rows]
+    confidence = np.array([row.confidence for row in rows])
+    inside = np.array([row.label is not None for row in rows], dtype=np.float64)
     order = np.argsort(confidence, kind="stable")
     starts = np.flatnonzero(np.diff(confidence[order], prepend=-np.inf))
 
     def statistic(counts: Floats) -> Floats:
-        drawn = (counts / weights)[:, order]
+        drawn = counts[:, order]
         positive = np.add.reduceat(drawn * inside[order], starts, axis=1)
         negative = np.add.reduceat(drawn * (1 - inside[order]), starts, axis=1)
         below = np.cumsum(negative, axis=1) - negative
@@ -240,10 +253,16 @@ def _ratio(above: Floats, below: Floats) -> Floats:
         return np.asarray(np.where(below > 0, above / below, np.nan))
 
 
-def _statistic(name: str, side: Side, slice_: str) -> Statistic:
+def _statistic(name: str, sides: Sequence[Side], slice_: str) -> Statistic:
+    """Of the rows of all `sides`, one after the other."""
     if name in _MEANS:
-        return _mean(name, side, slice_)
-    return _macro_f1(side) if name == "macro_f1" else _auroc(side)
+        found = _mean(name, sides, slice_)
+    else:
+        found = _macro_f1(sides) if name == "macro_f1" else _auroc(sides)
+    if name not in _UNWEIGHTED:
+        return found
+    weights = np.concatenate([_weights(side.rows) for side in sides])
+    return lambda counts: found(counts / weights)
 
 
 GATED = (*_MEANS, "macro_f1", "out_of_scope_auroc")

@@ -57,7 +57,8 @@ def timed_in(queries: Sequence[str], number: int, settings: dict[str, Any], seed
 
 def _queries_a_round(settings: dict[str, Any]) -> int:
     """Those timed, whole blocks."""
-    return int(ceil(settings["min_queries"] / settings["rounds"] / BLOCK)) * BLOCK
+    blocks: int = ceil(settings["min_queries"] / settings["rounds"] / BLOCK)
+    return blocks * BLOCK
 
 
 def reference_memory() -> int:

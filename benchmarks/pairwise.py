@@ -156,16 +156,30 @@ def rows_needed(
 
 def difference_of_questions(rows: Sequence[Prediction], others: Sequence[Prediction]) -> str | None:
     """What differs between the questions of two runs, in words; None when they are the same in any order."""
-    ours, theirs = ({row.id: row.label for row in side} for side in (rows, others))
+    ours, theirs = ({row.id: row for row in side} for side in (rows, others))
     for here, there, which in ((ours, theirs, "first"), (theirs, ours, "second")):
         extra = [identity for identity in here if identity not in there]
         if extra:
             return f"{len(extra)} of {len(here)} are in the {which} alone, such as {extra[0]}"
-    for identity, label in ours.items():
-        if label != theirs[identity]:
-            return f"{identity} is {label} in the first and {theirs[identity]} in the second"
+    for identity, row in ours.items():
+        found = _difference_of_rows(row, theirs[identity])
+        if found:
+            return f"{identity} {found}"
     if len(rows) != len(others):
         return f"{len(rows)} rows in the first and {len(others)} in the second"
+    return None
+
+
+def _difference_of_rows(row: Prediction, other: Prediction) -> str | None:
+    """What the data set says otherwise of a question, in words. Answers to compare with are there only where
+    experts were asked."""
+    if row.label != other.label:
+        return f"is {row.label} in the first and {other.label} in the second"
+    for name in ("query", "slice", "labels", "weight", "outcomes"):
+        if getattr(row, name) != getattr(other, name):
+            return f"has another {name} in the second"
+    if None not in (row.reference, other.reference) and row.reference != other.reference:
+        return "has another reference in the second"
     return None
 
 

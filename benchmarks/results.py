@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.errors import BadInput
 from benchmarks.pairwise import difference_of_questions
 from reports.comparison.report import Skipped
-from reports.record import RECORD, Record, RecordError, Result, read_result
+from reports.record import PREDICTIONS, RECORD, Record, RecordError, Result, read_result
 
 
 def read_results(folders: Sequence[Path]) -> list[Result]:
@@ -20,31 +20,42 @@ def read_results(folders: Sequence[Path]) -> list[Result]:
 
 def expanded(patterns: Sequence[str]) -> list[Path]:
     """Result folders that were named, with `*` as in a shell: a run brings its baselines along, a comparison
-    or any other folder of results the results in it.
+    or any other folder the results in it.
 
     Raises:
         BadInput: nothing is there.
     """
     found: list[Path] = []
     for pattern in patterns:
-        matched = sorted(Path().glob(pattern)) if not Path(pattern).is_absolute() else _absolute(pattern)
-        here = [result for folder in matched for result in _results_in(folder)]
+        here = [result for folder in _matching(pattern) for result in _results_in(folder)]
         if not here:
             raise BadInput(f"{pattern}: no result there; name result folders, such as outputs/run/DATE_knn")
         found += here
     return list(dict.fromkeys(found))
 
 
-def _absolute(pattern: str) -> list[Path]:
-    root = Path(Path(pattern).anchor)
-    return sorted(root.glob(str(Path(pattern).relative_to(root))))
+def _matching(pattern: str) -> list[Path]:
+    """Folders; a name may itself hold what means something to a pattern."""
+    literal = Path(pattern)
+    if literal.is_dir():
+        return [literal]
+    root = Path(literal.anchor)
+    try:
+        return sorted(root.glob(str(literal.relative_to(root))))
+    except (ValueError, IndexError):
+        return []
+
+
+def is_result(folder: Path) -> bool:
+    """Whether it holds, or held, a result: one without its record is named when it is read."""
+    return (folder / RECORD).exists() or (folder / PREDICTIONS).exists()
 
 
 def _results_in(folder: Path) -> list[Path]:
-    if (folder / RECORD).exists():
-        return [folder, *sorted(path.parent for path in folder.glob(f"baselines/*/{RECORD}"))]
-    inside = [folder.glob(f"{middle}*/{RECORD}") for middle in ("", "results/")]
-    return sorted(path.parent for paths in inside for path in paths)
+    if is_result(folder):
+        return [folder, *filter(is_result, sorted(folder.glob("baselines/*")))]
+    inside = [*sorted(folder.glob("*")), *sorted(folder.glob("results/*"))]
+    return [result for child in inside if is_result(child) for result in _results_in(child)]
 
 
 def named(results: Sequence[Result]) -> dict[str, Result]:

@@ -73,17 +73,19 @@ def narrow_enough(rounds: Sequence[Round], precision: float, confidence: float) 
     return over_rounds(total(rounds), confidence).reach <= precision
 
 
-def quotient(logs: NDArray[np.float64], others: NDArray[np.float64], confidence: float) -> Ratio:
-    """How many times the figure of the other rounds that of the first ones is, with Welch's t interval
-    (Welch, 1947) on the logarithms; two rounds or more on both sides."""
+def quotient(
+    logs: NDArray[np.float64], others: NDArray[np.float64], confidence: float
+) -> tuple[float, float, float]:
+    """How many times the figure of the other rounds that of the first ones is, and the limits of Welch's t
+    interval (Welch, 1947) on the logarithms; two rounds or more on both sides."""
     from scipy.stats import t
 
     errors = [np.var(side, ddof=1) / len(side) for side in (logs, others)]
     value, variance = float(logs.mean() - others.mean()), float(sum(errors))
-    if not variance:
-        return Ratio(float(np.exp(value)), float(np.exp(value)), float(np.exp(value)))
-    freedom = variance**2 / sum(
-        error**2 / (len(side) - 1) for error, side in zip(errors, (logs, others), strict=True)
-    )
-    reach = float(t.ppf((1 + confidence) / 2, freedom)) * variance**0.5
-    return Ratio(*(float(np.exp(limit)) for limit in (value, value - reach, value + reach)))
+    reach = 0.0
+    if variance:
+        freedom = variance**2 / sum(
+            error**2 / (len(side) - 1) for error, side in zip(errors, (logs, others), strict=True)
+        )
+        reach = float(t.ppf((1 + confidence) / 2, freedom)) * variance**0.5
+    return float(np.exp(value)), float(np.exp(value - reach)), float(np.exp(value + reach))

@@ -1,11 +1,14 @@
 """Are the figures of a record those of its predictions and timings? Derived again, and compared."""
 
+import json
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from benchmarks.derive import Derivation, derive
 from benchmarks.performance import performance
-from reports.record import Metric, RecordError, Result
+from benchmarks.rouge import rouge
+from reports.record import Metric, Prediction, RecordError, Result
 
 # Sums in another order, on another machine, differ in their last digits.
 CLOSE = {"rel_tol": 1e-9, "abs_tol": 1e-12}
@@ -35,8 +38,9 @@ def verify(result: Result) -> Verified:
     """Derive every quality metric and the confusion matrix from the rows, and every metric of speed and
     memory from the raw timings.
 
-    What an experts' session took is the record's word alone. A metric of another name counts as a difference
-    when the record has it and nothing gives it.
+    Also the rows themselves: the predicted domain is the best-scored one, ROUGE that of the answer; and the
+    curves that come with the metrics. What an experts' session took is the record's word alone. A metric of
+    another name counts as a difference when the record has it and nothing gives it.
 
     Raises:
         RecordError: the record does not say how, or the rows do not allow it.
@@ -65,7 +69,24 @@ def verify(result: Result) -> Verified:
     matrices = (record.confusion_matrix, derived.confusion_matrix)
     if matrices[0] != matrices[1]:
         differences.append(Difference("confusion_matrix", "all", "value", *matrices))
+    differences += [
+        Difference(name, "all", "curve", "another", "one")
+        for name, curve in derived.curves.items()
+        if not _same(record.analyses.get(name), json.loads(json.dumps(curve)))
+    ]
+    differences += [found for row in result.predictions for found in _row_differences(row)]
     return Verified(len(found), differences)
+
+
+def _row_differences(row: Prediction) -> Iterator[Difference]:
+    best = max(row.scores.values())
+    if row.scores[row.predicted] != best:
+        named = next(name for name, score in row.scores.items() if score == best)
+        yield Difference("predicted", row.id, "value", row.predicted, named)
+    if row.answer is not None and row.reference:
+        for name, value in rouge(row.reference, row.answer).items():
+            if not _same(getattr(row, name), value):
+                yield Difference(name, row.id, "value", getattr(row, name), value)
 
 
 def _differences(recorded: Metric | None, derived: Metric) -> list[Difference]:
@@ -79,6 +100,10 @@ def _differences(recorded: Metric | None, derived: Metric) -> list[Difference]:
 
 
 def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, **CLOSE)
     return bool(one == other)

@@ -1,5 +1,6 @@
 """How tables look: one style, wide enough, nothing of the user's taken for markup."""
 
+import re
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
@@ -10,12 +11,24 @@ from reports.record import Metric
 
 # Wide enough for every column when output goes to a file or a pipe.
 PLAIN_WIDTH = 100
+# Rich leaves control characters out, and so would join what stands around them.
+_COMMAND = re.compile(r":(?=[\x00-\x1f\x7f]*:)|#(?=[\x00-\x1f\x7f]*\[)")
+_ZERO_WIDTH_SPACE = "\u200b"
 
 
 def plain_console() -> Console:
     # Names of routers, domains and folders are the user's: nothing in them is markup.
     console = Console(markup=False, emoji=False)
     return console if console.is_terminal else Console(width=PLAIN_WIDTH, markup=False, emoji=False)
+
+
+def harmless(text: str) -> str:
+    """Text of the user's that no runner of GitHub takes for a command to it.
+
+    It obeys lines that begin with `::`, and has obeyed `##[` anywhere; every one is broken, because a long
+    cell is folded anywhere.
+    """
+    return _COMMAND.sub(f"\\g<0>{_ZERO_WIDTH_SPACE}", text)
 
 
 def table(title: str) -> Table:

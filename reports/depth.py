@@ -155,12 +155,17 @@ def _robustness(record: Record) -> Table:
     return shown
 
 
+def clipped(share: float | None) -> float | None:
+    """Within [0, 1]: Student's t interval of a few draws can reach beyond what a share can be."""
+    return None if share is None else min(max(share, 0.0), 1.0)
+
+
 def _learning_curve(record: Record) -> Table:
     shown = table(f"{record.router}, fewer training questions, in %")
     columns(shown, "a domain", ["in all", "draws", "accuracy [95 %]"])
     for point in record.analyses["learning_curve"]:
-        low, high = point["ci_low"], point["ci_high"]
-        interval = "" if low is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+        low, high = clipped(point["ci_low"]), clipped(point["ci_high"])
+        interval = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
         shown.add_row(
             str(point["per_domain"]),
             str(point["n_train"]),

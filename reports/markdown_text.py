@@ -1,22 +1,24 @@
-"""Text of the user's inside GitHub Markdown: shown as it is, and nothing more than shown."""
+"""Text of the user's inside GitHub Markdown: shown as it is, and nothing more than shown.
+
+Mentions, issues (`#12`, `GH-12`), addresses (`https://…`, `www.…`) and emoji (`:tada:`) are kept from
+becoming links and pictures. Not covered are hashes, which GitHub links where its repository has the commit.
+"""
 
 import re
 import unicodedata
 
 # As entities, which are alike in paragraphs and in tables: `\|` after a `\` is not.
-_SPECIAL = re.compile(r"[&<|\\`*~$]|(?<![^\W_])_|_(?![^\W_])|](?=[(\[:])|^[#\[]")
-# GitHub looks for mentions and issues after it has decoded entities: only something between stops it.
-_REFERENCE = re.compile(r"@(?=\w)|#(?=\d)")
-_ZERO_WIDTH_SPACE = "&#8203;"
+_SPECIAL = re.compile(r"[&<|\\`*~$\u200b]|(?<![^\W_])_|_(?![^\W_])|](?=[(\[:])|^[#\[]")
+# GitHub looks for these after it has decoded entities: only something between stops it.
+_REFERENCE = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|:(?=//|[\w+-]+:)|\bwww(?=\.)", re.IGNORECASE)
+_ZERO_WIDTH_SPACE = "\u200b"
 _LIST = re.compile(r"^[-+=>]|^(\d+)([.)])")
 
 
 def inline(text: str) -> str:
     """Inside a line or a cell of a table."""
-    plain = _one_line(text)
-    escaped = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", plain)
-    # Not the `#` of an entity: that one stands behind `&`, of which there is no other left.
-    return re.sub(rf"(?<!&)({_REFERENCE.pattern})", rf"\1{_ZERO_WIDTH_SPACE}", escaped)
+    broken = _REFERENCE.sub(rf"\g<0>{_ZERO_WIDTH_SPACE}", _one_line(text))
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", broken)
 
 
 def line(text: str) -> str:

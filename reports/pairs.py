@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from reports.console import columns, plain_console, table
+from reports.console import columns, harmless, plain_console, table
 
 # A pair as its JSON holds it.
 Pair = Mapping[str, Any]
@@ -24,7 +24,7 @@ def print_pairs(pairs: Sequence[Pair], confidence: float, power: float, rows: in
     console.print()
     console.print(_verdicts(pairs, confidence, power))
     for line in (_method(len(pairs), confidence), *_disagreements(pairs, rows)):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(harmless(line), highlight=False, soft_wrap=True)
 
 
 def _verdicts(pairs: Sequence[Pair], confidence: float, power: float) -> Table:
@@ -37,7 +37,7 @@ def _verdicts(pairs: Sequence[Pair], confidence: float, power: float) -> Table:
         column.no_wrap = True
     for pair in pairs:
         shown.add_row(
-            f"{pair['first']} – {pair['second']}",
+            harmless(f"{pair['first']} – {pair['second']}"),
             str(pair["verdict"]),
             _points(pair),
             f"{pair['only_first']} – {pair['only_second']}",

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.answers import answering_lines, answers_table, experts_table
+from reports.comparison.cells import NONE, disk_cell
 from reports.console import columns, percent, plain, plain_console, table
 from reports.depth import depth_lines, depth_tables
 from reports.record import Comparison, Record
@@ -130,5 +131,5 @@ def _by_interval(comparison: Comparison) -> str:
 
 
 def _disk(record: Record) -> str:
-    parts = [metric for name in ("weights_size", "index_size") if (metric := record.metric(name))]
-    return f"{sum(metric.value for metric in parts):.1f}" if parts else "–"
+    size = disk_cell(record).value
+    return NONE if size is None else f"{size:.1f}"

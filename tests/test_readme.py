@@ -1,4 +1,4 @@
-"""Every command and program in the README is run: by this file, or, where it installs, by `.ci/run`."""
+"""Every command and program of the README and docs/ci.md is run: here, or, what installs, by `.ci/run`."""
 
 import re
 import shlex
@@ -14,7 +14,8 @@ from reports.record import read_record, read_result
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+CI_PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README + CI_PAGE, flags=re.DOTALL)
 LINES = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
 COMMANDS = [part.strip() for line in LINES for part in line.split("&&")]
 RUNS = sorted({command for command in COMMANDS if command.startswith("python -m benchmarks")})
@@ -41,11 +42,12 @@ def newcomer(tmp_path: Path, qna_folder: Path) -> Path:
         text = f'{{"qna": [{{"question": "{question}", "answer": "It depends."}}]}}'
         (tmp_path / "my_test_questions" / f"{domain}.json").write_text(text, encoding="utf-8")
     (tmp_path / "my_questions.txt").write_text("why do my brakes squeal\n\ni wake at 3am\n", encoding="utf-8")
-    (tmp_path / "reports").symlink_to(ROOT / "reports")
+    # A copy: a command may replace a baseline.
+    shutil.copytree(ROOT / "reports" / "baselines", tmp_path / "reports" / "baselines")
     # A run that did what the committed baseline did.
     shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / EARLIER_RUN)
     (tmp_path / "my_conf" / "router").mkdir(parents=True)
-    yaml = next(text for language, text in BLOCKS if language == "yaml")
+    yaml = next(text for language, text in BLOCKS if "_target_" in text and language == "yaml")
     (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
     (tmp_path / "my_package.py").write_text(MY_ROUTER, encoding="utf-8")
     return tmp_path

@@ -1,7 +1,9 @@
 """`python -m benchmarks check`: is a run worse than its committed baseline?"""
 
 import argparse
+import math
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from reports.record import Result
 
 QUALITY_TOLERANCE = 0.005
+# How the names of runs begin.
+DATED = re.compile(r"\d{4}-\d{2}-\d{2}_")
 USAGE = """\
 Quality is compared question by question with the baseline's own predictions; a drop fails when it is both
 beyond the tolerance and beyond chance. Latency and memory are compared as multiples of a reference workload
@@ -94,39 +98,32 @@ def _tolerances(given: Sequence[str], names: Sequence[str]) -> dict[str, float]:
             raise BadInput(f"--tolerance {entry}: expected NAME=VALUE, such as accuracy=0.01") from None
         if name not in names:
             raise BadInput(f"--tolerance {entry}: no metric {name!r} is checked; there is {', '.join(names)}")
-        if not 0 <= value < 1:
-            raise BadInput(f"--tolerance {entry}: must be at least 0 and less than 1")
+        if not 0 <= value < math.inf:
+            raise BadInput(f"--tolerance {entry}: must be a number of at least 0")
         found[name] = value
     return found
 
 
 def _newest(folder: Path) -> Path:
     from benchmarks.errors import BadInput
-    from reports.record import RECORD
+    from benchmarks.results import is_result
 
-    runs = [path.parent for path in folder.glob(f"*/{RECORD}")]
+    runs = [path for path in folder.glob("*") if DATED.match(path.name) and is_result(path)]
     if not runs:
         raise BadInput(
             f"{folder} has no run yet; name a RUN, or make one: python -m benchmarks run router=knn"
         )
-    # Their names begin with date and time.
     return max(runs, key=lambda path: path.name)
 
 
 def _folder(baseline: Path) -> Path:
+    from benchmarks.errors import BadInput
     from reports.record import RECORD
 
-    return baseline.parent if baseline.name == RECORD else baseline
-
-
-def _read(folder: Path) -> "Result":
-    from benchmarks.errors import BadInput
-    from reports.record import RecordError, read_result
-
-    try:
-        return read_result(folder)
-    except RecordError as error:
-        raise BadInput(str(error)) from error
+    folder = baseline.resolve().parent if baseline.name == RECORD else baseline
+    if folder.is_file():
+        raise BadInput(f"--baseline {baseline} is a file; name the folder of a baseline, or its {RECORD}")
+    return folder
 
 
 def _write(options: argparse.Namespace, check: "Check", runs: "Sequence[Result]") -> None:
@@ -138,15 +135,15 @@ def _write(options: argparse.Namespace, check: "Check", runs: "Sequence[Result]"
     from reports.gate.text import print_check
 
     print_check(check)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations(check):
+            print(line)
     if options.junit:
         _save(Path(options.junit), to_junit(check))
     if options.json:
         _save(Path(options.json), check_json(check))
     if options.pytest_benchmark and runs:
         _save(Path(options.pytest_benchmark), to_pytest_benchmark(runs))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in annotations(check):
-            print(line)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         write_step_summary(check, Path(summary))
 
@@ -160,6 +157,7 @@ def _update(folder: Path, baseline: Path, tolerances: dict[str, float]) -> None:
     """Copy the run to the baseline, whole or not at all, after saying what that changes."""
     from benchmarks.errors import BadInput
     from benchmarks.gate import gate
+    from benchmarks.results import read_results
     from reports.gate.text import print_check
     from reports.record import PREDICTIONS, RECORD, RecordError, read_result
     from routers.storage import atomic_dir
@@ -167,15 +165,28 @@ def _update(folder: Path, baseline: Path, tolerances: dict[str, float]) -> None:
     foreign = {path.name for path in baseline.iterdir()} - {RECORD, PREDICTIONS} if baseline.is_dir() else ()
     if foreign:
         raise BadInput(f"{baseline} holds more than a baseline ({min(foreign)}); name a folder of its own")
-    run = _read(folder)
+    (run,) = read_results([folder])
     if run.record.provenance.get("git", {}).get("dirty"):
         raise BadInput(f"{folder} was measured on uncommitted changes; commit them and run again")
     if (baseline / RECORD).exists():
         try:
-            print_check(gate(run, read_result(baseline), tolerances, QUALITY_TOLERANCE))
+            before = read_result(baseline)
         except RecordError as error:
             print(f"the old baseline cannot be read: {error}")
-    with atomic_dir(baseline) as work:
+        else:
+            _check_router(run, before)
+            print_check(gate(run, before, tolerances, QUALITY_TOLERANCE))
+    with atomic_dir(baseline.resolve()) as work:
         for name in (RECORD, PREDICTIONS):
             (work / name).write_bytes((folder / name).read_bytes())
     print(f"{baseline} is now {folder}; commit it")
+
+
+def _check_router(run: "Result", before: "Result") -> None:
+    from benchmarks.errors import BadInput
+
+    if run.record.router != before.record.router:
+        raise BadInput(
+            f"{before.folder} is of router {before.record.router}, and {run.folder} of {run.record.router}; "
+            "name another folder, or remove the old baseline first"
+        )

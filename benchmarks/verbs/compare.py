@@ -1,10 +1,10 @@
 """`python -m benchmarks compare`: several routers on the same questions, and a comparison report of them."""
 
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks.application import hydra_application
-from benchmarks.verbs.finishing import UNFINISHED, finish, remove, remove_if_empty
+from benchmarks.application import checked, hydra_application
+from benchmarks.verbs.finishing import finish, unfinished
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -17,21 +17,14 @@ def main(verb: str) -> None:
 def _task(config: "DictConfig") -> None:
     from hydra.core.hydra_config import HydraConfig
 
-    hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
-    try:
-        from benchmarks.application import checked
-        from benchmarks.compare import compare
-        from benchmarks.reporting import write_report
-
-        settings = checked(config)
-        results = compare(settings, list(hydra.overrides.task), folder / "results")
-        report = write_report(results, folder, settings.statistics, settings.seed)
-    except BaseException:
-        remove(folder)
-        raise
-    finally:
-        remove_if_empty(Path("outputs", "compare", UNFINISHED))
+    from benchmarks.compare import compare
+    from benchmarks.reporting import write_report
     from reports.comparison.summary import print_report
 
-    print_report(report, finish(folder))
+    with unfinished("compare") as folder:
+        settings = checked(config)
+        results = compare(settings, list(HydraConfig.get().overrides.task), folder / "results")
+        # Whatever becomes of the report, what was measured is kept.
+        folder = finish(folder)
+    moved = [replace(result, folder=folder / "results" / result.folder.name) for result in results]
+    print_report(write_report(moved, folder, settings.statistics, settings.seed), folder)

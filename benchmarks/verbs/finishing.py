@@ -1,9 +1,26 @@
 """A folder of results has its final name when it is whole, and is gone when it never will be."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".unfinished"
+
+
+@contextmanager
+def unfinished(verb: str) -> Iterator[Path]:
+    """Yield the folder of this Hydra job; nothing of it stays when the block raises."""
+    from hydra.core.hydra_config import HydraConfig
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        yield folder
+    except BaseException:
+        remove(folder)
+        raise
+    finally:
+        remove_if_empty(Path("outputs", verb, UNFINISHED))
 
 
 def finish(folder: Path) -> Path:

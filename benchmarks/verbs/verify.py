@@ -25,14 +25,17 @@ def main(verb: str) -> None:
     from reports.record import RecordError, read_result
     from reports.verified import print_verified
 
-    differ = False
+    unread, differ = [], False
     for folder in options.runs:
         try:
             found = verify(read_result(Path(folder)))
         except RecordError as error:
-            raise BadInput(str(error)) from error
+            unread.append(str(error))
+            continue
         print_verified(folder, found.n_metrics, [difference._asdict() for difference in found.differences])
         differ |= bool(found.differences)
+    if unread:
+        raise BadInput("; ".join(unread))
     if differ:
         sys.exit(EXIT_DIFFERENT)
 

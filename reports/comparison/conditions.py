@@ -11,6 +11,8 @@ from reports.comparison.report import Skipped
 from reports.record import Record, Result
 
 MOST_NAMES = 3
+# How the reason begins of a baseline that several runs had beside them.
+TWIN = "the same router with the same predictions"
 _SHORT_COMMIT = 7
 
 
@@ -55,7 +57,7 @@ def machine(record: Record) -> str:
         return "an unknown machine"
     cores = found.get("cores")
     text = f"{cores} core{'' if cores == 1 else 's'} of {found.get('cpu') or 'an unknown processor'}"
-    return f"{text}, {found['gpu']}" if found.get("gpu") else text
+    return ", ".join([text, *(found.get("gpu") or [])])
 
 
 def threads(record: Record) -> str:
@@ -181,7 +183,9 @@ def _by_group(groups: Mapping[str, Sequence[str]]) -> str:
 
 
 def _skipped(skipped: Sequence[Skipped]) -> list[str]:
-    if not skipped:
+    """Not of twins: what they say is in the report."""
+    count = sum(not entry.reason.startswith(TWIN) for entry in skipped)
+    if not count:
         return []
-    one = len(skipped) == 1
-    return [f"{len(skipped)} result{' was' if one else 's were'} left out, see below."]
+    one = count == 1
+    return [f"{count} result{' was' if one else 's were'} left out, see below."]

@@ -8,6 +8,8 @@ from reports.record import Record, Result
 
 BASELINE = "baseline"
 BETTER, WORSE = "better", "worse"
+# Instead of the pair's own verdict where questions have weights.
+UNTESTED = "cannot tell: the questions have weights"
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Against:
         difference, low, high: accuracy minus that of the other, and its paired interval.
         alone, other_alone: questions that one of the two alone got right.
         p: of McNemar's exact test after Holm's correction.
-        verdict: `better`, `worse`, or `cannot tell at n=…`.
+        verdict: `better`, `worse`, `cannot tell at n=…`, or `UNTESTED`.
         rows_needed: questions that it would take to tell them apart; None without a difference.
         rouge: ROUGE-L of the answers minus that of the other, and its paired interval.
     """
@@ -57,10 +59,13 @@ class Contest:
     Attributes:
         records: by accuracy, best first, baselines after the others; `router` is the name to show.
         met: by the names of two routers, the first against the second; both ways round.
+        weighted: whether questions have weights. Accuracy knows them, McNemar's test and the paired interval
+            do not: nobody beats anybody then.
     """
 
     records: list[Record]
     met: dict[tuple[str, str], Against]
+    weighted: bool = False
 
     @property
     def candidates(self) -> list[Record]:
@@ -85,6 +90,7 @@ class Contest:
 def contest(results: Mapping[str, Result], pairs: Sequence[Mapping[str, Any]]) -> Contest:
     """Rank `results` and orient `pairs`, whose keys are those of `benchmarks.pairwise.Pair` and `rougeL`."""
     records = [replace(result.record, router=name) for name, result in results.items()]
+    weighted = any(row.weight != 1 for result in results.values() for row in result.predictions)
     met = {}
     for pair in pairs:
         rouge = pair.get("rougeL")
@@ -96,13 +102,13 @@ def contest(results: Mapping[str, Result], pairs: Sequence[Mapping[str, Any]]) -
             alone=pair["only_first"],
             other_alone=pair["only_second"],
             p=pair["p_adjusted"],
-            verdict=pair["verdict"],
+            verdict=UNTESTED if weighted else pair["verdict"],
             rows_needed=pair["rows_needed"],
             rouge=None if rouge is None else (rouge[0], rouge[1], rouge[2]),
         )
         met[pair["first"], pair["second"]] = found
         met[pair["second"], pair["first"]] = found.turned()
-    return Contest(sorted(records, key=_rank), met)
+    return Contest(sorted(records, key=_rank), met, weighted)
 
 
 def _rank(record: Record) -> tuple[bool, float]:

@@ -7,7 +7,7 @@ from reports.answers import ALWAYS, domains
 from reports.comparison.cells import NONE, metric_cell, nothing, number, percent_cell, words
 from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
-from reports.depth import FLIPS, short, wanted
+from reports.depth import FLIPS, clipped, short, wanted
 from reports.record import Record
 
 # Of the table expert × domain; of more, each expert has its own domain alone.
@@ -265,7 +265,7 @@ def _learning_curve(records: Sequence[Record]) -> Table:
 def _point(point: dict[str, Any] | None) -> Cell:
     if point is None:
         return nothing("not tried at this size")
-    return _percent(point["accuracy"], point["ci_low"], point["ci_high"])
+    return _percent(point["accuracy"], clipped(point["ci_low"]), clipped(point["ci_high"]))
 
 
 def _percent(value: float, low: float | None, high: float | None) -> Cell:

@@ -1,11 +1,14 @@
 """The old question, measured: is a classifier or an embedding router the better one to have?"""
 
 from collections.abc import Callable
+from itertools import chain
+from statistics import fmean
 
 from reports.comparison.cells import (
     disk_cell,
     figure,
     gpu_cell,
+    listed,
     metric_cell,
     nothing,
     number,
@@ -14,6 +17,7 @@ from reports.comparison.cells import (
 )
 from reports.comparison.contest import BASELINE, BETTER, WORSE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
+from reports.comparison.speeds import latencies
 from reports.record import Record
 
 KINDS = {
@@ -52,7 +56,7 @@ def _columns() -> list[tuple[Column, Callable[[Record], Cell]]]:
                 "core_seconds",
                 "cost of 1,000 questions",
                 "core-s",
-                "machine time: threads × 1,000 ÷ questions a second in batches",
+                "machine time at most, if no thread idles: threads × 1,000 ÷ questions a second in batches",
             ),
             _core_seconds,
         ),
@@ -71,7 +75,7 @@ def _columns() -> list[tuple[Column, Callable[[Record], Cell]]]:
         (Column("disk", "disk", "MB", "pretrained files that serving reads and the saved router"), disk_cell),
         (Column("gpu", "GPU", "", "whether serving used one"), gpu_cell),
         (
-            Column("accuracy", "accuracy", "%", "of the questions with a domain"),
+            Column("accuracy", "accuracy", "%", "questions whose most probable domain is the right one"),
             lambda record: percent_cell(record, "accuracy"),
         ),
         (
@@ -91,7 +95,7 @@ def _columns() -> list[tuple[Column, Callable[[Record], Cell]]]:
                 "batch_gain",
                 "gain of batches",
                 "×",
-                "questions a second in batches ÷ one after the other (throughput × p50); 1 is no gain",
+                "questions a second in batches ÷ one by one (throughput × mean latency); 1 is no gain",
             ),
             _batch_gain,
         ),
@@ -100,7 +104,7 @@ def _columns() -> list[tuple[Column, Callable[[Record], Cell]]]:
                 "index_bytes",
                 "index a training question",
                 "bytes",
-                "size of the saved router ÷ training questions: what one more adds where it grows with them",
+                "of an embedding router: size of the saved router ÷ training questions",
             ),
             _index_bytes,
         ),
@@ -115,19 +119,25 @@ def _core_seconds(record: Record) -> Cell:
     rate, threads = record.metric("throughput"), record.provenance.get("threads")
     if rate is None or not rate.value or not threads:
         return nothing(why(record, "throughput", instead=_NO_SPEED))
+    if (peak := record.metric("cuda_peak")) is not None and peak.value > 0:
+        return nothing("a GPU did part of the work, which threads do not count")
     # The other way round: many questions a second are few seconds.
     low, high = (1000 * threads / end if end else None for end in (rate.ci_high, rate.ci_low))
     return number(1000 * threads / rate.value, low, high, interval=True)
 
 
 def _batch_gain(record: Record) -> Cell:
-    rate, latency = record.metric("throughput"), record.metric("latency_p50")
-    if rate is None or latency is None:
+    rate, seconds = record.metric("throughput"), list(chain.from_iterable(latencies(record)))
+    if rate is None:
         return nothing(why(record, "throughput", instead=_NO_SPEED))
-    return number(rate.value * latency.value / 1000)
+    if not seconds:
+        return nothing("its record has no raw latencies")
+    return number(rate.value * fmean(seconds))
 
 
 def _index_bytes(record: Record) -> Cell:
+    if record.family != "embedding":
+        return nothing("only what embedding routers save can grow with the training questions")
     size, n = record.metric("index_size"), training_questions(record)
     if size is None:
         return nothing(why(record, "index_size", instead=_NO_SPEED))
@@ -151,14 +161,20 @@ def _finding(contest: Contest) -> str:
     classifier, embedding = best["classifier"], best["embedding"]
     if classifier is None or embedding is None:
         return ""
+    # Not at the top: it counts training questions with this module.
+    from reports.comparison.conditions import differing, measured
+
     parts = [_accuracy(contest, classifier, embedding)]
+    unlike = differing(measured([classifier, embedding]))
+    if unlike:
+        parts.append(f"time and memory do not compare: they come from different {listed(unlike)}")
     for name, title, unit in (
         ("latency_p50", "latency", "ms, p50"),
         ("peak_rss", "memory", "MB"),
         ("train_time", "training time", "s"),
     ):
         mine, other = classifier.metric(name), embedding.metric(name)
-        if mine is not None and other is not None and mine.value > 0 and other.value > 0:
+        if not unlike and mine is not None and other is not None and mine.value > 0 and other.value > 0:
             parts.append(
                 f"{figure(mine.value / other.value)} × the {title} "
                 f"({figure(mine.value)} against {figure(other.value)} {unit})"
@@ -176,6 +192,8 @@ def _accuracy(contest: Contest, classifier: Record, embedding: Record) -> str:
     found = contest.against(classifier.router, embedding.router)
     if found is None:
         return "accuracy was not compared"
+    if contest.weighted:
+        return "their accuracies were not tested, since the questions have weights"
     verdicts = {BETTER: "it is more accurate beyond doubt", WORSE: "it is less accurate beyond doubt"}
     said = verdicts.get(found.verdict, f"they cannot be told apart by accuracy at n={found.n:,}")
     return f"{said} ({points(found.difference, found.low, found.high)})"

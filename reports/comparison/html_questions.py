@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from reports.comparison.report import Choice, Question, Report
 
 OUT_OF_SCOPE = "out of scope"
+NO_ANSWER = "No answer: the router was not sure enough."
 
 
 class QuestionView(NamedTuple):
@@ -69,15 +70,17 @@ def _summary(question: Question, wrong: list[str]) -> str:
 
 
 def _answers(choices: list[Choice]) -> list[tuple[str, str]]:
-    """Every answer once, with who asked for it: routers that choose alike get the same one."""
+    """Every answer once, with who asked for it, and who asked nobody: that is not always the choice."""
     found: dict[tuple[str, str], list[str]] = {}
     for choice in choices:
-        if choice.answer is not None:
-            found.setdefault((choice.predicted, choice.answer), []).append(choice.router)
-    return [
-        (f"{predicted}, asked by {', '.join(routers)}", answer)
-        for (predicted, answer), routers in found.items()
+        if choice.expert is not None and choice.answer is not None:
+            found.setdefault((choice.expert, choice.answer), []).append(choice.router)
+    answers = [
+        (f"{expert}, asked by {', '.join(routers)}", answer) for (expert, answer), routers in found.items()
     ]
+    if abstained := [choice.router for choice in choices if choice.abstained]:
+        answers.append((f"nobody asked by {', '.join(abstained)}", NO_ANSWER))
+    return answers
 
 
 def _about(shown: int, total: int) -> str:

@@ -1,6 +1,5 @@
 """How a report's figures were made: conditions, weights, data, packages and intervals."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,13 +8,15 @@ from reports.comparison.conditions import is_dirty, machine
 from reports.comparison.contest import Contest
 from reports.comparison.families import training_questions
 from reports.comparison.report import Cell, Column, Row, Table
+from reports.dates import date_of
 from reports.record import Record, Result
 
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})_(\d{2})-(\d{2})-\d{2}_")
 _INTERVALS = (
-    "Of metrics: percentile bootstrap over questions, or over timings for latency. Of two routers: the same "
-    "over the differences question by question, with McNemar's exact test on accuracy and Holm's correction "
-    "over all pairs of this report. Of learning curves: Student's t over draws."
+    "Quality: percentile bootstrap over questions. Latency p50, p95, p99 and stages: percentile bootstrap "
+    "that draws processes, then timings within each; throughput: over batches. Latency ÷ reference, first "
+    "query and load time have one value a process: Student's t on their logarithms. Two routers: percentile "
+    "bootstrap over the differences question by question, with McNemar's exact test on accuracy and Holm's "
+    "correction over all pairs of this report. Learning curves: Student's t over draws, always 95 %."
 )
 
 
@@ -39,7 +40,7 @@ def _conditions(records: Sequence[Record], results: Mapping[str, Result]) -> Tab
     columns: list[tuple[Column, Callable[[Record], Cell]]] = [
         (Column("commit", "commit", "", "of the code that ran"), _commit),
         (
-            Column("date", "date", "", "as its folder's name has it"),
+            Column("date", "date", "", "as the name of its folder or of one above has it"),
             lambda record: _word(_date(results[record.router])),
         ),
         (Column("machine", "machine"), lambda record: words(machine(record))),
@@ -107,8 +108,8 @@ def _commit(record: Record) -> Cell:
 
 
 def _date(result: Result) -> str | None:
-    found = _DATE.match(result.folder.name)
-    return f"{found[1]} {found[2]}:{found[3]}" if found else None
+    found = date_of(result.folder)
+    return f"{found:%Y-%m-%d %H:%M}" if found else None
 
 
 def _machine(record: Record) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reports.comparison.cells import NONE, disk_cell, gpu_cell, metric_cell, percent_cell
-from reports.comparison.contest import BASELINE, Against, Contest
+from reports.comparison.cells import NONE, disk_cell, gpu_cell, listed, metric_cell, percent_cell
+from reports.comparison.conditions import differing, measured
+from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
+from reports.comparison.speeds import repeated, separate
 from reports.record import Record
 
 # Of a data set with slices of its own; the record has the others.
@@ -23,12 +25,17 @@ RESOURCES = frozenset(
 ABOUT = (
     "By accuracy, best first, baselines last. In square brackets the 95 % interval. Bold: better than every "
     "other beyond doubt, which for accuracy means McNemar's exact test against each one, corrected for all "
-    "pairs (Holm); for ROUGE-L the paired interval of the difference; otherwise intervals that do not "
-    "overlap. A single measurement is never bold, however good."
+    "pairs (Holm); for ROUGE-L the paired interval of the difference, not corrected for all pairs; otherwise "
+    "intervals that do not overlap. Disk is exact, so that any difference counts. A speed counts only if it "
+    "was measured in more than one process, and a single measurement is never bold, however good."
 )
 ABOUT_BASELINES = (
     " In the columns of speed, memory and disk the baselines do not count: doing nothing takes no time."
 )
+ABOUT_WEIGHTS = (
+    " These questions have weights, which McNemar's test does not know: no accuracy on all of them is bold."
+)
+ABOUT_CONDITIONS = " Speeds that come from different {differing} are not bold either."
 _ONE_AT_A_TIME = "one question at a time, from text to decision, nothing cached"
 
 
@@ -55,6 +62,9 @@ def comparison_table(contest: Contest) -> Table:
         if any(cell.text != NONE for cell in cells):
             rules.append(rule)
             columns.append(_marked(rule, contest, cells))
+    about = ABOUT + (ABOUT_WEIGHTS if contest.weighted else "")
+    if unlike := differing(measured(contest.candidates)):
+        about += ABOUT_CONDITIONS.format(differing=listed(unlike))
     has_both = contest.candidates != contest.records and any(rule.resource for rule in rules)
     return Table(
         key="comparison",
@@ -68,11 +78,16 @@ def comparison_table(contest: Contest) -> Table:
             )
             for place, record in enumerate(contest.records)
         ],
-        about=ABOUT + (ABOUT_BASELINES if has_both else ""),
+        about=about + (ABOUT_BASELINES if has_both else ""),
     )
 
 
 def slices(records: Sequence[Record]) -> list[str]:
+    """Those of `all_slices` that have a column."""
+    return all_slices(records)[:MOST_SLICES]
+
+
+def all_slices(records: Sequence[Record]) -> list[str]:
     """Parts of the questions with a domain for which accuracy is known; none where one is all there is."""
     found = [
         metric.slice
@@ -83,7 +98,7 @@ def slices(records: Sequence[Record]) -> list[str]:
     known = [name for name in KNOWN_SLICES if name in found]
     others = sorted(set(found) - set(known))
     chosen = [*known, *others]
-    return chosen[:MOST_SLICES] if len(chosen) > 1 else []
+    return chosen if len(chosen) > 1 else []
 
 
 def _marked(rule: _Rule, contest: Contest, cells: list[Cell]) -> list[Cell]:
@@ -112,12 +127,12 @@ def _marked(rule: _Rule, contest: Contest, cells: list[Cell]) -> list[Cell]:
 def _rules(contest: Contest) -> Iterator[_Rule]:
     yield from _quality(contest)
     yield from _answers(contest)
-    yield from _resources()
+    yield from _resources(contest)
 
 
 def _quality(contest: Contest) -> Iterator[_Rule]:
     n = next((metric.n for record in contest.records if (metric := record.metric("accuracy"))), 0)
-    about = f"share of the {n:,} test questions with a domain that were sent there"
+    about = f"share of the {n:,} test questions with a domain whose most probable domain is the right one"
     yield _Rule(
         Column("accuracy", "accuracy", "%", about),
         lambda record: percent_cell(record, "accuracy"),
@@ -127,7 +142,7 @@ def _quality(contest: Contest) -> Iterator[_Rule]:
         yield _Rule(
             Column(f"accuracy_{name}", name, "%", _slice_about(name)),
             lambda record, name=name: percent_cell(record, "accuracy", name),  # type: ignore[misc]
-            beats=_apart(higher=True),
+            beats=_higher,
         )
     yield _Rule(
         Column(
@@ -137,7 +152,7 @@ def _quality(contest: Contest) -> Iterator[_Rule]:
             "how often a question with a domain has a higher confidence than one without; 50 is blind",
         ),
         lambda record: percent_cell(record, "out_of_scope_auroc", "out_of_scope"),
-        beats=_apart(higher=True),
+        beats=_higher,
     )
     yield _Rule(
         Column(
@@ -160,9 +175,16 @@ def _slice_about(name: str) -> str:
 
 
 def _answers(contest: Contest) -> Iterator[_Rule]:
+    records = {record.router: record for record in contest.records}
+
     def rouge_apart(name: str, _: Cell, other: str, __: Cell) -> bool:
-        found: Against | None = contest.against(name, other)
+        found = contest.against(name, other)
         return found is not None and found.rouge is not None and found.rouge[1] > 0
+
+    def regret_apart(name: str, mine: Cell, other: str, theirs: Cell) -> bool:
+        """Less regret is more ROUGE-L only against the same right experts on the same questions."""
+        same = _regrets_less(records[name], records[other])
+        return same and rouge_apart(name, mine, other, theirs)
 
     yield _Rule(
         Column(
@@ -174,7 +196,6 @@ def _answers(contest: Contest) -> Iterator[_Rule]:
         lambda record: metric_cell(record, "rougeL", scale=100, digits=1, interval=True),
         beats=rouge_apart,
     )
-    # Less regret than another is more ROUGE-L than it: the right experts' answers are the same for both.
     yield _Rule(
         Column(
             "rougeL_regret",
@@ -183,38 +204,56 @@ def _answers(contest: Contest) -> Iterator[_Rule]:
             "ROUGE-L that always asking the right expert would add: what wrong choices cost; lower is better",
         ),
         lambda record: metric_cell(record, "rougeL_regret", scale=100, digits=1, interval=True),
-        beats=rouge_apart,
+        beats=regret_apart,
     )
 
 
-def _resources() -> Iterator[_Rule]:
+def _regrets_less(record: Record, other: Record) -> bool:
+    """Whether both asked the same experts the same number of questions and the first has less regret."""
+    pairs = [(record.metric(name), other.metric(name)) for name in ("rougeL", "rougeL_regret")]
+    same_n = all(mine and theirs and mine.n == theirs.n for mine, theirs in pairs)
+    mine, theirs = pairs[1]
+    less = mine is not None and theirs is not None and mine.value < theirs.value
+    return same_n and less and record.provenance.get("experts") == other.provenance.get("experts")
+
+
+def _resources(contest: Contest) -> Iterator[_Rule]:
+    rivals = contest.candidates
+    unlike = differing(measured(rivals))
+    alike = _lower if not unlike else None
+    often = alike if all(map(repeated, rivals)) else None
     for part in ("50", "95", "99"):
         about = {
             "50": f"median latency: {_ONE_AT_A_TIME}",
             "95": "latency that 95 of 100 questions stay under",
             "99": "latency that 99 of 100 questions stay under",
         }
-        yield _measured(f"latency_p{part}", f"p{part}", "ms", about[part], interval=part == "50")
+        yield _measured(f"latency_p{part}", f"p{part}", "ms", about[part], often, interval=part == "50")
     yield _measured(
         "latency_p50_vs_reference",
         "p50 ÷ reference",
         "×",
         "p50 as a multiple of a fixed workload timed in between: carries over to other machines better",
+        _lower if set(unlike) <= {"machines"} else None,
     )
-    yield _measured("first_query", "first query", "ms", "the very first question after loading", single=True)
+    yield _measured(
+        "first_query",
+        "first query",
+        "ms",
+        "the very first question after loading, geometric mean over processes",
+        alike,
+    )
     yield _measured(
         "throughput",
         "queries/s",
         "queries/s",
-        "questions a second in full batches as they come",
-        higher=True,
+        "questions a second in full batches as they come, always measured in one process, so never bold",
     )
     yield _measured(
         "peak_rss",
         "memory",
         "MB",
         "largest resident memory of a fresh process that loads the router and serves; one measurement",
-        single=True,
     )
     yield _Rule(
         Column("disk", "disk", "MB", "pretrained files that serving reads and the saved router; exact"),
@@ -225,9 +264,7 @@ def _resources() -> Iterator[_Rule]:
         ),
     )
     yield _Rule(Column("gpu", "GPU", "", "whether serving used one, and how much of its memory"), gpu_cell)
-    yield _measured(
-        "train_time", "training", "s", "fitting, in a process of its own; one measurement", single=True
-    )
+    yield _measured("train_time", "training", "s", "fitting, in a process of its own; one measurement")
 
 
 def _measured(
@@ -235,25 +272,23 @@ def _measured(
     title: str,
     unit: str,
     about: str,
+    beats: Callable[[str, Cell, str, Cell], bool] | None = None,
     *,
-    higher: bool = False,
-    single: bool = False,
     interval: bool = False,
 ) -> _Rule:
     return _Rule(
         Column(name, title, unit, about),
         lambda record: metric_cell(record, name, interval=interval, instead="latency_p50"),
         resource=True,
-        beats=None if single else _apart(higher),
+        beats=beats,
     )
 
 
-def _apart(higher: bool) -> Callable[[str, Cell, str, Cell], bool]:
-    """Whether the first interval lies wholly on the better side of the second."""
+def _higher(_: str, mine: Cell, __: str, other: Cell) -> bool:
+    """Whether the interval lies wholly above that of the other."""
+    return separate(other, mine)
 
-    def beats(_: str, mine: Cell, __: str, other: Cell) -> bool:
-        if mine.low is None or mine.high is None or other.low is None or other.high is None:
-            return False
-        return mine.low > other.high if higher else mine.high < other.low
 
-    return beats
+def _lower(_: str, mine: Cell, __: str, other: Cell) -> bool:
+    """Whether the interval lies wholly below that of the other."""
+    return separate(mine, other)

@@ -25,6 +25,7 @@ def pairs_table(contest: Contest, chosen: str) -> Table | None:
     met = [(pair, found) for pair in shown if (found := contest.against(*pair))]
     answered = any(found.rouge for _, found in met)
     n = met[0][1].n
+    weights = " It counts each question once, but these have weights: no verdict." if contest.weighted else ""
     left_out = f" The {len(shown)} of {len(pairs)} pairs that matter most." if len(shown) < len(pairs) else ""
     return Table(
         key="pairs",
@@ -37,7 +38,7 @@ def pairs_table(contest: Contest, chosen: str) -> Table | None:
         about=(
             f"On the same {n:,} questions with a domain, the router named first minus the second. The "
             "verdict is McNemar's exact test on the questions that one of the two alone got right, corrected "
-            f"for all {len(pairs)} pairs (Holm).{left_out}"
+            f"for all {len(pairs)} pairs (Holm).{weights}{left_out}"
         ),
     )
 

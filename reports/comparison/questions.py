@@ -54,4 +54,7 @@ def _choice(name: str, row: Prediction) -> Choice:
         probability=row.scores[row.predicted],
         confidence=row.confidence,
         answer=row.answer,
+        expert=row.expert,
+        # Without experts a row has no answers at all, not even none.
+        abstained=row.answers is not None and row.expert is None,
     )

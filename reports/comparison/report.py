@@ -27,7 +27,7 @@ class Cell:
 
     Attributes:
         text: what is shown; an en dash where there is nothing.
-        value, low, high: the figure and its 95 % interval in the column's unit, where it is one.
+        value, low, high: the figure and its interval in the column's unit, where it is one.
         best: better than every other in its column, beyond doubt.
         why: why there is no figure.
     """
@@ -78,7 +78,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Choice:
-    """What one router made of a question; `answer` is what the expert that it chose said."""
+    """What one router made of a question.
+
+    Attributes:
+        answer: what the expert that was asked said.
+        expert: who was asked, by the policy; None where nobody was.
+        abstained: experts were there, and the policy asked none.
+    """
 
     router: str
     predicted: str
@@ -86,6 +92,8 @@ class Choice:
     probability: float
     confidence: float
     answer: str | None = None
+    expert: str | None = None
+    abstained: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Which router to take: the answer with its evidence and its doubts, by a rule that can be checked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reports.comparison.cells import disk_cell, figure, listed
 from reports.comparison.conditions import MOST_NAMES, differing, is_dirty, measured
 from reports.comparison.contest import BASELINE, BETTER, WORSE, Against, Contest
 from reports.comparison.families import points
-from reports.comparison.overview import slices
+from reports.comparison.overview import all_slices
 from reports.comparison.report import Verdict
+from reports.comparison.speeds import repeated, separate
 from reports.record import Metric, Record
 
 # Fewer questions with a domain than this are called few.
@@ -17,6 +18,8 @@ SMALLER = 0.9
 # An ECE is called poor when it is this many times what chance alone makes of a calibrated router, and
 # this much more.
 POOR_TIMES, POOR_MORE = 1.5, 0.02
+# By so much less accurate a part of the questions is worth a word.
+WEAKER = 0.05
 _NONE_BETTER = "no other router is more accurate beyond doubt"
 
 
@@ -26,8 +29,10 @@ def verdict(contest: Contest) -> Verdict:
     The rule: candidates are the routers that are no baselines (all, if there are only baselines). Those
     that no other candidate beats in accuracy beyond doubt lead. Where some of the leaders beat every
     baseline beyond doubt, only they stay: what cannot be told from a baseline has not earned its place.
-    Of the rest the fastest (lowest p50, or p50 as a multiple of the reference workload if they were measured
-    on different machines) is taken if the speed of all of them was measured, else the most accurate.
+    Of the rest, those stay whose p50 has an interval that overlaps that of the lowest p50: what lies within
+    the noise decides nothing. The most accurate of them is taken. The p50 is a multiple of the reference
+    workload if they were measured on different machines, and plays no part if it is unknown for one of them
+    or if their thread counts or versions of the reference workload differ.
     """
     chosen = _chosen(contest)
     return Verdict(
@@ -58,16 +63,31 @@ def shortlist(contest: Contest) -> list[Record]:
     return proven or leading
 
 
+def fastest(records: Sequence[Record]) -> list[Record]:
+    """Those whose p50 cannot be told from the lowest by its interval; all where speeds do not compare."""
+    speeds = [_speed(record, records) for record in records]
+    known = [speed for speed in speeds if speed is not None]
+    if len(known) < len(records):
+        return list(records)
+    least = min(known, key=lambda speed: speed.value)
+    return [record for record, speed in zip(records, known, strict=True) if not separate(least, speed)]
+
+
 def _chosen(contest: Contest) -> Record:
-    left = shortlist(contest)
-    speeds = [record.metric(_speed_name(left)) for record in left]
-    known = [speed.value for speed in speeds if speed is not None]
     # The most accurate stands first.
-    return left[known.index(min(known))] if len(known) == len(left) else left[0]
+    return fastest(shortlist(contest))[0]
 
 
-def _speed_name(records: list[Record]) -> str:
-    return "latency_p50_vs_reference" if "machines" in differing(records) else "latency_p50"
+def _speed(record: Record, among: Sequence[Record]) -> Metric | None:
+    """The p50 that compares `among` these, in ms or as a multiple of the reference; None where none does."""
+    unlike = differing(measured(among))
+    if set(unlike) - {"machines"}:
+        return None
+    return record.metric("latency_p50_vs_reference" if unlike else "latency_p50")
+
+
+def _unit(speed: Metric) -> str:
+    return "ms" if speed.name == "latency_p50" else "× the reference"
 
 
 def _sentence(contest: Contest, chosen: Record) -> str:
@@ -94,12 +114,15 @@ def _standing(contest: Contest, chosen: Record) -> str:
         return _NONE_BETTER
     if len(left) == 1:
         return f"{_NONE_BETTER}, and it alone is more accurate than every baseline beyond doubt"
-    reason = "fastest" if len(measured(left)) == len(left) else "most accurate"
+    quick = fastest(left)
+    reason = "the most accurate"
+    if len(quick) < len(left):
+        reason = "the fastest" if len(quick) == 1 else "among the fastest"
     which = f"the {len(left)}" if len(left) > MOST_NAMES else listed(record.router for record in left)
     why = "which cannot be ranked beyond doubt"
     if len(left) < len(leading):
         why = "which alone beat every baseline beyond doubt"
-    return f"{_NONE_BETTER}, and it is the {reason} of {which}, {why}"
+    return f"{_NONE_BETTER}, and it is {reason} of {which}, {why}"
 
 
 def _right(record: Record) -> str:
@@ -132,13 +155,12 @@ def _evidence(contest: Contest, chosen: Record) -> Iterator[str]:
 def _faster_and_smaller(chosen: Record, other: Record) -> str:
     """Where it is better than another leader in time (beyond doubt), memory and disk; empty where in none."""
     parts = []
-    name = _speed_name([chosen, other])
-    mine, theirs = chosen.metric(name), other.metric(name)
-    if mine and theirs and mine.value > 0 and _apart(mine, theirs):
-        unit = "ms" if name == "latency_p50" else "× the reference"
+    mine, theirs = (_speed(record, [chosen, other]) for record in (chosen, other))
+    often = repeated(chosen) and repeated(other)
+    if mine and theirs and mine.value > 0 and often and separate(mine, theirs):
         parts.append(
             f"{figure(theirs.value / mine.value)} times as fast "
-            f"({figure(mine.value)} against {figure(theirs.value)} {unit})"
+            f"({figure(mine.value)} against {figure(theirs.value)} {_unit(mine)})"
         )
     mine, theirs = chosen.metric("peak_rss"), other.metric("peak_rss")
     if mine and theirs and mine.value < SMALLER * theirs.value:
@@ -147,10 +169,6 @@ def _faster_and_smaller(chosen: Record, other: Record) -> str:
     if ours is not None and disk is not None and ours < SMALLER * disk:
         parts.append(f"{figure(ours)} against {figure(disk)} MB on disk")
     return f"Against {other.router}: {', '.join(parts)}." if parts else ""
-
-
-def _apart(mine: Metric, theirs: Metric) -> bool:
-    return mine.ci_high is not None and theirs.ci_low is not None and mine.ci_high < theirs.ci_low
 
 
 def _answers(contest: Contest, chosen: Record) -> Iterator[str]:
@@ -195,6 +213,12 @@ def _beaten_by_baseline(contest: Contest, chosen: Record) -> Iterator[str]:
 
 def _not_told_apart(contest: Contest, chosen: Record) -> Iterator[str]:
     """Candidates first, then baselines; those nearest to being better first."""
+    if contest.weighted and contest.met:
+        yield (
+            "The questions have weights, which McNemar's test does not know: no two routers can be told "
+            "apart by accuracy."
+        )
+        return
     for records, beginning, ending in (
         (contest.candidates, "", ""),
         (contest.baselines, "The baseline ", " Something this simple may be enough here."),
@@ -215,12 +239,10 @@ def _not_told_apart(contest: Contest, chosen: Record) -> Iterator[str]:
 
 def _faster(chosen: Record, other: Record) -> str:
     """That the other is faster, where it is a candidate and so; a baseline is nearly always."""
-    name = _speed_name([chosen, other])
-    mine, theirs = chosen.metric(name), other.metric(name)
-    if other.family == BASELINE or mine is None or theirs is None or mine.value <= theirs.value:
+    mine, theirs = (_speed(record, [chosen, other]) for record in (chosen, other))
+    if other.family == BASELINE or mine is None or theirs is None or not separate(theirs, mine):
         return ""
-    unit = "ms" if name == "latency_p50" else "× the reference"
-    return f"; it is the faster one ({figure(theirs.value)} against {figure(mine.value)} {unit})"
+    return f"; it is the faster one ({figure(theirs.value)} against {figure(mine.value)} {_unit(mine)})"
 
 
 def _unclear(name: str, found: Against) -> str:
@@ -250,12 +272,14 @@ def _worse_answers(contest: Contest, chosen: Record) -> Iterator[str]:
 
 
 def _poor_slices(contest: Contest, chosen: Record) -> Iterator[str]:
-    """A part of the questions whose whole interval lies below the accuracy on all."""
+    """A part of the questions well below the accuracy on all, with its whole interval."""
     whole = chosen.metric("accuracy")
-    for name in slices(contest.records):
+    for name in all_slices(contest.records):
         part = chosen.metric("accuracy", name)
-        if whole and part and part.ci_high is not None and part.ci_high < whole.value:
-            yield f"On the {name} questions it is much weaker: {_percent(part)} right on {part.n:,}."
+        if whole is None or part is None or part.ci_high is None or part.ci_high >= whole.value:
+            continue
+        if whole.value - part.value >= WEAKER:
+            yield f"On the {name} questions it is weaker: {_percent(part)} right on {part.n:,}."
 
 
 def _unmeasured(contest: Contest, chosen: Record) -> Iterator[str]:
@@ -284,7 +308,15 @@ def _few(chosen: Record) -> Iterator[str]:
 def _conditions(contest: Contest, chosen: Record) -> Iterator[str]:
     found = differing(measured(contest.candidates))
     if found:
-        yield f"Speeds come from different {listed(found)}: see the notices."
+        ignored = set(differing(measured(shortlist(contest)))) - {"machines"}
+        why = ", so that speed played no part in the choice" if ignored else ""
+        yield f"Speeds come from different {listed(found)}{why}: see the notices."
+    once = [record.router for record in measured(contest.candidates) if not repeated(record)]
+    if once and len(contest.candidates) > 1:
+        yield (
+            f"The speed of {listed(once, MOST_NAMES)} was measured in one process, so that it is not beyond "
+            "doubt: set measure.rounds to 2 or more."
+        )
     if is_dirty(chosen):
         yield "It ran from uncommitted changes, so that nobody can run the same code again."
 

@@ -25,8 +25,9 @@ class Finding:
         kind: `quality`, `latency` or `memory`.
         baseline, run: the values, in `unit`; None where there is none.
         change: run minus baseline of quality, in `unit`; of anything else run / baseline − 1.
-        ci_low, ci_high: 95 % interval of `change`.
-        p: that chance alone makes it this much worse, corrected for how many were tested; quality only.
+        ci_low, ci_high: interval of `change`, with the confidence that the baseline was made with.
+        p: that chance alone makes it this much worse (of an improved one: better), corrected for how many
+            were tested; quality only.
         tolerance: how much worse is let pass, in the unit of `change`.
         reason: one sentence: what, how much, how sure; or why it was skipped or is missing.
     """

@@ -17,7 +17,7 @@ from reports.gate.wording import (
 )
 from reports.markdown_text import inline, line
 
-HEAD = ("metric", "slice", "baseline", "run", "change [95 % interval]", "p", "tolerance", "outcome")
+HEAD = ("metric", "slice", "baseline", "run", "change [interval]", "p", "tolerance", "outcome")
 RULE = ("---", "---", "---:", "---:", "---:", "---:", "---:", "---")
 
 

@@ -5,14 +5,13 @@ under `fullname`.
 """
 
 import json
-import re
 import statistics
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from reports.dates import date_of
 from reports.record import Record, Result
 
 # The pytest-benchmark whose format this is.
@@ -20,8 +19,6 @@ FORMAT_VERSION = "5.3.1"
 # Where neither the folder nor one above it is named after a date; the same result gives the same file.
 NO_DATE = "1970-01-01T00:00:00"
 EXTRA_INFO = ("accuracy", "peak_rss", "latency_p50_vs_reference", "peak_rss_vs_reference")
-
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})_(\d{2})-(\d{2})-(\d{2})")
 
 
 def to_pytest_benchmark(results: Sequence[Result]) -> str:
@@ -54,12 +51,14 @@ def _latencies(record: Record) -> list[float]:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The second of a name gets `-2`, as two lines of one name would be drawn as one."""
-    seen: Counter[str] = Counter()
-    distinct = []
+    """The second of a name gets `-2` or the next free number: two lines of one name would be drawn as one."""
+    distinct: list[str] = []
     for name in names:
-        seen[name] += 1
-        distinct.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+        free, number = name, 1
+        while free in distinct:
+            number += 1
+            free = f"{name}-{number}"
+        distinct.append(free)
     return distinct
 
 
@@ -167,9 +166,5 @@ def _commit(provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 def _date(folder: Path) -> str:
-    """Of the result's folder, or of the innermost above it that has one, in the machine's own time."""
-    for part in reversed(folder.parts):
-        if found := _DATE.search(part):
-            day, hours, minutes, seconds = found.groups()
-            return f"{day}T{hours}:{minutes}:{seconds}"
-    return NO_DATE
+    found = date_of(folder)
+    return found.isoformat() if found else NO_DATE

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from reports.console import columns, plain_console, table
+from reports.console import columns, harmless, plain_console, table
 from reports.gate.check import Check, Finding, Outcome
 from reports.gate.wording import (
     IN_HUNDREDTHS,
@@ -23,18 +23,18 @@ from reports.gate.wording import (
 def print_check(check: Check) -> None:
     """Print the whole check; its first line alone tells how it ended."""
     console = plain_console()
-    console.print(headline(check), highlight=False, soft_wrap=True)
+    console.print(harmless(headline(check)), highlight=False, soft_wrap=True)
     shown = worst_first(check)
     quality = [finding for finding in shown if finding.kind == "quality"]
     rest = [finding for finding in shown if finding.kind != "quality"]
     if quality:
         console.print()
-        console.print(_table("Quality, change in points [95 % interval]", quality))
+        console.print(_table("Quality, change in points [interval]", quality))
     if rest:
         console.print()
-        console.print(_table("Latency, memory and size, change in % [95 % interval]", rest))
+        console.print(_table("Latency, memory and size, change in % [interval]", rest))
     for line in (*_reasons(check), *skipped_lines(check), *_origin(check)):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(harmless(line), highlight=False, soft_wrap=True)
 
 
 def _table(title: str, findings: Sequence[Finding]) -> Table:
@@ -50,10 +50,10 @@ def _table(title: str, findings: Sequence[Finding]) -> Table:
     shown.columns[1].justify = "left"
     for finding in findings:
         shown.add_row(
-            _title(finding),
-            one_line(finding.slice),
-            value(finding, finding.baseline),
-            value(finding, finding.run),
+            harmless(_title(finding)),
+            harmless(one_line(finding.slice)),
+            harmless(value(finding, finding.baseline)),
+            harmless(value(finding, finding.run)),
             change(finding, with_unit=False),
             *([chance(finding)] if tested else []),
             tolerance(finding, with_unit=False),

@@ -2,6 +2,7 @@
 
 import re
 
+from reports.comparison.cells import figure as significant
 from reports.gate.check import CANNOT_TELL, FINE, REGRESSED, Check, Finding, Outcome
 
 VERDICTS = {FINE: "FINE", REGRESSED: "REGRESSION", CANNOT_TELL: "CANNOT TELL"}
@@ -11,7 +12,8 @@ MOST_NAMED = 3
 LEAST_P = 0.001
 # What is shown times 100, and changes by points.
 IN_HUNDREDTHS = {"fraction": " %", "F1": ""}
-DIGITS = {"ms": ".2f", "s": ".2f", "MB": ".1f", "×": ".2f", "queries/s": ".0f", "tokens/s": ".0f"}
+# Shown with three significant digits: next to nothing is not nothing.
+MEASURED = {"ms", "s", "MB", "×", "queries/s", "tokens/s"}
 WORST_FIRST = (Outcome.REGRESSION, Outcome.MISSING, Outcome.IMPROVED, Outcome.PASSED)
 
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -36,7 +38,8 @@ def value(finding: Finding, figure: float | None) -> str:
         return "–"
     if finding.unit in IN_HUNDREDTHS:
         return f"{_signed(100 * figure, 'z.1f')}{IN_HUNDREDTHS[finding.unit]}"
-    return f"{_signed(figure, 'z' + DIGITS.get(finding.unit, '.4g'))} {one_line(finding.unit)}".rstrip()
+    text = significant(figure).replace("-", "−") if finding.unit in MEASURED else _signed(figure, "z.4g")
+    return f"{text} {one_line(finding.unit)}".rstrip()
 
 
 def change(finding: Finding, with_unit: bool = True) -> str:

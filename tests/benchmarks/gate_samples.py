@@ -1,6 +1,6 @@
 """Results for the gate: rows that are right or wrong as told, with every metric derived from them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def prediction(number: int, right: bool, **changes: Any) -> Prediction:
     )
 
 
-def predictions(n: int, wrong: Sequence[int] = (), **changes: Any) -> list[Prediction]:
+def predictions(n: int, wrong: Collection[int] = (), **changes: Any) -> list[Prediction]:
     return [prediction(number, number not in wrong, **changes) for number in range(n)]
 
 

@@ -1,5 +1,6 @@
 """Quality row by row: each gated metric is the recorded one, and chance and tolerance both have a say."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.derive import Derivation, derive
-from benchmarks.gate_quality import GATED, Side, _auroc, _statistic, quality_findings
+from benchmarks.gate_quality import GATED, Side, _auroc, _exact, _permuted, _statistic, quality_findings
 from conf.schema import Policy
 from reports.gate.check import Finding, Outcome
 from reports.record import Prediction
@@ -39,6 +40,41 @@ def test_one_point_of_a_thousand_questions_is_seen() -> None:
     # Ten lost and none gained: 1/2^10, times at most the number of metrics tested.
     assert found.p is not None
     assert 2**-10 <= found.p <= 2**-10 * len(GATED)
+
+
+def test_no_metric_calls_a_regression_what_accuracy_calls_chance() -> None:
+    # Five lost and none gained: 1/32, which is nothing after a correction for several metrics.
+    before = predictions(200, wrong=range(20))
+    found = findings(predictions(200, wrong=range(25)), before)
+    assert {one.outcome for one in found} == {Outcome.PASSED}
+    assert {one.metric for one in found if "may be chance" in one.reason} == {"accuracy", "macro_f1", "brier"}
+
+
+def test_permutation_agrees_with_the_exact_test() -> None:
+    before, after = predictions(200, wrong=range(20)), predictions(200, wrong=range(3, 30))
+    run, baseline = (Side(result(rows).record, rows) for rows in (after, before))
+    accuracy = next(metric for metric in baseline.record.metrics if metric.name == "accuracy")
+    # Ten lost, three gained.
+    exact = sum(math.comb(13, k) for k in range(10, 14)) / 2**13
+    assert _exact(after, before, "all") == (pytest.approx(exact), 1.0)
+    worse, better = _permuted(accuracy, run, baseline, seed=0)
+    assert worse == pytest.approx(exact, abs=0.006)
+    assert better > 0.9
+
+
+def test_equal_routers_are_seldom_called_different() -> None:
+    """Random routers of one accuracy: the gate is to be wrong in at most 5 % of the pairs."""
+    generator = np.random.default_rng(0)
+    called = 0
+    for _ in range(40):
+        sides = [predictions(60, wrong=set(np.flatnonzero(generator.random(60) < 0.3))) for _ in range(2)]
+        called += any(found.outcome == Outcome.REGRESSION for found in findings(*sides))
+    assert called <= 4
+
+
+def test_a_drop_of_just_the_tolerance_passes() -> None:
+    before = predictions(2000, wrong=range(100))
+    assert accuracy(predictions(2000, wrong=range(110)), before).outcome == Outcome.PASSED
 
 
 def test_as_many_lost_as_gained_is_nothing() -> None:
@@ -123,33 +159,46 @@ HOW = Derivation(
     prices={"a": 1.0, "b": 2.0},
 )
 RECORDED = {(metric.name, metric.slice): metric for metric in derive(EVERYTHING, HOW).metrics}
+# Their scores are made up: the record takes them from the answers' text.
+MADE_UP = {
+    ("rougeL", "all"): float(
+        np.mean([row.rougeL for row in EVERYTHING if row.rougeL is not None and row.label])
+    ),
+    ("answered", "all"): 50 / 60,
+}
 
 
-@pytest.mark.parametrize("name", [name for name in GATED if name not in ("rougeL", "answered")])
+@pytest.mark.parametrize("name", GATED)
 def test_the_statistic_is_the_recorded_metric(name: str) -> None:
     """With every row once, by its weight, in every slice that is gated."""
     side = Side(sample_record(derivation=HOW.as_json()), EVERYTHING)
     weights = np.array([row.weight for row in EVERYTHING])
-    slices = [slice_ for metric, slice_ in RECORDED if metric == name]
+    slices = [
+        slice_
+        for metric, slice_ in RECORDED
+        if metric == name and slice_ in ("all", "out_of_scope", "overlap")
+    ]
+    slices = ["all"] if (name, "all") in MADE_UP else slices
     assert slices
     for slice_ in slices:
-        (value,) = _statistic(name, side, slice_)(weights[None])
-        assert value == pytest.approx(RECORDED[name, slice_].value)
+        (value,) = _statistic(name, [side], slice_)(weights[None])
+        known = MADE_UP.get((name, slice_), RECORDED[name, slice_].value)
+        assert value == pytest.approx(known)
 
 
 def test_answers_are_means_of_the_rows_that_have_them() -> None:
     side = Side(sample_record(derivation=HOW.as_json()), EVERYTHING)
     labelled = [row for row in EVERYTHING if row.label is not None]
     scores = [row.rougeL for row in labelled if row.rougeL is not None]
-    ones = np.ones((1, len(EVERYTHING)))
-    assert _statistic("rougeL", side, "all")(ones) == pytest.approx([np.mean(scores)])
-    assert _statistic("answered", side, "all")(ones) == pytest.approx([50 / 60])
+    weights = np.array([[row.weight for row in EVERYTHING]])
+    assert _statistic("rougeL", [side], "all")(weights) == pytest.approx([np.mean(scores)])
+    assert _statistic("answered", [side], "all")(weights) == pytest.approx([50 / 60])
 
 
 def test_auroc_of_resamples_by_hand() -> None:
     rows = [prediction(0, True, confidence=0.2), prediction(1, True, confidence=0.8)]
     foreign = [replace(rows[0], label=None, confidence=confidence) for confidence in (0.2, 0.5)]
-    statistic = _auroc(Side(sample_record(), [*rows, *foreign]))
+    statistic = _auroc([Side(sample_record(), [*rows, *foreign])])
     counts = np.array([[1, 1, 1, 1], [2, 0, 1, 1], [0, 1, 0, 3], [0, 0, 2, 2]], dtype=np.float64)
     # Of four pairs: a tie, a loss, two wins; then 0.2 against both; then 0.8 wins; then nobody.
     np.testing.assert_allclose(statistic(counts), [(0.5 + 0 + 2) / 4, 0.25, 1, np.nan])

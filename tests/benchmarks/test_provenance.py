@@ -90,7 +90,7 @@ def test_machine_and_settings() -> None:
     assert found["python"] == platform.python_version()
     assert found["reference_workload"] == reference.VERSION
     machine = found["machine"]
-    assert set(machine) == {"system", "cpu", "cores", "memory_gb", "gpu"}
+    assert set(machine) == {"system", "cpu", "cpu_version", "cores", "memory_gb", "gpu"}
     assert machine["cpu"]
     assert machine["cores"] == os.cpu_count()
     assert machine["memory_gb"] > 0.1

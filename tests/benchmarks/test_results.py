@@ -36,7 +36,7 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run/1_knn"], ["run/1_knn", "run/1_knn/baselines/tfidf"]),
         (["run/1_knn/baselines/tfidf"], ["run/1_knn/baselines/tfidf"]),
         (["run/*"], ["run/1_knn", "run/1_knn/baselines/tfidf", "run/2_svm", "run/2_svm/baselines/tfidf"]),
-        (["run"], ["run/1_knn", "run/2_svm"]),
+        (["run"], ["run/1_knn", "run/1_knn/baselines/tfidf", "run/2_svm", "run/2_svm/baselines/tfidf"]),
         (["compare/3"], ["compare/3/results/knn"]),
         (["run/2_svm", "run/2_*"], ["run/2_svm", "run/2_svm/baselines/tfidf"]),
     ],
@@ -47,10 +47,21 @@ def test_what_a_name_stands_for(outputs: Path, patterns: list[str], expected: li
     assert expanded(absolute) == [outputs / name for name in expected]
 
 
-@pytest.mark.parametrize("pattern", ["nowhere", "run/*_cascade", "compare"])
+@pytest.mark.parametrize("pattern", ["nowhere", "run/*_cascade", "compare", "a**b"])
 def test_nothing_there(outputs: Path, pattern: str) -> None:
     with pytest.raises(BadInput, match="no result there; name result folders"):
         expanded([pattern])
+
+
+def test_a_folder_whose_record_is_gone_is_not_passed_over(outputs: Path) -> None:
+    (outputs / "run" / "1_knn" / "record.json").unlink()
+    with pytest.raises(BadInput, match=r"1_knn/record\.json cannot be read: No such file"):
+        read_results(expanded(["run/*"]))
+
+
+def test_a_name_that_looks_like_a_pattern(outputs: Path) -> None:
+    written(outputs / "run" / "3_[x]", result(ROWS))
+    assert expanded(["run/3_[x]"]) == [Path("run/3_[x]")]
 
 
 def test_a_damaged_folder_is_named(outputs: Path) -> None:

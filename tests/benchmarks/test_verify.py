@@ -1,5 +1,6 @@
 """A record's figures follow from its rows and timings, and one that does not is named."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -31,11 +32,12 @@ TIMINGS: dict[str, Any] = {
 @pytest.fixture
 def whole() -> Result:
     derived = derive(ROWS, HOW)
+    curves = json.loads(json.dumps(derived.curves))
     speed, _ = performance(TIMINGS["served"], TIMINGS["trained"], QUICK, 0)
     taken_elsewhere = Metric("generation_time", 0.5, "s", False)
     made = result(ROWS)
     metrics = [*derived.metrics, *speed, taken_elsewhere]
-    return replace(made, record=replace(made.record, metrics=metrics, timings=TIMINGS))
+    return replace(made, record=replace(made.record, metrics=metrics, timings=TIMINGS, analyses=curves))
 
 
 def changed(whole: Result, name: str, **fields: Any) -> Result:
@@ -87,6 +89,24 @@ def test_rows_that_say_something_else(whole: Result) -> None:
     found = verify(other).differences
     assert {"accuracy", "brier", "confusion_matrix"} <= {one.metric for one in found}
     assert Difference("accuracy", "all", "value", 0.8, 47 / 60) in found
+
+
+def test_a_changed_curve_is_named(whole: Result) -> None:
+    reliability = [{**point, "accuracy": 1.0} for point in whole.record.analyses["reliability"]]
+    analyses = {**whole.record.analyses, "reliability": reliability}
+    found = verify(replace(whole, record=replace(whole.record, analyses=analyses))).differences
+    assert [one[:3] for one in found] == [("reliability", "all", "curve")]
+
+
+def test_rows_that_contradict_themselves(whole: Result) -> None:
+    first, second, *others = ROWS
+    turned = replace(first, scores={"a": 0.1, "b": 0.9} if first.predicted == "a" else {"a": 0.9, "b": 0.1})
+    praised = replace(
+        second, reference="one two", answer="one", answers={}, rouge1=0.9, rouge2=0, rougeL=2 / 3
+    )
+    found = verify(replace(whole, predictions=[turned, praised, *others])).differences
+    by_row = [one[:4] for one in found if one.slice in (first.id, second.id)]
+    assert by_row == [("predicted", first.id, "value", first.predicted), ("rouge1", second.id, "value", 0.9)]
 
 
 @pytest.mark.parametrize("derivation", [{}, {"classes": ["a", "b"]}, {**HOW.as_json(), "unknown": 1}])

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from reports.console import PLAIN_WIDTH, columns, percent, plain, plain_console, table
+from reports.console import PLAIN_WIDTH, columns, harmless, percent, plain, plain_console, table
 from reports.record import Metric
 
 
@@ -57,6 +57,21 @@ def test_names_stand_left_and_figures_right() -> None:
     body = next(line for line in lines if "knn" in line)
     assert head.index("router") == body.index("knn")
     assert head.index("accuracy") + len("accuracy") == body.index("9") + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("  ::error::x", "  :\u200b:error:\u200b:x"),
+        (":::x", ":\u200b:\u200b:x"),
+        # Rich would leave the bell out.
+        (":\x07:x", ":\u200b\x07:x"),
+        ("a ##[add-mask]x", "a ##\u200b[add-mask]x"),
+        ("12:30 # [x]", "12:30 # [x]"),
+    ],
+)
+def test_no_runner_obeys_it(text: str, said: str) -> None:
+    assert harmless(text) == said
 
 
 def test_nothing_of_the_users_is_markup(

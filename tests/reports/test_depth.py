@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reports.console import plain_console
-from reports.depth import depth_lines, depth_tables
+from reports.depth import clipped, depth_lines, depth_tables
 from reports.record import Metric, Record
 from tests.reports.samples import fraction, lines_of, sample_record
 
@@ -61,6 +61,13 @@ def test_the_learning_curve_has_a_line_a_point(printed: Printer) -> None:
     text = printed(with_analyses(learning_curve=points))
     assert lines_of(text, "5") == [["5", "10", "2", "75.0", "[70.0,", "80.0]"]]
     assert lines_of(text, "20") == [["20", "40", "1", "90.0"]]
+
+
+def test_intervals_of_shares_end_where_shares_do(printed: Printer) -> None:
+    point = {"per_domain": 5, "n_train": 10, "accuracy": 0.98, "values": [1.0, 0.96]}
+    text = printed(with_analyses(learning_curve=[{**point, "ci_low": -0.02, "ci_high": 1.04}]))
+    assert lines_of(text, "5") == [["5", "10", "2", "98.0", "[0.0,", "100.0]"]]
+    assert [clipped(share) for share in (None, 0.5)] == [None, 0.5]
 
 
 def test_flips_stand_beside_the_accuracy_that_is_left(printed: Printer) -> None:

@@ -85,6 +85,14 @@ def test_no_disagreement_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, [pair(disagreements=[])])[-1] == "They chose the same domain for every question."
 
 
+def test_no_line_is_a_command_to_the_runner(capsys: pytest.CaptureFixture[str]) -> None:
+    command = "::error title=x::y"
+    row = {**disagreement(f"q1\n{command}", "car", command, "car"), "query": command}
+    text = "\n".join(shown(capsys, [pair(first=command, disagreements=[row])]))
+    assert text.count("error title=x") >= 3
+    assert "::" not in text
+
+
 def test_names_are_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
     row = {**disagreement("q1", "car", "[b]x", "car"), "query": "[red] what?"}
     text = "\n".join(shown(capsys, [pair(first="[i]mine", disagreements=[row])]))

@@ -62,6 +62,13 @@ def test_a_missing_metric_is_a_dash_and_never_a_zero(printed: Printer) -> None:
     assert [set(cells[1:3]) for cells in lines_of(text, "car")] == [{"–"}]
 
 
+def test_half_a_size_on_disk_is_none(printed: Printer) -> None:
+    record = sample_record()
+    half = sample_record(metrics=[metric for metric in record.metrics if metric.name != "index_size"])
+    assert [cells[-1] for cells in lines_of(printed(record), "knn")[1:2]] == ["91.7"]
+    assert [cells[-1] for cells in lines_of(printed(half), "knn")[1:2]] == ["–"]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [

@@ -2,13 +2,29 @@
 
 from collections.abc import Sequence
 
+from reports.comparison.conditions import machine, threads
 from reports.comparison.figures.labels import Point, name_points
 from reports.comparison.figures.pareto import pareto_front
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import MUTED, Shown, log_x, new_figure
-from reports.comparison.figures.words import counted, left_out, listed, percent, significant
+from reports.comparison.figures.words import (
+    counted,
+    interval_words,
+    left_out,
+    listed,
+    percent,
+    significant,
+)
 from reports.comparison.report import Figure
 from reports.record import Metric
+
+_FRONT = (
+    "The dotted line is the Pareto front of the values as measured: a router on it is not beaten in both by "
+    "any other."
+)
+_NO_FRONT = (
+    "They were measured with different {}, so their latencies do not compare and there is no Pareto front."
+)
 
 
 def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
@@ -18,7 +34,9 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
     pairs = [pair for router in measured if (pair := _metrics(router))]
     accuracy = [100 * right.value for right, _ in pairs]
     latency = [time.value for _, time in pairs]
-    front = pareto_front(latency, accuracy)
+    unlike = _unlike(measured)
+    # Milliseconds of two machines say nothing about which router is faster.
+    front = [] if unlike else pareto_front(latency, accuracy)
     figure = new_figure(4.2)
     axes = figure.subplots()
     ends = [end for _, time in pairs for end in (time.value, time.ci_low, time.ci_high) if end]
@@ -28,11 +46,14 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
     axes.set_xlabel("p50 latency of one question, ms (log scale)")
     axes.set_ylabel("accuracy, %")
     axes.grid(True)
-    heights = [accuracy[position] for position in front]
-    heights.append(heights[-1])
-    ends_at = [*(latency[position] for position in front), axes.get_xlim()[1]]
-    line = (0, (2, 1.5))
-    axes.step(ends_at, heights, where="post", color=MUTED, linewidth=1.2, linestyle=line, zorder=1)
+    stairs: list[list[Point]] = []
+    if front:
+        heights = [accuracy[position] for position in front]
+        heights.append(heights[-1])
+        ends_at = [*(latency[position] for position in front), axes.get_xlim()[1]]
+        line = (0, (2, 1.5))
+        axes.step(ends_at, heights, where="post", color=MUTED, linewidth=1.2, linestyle=line, zorder=1)
+        stairs.append(_corners(ends_at, heights))
     for router, (right, time) in zip(measured, pairs, strict=True):
         axes.errorbar(
             time.value,
@@ -48,22 +69,23 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
     figure.draw_without_rendering()
     points = list(zip(latency, accuracy, strict=True))
     bars = [bar for right, time in pairs for bar in _crosses(right, time)]
-    name_points(axes, [router.label for router in measured], points, [*bars, _corners(ends_at, heights)])
-    on_front = listed(measured[position].name for position in front)
+    name_points(axes, [router.label for router in measured], points, [*bars, *stairs])
     return render(
         figure,
         "accuracy_latency",
         "Accuracy against latency",
         f"Accuracy on {counted(right.n for right, _ in pairs)} test questions with a domain against the "
         f"median latency of one question at a time ({counted(time.n for _, time in pairs)} timings a "
-        "router), on a logarithmic axis. Up and to the left is better; bars are 95 % intervals. The dotted "
-        "line is the Pareto front of the values as measured: a router on it is not beaten in both by any "
-        "other." + left_out(routers, measured, "latency_p50", "no latency in its record"),
+        "router), on a logarithmic axis. Up and to the left is better; bars are "
+        f"{interval_words(measured)}s. "
+        + (_FRONT if front else _NO_FRONT.format(listed(unlike)))
+        + left_out(routers, measured, "latency_p50", "no latency in its record"),
         "; ".join(
             f"{router.name} {percent(right.value)} at {significant(time.value)} ms"
             for router, (right, time) in zip(measured, pairs, strict=True)
         )
-        + f". On the Pareto front: {on_front}.",
+        + "."
+        + (f" On the Pareto front: {listed(measured[place].name for place in front)}." if front else ""),
     )
 
 
@@ -71,6 +93,12 @@ def _metrics(router: Shown) -> tuple[Metric, Metric] | None:
     accuracy, latency = router.record.metric("accuracy"), router.record.metric("latency_p50")
     # A logarithm has no zero.
     return (accuracy, latency) if accuracy and latency and latency.value > 0 else None
+
+
+def _unlike(routers: Sequence[Shown]) -> list[str]:
+    """What milliseconds depend on and is not the same for all."""
+    keys = {"machines": machine, "thread counts": threads}
+    return [what for what, key in keys.items() if len({key(router.record) for router in routers}) > 1]
 
 
 def _accuracy_limits(pairs: Sequence[tuple[Metric, Metric]]) -> tuple[float, float]:

@@ -27,34 +27,36 @@ _LONGEST = 20
 _MARGIN = 1.6  # inches for the names of the domains
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
 
 
-class _Matrix:
-    """Counts (n_classes, n_classes), rows true, columns predicted, and the share of each row (0 for none)."""
+class Matrix:
+    """Counts (n_classes, n_classes), rows true, columns predicted, and the share of each row (0 for none).
+
+    A question counts its weight, so that they need not be whole.
+    """
 
     def __init__(self, router: Shown) -> None:
         content = router.record.confusion_matrix
         self.labels: list[str] = [short(str(label), _LONGEST) for label in content.get("labels", [])]
-        self.counts: Counts = np.array(content.get("rows_true_columns_predicted", []), dtype=np.int64)
+        self.counts: Floats = np.array(content.get("rows_true_columns_predicted", []), dtype=np.float64)
         self.names: list[str] = [str(label) for label in content.get("labels", [])]
 
     def shares(self) -> Floats:
         sums = self.counts.sum(axis=1, keepdims=True)
-        shares: Floats = self.counts / np.maximum(sums, 1)
+        shares: Floats = self.counts / np.where(sums > 0, sums, 1)
         return shares
 
-    def worst(self) -> tuple[str, str, int] | None:
+    def worst(self) -> tuple[str, str, float] | None:
         """The true domain, the one it was taken for most often, and how often; None without a mistake."""
         wrong = self.counts - np.diag(np.diag(self.counts))
         if not wrong.any():
             return None
         row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
-        return self.names[row], self.names[column], int(wrong[row, column])
+        return self.names[row], self.names[column], float(wrong[row, column])
 
 
 def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
-    matrices = {router.name: _Matrix(router) for router in routers}
+    matrices = {router.name: Matrix(router) for router in routers}
     drawn = [router for router in routers if matrices[router.name].counts.sum() > 0]
     if not drawn:
         return None
@@ -86,25 +88,34 @@ def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
         if n_classes <= MOST_COUNTED
         else f"With {n_classes} domains the cells have no room for their counts, which are in the record. "
     )
+    # Not the sum of the counts: questions can have weights.
+    ns = [metric.n for router in drawn if (metric := router.record.metric("accuracy"))]
     return render(
         figure,
         "confusion",
         "Which domain was taken for which",
         "Rows are the true domain, columns the predicted one; the colour is the share of the row, so the "
         f"diagonal is recall and everything off it a mistake. {counts}"
-        f"{counted(int(matrices[router.name].counts.sum()) for router in drawn)} questions with a domain a "
-        "router." + left_out(routers, drawn, "accuracy", "no question with a domain"),
+        f"{f'{counted(ns)} questions' if ns else 'Questions'} with a domain a router."
+        + left_out(routers, drawn, "accuracy", "no question with a domain"),
         " ".join(_words(router, matrices[router.name]) for router in drawn),
     )
 
 
-def _words(router: Shown, matrix: _Matrix) -> str:
+def _words(router: Shown, matrix: Matrix) -> str:
     right = percent(float(np.trace(matrix.counts) / matrix.counts.sum()))
     worst = matrix.worst()
     if worst is None:
         return f"{router.name} is right on all questions."
     true, taken, times = worst
-    return f"{router.name} is right on {right}; most often it takes {true} for {taken}, {times:,} times."
+    return (
+        f"{router.name} is right on {right}; most often it takes {true} for {taken}, {_count(times)} times."
+    )
+
+
+def _count(value: float) -> str:
+    """Whole where it is, else with at most two digits after the point."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def _colours() -> "Colormap":
@@ -120,7 +131,7 @@ def _columns_for(n_classes: int) -> int:
     return 1 if _CROWDED < n_classes <= MOST_NAMED else 2
 
 
-def _draw_matrix(axes: "Axes", matrix: _Matrix, colours: "Colormap", named: bool) -> None:
+def _draw_matrix(axes: "Axes", matrix: Matrix, colours: "Colormap", named: bool) -> None:
     n = len(matrix.labels)
     edges = np.arange(n + 1) - 0.5
     # A picture, where single cells would make a file of megabytes.
@@ -150,7 +161,7 @@ def _name_ticks(axes: "Axes", labels: Sequence[str], named: bool) -> None:
     axes.set_yticks(shown, with_names if named and n <= MOST_NAMED else numbers, fontsize=size)
 
 
-def _write_counts(axes: "Axes", matrix: _Matrix, colours: "Colormap") -> None:
+def _write_counts(axes: "Axes", matrix: Matrix, colours: "Colormap") -> None:
     from matplotlib.colors import rgb2hex
 
     few = len(matrix.labels) <= _FEW
@@ -160,7 +171,7 @@ def _write_counts(axes: "Axes", matrix: _Matrix, colours: "Colormap") -> None:
             axes.text(
                 column,
                 row,
-                str(count),
+                _count(float(count)),
                 ha="center",
                 va="center_baseline",
                 fontsize=SMALL + 0.5 if few else 7.0,

@@ -8,7 +8,7 @@ import numpy as np
 from reports.comparison.figures.labels import name_points
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, Shown, curve, handle, legend, new_figure, short
-from reports.comparison.figures.words import counted, interval, left_out, listed, percent
+from reports.comparison.figures.words import counted, interval, interval_words, left_out, listed, percent
 from reports.comparison.report import Figure
 from reports.record import Metric
 
@@ -48,7 +48,7 @@ def draw_cost_quality(routers: Sequence[Shown]) -> Figure | None:
         + (_about_deferral(deferring[0], n_panels > 1) if deferring else "")
         + (_about_hull(n_panels > 1) if hulled else "")
         + " Up and to the left is better. Oracle knows every answer's quality beforehand; random does not "
-        "look at the question. APGR and AIQ are the two areas, in % [95 % interval]."
+        f"look at the question. APGR and AIQ are the two areas, in % [{interval_words(drawn)}]."
         + left_out(routers, drawn, "aiq", "no cost and quality in its record"),
         " ".join(_words(router) for router in drawn),
     )

@@ -118,7 +118,7 @@ def stage_shares(router: Shown) -> dict[str, float]:
 
 def _distributions(axes: "Axes", routers: Sequence[Shown], timed: dict[str, Floats]) -> None:
     known = timed_values(timed)
-    # A few strays would take half of the axis.
+    # From the fastest to the slowest: a stray is a timing too.
     log_x(axes, min(values[0] for values in known), max(values[-1] for values in known), 1.2)
     for level in (50, 95, 99):
         axes.axhline(level, color=MUTED, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)

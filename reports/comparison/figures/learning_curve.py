@@ -15,17 +15,17 @@ def draw_learning_curve(routers: Sequence[Shown]) -> Figure | None:
         return None
     figure = new_figure(3.4)
     axes = figure.subplots()
-    sizes = [size(point, router) for router in drawn for point in _points(router)]
+    sizes = [_size(point) for router in drawn for point in _points(router)]
     log_x(axes, min(sizes), max(sizes), 1.15)
     for router in drawn:
         points = _points(router)
-        x = [size(point, router) for point in points]
+        x = [_size(point) for point in points]
         curve(axes, router, x, [100 * point["accuracy"] for point in points], marks=len(points))
         banded = [point for point in points if point["ci_low"] is not None]
         axes.fill_between(
-            [size(point, router) for point in banded],
-            [100 * point["ci_low"] for point in banded],
-            [100 * min(point["ci_high"], 1.0) for point in banded],
+            [_size(point) for point in banded],
+            [band(point)[0] for point in banded],
+            [band(point)[1] for point in banded],
             color=router.pen.colour,
             alpha=0.18,
             linewidth=0,
@@ -56,14 +56,17 @@ def _points(router: Shown) -> list[dict[str, Any]]:
     return points
 
 
-def size(point: dict[str, Any], router: Shown) -> float:
-    """Training questions a domain, on average where a point has `all` of them."""
-    if point["per_domain"] != "all":
-        return float(point["per_domain"])
-    return float(point["n_train"]) / max(len(router.record.confusion_matrix.get("labels", [])), 1)
+def _size(point: dict[str, Any]) -> float:
+    """Training questions a domain."""
+    return float(point["per_domain"])
+
+
+def band(point: dict[str, Any]) -> tuple[float, float]:
+    """Its interval in per cent; Student's t knows nothing of 0 and 100."""
+    return max(100 * point["ci_low"], 0.0), min(100 * point["ci_high"], 100.0)
 
 
 def _words(router: Shown) -> str:
     points = _points(router)
     ends = [points[0], points[-1]] if len(points) > 1 else points
-    return listed(f"{percent(point['accuracy'])} from {size(point, router):,.10g} a domain" for point in ends)
+    return listed(f"{percent(point['accuracy'])} from {_size(point):,.10g} a domain" for point in ends)

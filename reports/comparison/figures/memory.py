@@ -18,9 +18,9 @@ def _of(name: str) -> Callable[[Record], float | None]:
 
 
 def on_disk(record: Record) -> float | None:
-    """Weights and index together; None when neither was measured."""
-    parts = [metric.value for name in ("weights_size", "index_size") if (metric := record.metric(name))]
-    return sum(parts) if parts else None
+    """Weights and index together; None when one of them was not measured."""
+    weights, index = record.metric("weights_size"), record.metric("index_size")
+    return weights.value + index.value if weights and index else None
 
 
 SERIES: tuple[tuple[str, Callable[[Record], float | None]], ...] = (

@@ -5,7 +5,7 @@ from typing import Any
 
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import Shown, curve, handle, legend, new_figure
-from reports.comparison.figures.words import counted, interval, left_out, listed, percent
+from reports.comparison.figures.words import counted, interval, interval_words, left_out, listed, percent
 from reports.comparison.report import Figure
 
 
@@ -39,7 +39,7 @@ def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:
         f"{f'{counted(ns)} test questions' if ns else 'Test questions'} with a domain, accepted from the "
         "highest probability of the predicted domain down: share of mistakes among the accepted ones against "
         "the share accepted. Lower is better; at 100 % it is the error rate. A line that falls to the left "
-        "knows when it does not know. AURC is the area under it, in % [95 % interval]."
+        f"knows when it does not know. AURC is the area under it, in % [{interval_words(drawn)}]."
         + alone
         + left_out(routers, drawn, "aurc", "no risk–coverage curve in its record"),
         "; ".join(f"{router.name}: {_words(router)}" for router in drawn) + ".",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, SMALL, Pen, Shown, new_figure, short
-from reports.comparison.figures.words import counted, interval, left_out
+from reports.comparison.figures.words import counted, interval, interval_words, left_out
 from reports.comparison.report import Figure
 from reports.record import Metric
 
@@ -50,10 +50,10 @@ def draw_rouge(routers: Sequence[Shown]) -> Figure | None:
         "rouge",
         "What the answers are worth",
         "ROUGE-L (F1 × 100) of the answer that each policy's expert gave, "
-        f"{counted(row.metric.n for row in rows)} questions with a reference; bars are 95 % intervals. The "
-        "oracle asks the right domain's expert, a random expert is the mean over all, and base is the right "
-        "domain's model without its adapter; intervals of two policies are not independent, because the "
-        "questions are the same."
+        f"{counted(row.metric.n for row in rows)} questions with a reference; bars are "
+        f"{interval_words(answered)}s. The oracle asks the right domain's expert, a random expert is the "
+        "mean over all, and base is the right domain's model without its adapter; "
+        "intervals of two policies are not independent, because the questions are the same."
         + (
             " Below: what a router's mistakes cost, question by question against the oracle; an interval "
             "across the line at zero means that they cannot be seen in the answers."

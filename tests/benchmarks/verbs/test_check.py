@@ -85,8 +85,8 @@ def test_a_tolerance_lets_pass(home: Path) -> None:
     [
         ("accuracy", "expected NAME=VALUE, such as accuracy=0.01"),
         ("accuracy=much", "expected NAME=VALUE"),
-        ("accuracy=-1", "must be at least 0 and less than 1"),
-        ("accuracy=nan", "must be at least 0 and less than 1"),
+        ("accuracy=-1", "must be a number of at least 0"),
+        ("accuracy=nan", "must be a number of at least 0"),
         ("acuracy=0.1", "no metric 'acuracy' is checked; there is latency_mean_vs_reference, "),
     ],
 )
@@ -143,6 +143,40 @@ def test_update_refuses_a_dirty_run(home: Path) -> None:
     assert done.returncode == 2
     assert "was measured on uncommitted changes; commit them and run again" in done.stderr
     assert read_result(home / "baselines" / "knn").predictions == ROWS
+
+
+def test_update_never_replaces_another_routers_baseline(home: Path) -> None:
+    written(home / "svm", result(ROWS, router="svm"))
+    done = in_process("check", "svm", "--update", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert "baselines/knn is of router knn, and svm of svm; name another folder" in done.stderr
+    assert read_result(home / "baselines" / "knn").record.router == "knn"
+
+
+def test_a_baseline_that_is_another_file(home: Path) -> None:
+    (home / "knn.json").write_text("{}")
+    for update in ([], ["--update"]):
+        done = in_process("check", FIRST, "--baseline", "knn.json", *update, cwd=home)
+        assert done.returncode == 2
+        assert "error: --baseline knn.json is a file; name the folder of a baseline" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_2_and_named(home: Path) -> None:
+    (home / "taken").mkdir()
+    done = in_process("check", FIRST, "--baseline", "baselines/knn", "--json", "taken", cwd=home)
+    assert done.returncode == 2
+    assert done.stderr == "error: taken: Is a directory\n"
+    assert done.stdout.startswith("knn: FINE")
+
+
+def test_the_newest_run_is_one_with_a_date_and_a_damaged_one_is_not_passed_over(home: Path) -> None:
+    written(home / "outputs" / "run" / "old", result(ROWS))
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert "2026-01-03" in done.stdout
+    (home / "outputs" / "run" / "2026-01-03_00-00-00_knn" / "record.json").unlink()
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert "record.json cannot be read" in done.stdout
 
 
 def test_update_never_replaces_a_folder_that_holds_more(home: Path) -> None:

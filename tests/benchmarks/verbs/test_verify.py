@@ -17,8 +17,9 @@ ROWS = predictions(40, wrong=range(8))
 def quality_alone() -> Result:
     """A result whose every figure follows from its rows."""
     made = result(ROWS)
-    metrics = derive(ROWS, Derivation(["a", "b"], 0, QUICK)).metrics
-    return replace(made, record=replace(made.record, metrics=metrics, timings={}))
+    found = derive(ROWS, Derivation(["a", "b"], 0, QUICK))
+    record = replace(made.record, metrics=found.metrics, timings={}, analyses=found.curves)
+    return replace(made, record=record)
 
 
 @pytest.fixture
@@ -52,6 +53,13 @@ def test_a_figure_that_does_not_follow(folder: Path) -> None:
         f"better: 1 of {len(metrics)} metrics DIFFER from what the predictions and timings give:"
     )
     assert third == "  accuracy of overlap: recorded 0.95, derived 0.75"
+
+
+def test_one_that_cannot_be_read_stops_no_other(folder: Path) -> None:
+    done = in_process("verify", "nowhere", "run", cwd=folder)
+    assert done.returncode == 2
+    assert done.stdout.startswith("run: all ")
+    assert "nowhere/record.json cannot be read" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -92,11 +100,8 @@ def test_a_damaged_folder_is_named_and_refused(
     done = in_process(*arguments, cwd=folder)
     assert done.returncode == 2
     said = " ".join((done.stdout + done.stderr).split())
-    if verb == "report" and (file, damage) == ("record.json", "remove"):
-        assert "run: no result there" in said
-    else:
-        assert words in said
-        assert f"run/{file}" in said
+    assert words in said
+    assert f"run/{file}" in said
     assert "Traceback" not in said
     assert not (folder / "new").exists()
     assert not list(folder.glob("outputs/*/*"))

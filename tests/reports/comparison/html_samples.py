@@ -194,6 +194,7 @@ def questions(count: int, answers: bool = True) -> list[Question]:
                     probability=0.5 + (n * 13 + place) % 50 / 100,
                     confidence=0.2 + (n * 17 + place) % 70 / 100,
                     answer={"car": CAR * 2, "sleep": SLEEP * 2}[predicted] if answers else None,
+                    expert=predicted if answers else None,
                 )
             )
         query = HOSTILE if n == 3 else f"{ASKED[n % len(ASKED)]} ({n + 1})"

@@ -43,7 +43,7 @@ def sample_result(name: str, answers: bool = False, **changes: Any) -> Result:
         timings={
             "served": {
                 "batch_size": 32,
-                "rounds": [{"latency_seconds": [0.01] * 100}, {"latency_seconds": [0.01] * 100}],
+                "rounds": [{"latency_seconds": [resources[0] / 1000] * 100} for _ in range(2)],
             }
         },
     )
@@ -229,6 +229,35 @@ def changed(
         **fields,
     )
     return replace(result, record=record)
+
+
+def in_one_process(result: Result) -> Result:
+    """The same, served by one process."""
+    served = result.record.timings["served"]
+    return changed(result, timings={"served": {**served, "rounds": served["rounds"][:1]}})
+
+
+def with_weights(results: Mapping[str, Result]) -> dict[str, Result]:
+    """The same, the first question of each counting twice."""
+    return {
+        name: replace(
+            result, predictions=[replace(result.predictions[0], weight=2.0), *result.predictions[1:]]
+        )
+        for name, result in results.items()
+    }
+
+
+# What makes speeds hard to compare, by its words in a sentence; each unlike `sample_provenance`.
+UNLIKE: dict[str, dict[str, Any]] = {
+    "machines": {"machine": {"cpu": "old", "cores": 1}},
+    "thread counts": {"threads": 8},
+    "versions of the reference workload": {"reference_workload": 2},
+}
+
+
+def elsewhere(result: Result, what: str) -> Result:
+    """The same under other conditions, one of `UNLIKE`."""
+    return changed(result, provenance={**result.record.provenance, **UNLIKE[what]})
 
 
 SKIPPED = [Skipped(Path("outputs/run/2026-11-20_01-02-03_svm"), "other test questions: 3 of 240 differ")]

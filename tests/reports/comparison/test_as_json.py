@@ -53,6 +53,8 @@ def test_questions_and_what_was_left_out(report: Report) -> None:
         "probability": 0.75,
         "confidence": 0.5,
         "answer": "car says so.",
+        "expert": "car",
+        "abstained": False,
     }
     assert found["skipped"][0]["folder"] == "outputs/run/2026-11-20_01-02-03_svm"
 

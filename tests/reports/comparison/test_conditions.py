@@ -1,8 +1,10 @@
 """Facts in a few words, and what has to be known first."""
 
+from pathlib import Path
 from typing import Any
 
 from reports.comparison.conditions import facts, notices
+from reports.comparison.report import Skipped
 from reports.record import Result
 from tests.reports.comparison.samples import (
     SKIPPED,
@@ -52,10 +54,10 @@ def test_alike_there_is_nothing_to_note() -> None:
 
 
 def test_another_machine() -> None:
-    other = {"cpu": "Xeon", "cores": 1, "gpu": "H100"}
+    other = {"cpu": "Xeon", "cores": 1, "gpu": ["H100", "L4"]}
     assert noted(with_provenance("knn", machine=other)) == [
-        "Measured with different machines, compare p50 ÷ reference, not milliseconds: 1 core of Xeon, H100 "
-        "(knn); 2 cores of AMD EPYC (tinyllama, centroid and tfidf)."
+        "Measured with different machines, compare p50 ÷ reference, not milliseconds: 1 core of Xeon, H100, "
+        "L4 (knn); 2 cores of AMD EPYC (tinyllama, centroid and tfidf)."
     ]
 
 
@@ -101,3 +103,10 @@ def test_other_experts() -> None:
 def test_what_was_left_out() -> None:
     assert notices(sample_contest(), SKIPPED) == ["1 result was left out, see below."]
     assert notices(sample_contest(), SKIPPED * 2) == ["2 results were left out, see below."]
+
+
+def test_a_twin_is_not_left_out() -> None:
+    reason = "the same router with the same predictions as outputs/run/knn/baselines/tfidf"
+    twin = Skipped(Path("outputs/run/svm/baselines/tfidf"), reason)
+    assert notices(sample_contest(), [twin, twin]) == []
+    assert notices(sample_contest(), [twin, *SKIPPED]) == ["1 result was left out, see below."]

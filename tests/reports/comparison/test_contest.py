@@ -2,6 +2,7 @@
 
 import pytest
 
+from reports.comparison.contest import UNTESTED
 from tests.reports.comparison.samples import (
     changed,
     sample_contest,
@@ -9,6 +10,7 @@ from tests.reports.comparison.samples import (
     sample_pairs,
     sample_result,
     sample_results,
+    with_weights,
 )
 from tests.reports.samples import fraction
 
@@ -49,6 +51,18 @@ def test_the_other_way_round() -> None:
     assert turned.rouge == pytest.approx((-0.1, -0.2, -0.05))
     assert found.beats("knn", "tfidf")
     assert not found.beats("tfidf", "knn")
+
+
+def test_weights_which_the_test_does_not_know_leave_no_verdict() -> None:
+    pairs = [sample_pair("knn", "tfidf", rougeL=[0.1, 0.05, 0.2])]
+    found = sample_contest(with_weights(sample_results()), pairs)
+    assert found.weighted
+    assert not sample_contest(pairs=pairs).weighted
+    for names in (("knn", "tfidf"), ("tfidf", "knn")):
+        against = found.against(*names)
+        assert against is not None
+        assert against.verdict == UNTESTED
+        assert not found.beats(*names)
 
 
 def test_what_cannot_be_told_cannot_be_told_either_way() -> None:

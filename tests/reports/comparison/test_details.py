@@ -101,6 +101,12 @@ def test_learning_curves_share_their_sizes() -> None:
     assert texts(table) == {"knn": ["75.0 [70.0, 80.0]", "75.0"], "centroid": ["–", "75.0 [70.0, 80.0]"]}
 
 
+def test_intervals_of_shares_end_where_shares_do() -> None:
+    point = {"per_domain": 5, "accuracy": 0.98, "ci_low": -0.02, "ci_high": 1.04}
+    table = one(learning_curve=[point])["learning_curve"]
+    assert texts(table)["knn"] == ["98.0 [0.0, 100.0]"]
+
+
 def test_costs_stand_between_the_policies() -> None:
     metrics = [
         fraction("apgr", 0.668, low=0.6, high=0.7),

@@ -6,12 +6,15 @@ from reports.comparison.families import families_table
 from reports.comparison.report import Cell, Table
 from reports.record import Metric, Unscored
 from tests.reports.comparison.samples import (
+    UNLIKE,
     changed,
+    elsewhere,
     sample_contest,
     sample_pair,
     sample_pairs,
     sample_result,
     sample_results,
+    with_weights,
 )
 
 
@@ -41,9 +44,49 @@ def test_derived_figures() -> None:
     assert (cost.value, cost.low, cost.high) == pytest.approx((2000 / 150, 2000 / 165, 2000 / 135))
     # 150 a second, where one after the other at 10 ms makes 100.
     assert cell(table, "knn", "batch_gain").value == pytest.approx(1.5)
+    # All rounds: 9 and 1 ms are 5 on average, though the p50 is said to be 10.
+    rounds = [{"latency_seconds": [0.009]}, {"latency_seconds": [0.001]}]
+    uneven = changed(sample_result("knn"), timings={"served": {"rounds": rounds}})
+    assert cell(made({"knn": uneven}, []), "knn", "batch_gain").value == pytest.approx(0.75)
+    assert (
+        cell(made({"knn": changed(uneven, timings={})}, []), "knn", "batch_gain").why
+        == "its record has no raw latencies"
+    )
     # A quarter of 92 MB over 560 questions.
     assert cell(table, "knn", "index_bytes").value == pytest.approx(23e6 / 560)
+    # What a classifier saves does not grow with them.
+    assert cell(table, "tinyllama", "index_bytes").value is None
     assert cell(table, "knn", "train_peak_rss").value == 480
+
+
+def test_threads_do_not_count_what_a_gpu_did() -> None:
+    def cost(peak: float) -> Cell:
+        result = changed(sample_result("knn"), Metric("cuda_peak", peak, "MB", False))
+        return cell(made({"knn": result}, []), "knn", "core_seconds")
+
+    assert cost(0.0).value == pytest.approx(2000 / 150)
+    assert (cost(500.0).text, cost(500.0).why) == (
+        "–",
+        "a GPU did part of the work, which threads do not count",
+    )
+
+
+@pytest.mark.parametrize("what", UNLIKE)
+def test_times_under_different_conditions_are_not_divided(what: str) -> None:
+    results = sample_results()
+    results["tinyllama"] = elsewhere(results["tinyllama"], what)
+    about = made(results).about
+    assert about.endswith(f"; time and memory do not compare: they come from different {what}.")
+    assert "×" not in about
+    # It is not one of the two.
+    results = sample_results()
+    results["centroid"] = elsewhere(results["centroid"], what)
+    assert "13.0 × the latency" in made(results).about
+
+
+def test_accuracies_of_questions_with_weights_were_not_tested() -> None:
+    about = made(with_weights(sample_results())).about
+    assert "their accuracies were not tested, since the questions have weights; 13.0 × the latency" in about
 
 
 def test_the_finding_is_measured() -> None:
@@ -77,7 +120,7 @@ def test_unmeasured_speed_is_a_reason_not_a_figure() -> None:
         unscored=[Unscored("latency_p50", "not measured")],
     )
     table = made({**sample_results("knn"), "tinyllama": bare}, sample_pairs())
-    for key in ("core_seconds", "latency_p50", "batch_gain", "index_bytes", "disk", "train_time"):
+    for key in ("core_seconds", "latency_p50", "batch_gain", "disk", "train_time"):
         assert (cell(table, "tinyllama", key).text, cell(table, "tinyllama", key).why) == (
             "–",
             "not measured",

@@ -226,7 +226,7 @@ def hostile_report() -> Report:
     verdict = replace(
         report.verdict, router=HOSTILE, sentence=HOSTILE, evidence=[HOSTILE] * 4, doubts=[HOSTILE]
     )
-    choice = Choice(HOSTILE, HOSTILE, False, 0.5, 0.5, HOSTILE)
+    choice = Choice(HOSTILE, HOSTILE, False, 0.5, 0.5, HOSTILE, HOSTILE)
     question = Question(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, [choice])
     return replace(
         report,
@@ -362,7 +362,7 @@ def test_what_the_script_filters_by(root: Node) -> None:
 def test_an_answer_stands_once_with_all_who_asked_for_it() -> None:
     (question,) = questions(1)
     choices = [
-        replace(choice, predicted=domain, answer=f"the answer of {domain}")
+        replace(choice, expert=domain, answer=f"the answer of {domain}")
         for choice, domain in zip(
             question.choices, ["car", "sleep", "car", "car", "sleep", "car"], strict=True
         )

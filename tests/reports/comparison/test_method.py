@@ -61,6 +61,12 @@ def test_what_differs_has_a_row_each() -> None:
     assert commits["knn"] == "f" * 40 + " with uncommitted changes"
 
 
+def test_the_date_may_stand_above_the_folder() -> None:
+    folder = Path("outputs/compare/2026-11-22_05-16-17/results/knn")
+    table = tables({"knn": replace(sample_result("knn"), folder=folder)})["conditions"]
+    assert column(table, "date") == {"all": "2026-11-22 05:16"}
+
+
 def test_a_folder_of_another_name_has_no_date() -> None:
     result = replace(sample_result("knn"), folder=Path("results/knn"))
     assert "date" not in [found.key for found in tables({"knn": result})["conditions"].columns]
@@ -105,6 +111,13 @@ def test_how_intervals_were_made() -> None:
     table = tables(sample_results() | {"knn": other})["intervals"]
     assert column(table, "resamples") == {"knn": "100", "tinyllama, centroid, tfidf": "2,000"}
     assert column(table, "confidence") == {"knn": "90.0", "tinyllama, centroid, tfidf": "95.0"}
+
+
+def test_each_interval_has_its_own_method() -> None:
+    said = tables(sample_results())["intervals"].about
+    assert "p50, p95, p99 and stages: percentile bootstrap that draws processes, then timings" in said
+    assert "Latency ÷ reference, first query and load time have one value a process: Student's t" in said
+    assert "McNemar's exact test" in said
 
 
 def test_a_bare_record_does_not_break_it() -> None:

@@ -4,16 +4,19 @@ from typing import Any
 
 import pytest
 
-from reports.comparison.overview import comparison_table, slices
+from reports.comparison.overview import all_slices, comparison_table, slices
 from reports.comparison.report import Cell, Table
 from reports.record import Metric, Result
 from tests.reports.comparison.samples import (
     changed,
+    elsewhere,
+    in_one_process,
     sample_contest,
     sample_pair,
     sample_pairs,
     sample_results,
     unclear_pair,
+    with_weights,
 )
 from tests.reports.samples import fraction
 
@@ -91,8 +94,59 @@ def test_intervals_that_overlap_are_not_beyond_doubt() -> None:
     assert best(compared(results), "latency_p50") == ["centroid"]
 
 
-def test_more_is_better_of_throughput() -> None:
-    assert best(compared(), "throughput") == ["knn"]
+def test_throughput_is_of_one_process_and_never_best() -> None:
+    assert best(compared(), "throughput") == []
+
+
+def test_a_latency_of_one_process_is_never_best() -> None:
+    columns = ("latency_p50", "latency_p95", "latency_p99")
+    assert [best(compared(), key) for key in columns] == [["centroid"]] * 3
+    results = sample_results()
+    # Of a rival.
+    results["tinyllama"] = in_one_process(results["tinyllama"])
+    assert [best(compared(results), key) for key in columns] == [[]] * 3
+    results = sample_results()
+    results["tfidf"] = in_one_process(results["tfidf"])
+    assert best(compared(results), "latency_p50") == ["centroid"]
+
+
+@pytest.mark.parametrize(
+    ("what", "by_reference"),
+    [("machines", ["centroid"]), ("thread counts", []), ("versions of the reference workload", [])],
+)
+def test_speeds_under_different_conditions_are_never_best(what: str, by_reference: list[str]) -> None:
+    results = sample_results()
+    results["knn"] = elsewhere(results["knn"], what)
+    table = compared(results)
+    for key in ("latency_p50", "latency_p95", "latency_p99", "first_query"):
+        assert best(table, key) == []
+    assert best(table, "latency_p50_vs_reference") == by_reference
+    assert best(table, "disk") == ["centroid"]
+    assert f"Speeds that come from different {what} are not bold either." in table.about
+    assert "different" not in compared().about
+
+
+def test_the_first_query_is_a_mean_over_processes() -> None:
+    results = {
+        name: changed(result, Metric("first_query", value, "ms", False, "all", 3, 0.9 * value, 1.1 * value))
+        for (name, result), value in zip(sample_results().items(), (20.0, 200.0, 15.0, 1.0), strict=True)
+    }
+    assert best(compared(results), "first_query") == ["centroid"]
+
+
+def test_no_accuracy_is_best_where_questions_have_weights() -> None:
+    pairs = [sample_pair("knn", other) for other in ("tinyllama", "centroid", "tfidf")]
+    table = compared(with_weights(sample_results()), pairs)
+    assert best(table, "accuracy") == []
+    assert "which McNemar's test does not know" in table.about
+    assert "weights" not in compared().about
+
+
+def test_the_legend_says_what_counts() -> None:
+    assert "Disk is exact, so that any difference counts." in compared().about
+    assert (
+        "for ROUGE-L the paired interval of the difference, not corrected for all pairs" in compared().about
+    )
 
 
 def test_a_tie_on_disk_has_no_best() -> None:
@@ -124,10 +178,31 @@ def test_one_alone_is_not_the_best() -> None:
 
 def test_answers_are_best_by_their_paired_intervals() -> None:
     table = compared(sample_results(answers=True), sample_pairs(answers=True))
-    assert best(table, "rougeL") == best(table, "rougeL_regret") == ["knn"]
+    assert best(table, "rougeL") == ["knn"]
     pairs = sample_pairs(answers=True)
     pairs[0]["rougeL"] = [0.01, 0.0, 0.02]
     assert best(compared(sample_results(answers=True), pairs), "rougeL") == []
+
+
+def regrets(*values: float, n: int = 36) -> dict[str, Result]:
+    """Those of knn, tinyllama, centroid and tfidf; the first is of n questions."""
+    return {
+        name: changed(result, Metric("rougeL_regret", value, "F1", False, "all", n if name == "knn" else 36))
+        for (name, result), value in zip(sample_results(answers=True).items(), values, strict=True)
+    }
+
+
+def test_regret_is_best_only_where_it_is_less_against_the_same_experts() -> None:
+    pairs = sample_pairs(answers=True)
+    less = regrets(0.01, 0.05, 0.05, 0.05)
+    assert best(compared(less, pairs), "rougeL_regret") == ["knn"]
+    # The better answers, but not the least regret.
+    assert best(compared(regrets(0.05, 0.04, 0.06, 0.06), pairs), "rougeL_regret") == []
+    assert best(compared(regrets(0.01, 0.05, 0.05, 0.05, n=30), pairs), "rougeL_regret") == []
+    others = {**less["knn"].record.provenance, "experts": {"car": {"base": {"other.gguf": "e" * 64}}}}
+    foreign = {**less, "knn": changed(less["knn"], provenance=others)}
+    assert best(compared(foreign, pairs), "rougeL_regret") == []
+    assert best(compared(foreign, pairs), "rougeL") == ["knn"]
 
 
 def test_slices_known_first_and_few() -> None:
@@ -135,6 +210,7 @@ def test_slices_known_first_and_few() -> None:
     assert slices([result.record]) == ["standard", "overlap"]
     more = changed(result, *(fraction("accuracy", 0.5, name) for name in "zyxw"))
     assert slices([more.record]) == ["standard", "overlap", "w", "x"]
+    assert all_slices([more.record]) == ["standard", "overlap", "w", "x", "y", "z"]
     one = changed(result, fraction("accuracy", 0.5), fraction("accuracy", 0.5, "standard"))
     lone = [metric for metric in one.record.metrics if metric.slice != "overlap"]
     assert slices([changed(one, *lone, without=["accuracy"]).record]) == []

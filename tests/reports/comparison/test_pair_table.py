@@ -9,7 +9,9 @@ from tests.reports.comparison.samples import (
     sample_pair,
     sample_pairs,
     sample_result,
+    sample_results,
     unclear_pair,
+    with_weights,
 )
 
 
@@ -38,6 +40,14 @@ def test_no_difference_needs_no_number_of_questions() -> None:
     table = pairs_table(sample_contest(pairs=[unclear_pair("knn", "tfidf", rows_needed=None)]), "knn")
     assert table is not None
     assert table.rows[0].cells[-1].why == "no difference was observed"
+
+
+def test_questions_with_weights_have_no_verdict() -> None:
+    results = with_weights(sample_results("knn", "tfidf"))
+    table = pairs_table(sample_contest(results, [sample_pair("knn", "tfidf")]), "knn")
+    assert table is not None
+    assert table.rows[0].cells[0].text == "cannot tell"
+    assert table.about.endswith("It counts each question once, but these have weights: no verdict.")
 
 
 def test_one_alone_has_none() -> None:

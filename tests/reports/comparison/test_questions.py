@@ -33,7 +33,31 @@ def test_choices_are_of_the_candidates() -> None:
     ]
     assert [choice.probability for choice in first.choices] == [0.75, 0.75, 0.75]
     assert first.choices[0].answer == "sleep says so."
+    assert [choice.expert for choice in first.choices] == ["sleep", "car", "sleep"]
+    assert not any(choice.abstained for choice in first.choices)
     assert first.reference == "It is so."
+
+
+def test_who_was_asked_is_not_who_was_chosen() -> None:
+    results = sample_results("knn", "centroid", answers=True)
+    rows = {"knn": {"expert": "sleep"}, "centroid": {"expert": None, "answer": None}}
+    for name, changes in rows.items():
+        kept = [
+            replace(row, **changes) if row.id == "q4" else row  # type: ignore[arg-type]
+            for row in results[name].predictions
+        ]
+        results[name] = replace(results[name], predictions=kept)
+    questions, _ = hard_questions(sample_contest(results), results)
+    knn, centroid = next(question for question in questions if question.id == "q4").choices
+    assert (knn.predicted, knn.expert, knn.abstained) == ("car", "sleep", False)
+    assert (centroid.predicted, centroid.expert, centroid.abstained) == ("car", None, True)
+
+
+def test_without_experts_nobody_abstained() -> None:
+    results = sample_results()
+    questions, _ = hard_questions(sample_contest(results), results)
+    choices = [choice for question in questions for choice in question.choices]
+    assert {(choice.expert, choice.abstained) for choice in choices} == {(None, False)}
 
 
 def test_what_is_out_of_scope_is_neither_right_nor_wrong() -> None:

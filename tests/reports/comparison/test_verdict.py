@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from reports.comparison.report import Verdict
-from reports.comparison.verdict import leaders, shortlist, verdict
+from reports.comparison.verdict import fastest, leaders, shortlist, verdict
 from reports.record import Metric, Result
 from tests.reports.comparison.samples import (
     changed,
+    elsewhere,
+    in_one_process,
     sample_contest,
     sample_pair,
     sample_pairs,
@@ -16,6 +18,7 @@ from tests.reports.comparison.samples import (
     sample_result,
     sample_results,
     unclear_pair,
+    with_weights,
 )
 from tests.reports.samples import fraction
 
@@ -75,6 +78,70 @@ def test_the_most_accurate_where_speed_is_unknown() -> None:
     assert (
         "The speed of tinyllama was not measured, so that speed played no part in the choice." in found.doubts
     )
+
+
+def slower(result: Result, p50: float, low: float, high: float) -> Result:
+    return changed(result, Metric("latency_p50", p50, "ms", False, "all", 200, low, high))
+
+
+def test_speed_within_the_noise_does_not_decide_against_accuracy() -> None:
+    results = sample_results("knn", "centroid")
+    results["knn"] = slower(results["knn"], 7.01, 6.0, 8.0)
+    results["centroid"] = slower(results["centroid"], 7.0, 6.0, 8.0)
+    found = given(results, [unclear_pair("knn", "centroid")])
+    assert found.router == "knn"
+    assert found.sentence.endswith(
+        "and it is the most accurate of knn and centroid, which cannot be ranked beyond doubt."
+    )
+    assert "faster" not in found.doubts[0]
+
+
+def test_the_most_accurate_among_the_fastest() -> None:
+    results = sample_results("knn", "tinyllama", "centroid")
+    # Its interval begins where that of centroid (6.3 to 7.7) ends; tinyllama is far off.
+    results["knn"] = slower(results["knn"], 8.0, 7.7, 8.5)
+    found = given(results)
+    assert [record.router for record in fastest(sample_contest(results).records)] == ["knn", "centroid"]
+    assert found.router == "knn"
+    assert "it is among the fastest of knn, tinyllama and centroid, which" in found.sentence
+
+
+@pytest.mark.parametrize("what", ["thread counts", "versions of the reference workload"])
+def test_speeds_that_do_not_compare_play_no_part(what: str) -> None:
+    results = sample_results("knn", "tinyllama", "centroid")
+    results["tinyllama"] = elsewhere(results["tinyllama"], what)
+    found = given(results)
+    assert found.router == "knn"
+    said = f"Speeds come from different {what}, so that speed played no part in the choice: see the notices."
+    assert said in found.doubts
+    assert [line for line in found.evidence if "tinyllama" in line and "fast" in line] == []
+
+
+def test_a_speed_of_one_process_is_no_evidence_and_a_doubt() -> None:
+    results = sample_results("knn", "tinyllama")
+    results["tinyllama"] = in_one_process(results["tinyllama"])
+    found = given(results)
+    assert found.evidence == [
+        "Against tinyllama: 240 against 1,100 MB of memory, 92.0 against 545 MB on disk."
+    ]
+    assert (
+        "The speed of tinyllama was measured in one process, so that it is not beyond doubt: set "
+        "measure.rounds to 2 or more." in found.doubts
+    )
+    assert not [doubt for doubt in given().doubts if "one process" in doubt]
+
+
+def test_questions_with_weights_leave_accuracy_in_doubt() -> None:
+    pairs = [sample_pair("knn", other) for other in ("tinyllama", "centroid", "tfidf")]
+    found = given(with_weights(sample_results()), pairs)
+    assert found.doubts[0] == (
+        "The questions have weights, which McNemar's test does not know: no two routers can be told apart by "
+        "accuracy."
+    )
+    assert [doubt for doubt in found.doubts if "would be needed" in doubt] == []
+    assert [line for line in found.evidence if "More accurate" in line] == []
+    alone = given(with_weights(sample_results("knn")), [])
+    assert not [doubt for doubt in alone.doubts if "weights" in doubt]
 
 
 def test_on_different_machines_the_multiple_of_the_reference_counts() -> None:
@@ -156,12 +223,22 @@ def test_better_answers_of_another() -> None:
 
 
 def test_a_poor_slice() -> None:
-    said = "On the overlap questions it is much weaker: 67.0 % [62.0, 71.0] right on 100."
+    said = "On the overlap questions it is weaker: 67.0 % [62.0, 71.0] right on 100."
     assert said in given().doubts
     results = sample_results()
     # Reaches up to the accuracy on all questions.
     results["knn"] = changed(results["knn"], fraction("accuracy", 0.8, "overlap", 0.7, 0.833))
     assert not [doubt for doubt in given(results).doubts if "overlap" in doubt]
+    # Less than 5 points below, however sure.
+    results["knn"] = changed(results["knn"], fraction("accuracy", 0.79, "overlap", 0.78, 0.8))
+    assert not [doubt for doubt in given(results).doubts if "overlap" in doubt]
+
+
+def test_a_poor_slice_without_a_column() -> None:
+    results = sample_results()
+    parts = [fraction("accuracy", 0.5, name, 0.4, 0.6) for name in "abcde"]
+    results["knn"] = changed(results["knn"], *parts)
+    assert "On the e questions it is weaker: 50.0 % [40.0, 60.0] right on 40." in given(results).doubts
 
 
 def test_few_questions() -> None:

@@ -27,7 +27,7 @@ PROVENANCE = {
         "cpu": "AMD EPYC",
         "cores": 2,
         "memory_gb": 25.3,
-        "gpu": None,
+        "gpu": ["NVIDIA L4"],
     },
     "threads": 1,
     "dataset": {"name": "car_sleep"},
@@ -126,6 +126,12 @@ def test_two_of_a_name_stay_two() -> None:
     twice = [result(first=[0.25]), result("knn", first=[0.5]), result("svm", first=[0.5])]
     names = [entry["fullname"].partition("::")[2] for entry in content(*twice)["benchmarks"]]
     assert names == ["test_route[knn]", "test_route[knn-2]", "test_route[svm]"]
+
+
+def test_a_number_that_is_taken_is_not_given_again() -> None:
+    results = [result(name, first=[0.25]) for name in ("knn", "knn-2", "knn", "knn")]
+    names = [entry["param"] for entry in content(*results)["benchmarks"]]
+    assert names == ["knn", "knn-2", "knn-3", "knn-4"]
 
 
 def test_machine_and_commit() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from reports.console import harmless
 from reports.gate.check import Check
 from reports.gate.text import print_check
 from reports.gate.wording import headline
@@ -109,5 +110,18 @@ def test_nothing_is_taken_for_markup(printed: Printer) -> None:
 @given(checks)
 def test_anything_can_be_printed(printed: Printer, check: Check) -> None:
     text = printed(check)
-    assert text.splitlines()[0] == headline(check).rstrip()
+    assert text.splitlines()[0] == harmless(headline(check)).rstrip()
     assert "\x1b" not in text
+    assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+
+
+def test_no_line_is_a_command_to_the_runner(printed: Printer) -> None:
+    command = "::error title=x::y"
+    odd = replace(ACCURACY, metric=command, reason=command, unit="::stop-commands::z")
+    text = printed(
+        sample_check(
+            router=command, run=command, notes=[command], findings=[odd, replace(odd, slice=command)]
+        )
+    )
+    assert text.count("error title=x") >= 3
+    assert "::" not in text

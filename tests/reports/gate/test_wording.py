@@ -57,8 +57,15 @@ def test_latency_and_memory_change_by_a_ratio() -> None:
     assert value(SLOWER, SLOWER.baseline) == "5.43 ×"
     assert change(SLOWER) == "+12.0 % [+8.0, +15.0]"
     assert tolerance(SLOWER) == "10 %"
-    assert value(SKIPPED[1], 240.34) == "240.3 MB"
-    assert figures(SKIPPED[0]) == "baseline 17.96 ms, run –, change –, tolerance 10 %"
+    assert value(SKIPPED[1], 240.34) == "240 MB"
+    assert figures(SKIPPED[0]) == "baseline 18.0 ms, run –, change –, tolerance 10 %"
+
+
+def test_a_small_figure_is_not_nothing() -> None:
+    assert value(SKIPPED[1], 0.0042) == "0.00420 MB"
+    assert value(SKIPPED[1], 0.0) == "0 MB"
+    assert value(SKIPPED[1], 1100.4) == "1,100 MB"
+    assert value(SLOWER, 0.0123) == "0.0123 ×"
 
 
 def test_any_other_unit_stays_as_it_is() -> None:

@@ -78,7 +78,7 @@ def curves() -> dict[str, Any]:
         "learning_curve": [
             point(1, 2, [0.5, 0.7], 0.4, 0.8),
             point(10, 20, [0.8, 0.9], 0.75, 0.95),
-            point("all", 60, [0.875], None, None),
+            point(30, 60, [0.875], None, None),
         ],
         "cost_quality": {
             "models": {
@@ -98,7 +98,7 @@ def curves() -> dict[str, Any]:
     }
 
 
-def point(per_domain: int | str, n_train: int, values: list[float], low: Any, high: Any) -> dict[str, Any]:
+def point(per_domain: int, n_train: int, values: list[float], low: Any, high: Any) -> dict[str, Any]:
     """Of a learning curve."""
     accuracy = sum(values) / len(values)
     return {

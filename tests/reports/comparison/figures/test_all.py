@@ -11,9 +11,12 @@ from xml.etree import ElementTree
 import pytest
 
 from reports.comparison.figures.all import draw_figures
-from reports.comparison.figures.style import DPI, INK, WIDTH
+from reports.comparison.figures.confusion import Matrix
+from reports.comparison.figures.learning_curve import band
+from reports.comparison.figures.memory import on_disk
+from reports.comparison.figures.style import DPI, INK, WIDTH, shown
 from reports.comparison.report import Figure
-from reports.record import Metric
+from reports.record import Metric, Record
 from tests.reports.comparison.figures.samples import (
     ALL,
     ODD_NAMES,
@@ -23,13 +26,15 @@ from tests.reports.comparison.figures.samples import (
     draw,
     draw_one,
     full_record,
+    point,
+    result,
     ten_records,
     timings,
     two_records,
 )
 from tests.reports.samples import fraction
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -109,6 +114,60 @@ def test_alt_texts_say_the_figures() -> None:
         "knn: APGR 65.3 %, AIQ 75.8 % and 30.2 % of calls to the strong model recover 50 %"
         in (alts["cost_quality"])
     )
+
+
+def test_counts_of_weighted_questions_are_not_cut() -> None:
+    matrix = {"labels": ["car", "sleep"], "rows_true_columns_predicted": [[2.5, 0.25], [0.0, 0.5]]}
+    figure = draw_one("confusion", {"knn": full_record(confusion_matrix=matrix)})
+    assert {"2.5", "0.25", "0.5", "0"} <= set(texts(figure.svg))
+    # Of 3.25 in weight; the number of questions is the accuracy's.
+    assert figure.alt == "knn is right on 92.3 %; most often it takes car for sleep, 0.25 times."
+    assert "40 questions with a domain a router." in figure.caption
+
+
+def test_a_row_that_weighs_less_than_one_has_whole_shares() -> None:
+    matrix = {"labels": ["car", "sleep"], "rows_true_columns_predicted": [[0.5, 0.0], [0.0, 0.0]]}
+    router = shown({"knn": result(full_record(confusion_matrix=matrix))})[0]
+    assert Matrix(router).shares().tolist() == [[1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("name", ["accuracy_latency", "risk_coverage", "rouge", "cost_quality"])
+def test_intervals_are_called_what_they_are(name: str) -> None:
+    def record(confidence: float) -> Record:
+        return full_record(derivation={"statistics": {"confidence": confidence}})
+
+    assert "90 % interval" in draw_one(name, {"knn": record(0.9), "svm": record(0.9)}).caption
+    for mixed in ({"knn": record(0.9), "svm": record(0.95)}, {"knn": full_record()}):
+        caption = draw_one(name, mixed).caption
+        assert "interval" in caption
+        assert "% interval" not in caption
+
+
+def test_no_front_across_machines() -> None:
+    here = full_record(0.875, 5.0)
+    there = full_record(0.8, 9.0, provenance={"threads": 2, "machine": {"cpu": "Xeon", "cores": 1}})
+    fewer = full_record(0.8, 9.0, provenance={"threads": 1})
+    alike = draw_one("accuracy_latency", {"knn": here, "svm": full_record(0.8, 9.0)})
+    assert "The dotted line is the Pareto front" in alike.caption
+    for other, words in ((there, "machines"), (fewer, "thread counts")):
+        figure = draw_one("accuracy_latency", {"knn": here, "svm": other})
+        assert f"different {words}, so their latencies do not compare" in figure.caption
+        assert "dotted" not in figure.caption
+        assert "Pareto" not in figure.alt
+        assert figure.svg.count("stroke-dasharray") < alike.svg.count("stroke-dasharray")
+
+
+def test_half_of_what_is_on_disk_is_not_the_whole() -> None:
+    for name in ("weights_size", "index_size"):
+        record = full_record()
+        metrics = [metric for metric in record.metrics if metric.name != name]
+        assert on_disk(full_record(metrics=metrics)) is None
+    assert on_disk(full_record()) == 91.5
+
+
+def test_a_band_stays_between_0_and_100() -> None:
+    assert band(point(1, 2, [0.0, 0.1], -0.3, 0.4)) == (0, 40)
+    assert band(point(1, 2, [0.9, 1.0], 0.5, 1.2)) == (50, 100)
 
 
 def test_the_gpu_has_a_bar_where_one_was_measured() -> None:
