@@ -46,7 +46,7 @@ def _choices(line: str, verbs: Sequence[str]) -> list[str]:
         if len(words) < 3:
             return ["export ", "ask "]
         return _hydra_choices("ask", line.split(maxsplit=4)[4]) if len(words) > 4 else []
-    if words[1] == "diff":
+    if words[1] in ("diff", "check", "verify"):
         # Folders: bash itself completes these.
         return []
     rest = line.split(maxsplit=2)[2] if len(words) > 2 else ""

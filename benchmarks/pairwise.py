@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from benchmarks.errors import BadInput
 from benchmarks.stats import bootstrap
 from conf.schema import Statistics
-from reports.record import Comparison, Prediction
+from reports.record import BETTER, WORSE, Comparison, Prediction
 
-BETTER = "better"
-WORSE = "worse"
 POWER = 0.8
 
 

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from reports.record import Metric
 
+# Of chance: smaller ones say no more.
+LEAST_P = 0.001
 # Wide enough for every column when output goes to a file or a pipe.
 PLAIN_WIDTH = 100
 # Rich leaves control characters out, and so would join what stands around them.

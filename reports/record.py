@@ -13,6 +13,8 @@ from typing import Any
 
 SCHEMA_VERSION = 2
 RECORD = "record.json"
+# Verdicts on the accuracy of one router beside another's; there is a third, `cannot tell at n=…`.
+BETTER, WORSE = "better", "worse"
 PREDICTIONS = "predictions.jsonl"
 # In the record, of what they seal.
 PREDICTIONS_SHA256 = "predictions_sha256"

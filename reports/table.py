@@ -8,9 +8,9 @@ from rich.table import Table
 
 from reports.answers import answering_lines, answers_table, experts_table
 from reports.comparison.cells import NONE, disk_cell
-from reports.console import columns, percent, plain, plain_console, table
+from reports.console import LEAST_P, columns, percent, plain, plain_console, table
 from reports.depth import depth_lines, depth_tables
-from reports.record import Comparison, Record
+from reports.record import BETTER, WORSE, Comparison, Record
 
 
 def print_run(records: Sequence[Record], folder: Path) -> None:
@@ -60,8 +60,6 @@ def _quality_table(records: Sequence[Record]) -> Table:
     return shown
 
 
-# Smaller ones say no more.
-LEAST_P = 0.001
 METRIC_TITLES = {"rougeL": "ROUGE-L of the answers"}
 SPEED_COLUMNS = (
     ("p50\nms", "latency_p50", 2),
@@ -78,7 +76,7 @@ SPEED_COLUMNS = (
 
 def _speed_table(records: Sequence[Record]) -> Table:
     threads = records[0].provenance["threads"]
-    shown = table(f"Speed and memory, one process a router, {threads} thread{'s' if threads > 1 else ''}")
+    shown = table(f"Speed and memory, each router alone, {threads} thread{'s' if threads > 1 else ''}")
     columns(shown, "router", [*(title for title, _, _ in SPEED_COLUMNS), "disk\nMB"])
     for record in records:
         figures = [plain(record.metric(name), digits) for _, name, digits in SPEED_COLUMNS]
@@ -120,14 +118,14 @@ def _verdict(router: str, comparison: Comparison) -> str:
     if comparison.p_adjusted is not None:
         p = comparison.p_adjusted
         evidence += f", p={p:.2g}" if p >= LEAST_P else f", p<{LEAST_P}"
-    known = {"better": "is better than", "worse": "is WORSE than"}
+    known = {BETTER: "is better than", WORSE: "is WORSE than"}
     return f"{router} {known.get(found, 'cannot be told apart from')} {comparison.other}: {evidence}"
 
 
 def _by_interval(comparison: Comparison) -> str:
     if comparison.ci_low > 0:
-        return "better"
-    return "worse" if comparison.ci_high < 0 else "cannot tell"
+        return BETTER
+    return WORSE if comparison.ci_high < 0 else "cannot tell"
 
 
 def _disk(record: Record) -> str:

@@ -13,7 +13,7 @@ NONE = "–"
 UNKNOWN = "its record does not have it"
 
 
-def figure(value: float, digits: int | None = None) -> str:
+def written(value: float, digits: int | None = None) -> str:
     """With `digits` after the point; else three significant ones, thousands apart and never an exponent."""
     if digits is None:
         # Rounded first: 9.996 has one digit before the point, but is written with two.
@@ -35,7 +35,7 @@ def number(
     """A figure; its interval is also shown where `interval` asks for it and there is one."""
 
     def shown(part: float) -> str:
-        return ("+" if signed and part > 0 else "") + figure(part, digits)
+        return ("+" if signed and part > 0 else "") + written(part, digits)
 
     text = shown(value)
     if interval and low is not None and high is not None:
@@ -85,7 +85,7 @@ def gpu_cell(record: Record) -> Cell:
     """Whether serving used a GPU, and how much of its memory in MB."""
     peak = record.metric("cuda_peak")
     if peak is not None and peak.value > 0:
-        return Cell(f"yes, {figure(peak.value)} MB", peak.value)
+        return Cell(f"yes, {written(peak.value)} MB", peak.value)
     reason = record.reason("cuda_peak")
     if peak is not None or (reason and "no CUDA device" in reason):
         return words("no")

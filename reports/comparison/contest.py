@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reports.record import Record, Result
+from reports.record import BETTER, WORSE, Record, Result
 
 BASELINE = "baseline"
-BETTER, WORSE = "better", "worse"
 # Instead of the pair's own verdict where questions have weights.
 UNTESTED = "cannot tell: the questions have weights"
 

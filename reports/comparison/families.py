@@ -6,7 +6,6 @@ from statistics import fmean
 
 from reports.comparison.cells import (
     disk_cell,
-    figure,
     gpu_cell,
     listed,
     metric_cell,
@@ -14,11 +13,12 @@ from reports.comparison.cells import (
     number,
     percent_cell,
     why,
+    written,
 )
-from reports.comparison.contest import BASELINE, BETTER, WORSE, Contest
+from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
 from reports.comparison.speeds import latencies
-from reports.record import Record
+from reports.record import BETTER, WORSE, Record
 
 KINDS = {
     "classifier": "classifier: a sequence classifier, fine-tuned",
@@ -176,8 +176,8 @@ def _finding(contest: Contest) -> str:
         mine, other = classifier.metric(name), embedding.metric(name)
         if not unlike and mine is not None and other is not None and mine.value > 0 and other.value > 0:
             parts.append(
-                f"{figure(mine.value / other.value)} × the {title} "
-                f"({figure(mine.value)} against {figure(other.value)} {unit})"
+                f"{written(mine.value / other.value)} × the {title} "
+                f"({written(mine.value)} against {written(other.value)} {unit})"
             )
     if embedding.metric("latency_p50") is None or classifier.metric("latency_p50") is None:
         parts.append("speed was not measured for both")

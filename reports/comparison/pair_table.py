@@ -3,13 +3,13 @@
 from itertools import combinations
 
 from reports.comparison.cells import nothing, number, words
-from reports.comparison.contest import BETTER, WORSE, Against, Contest
+from reports.comparison.contest import Against, Contest
 from reports.comparison.report import Cell, Column, Row, Table
+from reports.console import LEAST_P
+from reports.record import BETTER, WORSE
 
 # Every two of ten routers.
 MOST = 45
-# Smaller ones say no more.
-LEAST_P = 0.001
 
 
 def pairs_table(contest: Contest, chosen: str) -> Table | None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from reports.comparison.cells import disk_cell, figure, listed
+from reports.comparison.cells import disk_cell, listed, written
 from reports.comparison.conditions import MOST_NAMES, differing, is_dirty, measured
-from reports.comparison.contest import BASELINE, BETTER, WORSE, Against, Contest
+from reports.comparison.contest import BASELINE, Against, Contest
 from reports.comparison.families import points
 from reports.comparison.overview import all_slices
 from reports.comparison.report import Verdict
 from reports.comparison.speeds import repeated, separate
-from reports.record import Metric, Record
+from reports.record import BETTER, WORSE, Metric, Record
 
 # Fewer questions with a domain than this are called few.
 FEW = 100
@@ -134,12 +134,12 @@ def _right(record: Record) -> str:
 
 def _fast(record: Record) -> str:
     speed = record.metric("latency_p50")
-    return f"{figure(speed.value)} ms a question (p50)" if speed else ""
+    return f"{written(speed.value)} ms a question (p50)" if speed else ""
 
 
 def _small(record: Record) -> str:
     memory = record.metric("peak_rss")
-    return f"{figure(memory.value)} MB of memory" if memory else ""
+    return f"{written(memory.value)} MB of memory" if memory else ""
 
 
 def _evidence(contest: Contest, chosen: Record) -> Iterator[str]:
@@ -159,15 +159,15 @@ def _faster_and_smaller(chosen: Record, other: Record) -> str:
     often = repeated(chosen) and repeated(other)
     if mine and theirs and mine.value > 0 and often and separate(mine, theirs):
         parts.append(
-            f"{figure(theirs.value / mine.value)} times as fast "
-            f"({figure(mine.value)} against {figure(theirs.value)} {_unit(mine)})"
+            f"{written(theirs.value / mine.value)} times as fast "
+            f"({written(mine.value)} against {written(theirs.value)} {_unit(mine)})"
         )
     mine, theirs = chosen.metric("peak_rss"), other.metric("peak_rss")
     if mine and theirs and mine.value < SMALLER * theirs.value:
-        parts.append(f"{figure(mine.value)} against {figure(theirs.value)} MB of memory")
+        parts.append(f"{written(mine.value)} against {written(theirs.value)} MB of memory")
     ours, disk = disk_cell(chosen).value, disk_cell(other).value
     if ours is not None and disk is not None and ours < SMALLER * disk:
-        parts.append(f"{figure(ours)} against {figure(disk)} MB on disk")
+        parts.append(f"{written(ours)} against {written(disk)} MB on disk")
     return f"Against {other.router}: {', '.join(parts)}." if parts else ""
 
 
@@ -242,7 +242,7 @@ def _faster(chosen: Record, other: Record) -> str:
     mine, theirs = (_speed(record, [chosen, other]) for record in (chosen, other))
     if other.family == BASELINE or mine is None or theirs is None or not separate(theirs, mine):
         return ""
-    return f"; it is the faster one ({figure(theirs.value)} against {figure(mine.value)} {_unit(mine)})"
+    return f"; it is the faster one ({written(theirs.value)} against {written(mine.value)} {_unit(mine)})"
 
 
 def _unclear(name: str, found: Against) -> str:
@@ -338,7 +338,7 @@ def _points(contest: Contest, name: str, other: str) -> str:
 
 
 def _percent(metric: Metric, unit: str = " %") -> str:
-    text = f"{figure(100 * metric.value, 1)}{unit}"
+    text = f"{written(100 * metric.value, 1)}{unit}"
     if metric.ci_low is not None and metric.ci_high is not None:
-        text += f" [{figure(100 * metric.ci_low, 1)}, {figure(100 * metric.ci_high, 1)}]"
+        text += f" [{written(100 * metric.ci_low, 1)}, {written(100 * metric.ci_high, 1)}]"
     return text

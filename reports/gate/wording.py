@@ -2,14 +2,13 @@
 
 import re
 
-from reports.comparison.cells import figure as significant
+from reports.comparison.cells import written as significant
+from reports.console import LEAST_P
 from reports.gate.check import CANNOT_TELL, FINE, REGRESSED, Check, Finding, Outcome
 
 VERDICTS = {FINE: "FINE", REGRESSED: "REGRESSION", CANNOT_TELL: "CANNOT TELL"}
 # A first line that names more cannot be read at a glance; the table has them all.
 MOST_NAMED = 3
-# Smaller ones say no more.
-LEAST_P = 0.001
 # What is shown times 100, and changes by points.
 IN_HUNDREDTHS = {"fraction": " %", "F1": ""}
 # Shown with three significant digits: next to nothing is not nothing.

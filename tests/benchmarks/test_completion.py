@@ -53,7 +53,13 @@ def test_actions_a_folder_then_the_keys_of_ask(choices: Query) -> None:
 
 
 def test_a_verb_that_takes_folders_leaves_them_to_bash(choices: Query) -> None:
-    assert choices("derby diff ") == choices("derby diff outputs/") == []
+    for verb in ("diff", "check", "verify"):
+        assert choices(f"derby {verb} ") == choices(f"derby {verb} outputs/") == []
+
+
+def test_a_comparison_has_the_keys_of_a_run_and_its_own(choices: Query) -> None:
+    assert choices("derby compare compare.") == ["compare.routers."]
+    assert choices("derby report ru") == ["runs."]
 
 
 @pytest.mark.parametrize("line", ["derby x", "derby nope ", "derby nope router=", "derby runs "])

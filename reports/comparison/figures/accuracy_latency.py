@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 
+from reports.comparison.cells import listed, written
 from reports.comparison.conditions import machine, threads
 from reports.comparison.figures.labels import Point, name_points
 from reports.comparison.figures.pareto import pareto_front
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import MUTED, Shown, log_x, new_figure
-from reports.comparison.figures.words import (
-    counted,
-    interval_words,
-    left_out,
-    listed,
-    percent,
-    significant,
-)
+from reports.comparison.figures.words import counted, interval_words, left_out, percent
 from reports.comparison.report import Figure
 from reports.record import Metric
 
@@ -81,7 +75,7 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
         + (_FRONT if front else _NO_FRONT.format(listed(unlike)))
         + left_out(routers, measured, "latency_p50", "no latency in its record"),
         "; ".join(
-            f"{router.name} {percent(right.value)} at {significant(time.value)} ms"
+            f"{router.name} {percent(right.value)} at {written(time.value)} ms"
             for router, (right, time) in zip(measured, pairs, strict=True)
         )
         + "."

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reports.comparison.cells import listed
 from reports.comparison.figures.labels import name_points
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, Shown, curve, handle, legend, new_figure, short
-from reports.comparison.figures.words import counted, interval, interval_words, left_out, listed, percent
+from reports.comparison.figures.words import counted, interval, interval_words, left_out, percent
 from reports.comparison.report import Figure
 from reports.record import Metric
 
@@ -179,4 +180,4 @@ def _words(router: Shown) -> str:
         for gap in (50, 80)
         if (metric := value(f"calls_for_{gap}"))
     ]
-    return f"{router.name}: {listed(facts, 'no figures')}."
+    return f"{router.name}: {listed(facts) if facts else 'no figures'}."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.comparison.cells import written
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import (
     MUTED,
@@ -18,7 +19,7 @@ from reports.comparison.figures.style import (
     new_figure,
     readable_on,
 )
-from reports.comparison.figures.words import counted, left_out, significant
+from reports.comparison.figures.words import counted, left_out
 from reports.comparison.report import Figure
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def draw_latency(routers: Sequence[Shown]) -> Figure | None:
         f"and p99.{stages}" + left_out(routers, measured, "latency_p50", "no timings in its record"),
         "Latency p50, p95 and p99: "
         + "; ".join(
-            f"{router.name} {', '.join(map(significant, percentiles[router.name]))} ms" for router in measured
+            f"{router.name} {', '.join(map(written, percentiles[router.name]))} ms" for router in measured
         )
         + "."
         + "".join(
@@ -178,7 +179,7 @@ def _stages(
                 )
             left += share
         axes.text(
-            102, row, f"{significant(float(np.median(timed[router.name])))} ms", va="center", fontsize=SMALL
+            102, row, f"{written(float(np.median(timed[router.name])))} ms", va="center", fontsize=SMALL
         )
     axes.set_yticks(range(len(routers)), [router.label for router in routers])
     axes.set_ylim(len(routers) - 0.4, -0.6)

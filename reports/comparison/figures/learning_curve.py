@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from reports.comparison.cells import listed
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import Shown, curve, handle, legend, log_x, new_figure
-from reports.comparison.figures.words import counted, left_out, listed, percent
+from reports.comparison.figures.words import counted, left_out, percent
 from reports.comparison.report import Figure
 
 

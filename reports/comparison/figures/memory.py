@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from reports.comparison.cells import written
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import PARTS, SMALL, Shown, new_figure
-from reports.comparison.figures.words import left_out, significant
+from reports.comparison.figures.words import left_out
 from reports.comparison.report import Figure
 from reports.record import Record
 
@@ -61,7 +62,7 @@ def draw_memory(routers: Sequence[Shown]) -> Figure | None:
         )
         for height, size in zip(heights, sizes, strict=True):
             axes.annotate(
-                significant(size),
+                written(size),
                 (size, height),
                 xytext=(3, 0),
                 textcoords="offset points",
@@ -89,7 +90,7 @@ def draw_memory(routers: Sequence[Shown]) -> Figure | None:
         "; ".join(
             f"{router.name}: "
             + ", ".join(
-                f"{significant(value)} MB {SERIES[kind][0]}"
+                f"{written(value)} MB {SERIES[kind][0]}"
                 for kind in kinds
                 if (value := values[router.name][kind]) is not None
             )

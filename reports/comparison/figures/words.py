@@ -2,22 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from reports.comparison.cells import listed
 from reports.comparison.figures.style import Shown
 from reports.record import Metric
 
 
 def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f} %"
-
-
-def significant(value: float) -> str:
-    """Three significant digits, without a power of ten."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 999.5:
-        return f"{value:,.0f}"
-    rounded = f"{value:#.3g}"
-    return f"{float(rounded):.6f}".rstrip("0") if "e" in rounded else rounded.rstrip(".")
 
 
 def interval(metric: Metric, scale: float = 1.0, digits: int = 1) -> str:
@@ -32,14 +23,6 @@ def interval_words(routers: Sequence[Shown]) -> str:
     known = {(router.record.derivation.get("statistics") or {}).get("confidence") for router in routers}
     confidence = known.pop() if len(known) == 1 else None
     return f"{100 * confidence:g} % interval" if confidence else "interval"
-
-
-def listed(items: Iterable[str], empty: str = "none") -> str:
-    """`a, b and c`."""
-    parts = list(items)
-    if not parts:
-        return empty
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
 
 
 def counted(numbers: Iterable[int]) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.comparison.cells import NONE, disk_cell, figure, gpu_cell, listed, metric_cell, number
+from reports.comparison.cells import NONE, disk_cell, gpu_cell, listed, metric_cell, number, written
 from reports.record import Metric, Unscored
 from tests.reports.comparison.samples import changed, sample_result
 
@@ -25,12 +25,12 @@ from tests.reports.comparison.samples import changed, sample_result
     ],
 )
 def test_figures(value: float, digits: int | None, text: str) -> None:
-    assert figure(value, digits) == text
+    assert written(value, digits) == text
 
 
 @given(st.floats(-1e12, 1e12))
 def test_a_figure_is_near_its_value_and_without_an_exponent(value: float) -> None:
-    text = figure(value)
+    text = written(value)
     assert "e" not in text
     assert float(text.replace(",", "")) == pytest.approx(value, rel=0.01, abs=1e-6)
 
