@@ -298,7 +298,14 @@ list(asked.generate([Request("held", "Why?")] * 20))
 
 def test_an_interrupt_does_not_wait_for_the_server(server: Server) -> None:
     command = [sys.executable, "-c", INTERRUPTED, server.url]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a shell are deaf to interrupts, and so is what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
