@@ -37,6 +37,8 @@ def explain(error: BaseException) -> str:
     text = re.sub(r"\n\t", ", ", text)
     text = re.sub(r"\s*\n\s*", " ", text).strip()
     key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
+    if key and "is not a ListConfig" in text:
+        return f"{key} takes a list, in brackets: {key}=[…]"
     return f"{key}: {text}" if key and key not in text else text
 
 

@@ -183,9 +183,12 @@ def _training(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """The values of a configuration under their dotted names, folders of the machine left out."""
+    """The values of a configuration under their dotted names; without folders of the machine, and without
+    what else ran beside the router."""
     found: dict[str, Any] = {}
     for key, value in config.items():
+        if key == "baselines":
+            continue
         if isinstance(value, Mapping):
             found |= _flat(value, f"{before}{key}.")
         elif key != "path":

@@ -181,6 +181,7 @@ def test_what_else_differs_is_noted() -> None:
         weights={"loaded": {"encoder": "2"}},
     )
     config = {"router": {"name": "knn", "k": 5, "encoder": {"model": {"path": "/elsewhere"}}}}
+    config["baselines"] = {"majority": {"name": "majority"}}
     check = checked(replace(run, record=replace(run.record, config=config)))
     assert check.notes == [
         "packages: torch was 2.13.0, is 2.14.0",

@@ -105,6 +105,11 @@ def test_what_does_not_belong_is_left_out_with_its_reason(home: Path, tmp_path: 
         (["compare", "-m", "seed=1,2"], "compare takes one value a key: -m is for run"),
         (["report"], "name the results: runs=[outputs/run/A,outputs/run/B]"),
         (["report", "runs=[nowhere]"], "nowhere: no result there; name result folders"),
+        (["report", "runs=outputs/run/A"], "runs takes a list, in brackets: runs=[…]"),
+        (
+            ["compare", "compare.routers=knn"],
+            "compare.routers takes a list, in brackets: compare.routers=[…]",
+        ),
         (["report", "seed=-1"], "seed=-1: must be at least 0"),
     ],
 )
