@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.verbs.arguments import verb_parser
+
 if TYPE_CHECKING:
     from reports.gate.check import Check
     from reports.record import Result
@@ -60,12 +62,7 @@ def main(verb: str) -> None:
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks {verb}",
-        description="Compare a run with a committed baseline and fail on a regression.",
-        epilog=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(verb, "Compare a run with a committed baseline and fail on a regression.", USAGE)
     parser.add_argument(
         "run", nargs="?", metavar="RUN", help="result folder (default: the newest in outputs/run)"
     )

@@ -15,13 +15,13 @@ def main(verb: str) -> None:
 
 
 def _task(config: "DictConfig") -> None:
-    from hydra.core.hydra_config import HydraConfig
+    with unfinished() as folder:
+        from hydra.core.hydra_config import HydraConfig
 
-    from benchmarks.compare import compare
-    from benchmarks.reporting import write_report
-    from reports.comparison.summary import print_report
+        from benchmarks.compare import compare
+        from benchmarks.reporting import write_report
+        from reports.comparison.summary import print_report
 
-    with unfinished("compare") as folder:
         settings = checked(config)
         results = compare(settings, list(HydraConfig.get().overrides.task), folder / "results")
         # Whatever becomes of the report, what was measured is kept.

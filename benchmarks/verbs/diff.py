@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.verbs.arguments import verb_parser
+
 if TYPE_CHECKING:
     from benchmarks.pairwise import Pair
     from reports.record import Result
@@ -48,11 +50,8 @@ def main(verb: str) -> None:
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks {verb}",
-        description="Compare recorded routers on the same test questions, every two of them.",
-        epilog=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = verb_parser(
+        verb, "Compare recorded routers on the same test questions, every two of them.", USAGE
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="result folder of a run or of a baseline")
     parser.add_argument(

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.verbs.arguments import verb_parser
+
 if TYPE_CHECKING:
     from benchmarks.adapters import Adapters
 
@@ -31,11 +33,8 @@ def main(verb: str) -> None:
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks {verb}",
-        description="Versions of the experts' LoRA adapters: what is there, what is in use.",
-        epilog=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = verb_parser(
+        verb, "Versions of the experts' LoRA adapters: what is there, what is in use.", USAGE
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|use")
     common = argparse.ArgumentParser(add_help=False)

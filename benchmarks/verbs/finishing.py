@@ -9,18 +9,19 @@ UNFINISHED = ".unfinished"
 
 
 @contextmanager
-def unfinished(verb: str) -> Iterator[Path]:
-    """Yield the folder of this Hydra job; nothing of it stays when the block raises."""
+def unfinished() -> Iterator[Path]:
+    """Yield the folder of this Hydra job; nothing of it stays when the block raises.
+
+    What takes long to import is imported inside the block: an interrupt may come then, too.
+    """
     from hydra.core.hydra_config import HydraConfig
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         yield folder
     except BaseException:
-        remove(folder)
+        _remove(folder)
         raise
-    finally:
-        remove_if_empty(Path("outputs", verb, UNFINISHED))
 
 
 def finish(folder: Path) -> Path:
@@ -37,7 +38,7 @@ def finish(folder: Path) -> Path:
     return target
 
 
-def remove(folder: Path) -> None:
+def _remove(folder: Path) -> None:
     """Leave nothing of a run that did not finish, unless the user chose where it goes."""
     if UNFINISHED in folder.parts:
         shutil.rmtree(folder, ignore_errors=True)

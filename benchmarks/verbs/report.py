@@ -15,11 +15,11 @@ def main(verb: str) -> None:
 
 
 def _task(config: "DictConfig") -> None:
-    from benchmarks.reporting import write_report
-    from benchmarks.results import expanded, read_results
-    from reports.comparison.summary import print_report
+    with unfinished() as folder:
+        from benchmarks.reporting import write_report
+        from benchmarks.results import expanded, read_results
+        from reports.comparison.summary import print_report
 
-    with unfinished("report") as folder:
         settings = checked(config)
         if not settings.runs:
             raise BadInput("name the results: runs=[outputs/run/A,outputs/run/B], or 'runs=[outputs/run/*]'")

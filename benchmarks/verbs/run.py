@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.application import hydra_application
-from benchmarks.verbs.finishing import UNFINISHED, finish, remove, remove_if_empty
+from benchmarks.verbs.finishing import UNFINISHED, finish, remove_if_empty, unfinished
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -16,19 +16,13 @@ def main(verb: str) -> None:
     finished: list[list[Record]] = []
 
     def task(config: "DictConfig") -> None:
-        from hydra.core.hydra_config import HydraConfig
-
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        try:
+        with unfinished() as folder:
             from benchmarks.explain import check_keys
             from benchmarks.run import run
             from reports.table import print_run
 
             check_keys(config)
             records = run(config, folder)
-        except BaseException:
-            remove(folder)
-            raise
         print_run(records, finish(folder))
         finished.append(records)
 

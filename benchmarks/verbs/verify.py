@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.verbs.arguments import verb_parser
+
 EXIT_DIFFERENT = 1
 USAGE = """\
 Derives every quality metric again from predictions.jsonl, and every metric of speed and memory from the raw
@@ -41,11 +43,8 @@ def main(verb: str) -> None:
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks {verb}",
-        description="Check that the figures of recorded runs follow from their predictions.",
-        epilog=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = verb_parser(
+        verb, "Check that the figures of recorded runs follow from their predictions.", USAGE
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="result folder of a run or of a baseline")
     return parser
