@@ -4,14 +4,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
+from typing import NoReturn
 
 from benchmarks.errors import BadInput
 from benchmarks.isolate import EXIT_BAD_INPUT, WorkerError
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 # Each is a module of benchmarks.verbs, imported when it is used.
 VERBS = ("run", "compare", "report", "check", "verify", "diff", "ask", "train", "experts", "points")
 
@@ -73,8 +74,7 @@ def main() -> int:
     try:
         return _guarded(verb, rest)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        _end_interrupted()
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; Python would write to it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,6 +117,17 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
 def _complain(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
     return EXIT_BAD_INPUT
+
+
+def _end_interrupted() -> NoReturn:
+    """End by the signal itself: a shell then ends its loop too, and reports 130. Python's own end is left
+    out, at which modules that were interrupted while they were imported print tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with suppress(OSError):
+        sys.stdout.flush()
+    print("interrupted", file=sys.stderr, flush=True)
+    signal.raise_signal(signal.SIGINT)
+    raise AssertionError("an interrupt did not end the process")
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
