@@ -26,6 +26,7 @@ def hydra_application(
     from benchmarks.explain import explain
 
     _register()
+    _list_no_groups_in_help()
     failures: list[Exception] = []
 
     def guarded(config: "DictConfig") -> None:
@@ -79,6 +80,18 @@ def checked(config: "DictConfig") -> Any:
 
     check_keys(config)
     return OmegaConf.to_object(config)
+
+
+def _list_no_groups_in_help() -> None:
+    """For every help text Hydra lists all options of all groups, which takes seconds, in case the text shows
+    them. Ours are written by hand, with a word about each."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        from hydra._internal.hydra import Hydra
+
+        def nothing(*_: Any, **__: Any) -> str:
+            return ""
+
+        Hydra.format_config_groups = nothing  # type: ignore[method-assign]
 
 
 def _register() -> None:

@@ -79,19 +79,49 @@ def cached_dir(target: Path, build: Callable[[Path], None], *, say: Callable[[st
     """Return `target`, built by `build(folder)` unless a whole and unchanged one is there.
 
     The manifest written beside the files holds their checksums; a folder that does not
-    match it is rebuilt, and `say` is told.
+    match it is rebuilt, and `say` is told. Of several processes one builds and the others wait.
     """
+    if _is_whole(target):
+        return target
+    with _one_at_a_time(target, say):
+        # Whoever was waited for has built it.
+        if not _is_whole(target):
+            _build(target, build, say)
+    return target
+
+
+def _is_whole(target: Path) -> bool:
+    return (target / MANIFEST).exists() and _damaged_file(target) is None
+
+
+@contextmanager
+def _one_at_a_time(target: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """To spare work: that `target` is whole does not depend on it."""
+    from filelock import FileLock, Timeout
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"waiting for another process that makes {target}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        # While it is held: whoever waits then makes it anew.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _build(target: Path, build: Callable[[Path], None], say: Callable[[str], None]) -> None:
     if (target / MANIFEST).exists():
-        damaged = _damaged_file(target)
-        if damaged is None:
-            return target
-        say(f"cached {target / damaged} is corrupt; rebuilding it")
+        say(f"cached {target / str(_damaged_file(target))} is corrupt; rebuilding it")
     with atomic_dir(target) as work:
         build(work)
         files = sorted(path for path in work.rglob("*") if path.is_file())
         sums = {path.relative_to(work).as_posix(): sha256_file(path) for path in files}
         write_json(work / MANIFEST, sums)
-    return target
 
 
 def _damaged_file(folder: Path) -> str | None:

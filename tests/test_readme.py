@@ -64,6 +64,8 @@ SMALLER = {
     "run": [
         "dataset=files",
         "dataset.path=my_questions",
+        # Two tests at a time on two cores.
+        "measure.threads=1",
         "measure.min_queries=20",
         "measure.rounds=1",
         "measure.budget=0",
@@ -76,8 +78,9 @@ SMALLER = {
         "trainer.steps=1",
         "trainer.max_tokens=64",
         "domains=[car]",
+        "threads=1",
     ],
-    "ask": ["dataset=files", "dataset.path=my_questions", "experts.max_new_tokens=4"],
+    "ask": ["threads=1", "dataset=files", "dataset.path=my_questions", "experts.max_new_tokens=4"],
     "experts": [],
     "diff": [],
     "report": [],
@@ -86,7 +89,7 @@ SMALLER = {
 }
 # The classifier would train for minutes.
 SMALLER["compare"] = [*SMALLER["run"], "compare.routers=[centroid,knn]"]
-# What runs beside every router is run beside the compared ones.
+# What runs beside every router is run beside the compared ones, once.
 SMALLER["run"].append("~baselines")
 
 
@@ -99,6 +102,8 @@ def smaller(arguments: list[str]) -> list[str]:
     chosen = [word for word in SMALLER[arguments[2]] if word.partition("=")[0] not in given]
     if not has_experts(arguments):
         chosen = [word for word in chosen if "experts." not in word]
+        if arguments[2] == "compare":
+            chosen.append("~baselines")
     if any(word.startswith("dataset") for word in arguments):
         chosen = [word for word in chosen if not word.startswith("dataset")]
     return [] if "--help" in arguments else chosen

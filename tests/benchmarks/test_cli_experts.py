@@ -46,6 +46,8 @@ LEARN = (
 )
 # The base model never ends its turn, the adapters do.
 ANSWERING = ("experts.max_new_tokens=48", "experts.batch_size=1")
+# The search for near duplicates would export one into every cache that a test has of its own.
+NO_ENCODER = "guard=off"
 # Four test questions a domain of twenty, four that overlap; each for two experts and the base model.
 TESTED = 12
 ASKED = TESTED * 3
@@ -301,7 +303,7 @@ class Swept(NamedTuple):
 @pytest.fixture(scope="module")
 def swept(trained: Trained, cache_of_answers: Path) -> Swept:
     own = {"ROUTER_DERBY_CACHE": str(cache_of_answers)}
-    jobs = ["-m", "router=majority,random", *trained.chosen, *MEASURED_ONCE, *ANSWERING]
+    jobs = ["-m", "router=majority,random", *trained.chosen, *MEASURED_ONCE, *ANSWERING, NO_ENCODER]
     arguments = ["run", *jobs, *without("majority", "random", "tfidf")]
     for answered in (4, 16):
         process = subprocess.Popen(
@@ -442,7 +444,8 @@ def run_again(trained: Trained, cache: Path, cwd: Path, *changes: str) -> Judged
     if not (cwd / "adapters").exists():
         (cwd / "adapters").symlink_to(trained.cwd / "adapters")
     answering = () if "experts=none" in changes else ANSWERING
-    arguments = [*trained.chosen, *MEASURED_ONCE, *answering, *without("majority", "random", "tfidf")]
+    quick = [*MEASURED_ONCE, *answering, NO_ENCODER, *without("majority", "random", "tfidf")]
+    arguments = [*trained.chosen, *quick]
     done = in_process("run", *arguments, *changes, cwd=cwd, ROUTER_DERBY_CACHE=str(cache))
     assert done.returncode == 0, done.stderr
     (result,) = results(cwd)
@@ -622,7 +625,7 @@ def through(cwd: Path, data: Path, url: str, *models: str, **changes: str) -> Do
         for name, model in zip((*DOMAINS, "base"), models, strict=True)
     ]
     quick = ["experts=openai", f"experts.base_url={url}", "experts.max_retries=0", "experts.timeout=5"]
-    others = [*on(data), *MEASURED_ONCE, "router=random", *without("majority", "random", "tfidf")]
+    others = [*on(data), *MEASURED_ONCE, NO_ENCODER, "router=random", *without("majority", "random", "tfidf")]
     return in_process("run", *quick, *named, *others, cwd=cwd, OPENAI_API_KEY=KEY, **changes)
 
 

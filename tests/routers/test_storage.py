@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,42 @@ def test_a_cached_folder_is_built_once(tmp_path: Path, capsys: pytest.CaptureFix
         "inner/settings.json": hashlib.sha256(b"{}").hexdigest(),
         "model.bin": hashlib.sha256(b"weights").hexdigest(),
     }
+
+
+BUILD_SLOWLY = """
+import sys, time
+from pathlib import Path
+from routers.storage import cached_dir
+
+def build(folder):
+    print("built", flush=True)
+    time.sleep(1)
+    (folder / "model.bin").write_bytes(b"weights")
+
+cached_dir(Path(sys.argv[1]), build, say=print)
+"""
+
+
+def test_two_processes_build_once(tmp_path: Path) -> None:
+    start = [sys.executable, "-c", BUILD_SLOWLY, str(tmp_path / "kept")]
+    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "built\n"
+        second = subprocess.run(start, capture_output=True, text=True, check=True)
+        assert first.stdout.read() == ""
+    assert second.stdout == f"waiting for another process that makes {tmp_path / 'kept'}\n"
+    assert (tmp_path / "kept" / "model.bin").read_bytes() == b"weights"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_nobody_waits_for_one_that_was_killed(tmp_path: Path) -> None:
+    start = [sys.executable, "-c", BUILD_SLOWLY, str(tmp_path / "kept")]
+    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "built\n"
+        first.kill()
+    second = subprocess.run(start, capture_output=True, text=True, check=True)
+    assert second.stdout == "built\n"
 
 
 @pytest.mark.parametrize("damaged", ["model.bin", "inner/settings.json", MANIFEST])
