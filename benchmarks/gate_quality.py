@@ -15,7 +15,7 @@ from benchmarks.derive import Derivation
 from benchmarks.findings import ROUNDING, beyond, finding, missing
 from benchmarks.metrics import OUT_OF_SCOPE
 from benchmarks.multilabel import predicted_labels
-from benchmarks.pairwise import holm, mcnemar
+from benchmarks.pairwise import AT_ONCE, PERMUTATIONS, holm, mcnemar
 from benchmarks.selective import score_of
 from benchmarks.stats import drawn_counts, percentile_interval
 from conf.schema import Statistics
@@ -23,9 +23,6 @@ from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Prediction, Record
 
 Floats = NDArray[np.float64]
-# Random swaps of the permutation test, and those held at once.
-PERMUTATIONS = 10_000
-_AT_ONCE = 500
 # How much each row counts (n_resamples, n_rows) -> the metric (n_resamples,); NaN where it is undefined.
 Statistic = Callable[[Floats], Floats]
 
@@ -134,8 +131,8 @@ def _permuted(before: Metric, run: Side, baseline: Side, seed: int) -> tuple[flo
     stay = np.repeat([1.0, 0.0], n) * weights
     observed = float((both(stay[None]) - both((weights - stay)[None]))[0])
     worse = better = 0
-    for start in range(0, PERMUTATIONS, _AT_ONCE):
-        swapped = generator.integers(0, 2, size=(min(_AT_ONCE, PERMUTATIONS - start), n))
+    for start in range(0, PERMUTATIONS, AT_ONCE):
+        swapped = generator.integers(0, 2, size=(min(AT_ONCE, PERMUTATIONS - start), n))
         ours = np.concatenate([1 - swapped, swapped], axis=1) * weights
         change = both(ours) - both(weights - ours)
         worse += int((change <= observed + ROUNDING).sum())

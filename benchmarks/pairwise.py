@@ -15,6 +15,11 @@ from conf.schema import Statistics
 from reports.record import BETTER, WORSE, Comparison, Prediction
 
 POWER = 0.8
+# Random signs or swaps of a permutation test, and those held at once.
+PERMUTATIONS = 10_000
+AT_ONCE = 500
+# Sums of the same numbers in another order differ by less.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -36,19 +41,19 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two routers on the same questions; every question counts once, whatever its weight.
+    """Two routers on the same questions.
 
     Attributes:
         first, second: their names.
         n: questions with a domain.
-        difference: accuracy of the first minus that of the second.
+        difference: accuracy of the first minus that of the second, each question as its weight says.
         ci_low, ci_high: paired bootstrap interval of the difference.
-        only_first, only_second: questions that one alone got right.
-        p_value: of McNemar's exact test, two-sided.
+        only_first, only_second: questions that one alone got right, whatever their weight.
+        p_value: of McNemar's exact test, two-sided; where questions have weights, of `signs_test`.
         p_adjusted: the same after Holm's correction for all pairs that were compared together.
         verdict: of the first against the second: `better`, `worse`, or `cannot tell at n=…`.
         rows_needed: questions with a domain that it would take to tell them apart if what was observed
-            is the truth; None where no difference was observed.
+            is the truth; None where no difference was observed or questions have weights.
         disagreements: in the order of the questions.
     """
 
@@ -78,18 +83,19 @@ def pairwise(named: Mapping[str, Sequence[Prediction]], statistics: Statistics, 
     rows = [[row for row in column if row.label is not None] for column in aligned(named)]
     if not rows[0]:
         raise BadInput("no test question has a domain: there is nothing to compare the routers on")
-    right = np.array([[_is_right(row) for row in column] for column in rows])
+    right = np.array([[_is_right(row) for row in column] for column in rows], dtype=np.float64)
+    weights = _weights(rows[0])
+    weighted = bool((weights != 1).any())
     chosen = list(combinations(range(len(rows)), 2))
-    # Of each pair: the questions that its first router, and its second, alone got right.
-    alone = [(int((right[i] & ~right[j]).sum()), int((right[j] & ~right[i]).sum())) for i, j in chosen]
-    p_values = [mcnemar(*counts) for counts in alone]
+    gains = [right[i] - right[j] for i, j in chosen]
+    p_values = [_p_value(gain, weights, seed) for gain in gains]
     names = list(named)
     n = len(rows[0])
     alpha = 1 - statistics.confidence
     pairs = []
-    for (i, j), (ours, theirs), p, adjusted in zip(chosen, alone, p_values, holm(p_values), strict=True):
-        gains = right[i].astype(float) - right[j]
-        found = _paired(names[j], "accuracy", gains, statistics, seed)
+    for (i, j), gain, p, adjusted in zip(chosen, gains, p_values, holm(p_values), strict=True):
+        found = _paired(names[j], "accuracy", gain, weights, statistics, seed)
+        ours, theirs = _alone(gain)
         pairs.append(
             Pair(
                 first=names[i],
@@ -102,12 +108,33 @@ def pairwise(named: Mapping[str, Sequence[Prediction]], statistics: Statistics, 
                 only_second=theirs,
                 p_value=p,
                 p_adjusted=adjusted,
-                verdict=_verdict(ours - theirs, adjusted, alpha, n),
-                rows_needed=rows_needed(ours, theirs, n, alpha),
+                verdict=_verdict(found.difference, adjusted, alpha, n),
+                rows_needed=None if weighted else rows_needed(ours, theirs, n, alpha),
                 disagreements=_disagreements(names[i], rows[i], names[j], rows[j]),
             )
         )
     return pairs
+
+
+def _p_value(gains: NDArray[np.float64], weights: NDArray[np.float64], seed: int) -> float:
+    if (weights == 1).all():
+        return mcnemar(*_alone(gains))
+    return signs_test(gains * weights, seed)
+
+
+def signs_test(gains: NDArray[np.float64], seed: int) -> float:
+    """Two-sided p of a paired permutation test (Good, 2005, section 3.7) of gains (n,): if there is no
+    difference, each might as well be a loss. The share of random signs, those observed among them, under
+    which the sum is at least as far from zero."""
+    moved = gains[gains != 0]
+    observed = abs(moved.sum())
+    generator = np.random.default_rng(seed)
+    as_far = 1
+    for start in range(0, PERMUTATIONS, AT_ONCE):
+        size = (min(AT_ONCE, PERMUTATIONS - start), len(moved))
+        signs = generator.integers(0, 2, size=size) * 2 - 1
+        as_far += int((np.abs(signs @ moved) >= observed - _ROUNDING).sum())
+    return as_far / (1 + PERMUTATIONS)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -188,19 +215,20 @@ def compare(
     seed: int,
 ) -> list[Comparison]:
     """What `rows` have more than each of `others` on the same questions, by paired bootstrap: accuracy, and
-    ROUGE-L where both were answered. The verdict on accuracy is McNemar's, after Holm over all `others`."""
+    ROUGE-L where both were answered. The verdict on accuracy is that of `pairwise`, with Holm's correction
+    over all `others`."""
     if all(row.label is None for row in rows):
         raise ValueError("no row with a label to compare on")
+    weights = _weights([row for row in rows if row.label is not None])
     found = {name: _gains(rows, theirs) for name, theirs in others.items()}
-    p_values = [mcnemar(*_alone(gains["accuracy"])) for gains in found.values()]
+    p_values = [_p_value(gains["accuracy"], weights, seed) for gains in found.values()]
     comparisons = []
     for (name, gains), adjusted in zip(found.items(), holm(p_values), strict=True):
-        ours, theirs_alone = _alone(gains["accuracy"])
-        accuracy = _paired(name, "accuracy", gains["accuracy"], statistics, seed)
-        verdict = _verdict(ours - theirs_alone, adjusted, 1 - statistics.confidence, accuracy.n)
+        accuracy = _paired(name, "accuracy", gains["accuracy"], weights, statistics, seed)
+        verdict = _verdict(accuracy.difference, adjusted, 1 - statistics.confidence, accuracy.n)
         comparisons.append(replace(accuracy, p_adjusted=adjusted, verdict=verdict))
         if len(gains["rougeL"]):
-            comparisons.append(_paired(name, "rougeL", gains["rougeL"], statistics, seed))
+            comparisons.append(_answers_paired(name, gains["rougeL"], statistics, seed))
     return comparisons
 
 
@@ -213,7 +241,7 @@ def answers_gain(
     gains = _gains(ours, theirs)["rougeL"]
     if not len(gains):
         return None
-    found = _paired("second", "rougeL", gains, statistics, seed)
+    found = _answers_paired("second", gains, statistics, seed)
     return found.difference, found.ci_low, found.ci_high
 
 
@@ -234,17 +262,33 @@ def _alone(gains: NDArray[np.float64]) -> tuple[int, int]:
     return int((gains > 0).sum()), int((gains < 0).sum())
 
 
+def _answers_paired(with_: str, gains: NDArray[np.float64], statistics: Statistics, seed: int) -> Comparison:
+    # ROUGE counts every question alike, also in the record.
+    return _paired(with_, "rougeL", gains, np.ones(len(gains)), statistics, seed)
+
+
 def _paired(
-    with_: str, metric: str, gains: NDArray[np.float64], statistics: Statistics, seed: int
+    with_: str,
+    metric: str,
+    gains: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    statistics: Statistics,
+    seed: int,
 ) -> Comparison:
+    weighted = gains * weights
     interval = bootstrap(
-        lambda resample: gains[resample].mean(axis=1),
+        lambda resample: weighted[resample].sum(axis=1) / weights[resample].sum(axis=1),
         len(gains),
         resamples=statistics.resamples,
         confidence=statistics.confidence,
         seed=seed,
     )
-    return Comparison(with_, metric, float(gains.mean()), interval.low, interval.high, len(gains))
+    difference = float(weighted.sum() / weights.sum())
+    return Comparison(with_, metric, difference, interval.low, interval.high, len(gains))
+
+
+def _weights(rows: Sequence[Prediction]) -> NDArray[np.float64]:
+    return np.array([row.weight for row in rows], dtype=np.float64)
 
 
 def _is_right(row: Prediction) -> bool:
@@ -274,10 +318,10 @@ def aligned(named: Mapping[str, Sequence[Prediction]]) -> list[list[Prediction]]
     return found
 
 
-def _verdict(direction: int, p: float, alpha: float, n: int) -> str:
+def _verdict(difference: float, p: float, alpha: float, n: int) -> str:
     if p > alpha:
         return f"cannot tell at n={n}"
-    return BETTER if direction > 0 else WORSE
+    return BETTER if difference > 0 else WORSE
 
 
 def _disagreements(

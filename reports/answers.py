@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from reports.console import columns, percent, table
+from reports.intervals import interval_words
 from reports.record import Record
 
 ALWAYS = "rougeL_always:"
@@ -16,7 +17,8 @@ def answers_table(records: Sequence[Record]) -> Table:
     first = records[0]
     total = first.metric("rougeL_oracle") or first.metric("rougeL")
     shown = table(
-        f"Answers: ROUGE F1 × 100, {total.n if total else 0} questions with a reference [95 % interval]"
+        f"Answers: ROUGE F1 × 100, {total.n if total else 0} questions with a reference "
+        f"[{interval_words(records)}]"
     )
     columns(shown, "experts chosen by", ["ROUGE-1", "ROUGE-2", "ROUGE-L", "regret (ROUGE-L)"])
     shown.add_row("oracle (the right one)", *_figures(first, "_oracle"), "")
@@ -37,7 +39,7 @@ def experts_table(record: Record) -> Table:
     few = len(names) <= MOST_DOMAINS
     # Columns for many domains would not fit; the figures are in the record.
     columns_shown = names if few else []
-    shown = table("Experts: ROUGE-L × 100 by domain of the question [95 % interval]")
+    shown = table(f"Experts: ROUGE-L × 100 by domain of the question [{interval_words([record])}]")
     columns(shown, "expert", [*(columns_shown or ["its own domain"]), "right − wrong"])
     for domain in names:
         cells = [

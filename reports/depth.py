@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from reports.console import columns, percent, plain, table
+from reports.intervals import interval_words
 from reports.record import Record
 
 FLIPS = "flips_"
@@ -65,7 +66,7 @@ def _costs(records: Sequence[Record]) -> Table:
     title = "Cost and quality"
     if "weak" in names:
         title += f", {short(names['weak'])} or {short(names['strong'])}"
-    shown = table(f"{title} [95 % interval]")
+    shown = table(f"{title} [{interval_words(records)}]")
     columns(
         shown, "router", ["APGR", "calls for\n50 % in %", "80 %", "AIQ", "quality in %", "cost\nUSD/M tokens"]
     )
@@ -127,7 +128,8 @@ def _share(values: Sequence[float | None] | None) -> str:
 
 
 def _several_labels(records: Sequence[Record]) -> Table:
-    shown = table("Several domains a question, in %: the set of those that score enough [95 % interval]")
+    sure = interval_words(records)
+    shown = table(f"Several domains a question, in %: the set of those that score enough [{sure}]")
     names = ("exact set", "Jaccard", "micro-F1", "recall", "precision", "overlap:\nexact set")
     columns(shown, "router", names)
     for record in records:
@@ -144,8 +146,9 @@ def _several_labels(records: Sequence[Record]) -> Table:
 
 
 def _robustness(record: Record) -> Table:
-    shown = table(f"{record.router}, the same questions changed, in %")
-    columns(shown, "change", ["decisions that flip", "accuracy [95 %]"])
+    sure = interval_words([record])
+    shown = table(f"{record.router}, the same questions changed, in % [{sure}]")
+    columns(shown, "change", ["decisions that flip", "accuracy"])
     shown.add_row("none", "", percent(record.metric("accuracy"), interval=True))
     for metric in record.metrics:
         if metric.name.startswith(FLIPS):
@@ -161,8 +164,9 @@ def clipped(share: float | None) -> float | None:
 
 
 def _learning_curve(record: Record) -> Table:
-    shown = table(f"{record.router}, fewer training questions, in %")
-    columns(shown, "a domain", ["in all", "draws", "accuracy [95 %]"])
+    # Whatever the other intervals are: `benchmarks.learning_curve` takes these.
+    shown = table(f"{record.router}, fewer training questions, in % [95 % interval]")
+    columns(shown, "a domain", ["in all", "draws", "accuracy"])
     for point in record.analyses["learning_curve"]:
         low, high = clipped(point["ci_low"]), clipped(point["ci_high"])
         interval = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"

@@ -51,7 +51,8 @@ def _method(pairs: int, confidence: float) -> str:
     corrected = f", corrected for {pairs} comparisons (Holm)" if pairs > 1 else ""
     return (
         "The verdict is on the router named first: McNemar's exact test on the questions that one of the two "
-        f"alone got right, at {1 - confidence:.2g}{corrected}."
+        "alone got right (where questions have weights, a permutation test), at "
+        f"{1 - confidence:.2g}{corrected}."
     )
 
 

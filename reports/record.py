@@ -64,7 +64,8 @@ class Comparison:
     """A metric of this router minus that of another on the same rows, with its paired interval.
 
     Attributes:
-        p_adjusted: of accuracy: McNemar's exact p after Holm's correction over the routers compared with.
+        p_adjusted: of accuracy: McNemar's exact p (where rows have weights, that of a permutation test) after
+            Holm's correction over the routers compared with.
         verdict: on that: `better`, `worse`, or `cannot tell at n=…`.
     """
 

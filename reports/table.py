@@ -10,6 +10,7 @@ from reports.answers import answering_lines, answers_table, experts_table
 from reports.comparison.cells import NONE, disk_cell
 from reports.console import LEAST_P, columns, percent, plain, plain_console, table
 from reports.depth import depth_lines, depth_tables
+from reports.intervals import interval_words
 from reports.record import BETTER, WORSE, Comparison, Record
 
 
@@ -42,7 +43,8 @@ def print_tables(records: Sequence[Record], console: Console | None = None) -> N
 
 def _quality_table(records: Sequence[Record]) -> Table:
     first = records[0].metric("accuracy")
-    shown = table(f"Quality in %, {first.n if first else 0} test questions with a domain [95 % interval]")
+    n = first.n if first else 0
+    shown = table(f"Quality in %, {n} test questions with a domain [{interval_words(records)}]")
     names = ("accuracy", "standard", "overlap", "macro-F1", "o.o.s.\nAUROC", "o.o.s.\nFPR95", "ECE", "AURC")
     columns(shown, "router", names)
     for record in records:

@@ -66,7 +66,7 @@ def test_a_workflow_is_one(workflow: dict[Any, Any]) -> None:
         assert set(job) == {"runs-on", "timeout-minutes", "steps"}
         for step in job["steps"]:
             assert len({"uses", "run"} & set(step)) == 1
-            assert set(step) <= {"name", "uses", "run", "with", "if"}
+            assert set(step) <= {"name", "uses", "run", "with", "if", "env"}
             assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/none@v1"))
 
 

@@ -23,6 +23,7 @@ def to_json(report: Report) -> str:
         "notices": report.notices,
         "verdict": asdict(report.verdict),
         "comparison": _table(report.comparison),
+        "interval": report.interval,
         "tables": [_table(table) for table in report.tables],
         "figures": [_figure(figure) for figure in report.figures],
         "questions": [asdict(question) for question in report.questions],

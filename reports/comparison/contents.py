@@ -13,6 +13,7 @@ from reports.comparison.pair_table import pairs_table
 from reports.comparison.questions import hard_questions
 from reports.comparison.report import Figure, Report, Skipped, Table
 from reports.comparison.verdict import verdict
+from reports.intervals import interval_words
 from reports.record import Result
 
 
@@ -40,6 +41,7 @@ def build_report(
         notices=notices(compared, skipped),
         verdict=found,
         comparison=comparison_table(compared),
+        interval=interval_words(compared.records),
         tables=list(_tables(compared, found.router)),
         figures=list(figures),
         questions=questions,

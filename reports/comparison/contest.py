@@ -7,8 +7,6 @@ from typing import Any
 from reports.record import BETTER, WORSE, Record, Result
 
 BASELINE = "baseline"
-# Instead of the pair's own verdict where questions have weights.
-UNTESTED = "cannot tell: the questions have weights"
 
 
 @dataclass(frozen=True)
@@ -18,9 +16,10 @@ class Against:
     Attributes:
         difference, low, high: accuracy minus that of the other, and its paired interval.
         alone, other_alone: questions that one of the two alone got right.
-        p: of McNemar's exact test after Holm's correction.
-        verdict: `better`, `worse`, `cannot tell at n=…`, or `UNTESTED`.
-        rows_needed: questions that it would take to tell them apart; None without a difference.
+        p: of the test of accuracy, after Holm's correction.
+        verdict: `better`, `worse`, or `cannot tell at n=…`.
+        rows_needed: questions that it would take to tell them apart; None without a difference, or with
+            weights.
         rouge: ROUGE-L of the answers minus that of the other, and its paired interval.
     """
 
@@ -58,13 +57,18 @@ class Contest:
     Attributes:
         records: by accuracy, best first, baselines after the others; `router` is the name to show.
         met: by the names of two routers, the first against the second; both ways round.
-        weighted: whether questions have weights. Accuracy knows them, McNemar's test and the paired interval
-            do not: nobody beats anybody then.
+        weighted: whether questions have weights, so that accuracy is tested by random signs in the place of
+            McNemar's test.
     """
 
     records: list[Record]
     met: dict[tuple[str, str], Against]
     weighted: bool = False
+
+    @property
+    def test(self) -> str:
+        """Of accuracy, in words."""
+        return "a permutation test of the weighted questions" if self.weighted else "McNemar's exact test"
 
     @property
     def candidates(self) -> list[Record]:
@@ -101,7 +105,7 @@ def contest(results: Mapping[str, Result], pairs: Sequence[Mapping[str, Any]]) -
             alone=pair["only_first"],
             other_alone=pair["only_second"],
             p=pair["p_adjusted"],
-            verdict=UNTESTED if weighted else pair["verdict"],
+            verdict=pair["verdict"],
             rows_needed=pair["rows_needed"],
             rouge=None if rouge is None else (rouge[0], rouge[1], rouge[2]),
         )

@@ -192,8 +192,6 @@ def _accuracy(contest: Contest, classifier: Record, embedding: Record) -> str:
     found = contest.against(classifier.router, embedding.router)
     if found is None:
         return "accuracy was not compared"
-    if contest.weighted:
-        return "their accuracies were not tested, since the questions have weights"
     verdicts = {BETTER: "it is more accurate beyond doubt", WORSE: "it is less accurate beyond doubt"}
     said = verdicts.get(found.verdict, f"they cannot be told apart by accuracy at n={found.n:,}")
     return f"{said} ({points(found.difference, found.low, found.high)})"

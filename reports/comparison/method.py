@@ -15,8 +15,9 @@ _INTERVALS = (
     "Quality: percentile bootstrap over questions. Latency p50, p95, p99 and stages: percentile bootstrap "
     "that draws processes, then timings within each; throughput: over batches. Latency ÷ reference, first "
     "query and load time have one value a process: Student's t on their logarithms. Two routers: percentile "
-    "bootstrap over the differences question by question, with McNemar's exact test on accuracy and Holm's "
-    "correction over all pairs of this report. Learning curves: Student's t over draws, always 95 %."
+    "bootstrap over the differences question by question, with McNemar's exact test on accuracy (a "
+    "permutation test where questions have weights) and Holm's correction over all pairs of this report. "
+    "Learning curves: Student's t over draws, always 95 %."
 )
 
 

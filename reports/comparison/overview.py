@@ -8,6 +8,7 @@ from reports.comparison.conditions import differing, measured
 from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
 from reports.comparison.speeds import repeated, separate
+from reports.intervals import interval_words
 from reports.record import Record
 
 # Of a data set with slices of its own; the record has the others.
@@ -23,17 +24,14 @@ RESOURCES = frozenset(
 )
 
 ABOUT = (
-    "By accuracy, best first, baselines last. In square brackets the 95 % interval. Bold: better than every "
-    "other beyond doubt, which for accuracy means McNemar's exact test against each one, corrected for all "
+    "By accuracy, best first, baselines last. In square brackets the {interval}. Bold: better than every "
+    "other beyond doubt, which for accuracy means {test} against each one, corrected for all "
     "pairs (Holm); for ROUGE-L the paired interval of the difference, not corrected for all pairs; otherwise "
     "intervals that do not overlap. Disk is exact, so that any difference counts. A speed counts only if it "
     "was measured in more than one process, and a single measurement is never bold, however good."
 )
 ABOUT_BASELINES = (
     " In the columns of speed, memory and disk the baselines do not count: doing nothing takes no time."
-)
-ABOUT_WEIGHTS = (
-    " These questions have weights, which McNemar's test does not know: no accuracy on all of them is bold."
 )
 ABOUT_CONDITIONS = " Speeds that come from different {differing} are not bold either."
 _ONE_AT_A_TIME = "one question at a time, from text to decision, nothing cached"
@@ -62,7 +60,7 @@ def comparison_table(contest: Contest) -> Table:
         if any(cell.text != NONE for cell in cells):
             rules.append(rule)
             columns.append(_marked(rule, contest, cells))
-    about = ABOUT + (ABOUT_WEIGHTS if contest.weighted else "")
+    about = ABOUT.format(interval=interval_words(contest.records), test=contest.test)
     if unlike := differing(measured(contest.candidates)):
         about += ABOUT_CONDITIONS.format(differing=listed(unlike))
     has_both = contest.candidates != contest.records and any(rule.resource for rule in rules)

@@ -25,7 +25,6 @@ def pairs_table(contest: Contest, chosen: str) -> Table | None:
     met = [(pair, found) for pair in shown if (found := contest.against(*pair))]
     answered = any(found.rouge for _, found in met)
     n = met[0][1].n
-    weights = " It counts each question once, but these have weights: no verdict." if contest.weighted else ""
     left_out = f" The {len(shown)} of {len(pairs)} pairs that matter most." if len(shown) < len(pairs) else ""
     return Table(
         key="pairs",
@@ -37,8 +36,8 @@ def pairs_table(contest: Contest, chosen: str) -> Table | None:
         ],
         about=(
             f"On the same {n:,} questions with a domain, the router named first minus the second. The "
-            "verdict is McNemar's exact test on the questions that one of the two alone got right, corrected "
-            f"for all {len(pairs)} pairs (Holm).{weights}{left_out}"
+            f"verdict is {contest.test} on the questions that one of the two alone got right, corrected "
+            f"for all {len(pairs)} pairs (Holm).{left_out}"
         ),
     )
 
@@ -78,7 +77,7 @@ def _cells(first: str, second: str, found: Against, answered: bool) -> list[Cell
         number(found.alone, digits=0),
         number(found.other_alone, digits=0),
         Cell(f"{found.p:.3f}" if found.p >= LEAST_P else f"<{LEAST_P}", found.p),
-        nothing("no difference was observed")
+        nothing("not known for weighted questions" if found.difference else "no difference was observed")
         if found.rows_needed is None
         else number(found.rows_needed, digits=0),
     ]

@@ -144,6 +144,7 @@ class Report:
         facts: what was compared, in a few words each: questions, machine, threads, commit.
         notices: what has to be known before a figure is believed.
         comparison: the table of the first screen.
+        interval: what stands in its square brackets.
         tables: the further ones, in order.
         questions: those shown; there are `n_questions` in all.
         method: how it was measured: tables of conditions, weights, checksums.
@@ -154,6 +155,7 @@ class Report:
     notices: list[str]
     verdict: Verdict
     comparison: Table
+    interval: str
     tables: list[Table]
     figures: list[Figure]
     questions: list[Question]

@@ -37,7 +37,7 @@ def _figures(report: Report) -> Table:
     compared = report.comparison
     place_of = {column.key: place for place, column in enumerate(compared.columns)}
     places = [place_of[key] for key in SHOWN if key in place_of]
-    shown = table(f"{compared.title} on {report.dataset} [95 % interval]")
+    shown = table(f"{compared.title} on {report.dataset} [{report.interval}]")
     columns(shown, "router", [_head(compared.columns[place]) for place in places])
     for row in compared.rows:
         name = f"{row.name} ({row.note})" if row.note else row.name

@@ -213,12 +213,6 @@ def _beaten_by_baseline(contest: Contest, chosen: Record) -> Iterator[str]:
 
 def _not_told_apart(contest: Contest, chosen: Record) -> Iterator[str]:
     """Candidates first, then baselines; those nearest to being better first."""
-    if contest.weighted and contest.met:
-        yield (
-            "The questions have weights, which McNemar's test does not know: no two routers can be told "
-            "apart by accuracy."
-        )
-        return
     for records, beginning, ending in (
         (contest.candidates, "", ""),
         (contest.baselines, "The baseline ", " Something this simple may be enough here."),
@@ -246,12 +240,12 @@ def _faster(chosen: Record, other: Record) -> str:
 
 
 def _unclear(name: str, found: Against) -> str:
-    if found.rows_needed is None:
+    if not found.difference:
         return f"both got as many of the {found.n:,} questions right"
     side = "ahead" if found.difference > 0 else "behind"
     _, _, interval = points(found.difference, found.low, found.high).partition("points ")
     seen = f"{abs(100 * found.difference):.1f} points {side} {interval}"
-    if found.rows_needed <= found.n:
+    if found.rows_needed is None or found.rows_needed <= found.n:
         return (
             f"{name} is {seen}, but not beyond doubt after the correction for all pairs (p = {found.p:.2f})"
         )

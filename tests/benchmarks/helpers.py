@@ -112,9 +112,9 @@ def results(cwd: Path) -> list[Path]:
 
 
 def leftovers(cwd: Path) -> list[Path]:
-    """Whatever a run left under outputs/, but for the two folders that hold every run."""
+    """Whatever a command left under outputs/, but for the folders that hold all of a verb."""
     root = cwd / "outputs"
-    return [path for path in root.rglob("*") if path != root / "run"]
+    return [path for path in root.rglob("*") if path.parent != root or path.is_file()]
 
 
 def json_file(path: Path) -> Any:

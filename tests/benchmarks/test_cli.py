@@ -491,11 +491,17 @@ def as_in_a_shell() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def interrupted(cwd: Path, data: Path, send: Callable[[subprocess.Popen[str]], None]) -> tuple[int, str]:
-    """Start a run, wait until it is at work, send it a signal; exit code and standard error."""
-    unfinished = cwd / "outputs" / "run" / ".unfinished"
+RUN = ("run", "router=knn")
+COMPARE = ("compare", "compare.routers=[knn,centroid]")
+
+
+def interrupted(
+    cwd: Path, data: Path, send: Callable[[subprocess.Popen[str]], None], started: Sequence[str] = RUN
+) -> tuple[int, str]:
+    """Start a command, wait until it is at work, send it a signal; exit code and standard error."""
+    unfinished = cwd / "outputs" / started[0] / ".unfinished"
     process = subprocess.Popen(
-        command("run", "router=knn", *on(data), *FAST),
+        command(*started, *on(data), *FAST),
         cwd=cwd,
         env=environment(),
         stdout=subprocess.DEVNULL,
@@ -521,8 +527,11 @@ def interrupted(cwd: Path, data: Path, send: Callable[[subprocess.Popen[str]], N
     return process.returncode, errors
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path, shared_qna: Path) -> None:
-    status, errors = interrupted(tmp_path, shared_qna, lambda process: process.send_signal(signal.SIGINT))
+@pytest.mark.parametrize("started", [RUN, COMPARE], ids=["run", "compare"])
+def test_an_interrupt_leaves_nothing(tmp_path: Path, shared_qna: Path, started: Sequence[str]) -> None:
+    status, errors = interrupted(
+        tmp_path, shared_qna, lambda process: process.send_signal(signal.SIGINT), started
+    )
     assert status == -signal.SIGINT, errors
     assert errors.splitlines()[-1] == "interrupted"
     assert leftovers(tmp_path) == []
@@ -535,12 +544,13 @@ from unittest.mock import patch
 import {module}
 from benchmarks.cli import main
 
-sys.argv = ["derby", "run", "router=majority"]
+sys.argv = ["derby", {verb!r}]
 with patch("{module}.{name}", side_effect=KeyboardInterrupt):
     sys.exit(main())
 """
 
 
+@pytest.mark.parametrize("verb", ["run", "compare", "report"])
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -556,8 +566,8 @@ with patch("{module}.{name}", side_effect=KeyboardInterrupt):
         pytest.param("importlib._bootstrap", "_find_spec", id="while-modules-are-imported"),
     ],
 )
-def test_an_early_interrupt_leaves_nothing(tmp_path: Path, module: str, name: str) -> None:
-    script = EARLY.format(module=module, name=name)
+def test_an_early_interrupt_leaves_nothing(tmp_path: Path, module: str, name: str, verb: str) -> None:
+    script = EARLY.format(module=module, name=name, verb=verb)
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,

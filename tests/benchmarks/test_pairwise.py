@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import asdict, replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from benchmarks.errors import BadInput
-from benchmarks.pairwise import compare, difference_of_questions, holm, mcnemar, pairwise, rows_needed
+from benchmarks.pairwise import (
+    compare,
+    difference_of_questions,
+    holm,
+    mcnemar,
+    pairwise,
+    rows_needed,
+    signs_test,
+)
 from conf.schema import Statistics
 from reports.record import Prediction
 from tests.benchmarks.helpers import row
@@ -119,6 +128,50 @@ def test_a_pair_by_hand() -> None:
     assert pair.verdict == "cannot tell at n=10"
     assert pair.rows_needed == rows_needed(7, 1, 10)
     assert pair.ci_low < 0.6 < pair.ci_high
+
+
+def test_signs_by_hand() -> None:
+    gains = np.array([5.0, 0.0, 2.0, 1.0, -1.0])
+    ways = [abs(sum(signs * gains[[0, 2, 3, 4]])) for signs in product((1, -1), repeat=4)]
+    share = sum(way >= 7 for way in ways) / len(ways)
+    assert signs_test(gains, seed=0) == pytest.approx(share, abs=0.02)
+    assert signs_test(-gains, seed=1) == pytest.approx(share, abs=0.02)
+    assert signs_test(np.zeros(4), seed=0) == 1
+    assert signs_test(np.ones(200), seed=0) == 1 / 10_001
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_of_equal_gains_it_is_mcnemars_test(only_first: int, only_second: int) -> None:
+    gains = np.array([1.0] * only_first + [-1.0] * only_second + [0.0] * 5)
+    assert signs_test(gains, seed=0) == pytest.approx(mcnemar(only_first, only_second), abs=0.03)
+
+
+def test_a_pair_with_weights_by_hand() -> None:
+    # The one question that y alone got right counts for 20.
+    weights = [1, 1, 1, 1, 1, 1, 1, 1, 1, 20, 1, 1]
+    named = {
+        name: [replace(one, weight=weight) for one, weight in zip(rows, weights, strict=True)]
+        for name, rows in NAMED.items()
+    }
+    (pair,) = pairwise(named, QUICK, seed=0)
+    assert (pair.only_first, pair.only_second) == (7, 1)
+    assert pair.difference == pytest.approx((7 - 20) / 29)
+    assert pair.ci_low < pair.difference < pair.ci_high
+    # 20 against at most 7: all signs come as far.
+    assert pair.p_value == 1
+    assert pair.verdict == "cannot tell at n=10"
+    assert pair.rows_needed is None
+    (found,) = compare(named["x"], {"y": named["y"]}, QUICK, seed=0)
+    assert (found.difference, found.p_adjusted, found.verdict) == (pair.difference, 1, pair.verdict)
+
+
+def test_weights_alike_change_nothing_but_the_test() -> None:
+    named = {name: [replace(one, weight=3.0) for one in rows] for name, rows in NAMED.items()}
+    (pair,), (plain,) = (pairwise(some, QUICK, seed=0) for some in (named, NAMED))
+    assert (pair.difference, pair.ci_low, pair.ci_high) == pytest.approx(
+        (plain.difference, plain.ci_low, plain.ci_high)
+    )
+    assert pair.p_value == pytest.approx(plain.p_value, abs=0.01)
 
 
 def test_the_interval_is_that_of_a_records_comparison() -> None:

@@ -8,8 +8,9 @@ from reports.comparison.figures.labels import Point, name_points
 from reports.comparison.figures.pareto import pareto_front
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import MUTED, Shown, log_x, new_figure
-from reports.comparison.figures.words import counted, interval_words, left_out, percent
+from reports.comparison.figures.words import counted, left_out, percent
 from reports.comparison.report import Figure
+from reports.intervals import interval_words
 from reports.record import Metric
 
 _FRONT = (
@@ -71,7 +72,7 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
         f"Accuracy on {counted(right.n for right, _ in pairs)} test questions with a domain against the "
         f"median latency of one question at a time ({counted(time.n for _, time in pairs)} timings a "
         "router), on a logarithmic axis. Up and to the left is better; bars are "
-        f"{interval_words(measured)}s. "
+        f"{interval_words(router.record for router in measured)}s. "
         + (_FRONT if front else _NO_FRONT.format(listed(unlike)))
         + left_out(routers, measured, "latency_p50", "no latency in its record"),
         "; ".join(

@@ -9,8 +9,9 @@ from reports.comparison.cells import listed
 from reports.comparison.figures.labels import name_points
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, Shown, curve, handle, legend, new_figure, short
-from reports.comparison.figures.words import counted, interval, interval_words, left_out, percent
+from reports.comparison.figures.words import counted, interval, left_out, percent
 from reports.comparison.report import Figure
+from reports.intervals import interval_words
 from reports.record import Metric
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def draw_cost_quality(routers: Sequence[Shown]) -> Figure | None:
     if hulled:
         _name_models(panels[-1], _curves(hulled[0])["models"])
     ns = [metric.n for router in drawn if (metric := router.record.metric("quality"))]
+    sure = interval_words(router.record for router in drawn)
     return render(
         figure,
         "cost_quality",
@@ -49,7 +51,7 @@ def draw_cost_quality(routers: Sequence[Shown]) -> Figure | None:
         + (_about_deferral(deferring[0], n_panels > 1) if deferring else "")
         + (_about_hull(n_panels > 1) if hulled else "")
         + " Up and to the left is better. Oracle knows every answer's quality beforehand; random does not "
-        f"look at the question. APGR and AIQ are the two areas, in % [{interval_words(drawn)}]."
+        f"look at the question. APGR and AIQ are the two areas, in % [{sure}]."
         + left_out(routers, drawn, "aiq", "no cost and quality in its record"),
         " ".join(_words(router) for router in drawn),
     )

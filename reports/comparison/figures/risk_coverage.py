@@ -6,8 +6,9 @@ from typing import Any
 from reports.comparison.cells import listed
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import Shown, curve, handle, legend, new_figure
-from reports.comparison.figures.words import counted, interval, interval_words, left_out, percent
+from reports.comparison.figures.words import counted, interval, left_out, percent
 from reports.comparison.report import Figure
+from reports.intervals import interval_words
 
 
 def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:
@@ -33,6 +34,7 @@ def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:
         if single
         else ""
     )
+    sure = interval_words(router.record for router in drawn)
     return render(
         figure,
         "risk_coverage",
@@ -40,7 +42,7 @@ def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:
         f"{f'{counted(ns)} test questions' if ns else 'Test questions'} with a domain, accepted from the "
         "highest probability of the predicted domain down: share of mistakes among the accepted ones against "
         "the share accepted. Lower is better; at 100 % it is the error rate. A line that falls to the left "
-        f"knows when it does not know. AURC is the area under it, in % [{interval_words(drawn)}]."
+        f"knows when it does not know. AURC is the area under it, in % [{sure}]."
         + alone
         + left_out(routers, drawn, "aurc", "no risk–coverage curve in its record"),
         "; ".join(f"{router.name}: {_words(router)}" for router in drawn) + ".",

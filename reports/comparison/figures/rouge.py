@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, SMALL, Pen, Shown, new_figure, short
-from reports.comparison.figures.words import counted, interval, interval_words, left_out
+from reports.comparison.figures.words import counted, interval, left_out
 from reports.comparison.report import Figure
+from reports.intervals import interval_words
 from reports.record import Metric
 
 if TYPE_CHECKING:
@@ -45,13 +46,14 @@ def draw_rouge(routers: Sequence[Shown]) -> Figure | None:
         panels[1].axvline(0, color=INK, linewidth=0.8, zorder=1)
         panels[1].set_xlabel("regret: oracle minus router, F1 × 100")
     figure.align_ylabels(panels)
+    sure = interval_words(router.record for router in answered)
     return render(
         figure,
         "rouge",
         "What the answers are worth",
         "ROUGE-L (F1 × 100) of the answer that each policy's expert gave, "
         f"{counted(row.metric.n for row in rows)} questions with a reference; bars are "
-        f"{interval_words(answered)}s. The oracle asks the right domain's expert, a random expert is the "
+        f"{sure}s. The oracle asks the right domain's expert, a random expert is the "
         "mean over all, and base is the right domain's model without its adapter; "
         "intervals of two policies are not independent, because the questions are the same."
         + (

@@ -18,13 +18,6 @@ def interval(metric: Metric, scale: float = 1.0, digits: int = 1) -> str:
     return f" [{scale * metric.ci_low:.{digits}f}, {scale * metric.ci_high:.{digits}f}]"
 
 
-def interval_words(routers: Sequence[Shown]) -> str:
-    """`95 % interval`; without the number where the records have none, or not the same."""
-    known = {(router.record.derivation.get("statistics") or {}).get("confidence") for router in routers}
-    confidence = known.pop() if len(known) == 1 else None
-    return f"{100 * confidence:g} % interval" if confidence else "interval"
-
-
 def counted(numbers: Iterable[int]) -> str:
     """`240`, or `200 to 240` where they differ."""
     known = sorted(set(numbers))

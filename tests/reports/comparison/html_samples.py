@@ -207,6 +207,7 @@ def questions(count: int, answers: bool = True) -> list[Question]:
 def rich_report(count: int = 300) -> Report:
     return Report(
         dataset="car_sleep",
+        interval="95 % interval",
         facts=[
             "200 test questions in 2 domains, 100 out of scope",
             "6 routers",

@@ -2,7 +2,6 @@
 
 import pytest
 
-from reports.comparison.contest import UNTESTED
 from tests.reports.comparison.samples import (
     changed,
     sample_contest,
@@ -53,16 +52,11 @@ def test_the_other_way_round() -> None:
     assert not found.beats("tfidf", "knn")
 
 
-def test_weights_which_the_test_does_not_know_leave_no_verdict() -> None:
-    pairs = [sample_pair("knn", "tfidf", rougeL=[0.1, 0.05, 0.2])]
-    found = sample_contest(with_weights(sample_results()), pairs)
-    assert found.weighted
-    assert not sample_contest(pairs=pairs).weighted
-    for names in (("knn", "tfidf"), ("tfidf", "knn")):
-        against = found.against(*names)
-        assert against is not None
-        assert against.verdict == UNTESTED
-        assert not found.beats(*names)
+def test_what_was_tested_how() -> None:
+    assert sample_contest().test == "McNemar's exact test"
+    assert (
+        sample_contest(with_weights(sample_results())).test == "a permutation test of the weighted questions"
+    )
 
 
 def test_what_cannot_be_told_cannot_be_told_either_way() -> None:

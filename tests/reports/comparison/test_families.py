@@ -14,7 +14,6 @@ from tests.reports.comparison.samples import (
     sample_pairs,
     sample_result,
     sample_results,
-    with_weights,
 )
 
 
@@ -82,11 +81,6 @@ def test_times_under_different_conditions_are_not_divided(what: str) -> None:
     results = sample_results()
     results["centroid"] = elsewhere(results["centroid"], what)
     assert "13.0 × the latency" in made(results).about
-
-
-def test_accuracies_of_questions_with_weights_were_not_tested() -> None:
-    about = made(with_weights(sample_results())).about
-    assert "their accuracies were not tested, since the questions have weights; 13.0 × the latency" in about
 
 
 def test_the_finding_is_measured() -> None:

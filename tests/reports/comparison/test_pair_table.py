@@ -37,17 +37,20 @@ def test_the_better_ranked_is_named_first_whoever_was_first_in_the_pair() -> Non
 
 
 def test_no_difference_needs_no_number_of_questions() -> None:
-    table = pairs_table(sample_contest(pairs=[unclear_pair("knn", "tfidf", rows_needed=None)]), "knn")
+    pair = unclear_pair("knn", "tfidf", difference=0.0, rows_needed=None)
+    table = pairs_table(sample_contest(pairs=[pair]), "knn")
     assert table is not None
     assert table.rows[0].cells[-1].why == "no difference was observed"
 
 
-def test_questions_with_weights_have_no_verdict() -> None:
+def test_questions_with_weights_have_a_test_of_their_own() -> None:
     results = with_weights(sample_results("knn", "tfidf"))
-    table = pairs_table(sample_contest(results, [sample_pair("knn", "tfidf")]), "knn")
+    table = pairs_table(sample_contest(results, [sample_pair("knn", "tfidf", rows_needed=None)]), "knn")
     assert table is not None
-    assert table.rows[0].cells[0].text == "cannot tell"
-    assert table.about.endswith("It counts each question once, but these have weights: no verdict.")
+    assert table.rows[0].cells[0].text == "knn is better"
+    assert table.rows[0].cells[-1].why == "not known for weighted questions"
+    assert "The verdict is a permutation test of the weighted questions on" in table.about
+    assert "McNemar" not in table.about
 
 
 def test_one_alone_has_none() -> None:
