@@ -46,6 +46,7 @@ class Pair:
     Attributes:
         first, second: their names.
         n: questions with a domain.
+        weighted: whether they have weights.
         difference: accuracy of the first minus that of the second, each question as its weight says.
         ci_low, ci_high: paired bootstrap interval of the difference.
         only_first, only_second: questions that one alone got right, whatever their weight.
@@ -60,6 +61,7 @@ class Pair:
     first: str
     second: str
     n: int
+    weighted: bool
     difference: float
     ci_low: float
     ci_high: float
@@ -101,6 +103,7 @@ def pairwise(named: Mapping[str, Sequence[Prediction]], statistics: Statistics, 
                 first=names[i],
                 second=names[j],
                 n=n,
+                weighted=weighted,
                 difference=found.difference,
                 ci_low=found.ci_low,
                 ci_high=found.ci_high,

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from reports.console import columns, percent, table
-from reports.intervals import interval_words
 from reports.record import Record
+from reports.stats_words import interval_words
 
 ALWAYS = "rougeL_always:"
 MOST_DOMAINS = 4

@@ -6,8 +6,8 @@ from typing import Any
 from rich.table import Table
 
 from reports.console import columns, percent, plain, table
-from reports.intervals import interval_words
 from reports.record import Record
+from reports.stats_words import interval_words
 
 FLIPS = "flips_"
 

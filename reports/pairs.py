@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from reports.console import columns, harmless, plain_console, table
+from reports.stats_words import accuracy_test
 
 # A pair as its JSON holds it.
 Pair = Mapping[str, Any]
@@ -16,14 +17,14 @@ _RIGHT, _WRONG = "✓", "✗"
 def print_pairs(pairs: Sequence[Pair], confidence: float, power: float, rows: int) -> None:
     """Print one line a pair, then up to `rows` of the questions on which any two disagree.
 
-    A pair holds `first`, `second`, `n`, `difference`, `ci_low`, `ci_high`, `only_first`, `only_second`,
-    `p_value`, `p_adjusted`, `verdict`, `rows_needed` and `disagreements`, each of which holds `id`, `query`,
-    `label`, and the domains `first` and `second`.
+    A pair holds `first`, `second`, `n`, `weighted`, `difference`, `ci_low`, `ci_high`, `only_first`,
+    `only_second`, `p_value`, `p_adjusted`, `verdict`, `rows_needed` and `disagreements`, each of which holds
+    `id`, `query`, `label`, and the domains `first` and `second`.
     """
     console = plain_console()
     console.print()
     console.print(_verdicts(pairs, confidence, power))
-    for line in (_method(len(pairs), confidence), *_disagreements(pairs, rows)):
+    for line in (_method(pairs, confidence), *_disagreements(pairs, rows)):
         console.print(harmless(line), highlight=False, soft_wrap=True)
 
 
@@ -47,12 +48,12 @@ def _verdicts(pairs: Sequence[Pair], confidence: float, power: float) -> Table:
     return shown
 
 
-def _method(pairs: int, confidence: float) -> str:
-    corrected = f", corrected for {pairs} comparisons (Holm)" if pairs > 1 else ""
+def _method(pairs: Sequence[Pair], confidence: float) -> str:
+    test = accuracy_test(pairs[0]["weighted"])
+    corrected = f", corrected for {len(pairs)} comparisons (Holm)" if len(pairs) > 1 else ""
     return (
-        "The verdict is on the router named first: McNemar's exact test on the questions that one of the two "
-        "alone got right (where questions have weights, a permutation test), at "
-        f"{1 - confidence:.2g}{corrected}."
+        f"The verdict is on the router named first: {test} on the questions that one of the two alone got "
+        f"right, at {1 - confidence:.2g}{corrected}."
     )
 
 

@@ -10,8 +10,8 @@ from reports.answers import answering_lines, answers_table, experts_table
 from reports.comparison.cells import NONE, disk_cell
 from reports.console import LEAST_P, columns, percent, plain, plain_console, table
 from reports.depth import depth_lines, depth_tables
-from reports.intervals import interval_words
 from reports.record import BETTER, WORSE, Comparison, Record
+from reports.stats_words import interval_words
 
 
 def print_run(records: Sequence[Record], folder: Path) -> None:

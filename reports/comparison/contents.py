@@ -13,8 +13,8 @@ from reports.comparison.pair_table import pairs_table
 from reports.comparison.questions import hard_questions
 from reports.comparison.report import Figure, Report, Skipped, Table
 from reports.comparison.verdict import verdict
-from reports.intervals import interval_words
 from reports.record import Result
+from reports.stats_words import interval_words
 
 
 def build_report(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.record import BETTER, WORSE, Record, Result
+from reports.stats_words import accuracy_test
 
 BASELINE = "baseline"
 
@@ -68,7 +69,7 @@ class Contest:
     @property
     def test(self) -> str:
         """Of accuracy, in words."""
-        return "a permutation test of the weighted questions" if self.weighted else "McNemar's exact test"
+        return accuracy_test(self.weighted)
 
     @property
     def candidates(self) -> list[Record]:

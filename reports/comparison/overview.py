@@ -8,8 +8,8 @@ from reports.comparison.conditions import differing, measured
 from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
 from reports.comparison.speeds import repeated, separate
-from reports.intervals import interval_words
 from reports.record import Record
+from reports.stats_words import interval_words
 
 # Of a data set with slices of its own; the record has the others.
 MOST_SLICES = 4

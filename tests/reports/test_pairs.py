@@ -17,6 +17,7 @@ def pair(**changes: Any) -> dict[str, Any]:
         "first": "knn",
         "second": "tfidf",
         "n": 240,
+        "weighted": False,
         "difference": 0.1208,
         "ci_low": 0.0625,
         "ci_high": 0.1792,
@@ -99,3 +100,9 @@ def test_names_are_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[i]mine – tfidf" in text
     assert "[i]mine: [b]x ✗" in text
     assert "[red] what?" in text
+
+
+def test_weighted_questions_have_a_test_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys, [pair(weighted=True, rows_needed=None)])
+    assert any("a permutation test with weights on the questions that one" in line for line in lines)
+    assert not any("McNemar" in line for line in lines)

@@ -8,7 +8,7 @@ from reports.comparison.figures.render import render
 from reports.comparison.figures.style import Shown, curve, handle, legend, new_figure
 from reports.comparison.figures.words import counted, interval, left_out, percent
 from reports.comparison.report import Figure
-from reports.intervals import interval_words
+from reports.stats_words import interval_words
 
 
 def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:

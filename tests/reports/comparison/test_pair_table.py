@@ -49,7 +49,7 @@ def test_questions_with_weights_have_a_test_of_their_own() -> None:
     assert table is not None
     assert table.rows[0].cells[0].text == "knn is better"
     assert table.rows[0].cells[-1].why == "not known for weighted questions"
-    assert "The verdict is a permutation test of the weighted questions on" in table.about
+    assert "The verdict is a permutation test with weights on" in table.about
     assert "McNemar" not in table.about
 
 
