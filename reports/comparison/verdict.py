@@ -294,7 +294,11 @@ def _few(chosen: Record) -> Iterator[str]:
     if accuracy is None or accuracy.n >= FEW:
         return
     known = ""
-    if accuracy.ci_low is not None and accuracy.ci_high is not None:
+    if accuracy.value == 1:
+        # The bootstrap of no mistake is no interval; three in n is what 95 % leave open (Hanley &
+        # Lippman-Hand, 1983, JAMA 249, 1743-1745).
+        known = f", and without a mistake in them up to {300 / accuracy.n:.0f} % may still be wrong"
+    elif accuracy.ci_low is not None and accuracy.ci_high is not None:
         known = f", which give its accuracy to about ±{50 * (accuracy.ci_high - accuracy.ci_low):.0f} points"
     yield f"There are only {accuracy.n} test questions with a domain{known}."
 

@@ -247,6 +247,16 @@ def test_few_questions() -> None:
     assert not [doubt for doubt in given().doubts if "only" in doubt]
 
 
+def test_few_questions_without_a_mistake() -> None:
+    results = sample_results("knn")
+    results["knn"] = changed(results["knn"], fraction("accuracy", 1.0, low=1.0, high=1.0))
+    said = (
+        "There are only 40 test questions with a domain, and without a mistake in them up to 8 % may still be "
+        "wrong."
+    )
+    assert said in given(results, []).doubts
+
+
 def test_uncommitted_changes() -> None:
     dirty = {**sample_provenance("knn"), "git": {"commit": "f" * 40, "dirty": True}}
     found = given({**sample_results(), "knn": sample_result("knn", provenance=dirty)})
