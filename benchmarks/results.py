@@ -1,7 +1,7 @@
 """Result folders that the user names: read, told apart, and kept from what they cannot be compared with."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from benchmarks.errors import BadInput
@@ -12,10 +12,15 @@ from reports.record import PREDICTIONS, RECORD, Record, RecordError, Result, rea
 
 def read_results(folders: Sequence[Path]) -> list[Result]:
     """Raises BadInput for a folder that is no whole result."""
+    return [_read(folder) for folder in folders]
+
+
+def _read(folder: Path) -> Result:
     try:
-        return [read_result(folder) for folder in folders]
+        return read_result(folder)
     except RecordError as error:
-        raise BadInput(f"{error}; name the result folder of a run") from error
+        hint = "" if is_result(folder) else "; name the result folder of a run"
+        raise BadInput(f"{error}{hint}") from error
 
 
 def expanded(patterns: Sequence[str]) -> list[Path]:
@@ -59,7 +64,7 @@ def _results_in(folder: Path) -> list[Path]:
 
 
 def named(results: Sequence[Result]) -> dict[str, Result]:
-    """By the router's name; by the folder's, or its path, where that is not enough to tell them apart.
+    """By the router's name; by as much of the folder's path as tells them apart where that is not enough.
 
     Raises:
         BadInput: a folder is named twice.
@@ -70,14 +75,27 @@ def named(results: Sequence[Result]) -> dict[str, Result]:
         raise BadInput(f"{twice[0]} is named twice; a run does not differ from itself")
     names: list[str] = []
     routers = Counter(result.record.router for result in results)
-    last = Counter(result.folder.resolve().name for result in results)
     for result in results:
-        folder = result.folder.resolve().name
         if routers[result.record.router] == 1:
             names.append(result.record.router)
         else:
-            names.append(folder if last[folder] == 1 and folder not in routers else str(result.folder))
+            names.append(_end_of_path(result.folder, list(folders), routers))
     return dict(zip(names, results, strict=True))
+
+
+def _end_of_path(folder: Path, folders: Sequence[Path], taken: Container[str]) -> str:
+    """The shortest end of a path that no other has and no router is called, `DATE_knn` or `DATE/knn`; the
+    path as it was typed where that is no longer."""
+    for length in range(1, max(len(folder.parts), 2)):
+        name = _end(folder.resolve(), length)
+        if name not in taken and [_end(other, length) for other in folders].count(name) == 1:
+            return name
+    return str(folder)
+
+
+def _end(folder: Path, length: int) -> str:
+    """Without the folders that every comparison and every run has."""
+    return "/".join([part for part in folder.parts if part not in ("results", "baselines")][-length:])
 
 
 def dataset_of(record: Record) -> str:

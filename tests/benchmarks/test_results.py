@@ -81,6 +81,12 @@ def test_names_are_as_short_as_they_can_be() -> None:
     assert list(named([in_("a/1", "knn"), in_("a/2", "svm")])) == ["knn", "svm"]
     assert list(named([in_("a/1"), in_("a/2"), in_("a/3", "svm")])) == ["1", "2", "svm"]
     assert list(named([in_("a/x"), in_("b/x")])) == ["a/x", "b/x"]
+    # In a comparison, in a run, and where the folder is called as a router is.
+    runs = [in_("c/results/knn"), in_("r1"), in_("r2/baselines/knn")]
+    assert list(named(runs)) == ["c/knn", "r1", "r2/knn"]
+    assert list(named([in_("c/results/knn"), in_("r1")])) == ["c/knn", "r1"]
+    same = [in_("c/results/knn"), in_("c/baselines/knn")]
+    assert list(named(same)) == [str(one.folder) for one in same]
 
 
 def test_a_folder_named_twice() -> None:

@@ -251,8 +251,8 @@ def test_few_questions_without_a_mistake() -> None:
     results = sample_results("knn")
     results["knn"] = changed(results["knn"], fraction("accuracy", 1.0, low=1.0, high=1.0))
     said = (
-        "There are only 40 test questions with a domain, and without a mistake in them up to 8 % may still be "
-        "wrong."
+        "There are only 40 test questions with a domain, and without a mistake in them up to 8 % may still "
+        "be wrong."
     )
     assert said in given(results, []).doubts
 
