@@ -39,7 +39,8 @@ def table(title: str) -> Table:
 
 def columns(table: Table, first: str, others: Iterable[str]) -> None:
     """Add `first` on the left and `others`, figures, on the right."""
-    table.add_column(first)
+    # Folded, not cut: two runs of a router often differ in the end of their names.
+    table.add_column(first, overflow="fold")
     for name in others:
         table.add_column(name, justify="right")
 
