@@ -1,10 +1,8 @@
 """One finding of the gate, from the two metrics that it is about."""
 
+from benchmarks.stats import ROUNDING
 from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Record
-
-# Beyond a tolerance is beyond it by more than rounding.
-ROUNDING = 1e-9
 
 
 def finding(

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from benchmarks.confidence import brier_of
 from benchmarks.derive import Derivation
-from benchmarks.findings import ROUNDING, beyond, finding, missing
+from benchmarks.findings import beyond, finding, missing
 from benchmarks.metrics import OUT_OF_SCOPE
 from benchmarks.multilabel import predicted_labels
-from benchmarks.pairwise import AT_ONCE, PERMUTATIONS, holm, mcnemar
+from benchmarks.pairwise import holm, mcnemar
 from benchmarks.selective import score_of
-from benchmarks.stats import drawn_counts, percentile_interval
+from benchmarks.stats import AT_ONCE, PERMUTATIONS, ROUNDING, drawn_counts, percentile_interval
 from conf.schema import Statistics
 from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Prediction, Record

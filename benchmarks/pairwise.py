@@ -10,16 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BadInput
-from benchmarks.stats import bootstrap
+from benchmarks.stats import AT_ONCE, PERMUTATIONS, ROUNDING, bootstrap
 from conf.schema import Statistics
 from reports.record import BETTER, WORSE, Comparison, Prediction
 
 POWER = 0.8
-# Random signs or swaps of a permutation test, and those held at once.
-PERMUTATIONS = 10_000
-AT_ONCE = 500
-# Sums of the same numbers in another order differ by less.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -136,7 +131,7 @@ def signs_test(gains: NDArray[np.float64], seed: int) -> float:
     for start in range(0, PERMUTATIONS, AT_ONCE):
         size = (min(AT_ONCE, PERMUTATIONS - start), len(moved))
         signs = generator.integers(0, 2, size=size) * 2 - 1
-        as_far += int((np.abs(signs @ moved) >= observed - _ROUNDING).sum())
+        as_far += int((np.abs(signs @ moved) >= observed - ROUNDING).sum())
     return as_far / (1 + PERMUTATIONS)
 
 

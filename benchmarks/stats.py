@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# Sums of the same numbers in another order differ by less.
+ROUNDING = 1e-9
+# Random signs or swaps of a permutation test, and those held at once.
+PERMUTATIONS = 10_000
+AT_ONCE = 500
 # Resampled rows held at once, to bound memory on large test sets.
 _CELLS = 4_000_000
 

@@ -94,7 +94,7 @@ class Contest:
 def contest(results: Mapping[str, Result], pairs: Sequence[Mapping[str, Any]]) -> Contest:
     """Rank `results` and orient `pairs`, whose keys are those of `benchmarks.pairwise.Pair` and `rougeL`."""
     records = [replace(result.record, router=name) for name, result in results.items()]
-    weighted = any(row.weight != 1 for result in results.values() for row in result.predictions)
+    weighted = any(pair["weighted"] for pair in pairs)
     met = {}
     for pair in pairs:
         rouge = pair.get("rougeL")

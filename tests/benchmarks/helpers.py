@@ -52,6 +52,11 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "benchmarks", *arguments]
 
 
+def as_in_a_shell() -> None:
+    """Receive interrupts, even where the tests themselves run in the background and do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def environment(**changes: str) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if name not in ("HYDRA_FULL_ERROR", "FORCE_COLOR")

@@ -19,6 +19,7 @@ from benchmarks.cli import VERBS
 from tests.benchmarks.helpers import (
     BASELINES,
     FAST,
+    as_in_a_shell,
     command,
     derby,
     environment,
@@ -485,11 +486,6 @@ def test_the_packaged_classifier_is_trained_and_serves(tmp_path: Path, shared_qn
 
 
 # Interruptions -------------------------------------------------------------------------------
-
-
-def as_in_a_shell() -> None:
-    """Receive interrupts, even where the tests themselves run in the background and do not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 RUN = ("run", "router=knn")

@@ -21,6 +21,7 @@ from benchmarks.adapters import Adapters
 from benchmarks.answer_cache import AnswerCache
 from tests.benchmarks.helpers import (
     MEASURED_ONCE,
+    as_in_a_shell,
     command,
     derby,
     environment,
@@ -844,11 +845,6 @@ def test_no_adapter_is_one_line_before_the_router_is_fitted(trained: Trained, tm
     done = in_process("ask", "One?", "router=majority", *trained.chosen, cwd=tmp_path)
     assert_one_line(done, "'auto'", "python -m benchmarks train")
     assert list(tmp_path.iterdir()) == []
-
-
-def as_in_a_shell() -> None:
-    """Receive interrupts, even where the tests themselves run in the background and do not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_an_interrupt_while_answering_is_one_word(trained: Trained, cache_of_answers: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from experts.base import Answer, ExpertError, Request
 from experts.openai import PATIENCE, OpenAIExperts
+from tests.benchmarks.helpers import as_in_a_shell
 from tests.experts.servers import BODIES, STATUSES, Server, closed_port, misbehaving, transformers_serve
 
 KEY = "sk-very/secret+1234567890"
@@ -304,7 +305,7 @@ def test_an_interrupt_does_not_wait_for_the_server(server: Server) -> None:
         stderr=subprocess.PIPE,
         text=True,
         # Tests that run in the background of a shell are deaf to interrupts, and so is what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=as_in_a_shell,
     )
     try:
         assert process.stdout is not None

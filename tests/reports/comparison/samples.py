@@ -150,6 +150,7 @@ def sample_pair(first: str, second: str, **changes: Any) -> dict[str, Any]:
         "first": first,
         "second": second,
         "n": N,
+        "weighted": False,
         "difference": 0.125,
         "ci_low": 0.0625,
         "ci_high": 0.1875,
@@ -237,14 +238,9 @@ def in_one_process(result: Result) -> Result:
     return changed(result, timings={"served": {**served, "rounds": served["rounds"][:1]}})
 
 
-def with_weights(results: Mapping[str, Result]) -> dict[str, Result]:
-    """The same, the first question of each counting twice."""
-    return {
-        name: replace(
-            result, predictions=[replace(result.predictions[0], weight=2.0), *result.predictions[1:]]
-        )
-        for name, result in results.items()
-    }
+def with_weights(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, of questions with weights."""
+    return [{**pair, "weighted": True} for pair in pairs]
 
 
 # What makes speeds hard to compare, by its words in a sentence; each unlike `sample_provenance`.

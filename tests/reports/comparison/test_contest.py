@@ -54,7 +54,7 @@ def test_the_other_way_round() -> None:
 
 def test_what_was_tested_how() -> None:
     assert sample_contest().test == "McNemar's exact test"
-    assert sample_contest(with_weights(sample_results())).test == "a permutation test with weights"
+    assert sample_contest(pairs=with_weights(sample_pairs())).test == "a permutation test with weights"
 
 
 def test_what_cannot_be_told_cannot_be_told_either_way() -> None:

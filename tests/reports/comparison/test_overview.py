@@ -136,7 +136,7 @@ def test_the_first_query_is_a_mean_over_processes() -> None:
 
 def test_what_tests_accuracy_is_said() -> None:
     pairs = [sample_pair("knn", other) for other in ("tinyllama", "centroid", "tfidf")]
-    table = compared(with_weights(sample_results()), pairs)
+    table = compared(pairs=with_weights(pairs))
     assert best(table, "accuracy") == ["knn"]
     assert "a permutation test with weights against each one" in table.about
     assert "McNemar's exact test against each one" in compared().about

@@ -9,7 +9,6 @@ from tests.reports.comparison.samples import (
     sample_pair,
     sample_pairs,
     sample_result,
-    sample_results,
     unclear_pair,
     with_weights,
 )
@@ -44,8 +43,8 @@ def test_no_difference_needs_no_number_of_questions() -> None:
 
 
 def test_questions_with_weights_have_a_test_of_their_own() -> None:
-    results = with_weights(sample_results("knn", "tfidf"))
-    table = pairs_table(sample_contest(results, [sample_pair("knn", "tfidf", rows_needed=None)]), "knn")
+    pairs = with_weights([sample_pair("knn", "tfidf", rows_needed=None)])
+    table = pairs_table(sample_contest(pairs=pairs), "knn")
     assert table is not None
     assert table.rows[0].cells[0].text == "knn is better"
     assert table.rows[0].cells[-1].why == "not known for weighted questions"

@@ -134,7 +134,7 @@ def test_a_speed_of_one_process_is_no_evidence_and_a_doubt() -> None:
 def test_of_questions_with_weights_nobody_knows_how_many_would_be_needed() -> None:
     pairs = [sample_pair("knn", other) for other in ("tinyllama", "tfidf")]
     pairs.append(unclear_pair("knn", "centroid", rows_needed=None))
-    found = given(with_weights(sample_results()), pairs)
+    found = given(sample_results(), with_weights(pairs))
     assert found.doubts[0].startswith(
         "centroid cannot be told apart from knn by accuracy: knn is 2.0 points ahead [-2.5, +7.0], but not "
         "beyond doubt after the correction for all pairs (p = 1.00)"
