@@ -1,16 +1,13 @@
 """The command line: one verb a command, each a Hydra application; nothing heavy is imported to parse."""
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
-from types import FrameType
-from typing import NoReturn
 
 from benchmarks.errors import BadInput
 from benchmarks.isolate import EXIT_BAD_INPUT, WorkerError
+from benchmarks.signals import end_interrupted, listen
 
 EXIT_FAILED = 1
 # Each is a module of benchmarks.verbs, imported when it is used.
@@ -54,7 +51,7 @@ examples:
 
 def main() -> int:
     """Run the command line in `sys.argv`; returns the exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    listen()
     arguments = sys.argv[1:]
     if arguments[:1] in ([], ["-h"], ["--help"], ["help"]):
         print(HELP, end="")
@@ -74,7 +71,7 @@ def main() -> int:
     try:
         return _guarded(verb, rest)
     except KeyboardInterrupt:
-        _end_interrupted()
+        end_interrupted()
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; Python would write to it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,18 +114,3 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
 def _complain(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
     return EXIT_BAD_INPUT
-
-
-def _end_interrupted() -> NoReturn:
-    """End by the signal itself: a shell then ends its loop too, and reports 130. Python's own end is left
-    out, at which modules that were interrupted while they were imported print tracebacks."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with suppress(OSError):
-        sys.stdout.flush()
-    print("interrupted", file=sys.stderr, flush=True)
-    signal.raise_signal(signal.SIGINT)
-    raise AssertionError("an interrupt did not end the process")
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + signal.SIGTERM)

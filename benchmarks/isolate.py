@@ -2,15 +2,17 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.display import display
 from benchmarks.errors import BadInput
+from benchmarks.signals import interrupts_held
 from routers.progress import Event
 
 # The pools that do the work: PyTorch's, MKL's, ONNX Runtime's (which reads the first), tokenizers'.
@@ -65,32 +67,28 @@ def _answer(result: Path) -> Any:
 
 def _run(command: list[str], environment: dict[str, str], title: str) -> int:
     """Run to the end, showing the events that the worker writes to standard output; returns the status."""
-    with (
-        display(title) as show,
-        # The worker reads its standard input to notice when this process is gone.
-        subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            preexec_fn=_ignore_interrupts,
-        ) as process,
-    ):
-        try:
-            for line in process.stdout or ():
-                if line.startswith(EVENT):
-                    show(Event(*json.loads(line.removeprefix(EVENT))))
-            return process.wait()
-        except BaseException:
-            process.kill()
-            raise
+    with display(title) as show, _started(command, environment) as process:
+        for line in process.stdout or ():
+            if line.startswith(EVENT):
+                show(Event(*json.loads(line.removeprefix(EVENT))))
+        return process.wait()
 
 
-def _ignore_interrupts() -> None:
-    """In the worker: a terminal sends Ctrl-C to both, and this process ends the worker. One that is still
-    starting Python could only answer with a fatal error."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """The worker; killed when the block fails. A terminal sends Ctrl-C to both, and this process ends the
+    worker: one that is still starting Python could only answer with a fatal error."""
+    with ExitStack() as undo:
+        with interrupts_held():
+            # The worker reads its standard input to notice when this process is gone.
+            process = undo.enter_context(
+                subprocess.Popen(
+                    command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+                )
+            )
+            # Undone first; of no effect on a worker that has ended.
+            undo.callback(process.kill)
+        yield process
 
 
 def _environment(threads: int | None) -> dict[str, str]:

@@ -579,6 +579,41 @@ def test_an_early_interrupt_leaves_nothing(tmp_path: Path, verb: str, module: st
     assert leftovers(tmp_path) == []
 
 
+# Python only prints what a finalizer raises, and goes on.
+DROPPED = """
+import signal, sys, time
+from unittest.mock import patch
+import hydra.main
+from benchmarks.cli import main
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def work(**_):
+    Finalized()
+    time.sleep(30)
+
+sys.argv = ["derby", "run"]
+with patch("hydra.main._run_hydra", work):
+    sys.exit(main())
+"""
+
+
+def test_an_interrupt_that_python_drops_is_heard(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=25,
+        preexec_fn=as_in_a_shell,
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "interrupted\n")
+
+
 def test_control_c_in_a_shell_leaves_nothing_and_no_traceback(tmp_path: Path, shared_qna: Path) -> None:
     # A terminal sends it to the whole group: to the worker as well.
     status, errors = interrupted(tmp_path, shared_qna, lambda process: os.killpg(process.pid, signal.SIGINT))
