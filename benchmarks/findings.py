@@ -1,5 +1,7 @@
 """One finding of the gate, from the two metrics that it is about."""
 
+from dataclasses import replace
+
 from benchmarks.stats import ROUNDING
 from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Record
@@ -43,6 +45,13 @@ def missing(kind: str, before: Metric, run: Record, tolerance: float) -> Finding
         why = run.reason("latency_p50")
     reason = why or "the run has no such metric"
     return finding(kind, before, None, tolerance, Outcome.MISSING, reason)
+
+
+def only_in_the_run(kind: str, after: Metric) -> Finding:
+    """Of a metric that the baseline has not: nothing to compare with, which is said and fails nothing."""
+    reason = "the baseline has no such metric; check --update takes it up"
+    skipped = finding(kind, after, after, 0.0, Outcome.SKIPPED, reason)
+    return replace(skipped, baseline=None)
 
 
 def beyond(worse_by: float, tolerance: float) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.errors import BadInput
-from benchmarks.findings import beyond, finding, missing
+from benchmarks.findings import beyond, finding, missing, only_in_the_run
 from benchmarks.gate_quality import Side, quality_findings
 from benchmarks.pairwise import aligned
 from benchmarks.results import dataset_of
@@ -73,18 +73,20 @@ def _refusals(run: Result, baseline: Result) -> Iterator[str]:
 def _performance_findings(
     run: Record, baseline: Record, allowed: Mapping[str, float], confidence: float
 ) -> list[Finding]:
-    different = _other_machine(run, baseline)
+    different, measured = _other_machine(run, baseline), run.metric(LATENCY) is not None
     findings = []
     for name in TOLERANCES:
         before, after = baseline.metric(name), run.metric(name)
         if before is None:
+            if after is not None:
+                findings.append(only_in_the_run(_kind_of(name), after))
             continue
-        if after is None:
-            findings.append(missing(_kind_of(name), before, run, allowed[name]))
-        # What is on a disk does not depend on the machine.
-        elif different and name not in SIZES:
+        # What is on a disk does not depend on the machine; and there may be no GPU to measure.
+        if different and measured and name not in SIZES:
             skipped = (before, after, allowed[name], Outcome.SKIPPED, different)
             findings.append(finding(_kind_of(name), *skipped))
+        elif after is None:
+            findings.append(missing(_kind_of(name), before, run, allowed[name]))
         elif name == LATENCY:
             findings.append(_latency(run, baseline, before, after, allowed[name], confidence))
         else:

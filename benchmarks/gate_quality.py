@@ -5,6 +5,7 @@ rows, and no metric by domain, of which there are many with few rows each.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +13,19 @@ from numpy.typing import NDArray
 
 from benchmarks.confidence import brier_of
 from benchmarks.derive import Derivation
-from benchmarks.findings import beyond, finding, missing
+from benchmarks.findings import beyond, finding, missing, only_in_the_run
 from benchmarks.metrics import OUT_OF_SCOPE
 from benchmarks.multilabel import predicted_labels
 from benchmarks.pairwise import holm, mcnemar
 from benchmarks.selective import score_of
 from benchmarks.stats import AT_ONCE, PERMUTATIONS, ROUNDING, drawn_counts, percentile_interval
 from conf.schema import Statistics
+from reports.gate import wording
 from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Prediction, Record
 
+# How much dearer is let pass: a share.
+COST_TOLERANCE = 0.10
 Floats = NDArray[np.float64]
 # How much each row counts (n_resamples, n_rows) -> the metric (n_resamples,); NaN where it is undefined.
 Statistic = Callable[[Floats], Floats]
@@ -62,29 +66,53 @@ def quality_findings(
     tolerance: float,
     statistics: Statistics,
 ) -> list[Finding]:
-    """One finding for each gated metric of the baseline; `tolerance` is of those not in `tolerances`."""
-    gated = [metric for metric in baseline.record.metrics if _is_gated(metric)]
-    allowed = {metric.name: tolerances.get(metric.name, tolerance) for metric in gated}
+    """One finding for each gated metric of either side.
+
+    Holm's correction is for the metrics of all questions, and apart for those of slices: many slices would
+    else excuse a router that is worse on the whole.
+
+    Args:
+        tolerance: of metrics not in `tolerances`; of `cost` there is a tenth of the baseline's.
+    """
+    gated = _gated(baseline.record)
+    allowed = {metric.name: tolerances.get(metric.name, _let_pass(metric, tolerance)) for metric in gated}
     pairs = [(metric, run.record.metric(metric.name, metric.slice)) for metric in gated]
+    compared = [
+        _compare(before, after, run, baseline, statistics) for before, after in pairs if after is not None
+    ]
+    alpha = 1 - statistics.confidence
+    whole = _findings([one for one in compared if _is_of_all(one.before)], allowed, alpha)
+    slices = _findings([one for one in compared if not _is_of_all(one.before)], allowed, alpha)
     absent = [
         missing("quality", metric, run.record, allowed[metric.name])
         for metric, found in pairs
         if found is None
     ]
-    compared = [
-        _compare(before, after, run, baseline, statistics) for before, after in pairs if after is not None
+    new = [
+        only_in_the_run("quality", metric)
+        for metric in _gated(run.record)
+        if baseline.record.metric(metric.name, metric.slice) is None
     ]
-    worse, better = holm([one.p_worse for one in compared]), holm([one.p_better for one in compared])
-    alpha = 1 - statistics.confidence
-    found = [
-        _finding(one, p_worse, p_better, allowed[one.before.name], alpha)
-        for one, p_worse, p_better in zip(compared, worse, better, strict=True)
-    ]
-    return [*found, *absent]
+    return [*whole, *slices, *absent, *new]
 
 
-def _is_gated(metric: Metric) -> bool:
-    return metric.name in GATED and (metric.slice in ("all", OUT_OF_SCOPE) or metric.name == "accuracy")
+def _gated(record: Record) -> list[Metric]:
+    """Without a slice that is all there is, which would count the same rows twice."""
+    n_rows = {metric.n for metric in record.metrics if (metric.name, metric.slice) == ("accuracy", "all")}
+    return [
+        metric
+        for metric in record.metrics
+        if metric.name in GATED
+        and (_is_of_all(metric) or (metric.name == "accuracy" and metric.n not in n_rows))
+    ]
+
+
+def _is_of_all(metric: Metric) -> bool:
+    return metric.slice in ("all", OUT_OF_SCOPE)
+
+
+def _let_pass(metric: Metric, tolerance: float) -> float:
+    return COST_TOLERANCE * metric.value if metric.name == "cost" else tolerance
 
 
 def _compare(before: Metric, after: Metric, run: Side, baseline: Side, statistics: Statistics) -> _Compared:
@@ -146,20 +174,29 @@ def _weights(rows: Sequence[Prediction]) -> Floats:
     return np.array([row.weight for row in rows])
 
 
+def _findings(compared: Sequence[_Compared], allowed: Mapping[str, float], alpha: float) -> list[Finding]:
+    """Corrected for each other."""
+    worse, better = holm([one.p_worse for one in compared]), holm([one.p_better for one in compared])
+    return [
+        _finding(one, p_worse, p_better, allowed[one.before.name], alpha)
+        for one, p_worse, p_better in zip(compared, worse, better, strict=True)
+    ]
+
+
 def _finding(one: _Compared, p_worse: float, p_better: float, tolerance: float, alpha: float) -> Finding:
+    p = p_worse
     if beyond(-one.gain, tolerance) and p_worse < alpha:
-        outcome, p = Outcome.REGRESSION, p_worse
-        ending = f": worse beyond the {100 * tolerance:g} points let pass, and beyond chance"
+        outcome = Outcome.REGRESSION
+        ending = ": worse beyond the {} let pass, and beyond chance"
     elif beyond(one.gain, tolerance) and p_better < alpha:
         outcome, p, ending = Outcome.IMPROVED, p_better, ": better beyond chance"
     else:
-        outcome, p = Outcome.PASSED, p_worse
+        outcome = Outcome.PASSED
         ending = ": may be chance" if beyond(-one.gain, tolerance) else ""
-    change, low, high = (f"{100 * value:+.1f}" for value in (one.change, one.low, one.high))
-    reason = f"{change} points [{low}, {high}], n={one.after.n}, p={p:.2g}{ending}"
-    return finding(
-        "quality", one.before, one.after, tolerance, outcome, reason, one.change, one.low, one.high, p
-    )
+    figures = (one.change, one.low, one.high, p)
+    found = finding("quality", one.before, one.after, tolerance, outcome, "", *figures)
+    ending = ending.format(wording.tolerance(found))
+    return replace(found, reason=f"{wording.change(found)}, n={one.after.n}, p={p:.2g}{ending}")
 
 
 def _is_in(row: Prediction, slice_: str) -> bool:
@@ -188,6 +225,7 @@ _MEANS: dict[str, Callable[[Prediction, Derivation], float | None]] = {
     "out_of_scope_recall": lambda row, how: 1 - _is_accepted(row, how),
     "subset_accuracy": _is_whole_set,
     "quality": lambda row, _: None if row.outcomes is None else row.outcomes[row.predicted],
+    "cost": lambda row, how: None if row.outcomes is None else how.prices[row.predicted],
     "rougeL": lambda row, _: row.rougeL,
     "answered": lambda row, _: float(row.answer is not None) if row.reference else None,
 }
@@ -226,9 +264,13 @@ def _macro_f1(sides: Sequence[Side]) -> Statistic:
 
 
 def _auroc(sides: Sequence[Side]) -> Statistic:
-    """As `benchmarks.metrics.auroc` of confidence, rows with a label against those without."""
+    """As `benchmarks.metrics.auroc` of confidence, rows with a label against those without.
+
+    By each side's own ranks (Venkatraman & Begg, 1996, Biometrika 83, 835-848): the sides may have confidence
+    on different scales, which mixed would say nothing.
+    """
     rows = [row for side in sides for row in side.rows]
-    confidence = np.array([row.confidence for row in rows])
+    confidence = np.concatenate([_ranks(np.array([row.confidence for row in side.rows])) for side in sides])
     inside = np.array([row.label is not None for row in rows], dtype=np.float64)
     order = np.argsort(confidence, kind="stable")
     starts = np.flatnonzero(np.diff(confidence[order], prepend=-np.inf))
@@ -242,6 +284,13 @@ def _auroc(sides: Sequence[Side]) -> Statistic:
         return _ratio((positive * (below + negative / 2)).sum(axis=1), pairs)
 
     return statistic
+
+
+def _ranks(values: Floats) -> Floats:
+    """The mean rank of equal ones, from 0."""
+    ordered = np.sort(values)
+    places = np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
+    return (places - 1) / 2
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

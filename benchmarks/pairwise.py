@@ -184,10 +184,12 @@ def difference_of_questions(rows: Sequence[Prediction], others: Sequence[Predict
         extra = [identity for identity in here if identity not in there]
         if extra:
             return f"{len(extra)} of {len(here)} are in the {which} alone, such as {extra[0]}"
-    for identity, row in ours.items():
-        found = _difference_of_rows(row, theirs[identity])
+    in_order = [row.id for row in rows] == [row.id for row in others]
+    # An id that occurs twice is two questions where the order tells them apart.
+    for row, other in zip(rows, others if in_order else [theirs[row.id] for row in rows], strict=True):
+        found = _difference_of_rows(row, other)
         if found:
-            return f"{identity} {found}"
+            return f"{row.id} {found}"
     if len(rows) != len(others):
         return f"{len(rows)} rows in the first and {len(others)} in the second"
     return None

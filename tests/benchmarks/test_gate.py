@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.gate import gate
 from reports.gate.check import CANNOT_TELL, FINE, REGRESSED, Check, Finding, Outcome
-from reports.record import Result
+from reports.record import Metric, Result
 from tests.benchmarks.gate_samples import MACHINE, predictions, result
 
 ROWS = predictions(200, wrong=range(20))
@@ -111,6 +111,17 @@ def test_another_kind_of_machine_skips_timings_aloud(changed: dict[str, Any], wo
     assert finding(check, "weights_size").outcome == Outcome.PASSED
 
 
+def test_a_gpu_that_is_not_there_is_another_machine() -> None:
+    cuda = Metric("cuda_peak", 500.0, "MB", False)
+    baseline = result(ROWS, machine={**MACHINE, "gpu": ["H100"]})
+    baseline = _with(baseline, [*baseline.record.metrics, cuda])
+    found = finding(checked(result(ROWS), baseline), "cuda_peak")
+    assert (found.outcome, found.run) == (Outcome.SKIPPED, None)
+    # On the same machine it should have been measured.
+    here = _with(BASELINE, [*BASELINE.record.metrics, cuda])
+    assert finding(checked(result(ROWS), here), "cuda_peak").outcome == Outcome.MISSING
+
+
 def test_python_of_another_patch_is_the_same_machine() -> None:
     assert not checked(result(ROWS, python="3.11.9")).of(Outcome.SKIPPED)
 
@@ -134,11 +145,17 @@ def test_a_regression_outweighs_what_is_missing() -> None:
     assert checked(_with(worse, metrics)).exit_code == REGRESSED
 
 
-def test_what_the_baseline_lacks_is_not_asked_for() -> None:
+def test_what_the_baseline_lacks_fails_nothing_and_is_said() -> None:
     fewer = [metric for metric in BASELINE.record.metrics if metric.name != "brier"]
     check = checked(result(ROWS), _with(BASELINE, fewer))
     assert check.exit_code == FINE
-    assert "brier" not in {found.metric for found in check.findings}
+    found = finding(check, "brier")
+    assert (found.outcome, found.baseline, found.run) == (
+        Outcome.SKIPPED,
+        None,
+        finding(checked(result(ROWS)), "brier").run,
+    )
+    assert "the baseline has no such metric" in found.reason
 
 
 @pytest.mark.parametrize(

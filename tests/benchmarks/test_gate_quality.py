@@ -127,6 +127,68 @@ def test_of_what_should_be_low_more_is_worse() -> None:
     assert by_name["accuracy"].outcome == Outcome.PASSED
 
 
+def test_many_slices_do_not_excuse_a_loss_on_the_whole() -> None:
+    def sliced(wrong: Sequence[int], n_slices: int) -> list[Prediction]:
+        rows = predictions(1000, wrong=wrong)
+        return [replace(row, slice=f"part {n % n_slices}") for n, row in enumerate(rows)]
+
+    # 40 lost, 18 gained: one-sided p 0.003.
+    for n_slices in (2, 90):
+        found = accuracy(sliced(range(18, 100), n_slices), sliced(range(60), n_slices))
+        assert (found.outcome, found.change) == (Outcome.REGRESSION, pytest.approx(-0.022))
+
+
+def test_a_slice_that_is_everything_is_not_counted_twice() -> None:
+    rows = [replace(row, slice="standard") for row in predictions(100)]
+    assert {(found.metric, found.slice) for found in findings(rows, rows)} == {
+        (name, "all") for name in ("accuracy", "macro_f1", "brier")
+    }
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_foreign_questions_that_look_surer_are_seen_on_any_scale(scale: float) -> None:
+    confidence = np.random.default_rng(0).random(600)
+    rows = [prediction(n, True, confidence=0.5 + value / 2) for n, value in enumerate(confidence)]
+    before = [
+        *rows[:300],
+        *(
+            replace(row, label=None, slice="out_of_scope", confidence=row.confidence - 0.3)
+            for row in rows[300:]
+        ),
+    ]
+    after = [replace(row, confidence=scale * row.confidence) for row in before]
+    worse = [
+        replace(row, confidence=row.confidence + scale * 0.05) if row.label is None else row for row in after
+    ]
+    for side, outcome in ((after, Outcome.PASSED), (worse, Outcome.REGRESSION)):
+        (found,) = [one for one in findings(side, before) if one.metric == "out_of_scope_auroc"]
+        assert found.outcome == outcome
+
+
+def test_a_router_that_sends_more_to_the_dear_model_is_worse_by_cost() -> None:
+    how = Derivation(["a", "b"], 0, QUICK, prices={"a": 1.0, "b": 20.0})
+
+    def side(share: float) -> Side:
+        rows = [
+            prediction(n, True, outcomes={"a": 0.5, "b": 0.6}, scores={"a": 0.5, "b": 0.5})
+            for n in range(200)
+        ]
+        rows = [replace(row, predicted="b" if n < share * 200 else "a") for n, row in enumerate(rows)]
+        return Side(sample_record(metrics=derive(rows, how).metrics, derivation=how.as_json()), rows)
+
+    def found(share: float) -> Finding:
+        every = quality_findings(side(share), side(0.3), {}, 0.005, QUICK)
+        (one,) = [finding for finding in every if finding.metric == "cost"]
+        return one
+
+    # A mean of 0.7 × 1 + 0.3 × 20 = 6.7 dollars.
+    assert found(0.3).tolerance == pytest.approx(0.67)
+    assert (found(0.6).outcome, found(0.6).change) == (Outcome.REGRESSION, pytest.approx(5.7))
+    assert found(0.6).reason.startswith("+5.7 USD/M tokens [")
+    assert found(0.33).outcome == Outcome.PASSED
+    assert found(0.1).outcome == Outcome.IMPROVED
+
+
 EVERYTHING = [
     prediction(
         number,

@@ -249,6 +249,8 @@ def test_ids_that_occur_twice_are_fine_in_one_order_only() -> None:
     assert pairwise({"x": rows, "y": rows}, QUICK, 0)[0].n == 3
     with pytest.raises(BadInput, match="y: ids occur twice"):
         pairwise({"x": rows, "y": rows[::-1]}, QUICK, 0)
+    other = [replace(rows[0], label="b"), *rows[1:]]
+    assert difference_of_questions(rows, other) == "id is a in the first and b in the second"
 
 
 def test_one_router_or_no_domain_is_nothing_to_compare() -> None:
