@@ -24,6 +24,7 @@ from reports.gate import wording
 from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Prediction, Record
 
+IN_DOLLARS = ("cost",)
 # How much dearer is let pass: a share.
 COST_TOLERANCE = 0.10
 Floats = NDArray[np.float64]
@@ -112,7 +113,7 @@ def _is_of_all(metric: Metric) -> bool:
 
 
 def _let_pass(metric: Metric, tolerance: float) -> float:
-    return COST_TOLERANCE * metric.value if metric.name == "cost" else tolerance
+    return COST_TOLERANCE * metric.value if metric.name in IN_DOLLARS else tolerance
 
 
 def _compare(before: Metric, after: Metric, run: Side, baseline: Side, statistics: Statistics) -> _Compared:

@@ -48,7 +48,7 @@ def provenance(dataset: Dataset, seed: int, threads: int, weights: dict[str, Any
 def code_and_packages() -> dict[str, Any]:
     """The commit, the versions and the machine."""
     return {
-        "git": _git(),
+        "git": git_state(),
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "machine": _machine(),
@@ -76,7 +76,7 @@ def _ids_and_labels(examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def _git() -> dict[str, Any]:
+def git_state() -> dict[str, Any]:
     """Commit and dirty flag of the checkout that this code runs from; nulls for an installed copy."""
     here = Path(__file__).resolve().parent
     tracked = _run_git(here, "ls-files", "--error-unmatch", Path(__file__).name)

@@ -18,10 +18,16 @@ _COMMAND = re.compile(r":(?=[\x00-\x1f\x7f]*:)|#(?=[\x00-\x1f\x7f]*\[)")
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller: rich would end the process with exit code 1, which may be a verdict."""
+        raise BrokenPipeError
+
+
 def plain_console() -> Console:
     # Names of routers, domains and folders are the user's: nothing in them is markup.
-    console = Console(markup=False, emoji=False)
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH, markup=False, emoji=False)
+    console = _Console(markup=False, emoji=False)
+    return console if console.is_terminal else _Console(width=PLAIN_WIDTH, markup=False, emoji=False)
 
 
 def harmless(text: str) -> str:

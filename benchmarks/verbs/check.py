@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from reports.record import Result
 
 QUALITY_TOLERANCE = 0.005
+RUNS = Path("outputs/run")
 # How the names of runs begin.
 DATED = re.compile(r"\d{4}-\d{2}-\d{2}_")
 USAGE = """\
@@ -38,27 +40,58 @@ examples:
 
 def main(verb: str) -> None:
     options = _parser(verb).parse_args(sys.argv[1:])
-    from benchmarks.gate import TOLERANCES, gate
-    from benchmarks.gate_quality import GATED
+    from benchmarks.streams import reader_may_leave
+    from reports.gate.text import print_check
+
+    tolerances = _tolerances(options.tolerance)
+    baseline = _folder(Path(options.baseline))
+    if options.update:
+        _refuse_files(options)
+        _update(_folder_of_run(options), baseline, tolerances)
+        return
+    check, runs = _checked(options, baseline, tolerances)
+    try:
+        _save_all(options, check, runs)
+    finally:
+        with reader_may_leave():
+            print_check(check)
+            _annotate(check)
+    sys.exit(check.exit_code)
+
+
+def _checked(
+    options: argparse.Namespace, baseline: Path, tolerances: dict[str, float]
+) -> "tuple[Check, list[Result]]":
+    """The check and the run that it is of; a check that says why where nothing can be compared, because also
+    this has to reach whoever reads the files that were asked for."""
+    from benchmarks.errors import BadInput
+    from benchmarks.gate import gate
     from reports.gate.check import Check
     from reports.record import RecordError, read_result
 
-    tolerances = _tolerances(options.tolerance, (*TOLERANCES, *GATED))
-    folder = Path(options.run) if options.run else _newest(Path("outputs/run"))
-    baseline = _folder(Path(options.baseline))
-    if options.update:
-        _update(folder, baseline, tolerances)
-        return
+    folder = options.run or RUNS
     try:
+        folder = _folder_of_run(options)
         run, before = read_result(folder), read_result(baseline)
-    except RecordError as error:
-        # Also this has to reach whoever reads the files that were asked for.
-        nobody = Check("unknown", "unknown", str(folder), str(baseline), [], [str(error)], [])
-        _write(options, nobody, [])
-        sys.exit(nobody.exit_code)
+    except (BadInput, RecordError) as error:
+        return Check("unknown", "unknown", str(folder), str(baseline), [], [str(error)], []), []
     check = gate(run, before, tolerances, QUALITY_TOLERANCE)
-    _write(options, check, [run])
-    sys.exit(check.exit_code)
+    if options.run is None and (note := _other_code(run)):
+        check = replace(check, notes=[note, *check.notes])
+    return check, [run]
+
+
+def _other_code(run: "Result") -> str | None:
+    """That the newest run is not of this code, in words; None when it is, or nobody knows."""
+    from benchmarks.provenance import git_state
+
+    then, now = run.record.provenance.get("git", {}), git_state()
+    if then == now or None in (then.get("commit"), now["commit"]):
+        return None
+    states = [
+        f"{git['commit'][:9]}{' with uncommitted changes' if git['dirty'] else ''}" for git in (then, now)
+    ]
+    return f"the newest run is of {states[0]}, and the code here is {states[1]}: run again to judge that"
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
@@ -83,10 +116,13 @@ def _parser(verb: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _tolerances(given: Sequence[str], names: Sequence[str]) -> dict[str, float]:
+def _tolerances(given: Sequence[str]) -> dict[str, float]:
     from benchmarks.errors import BadInput
+    from benchmarks.gate import TOLERANCES
+    from benchmarks.gate_quality import GATED, IN_DOLLARS
 
     found = {}
+    names = (*TOLERANCES, *GATED)
     for entry in given:
         name, _, text = entry.partition("=")
         try:
@@ -97,20 +133,31 @@ def _tolerances(given: Sequence[str], names: Sequence[str]) -> dict[str, float]:
             raise BadInput(f"--tolerance {entry}: no metric {name!r} is checked; there is {', '.join(names)}")
         if not 0 <= value < math.inf:
             raise BadInput(f"--tolerance {entry}: must be a number of at least 0")
+        if value >= 1 and name in GATED and name not in IN_DOLLARS:
+            raise BadInput(f"--tolerance {entry}: would let anything pass; one point is {name}=0.01")
         found[name] = value
     return found
 
 
-def _newest(folder: Path) -> Path:
+def _folder_of_run(options: argparse.Namespace) -> Path:
     from benchmarks.errors import BadInput
     from benchmarks.results import is_result
 
-    runs = [path for path in folder.glob("*") if DATED.match(path.name) and is_result(path)]
+    if options.run == "":
+        raise BadInput("RUN is empty, as a variable is that was not set; leave it out for the newest run")
+    if options.run:
+        return Path(options.run)
+    runs = [path for path in RUNS.glob("*") if DATED.match(path.name) and is_result(path)]
     if not runs:
-        raise BadInput(
-            f"{folder} has no run yet; name a RUN, or make one: python -m benchmarks run router=knn"
-        )
+        raise BadInput(f"{RUNS} has no run yet; name a RUN, or make one: python -m benchmarks run router=knn")
     return max(runs, key=lambda path: path.name)
+
+
+def _refuse_files(options: argparse.Namespace) -> None:
+    from benchmarks.errors import BadInput
+
+    if options.junit or options.json or options.pytest_benchmark:
+        raise BadInput("--update writes a baseline and no file of findings; check first, then update")
 
 
 def _folder(baseline: Path) -> Path:
@@ -123,26 +170,29 @@ def _folder(baseline: Path) -> Path:
     return folder
 
 
-def _write(options: argparse.Namespace, check: "Check", runs: "Sequence[Result]") -> None:
+def _save_all(options: argparse.Namespace, check: "Check", runs: "Sequence[Result]") -> None:
     """Everywhere that it was asked for, and where GitHub would look."""
     from reports.gate.as_json import check_json
-    from reports.gate.github import annotations, write_step_summary
+    from reports.gate.github import write_step_summary
     from reports.gate.junit import to_junit
     from reports.gate.pytest_benchmark import to_pytest_benchmark
-    from reports.gate.text import print_check
 
-    print_check(check)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in annotations(check):
-            print(line)
     if options.junit:
         _save(Path(options.junit), to_junit(check))
     if options.json:
         _save(Path(options.json), check_json(check))
-    if options.pytest_benchmark and runs:
+    if options.pytest_benchmark:
         _save(Path(options.pytest_benchmark), to_pytest_benchmark(runs))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         write_step_summary(check, Path(summary))
+
+
+def _annotate(check: "Check") -> None:
+    from reports.gate.github import annotations
+
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations(check):
+            print(line)
 
 
 def _save(path: Path, text: str) -> None:
@@ -172,7 +222,7 @@ def _update(folder: Path, baseline: Path, tolerances: dict[str, float]) -> None:
             print(f"the old baseline cannot be read: {error}")
         else:
             _check_router(run, before)
-            print_check(gate(run, before, tolerances, QUALITY_TOLERANCE))
+            print_check(gate(run, before, tolerances, QUALITY_TOLERANCE), with_code=False)
     with atomic_dir(baseline.resolve()) as work:
         for name in (RECORD, PREDICTIONS):
             (work / name).write_bytes((folder / name).read_bytes())

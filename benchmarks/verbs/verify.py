@@ -23,6 +23,7 @@ examples:
 def main(verb: str) -> None:
     options = _parser(verb).parse_args(sys.argv[1:])
     from benchmarks.errors import BadInput
+    from benchmarks.streams import reader_may_leave
     from benchmarks.verify import verify
     from reports.record import RecordError, read_result
     from reports.verified import print_verified
@@ -34,7 +35,10 @@ def main(verb: str) -> None:
         except RecordError as error:
             unread.append(str(error))
             continue
-        print_verified(folder, found.n_metrics, [difference._asdict() for difference in found.differences])
+        with reader_may_leave():
+            print_verified(
+                folder, found.n_metrics, [difference._asdict() for difference in found.differences]
+            )
         differ |= bool(found.differences)
     if unread:
         raise BadInput("; ".join(unread))

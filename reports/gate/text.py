@@ -20,10 +20,10 @@ from reports.gate.wording import (
 )
 
 
-def print_check(check: Check) -> None:
-    """Print the whole check; its first line alone tells how it ended."""
+def print_check(check: Check, with_code: bool = True) -> None:
+    """Print the whole check; its first line alone tells how it ended, with the exit code where there is one."""
     console = plain_console()
-    console.print(harmless(headline(check)), highlight=False, soft_wrap=True)
+    console.print(harmless(headline(check, with_code)), highlight=False, soft_wrap=True)
     shown = worst_first(check)
     quality = [finding for finding in shown if finding.kind == "quality"]
     rest = [finding for finding in shown if finding.kind != "quality"]

@@ -93,10 +93,11 @@ def verdict(check: Check) -> str:
     return VERDICTS[check.exit_code]
 
 
-def headline(check: Check) -> str:
-    """The verdict in one line: who, what, why, and the exit code."""
+def headline(check: Check, with_code: bool = True) -> str:
+    """The verdict in one line: who, what, why, and the exit code where there is one."""
     words = {FINE: _fine, REGRESSED: _regressed, CANNOT_TELL: _cannot_tell}[check.exit_code](check)
-    return f"{one_line(check.router)}: {verdict(check)}: {words} (exit code {check.exit_code})"
+    ending = f" (exit code {check.exit_code})" if with_code else ""
+    return f"{one_line(check.router)}: {verdict(check)}: {words}{ending}"
 
 
 def worst_first(check: Check) -> list[Finding]:

@@ -88,18 +88,20 @@ def in_process(
     with (
         patch.dict(os.environ, {**environment(**changes)}, clear=True),
         patch.object(sys, "argv", ["derby", *arguments]),
+        patch.object(sys, "unraisablehook", sys.unraisablehook),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode()), encoding="utf-8")),
         redirect_stdout(outputs),
         redirect_stderr(errors),
         chdir(cwd),
     ):
-        before = signal.getsignal(signal.SIGTERM)
+        before = {which: signal.getsignal(which) for which in (signal.SIGTERM, signal.SIGALRM)}
         try:
             status: object = main()
         except SystemExit as end:
             status = end.code
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for which, handler in before.items():
+                signal.signal(which, handler)
     assert isinstance(status, int)
     return subprocess.CompletedProcess(arguments, status, outputs.getvalue(), errors.getvalue())
 

@@ -1,14 +1,17 @@
 """`check` as a user and as a continuous integration runs it: codes, words, files."""
 
 import json
+import shlex
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from reports.record import Result, read_result, write_record
 from tests.benchmarks.gate_samples import predictions, result
-from tests.benchmarks.helpers import in_process
+from tests.benchmarks.helpers import command, derby, in_process, json_file
 
 ROWS = predictions(200, wrong=range(20))
 WORSE = predictions(200, wrong=range(40))
@@ -87,6 +90,7 @@ def test_a_tolerance_lets_pass(home: Path) -> None:
         ("accuracy=much", "expected NAME=VALUE"),
         ("accuracy=-1", "must be a number of at least 0"),
         ("accuracy=nan", "must be a number of at least 0"),
+        ("accuracy=1", "would let anything pass; one point is accuracy=0.01"),
         ("acuracy=0.1", "no metric 'acuracy' is checked; there is latency_mean_vs_reference, "),
     ],
 )
@@ -127,6 +131,7 @@ def test_update_writes_a_baseline_and_shows_what_changed(home: Path) -> None:
     done = in_process("check", "--update", "--baseline", "baselines/knn", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
     assert "REGRESSION" in done.stdout
+    assert "exit code" not in done.stdout
     assert done.stdout.endswith("baselines/knn is now outputs/run/2026-01-03_00-00-00_knn; commit it\n")
     assert read_result(home / "baselines" / "knn").predictions == WORSE
     assert in_process("check", "--baseline", "baselines/knn", cwd=home).returncode == 0
@@ -135,6 +140,13 @@ def test_update_writes_a_baseline_and_shows_what_changed(home: Path) -> None:
 def test_update_makes_a_first_baseline(home: Path) -> None:
     assert in_process("check", FIRST, "--update", "--baseline", "new/knn", cwd=home).returncode == 0
     assert {path.name for path in (home / "new" / "knn").iterdir()} == {"record.json", "predictions.jsonl"}
+
+
+def test_update_writes_no_findings(home: Path) -> None:
+    done = in_process("check", "--update", "--baseline", "baselines/knn", "--junit", "j.xml", cwd=home)
+    assert (done.returncode, (home / "j.xml").exists()) == (2, False)
+    assert "error: --update writes a baseline and no file of findings" in done.stderr
+    assert read_result(home / "baselines" / "knn").predictions == ROWS
 
 
 def test_update_refuses_a_dirty_run(home: Path) -> None:
@@ -195,10 +207,55 @@ def test_update_replaces_a_baseline_that_cannot_be_read(home: Path) -> None:
     assert read_result(home / "baselines" / "knn").predictions == ROWS
 
 
-def test_no_run_yet(tmp_path: Path) -> None:
-    done = in_process("check", "--baseline", "x", cwd=tmp_path)
+def test_an_empty_name_is_not_the_newest_run(home: Path) -> None:
+    done = in_process("check", "", "--baseline", "baselines/knn", cwd=home)
     assert done.returncode == 2
-    assert "outputs/run has no run yet; name a RUN, or make one" in done.stderr
+    assert "RUN is empty, as a variable is that was not set" in done.stdout
+
+
+def test_a_newest_run_of_other_code_is_noted(home: Path) -> None:
+    note = "Note: the newest run is of abc, and the code here is def with uncommitted changes: run again"
+    with patch("benchmarks.provenance.git_state", return_value={"commit": "def", "dirty": True}):
+        assert note in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
+        # Who names a run means that one.
+        assert note not in in_process("check", FIRST, "--baseline", "baselines/knn", cwd=home).stdout
+    with patch("benchmarks.provenance.git_state", return_value={"commit": "abc", "dirty": False}):
+        assert note not in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
+
+
+def test_who_stops_reading_changes_no_verdict(home: Path) -> None:
+    for run, code in ((FIRST, 0), ("outputs/run/2026-01-03_00-00-00_knn", 1)):
+        words = shlex.join(command("check", run, "--baseline", "baselines/knn", "--json", "c.json"))
+        # `true` is gone before anything is printed.
+        line = f"{words} | true; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", line], cwd=home, capture_output=True, text=True, check=True)
+        assert (done.stdout, done.stderr) == (f"{code}\n", "")
+        assert json_file(home / "c.json")["exit_code"] == code
+        (home / "c.json").unlink()
+
+
+def test_what_an_encoding_lacks_is_a_question_mark(home: Path) -> None:
+    done = derby("check", "--baseline", "baselines/knn", cwd=home, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "accuracy ?10.0 points" in done.stdout
+
+
+def test_a_bug_is_not_a_regression(home: Path) -> None:
+    with patch("benchmarks.gate.gate", side_effect=ZeroDivisionError("a bug")):
+        done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert done.stderr.endswith("ZeroDivisionError: a bug\n")
+
+
+def test_no_run_yet(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text("of yesterday")
+    files = ["--json", "c.json", "--pytest-benchmark", "b.json"]
+    done = in_process("check", "--baseline", "x", *files, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "outputs/run has no run yet; name a RUN, or make one" in done.stdout
+    assert json.loads((tmp_path / "c.json").read_text())["exit_code"] == 2
+    # One of an earlier day would look like today's.
+    assert json.loads((tmp_path / "b.json").read_text())["benchmarks"] == []
 
 
 def test_help() -> None:
