@@ -3,14 +3,19 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.verbs.arguments import verb_parser
 
+if TYPE_CHECKING:
+    from reports.record import Prediction, Result
+
 EXIT_DIFFERENT = 1
 USAGE = """\
-Derives every quality metric again from predictions.jsonl, and every metric of speed and memory from the raw
-timings, and says which differ from record.json. Checksums are checked first: a folder with an edited, cut or
-missing file is refused.
+Derives every quality metric again from predictions.jsonl, every metric of speed and memory from the raw
+timings, and what the record says of other routers from theirs, and says which differ from record.json. A run
+brings its baselines along, and a comparison its results. Checksums are checked first: a folder with an
+edited, cut or missing file is refused.
 
 exit codes: 0 every figure follows, 1 some differ, 2 a folder cannot be read
 
@@ -23,22 +28,31 @@ examples:
 def main(verb: str) -> None:
     options = _parser(verb).parse_args(sys.argv[1:])
     from benchmarks.errors import BadInput
+    from benchmarks.results import expanded
     from benchmarks.streams import reader_may_leave
     from benchmarks.verify import verify
     from reports.record import RecordError, read_result
     from reports.verified import print_verified
 
+    folders: list[Path] = []
     unread, differ = [], False
-    for folder in options.runs:
+    for pattern in options.runs:
         try:
-            found = verify(read_result(Path(folder)))
+            folders += expanded([pattern])
+        except BadInput as error:
+            unread.append(str(error))
+    for folder in dict.fromkeys(folders):
+        try:
+            result = read_result(folder)
+            others = _compared_with(result)
+            found = verify(result, others)
         except RecordError as error:
             unread.append(str(error))
             continue
+        unknown = [] if others else sorted({one.other for one in result.record.comparisons})
         with reader_may_leave():
-            print_verified(
-                folder, found.n_metrics, [difference._asdict() for difference in found.differences]
-            )
+            differences = [one._asdict() for one in found.differences]
+            print_verified(str(folder), found.n_metrics, found.n_comparisons, differences, unknown)
         differ |= bool(found.differences)
     if unread:
         raise BadInput("; ".join(unread))
@@ -46,9 +60,32 @@ def main(verb: str) -> None:
         sys.exit(EXIT_DIFFERENT)
 
 
+def _compared_with(result: "Result") -> "dict[str, list[Prediction]]":
+    """The rows of every router that the record compares itself with, from the folders of its baselines or
+    beside it; nothing where one of them is not there.
+
+    Raises:
+        RecordError: one is damaged.
+    """
+    from benchmarks.pairwise import difference_of_questions
+    from benchmarks.results import is_result
+    from reports.record import read_result
+
+    found = {}
+    for name in {one.other for one in result.record.comparisons}:
+        places = (result.folder / "baselines" / name, result.folder.resolve().parent / name)
+        there = [read_result(place) for place in places if is_result(place)]
+        if not there or difference_of_questions(result.predictions, there[0].predictions):
+            return {}
+        found[name] = there[0].predictions
+    return found
+
+
 def _parser(verb: str) -> argparse.ArgumentParser:
     parser = verb_parser(
         verb, "Check that the figures of recorded runs follow from their predictions.", USAGE
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="result folder of a run or of a baseline")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="result folder of a run, a baseline or a comparison"
+    )
     return parser

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.derive import Derivation, derive
+from benchmarks.pairwise import compare
 from benchmarks.performance import performance
 from benchmarks.verify import Difference, verify
 from reports.record import Metric, RecordError, Result
@@ -57,7 +58,7 @@ def test_every_metric_follows(whole: Result) -> None:
 @pytest.mark.parametrize("name", ["accuracy", "ece", "latency_p50", "latency_p50_vs_reference", "throughput"])
 def test_a_changed_value_is_named(whole: Result, name: str) -> None:
     (found,) = verify(changed(whole, name, value=0.123)).differences
-    assert found[:4] == (name, "all", "value", 0.123)
+    assert found[:5] == ("metric", name, "all", "value", 0.123)
     assert found.derived == pytest.approx(next(m.value for m in whole.record.metrics if m.name == name))
 
 
@@ -88,14 +89,14 @@ def test_rows_that_say_something_else(whole: Result) -> None:
     other = replace(whole, predictions=predictions(60, wrong=range(13)))
     found = verify(other).differences
     assert {"accuracy", "brier", "confusion_matrix"} <= {one.metric for one in found}
-    assert Difference("accuracy", "all", "value", 0.8, 47 / 60) in found
+    assert Difference("metric", "accuracy", "all", "value", 0.8, 47 / 60) in found
 
 
 def test_a_changed_curve_is_named(whole: Result) -> None:
     reliability = [{**point, "accuracy": 1.0} for point in whole.record.analyses["reliability"]]
     analyses = {**whole.record.analyses, "reliability": reliability}
     found = verify(replace(whole, record=replace(whole.record, analyses=analyses))).differences
-    assert [one[:3] for one in found] == [("reliability", "all", "curve")]
+    assert [one[:4] for one in found] == [("curve", "reliability", "all", "curve")]
 
 
 def test_rows_that_contradict_themselves(whole: Result) -> None:
@@ -105,8 +106,29 @@ def test_rows_that_contradict_themselves(whole: Result) -> None:
         second, reference="one two", answer="one", answers={}, rouge1=0.9, rouge2=0, rougeL=2 / 3
     )
     found = verify(replace(whole, predictions=[turned, praised, *others])).differences
-    by_row = [one[:4] for one in found if one.slice in (first.id, second.id)]
+    by_row = [one[1:5] for one in found if one.kind == "row"]
     assert by_row == [("predicted", first.id, "value", first.predicted), ("rouge1", second.id, "value", 0.9)]
+
+
+def test_comparisons_follow_from_the_rows_of_both(whole: Result) -> None:
+    others = {"x": predictions(60, wrong=range(20)), "y": predictions(60, wrong=range(10))}
+    comparisons = compare(ROWS, others, QUICK, 0)
+    compared = replace(whole, record=replace(whole.record, comparisons=comparisons))
+    assert verify(compared).n_comparisons == 0
+    found = verify(compared, others)
+    assert (found.n_comparisons, found.differences) == (2, [])
+    # In another order the same.
+    assert verify(compared, {name: others[name][::-1] for name in ("y", "x")}).differences == []
+
+    praised = [replace(comparisons[0], difference=0.9, verdict="worse"), comparisons[1]]
+    boasting = replace(whole, record=replace(whole.record, comparisons=praised))
+    first, second = verify(boasting, others).differences
+    assert first[:5] == ("comparison", "accuracy", "x", "difference", 0.9)
+    assert first.derived == pytest.approx(8 / 60)
+    assert second[:5] == ("comparison", "accuracy", "x", "verdict", "worse")
+    # One that is not recorded at all.
+    silent = replace(whole, record=replace(whole.record, comparisons=comparisons[1:]))
+    assert {one.slice for one in verify(silent, others).differences} == {"x"}
 
 
 @pytest.mark.parametrize("derivation", [{}, {"classes": ["a", "b"]}, {**HOW.as_json(), "unknown": 1}])
