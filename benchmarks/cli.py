@@ -7,8 +7,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from benchmarks.errors import BadInput
-from benchmarks.isolate import EXIT_BAD_INPUT, WorkerError
+from benchmarks.errors import EXIT_BAD_INPUT, BadInput, WorkerError
 from benchmarks.signals import end_interrupted, listen
 from benchmarks.streams import drop_output, show_anything
 
@@ -57,6 +56,9 @@ examples:
 def main() -> int:
     """Run the command line in `sys.argv`; returns the exit code."""
     listen()
+    # Where routers of one's own are: `python -m` finds them, and a script would not.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     show_anything()
     arguments = sys.argv[1:]
     if arguments[:1] in ([], ["-h"], ["--help"], ["help"]):
@@ -92,6 +94,7 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
     """Run a verb, turning what the user can mend into one line and exit code 2."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     from benchmarks.explain import explain
     from conf.schema import ConfigError
@@ -108,6 +111,8 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
         if wants_traceback:
             raise
         return _complain(explain(error))
+    except YAMLError as error:
+        return _complain(f"not YAML: {' '.join(str(error).split())}")
     except WorkerError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED

@@ -1,5 +1,11 @@
-"""Errors that are the user's to mend: one clear line and exit code 2, never a traceback."""
+"""How a command fails: by what the user can mend, in one clear line and with exit code 2, or by what not."""
+
+EXIT_BAD_INPUT = 2
 
 
 class BadInput(Exception):
     """The message says what is wrong and what to do next."""
+
+
+class WorkerError(RuntimeError):
+    """A task's process failed in a way that is not the user's to mend."""

@@ -12,13 +12,17 @@ from benchmarks.results import dataset_of
 from benchmarks.rounds import quotient, total
 from conf.schema import Statistics
 from reports.gate.check import Check, Finding, Outcome
-from reports.record import Metric, Record, Result
+from reports.record import REPOSITORIES, Metric, Record, Result
 
 LATENCY = "latency_mean_vs_reference"
 MEMORY = ("peak_rss_vs_reference", "cuda_peak")
 SIZES = ("weights_size", "index_size")
 # How much worse is let pass: shares.
 TOLERANCES = dict.fromkeys((LATENCY, *MEMORY, *SIZES), 0.10)
+# What a process was dealt at its start moves the fastest routers by tenths: a change of less than this, in
+# times the reference workload's, says nothing of the code.
+LEAST_LATENCY = 0.01
+_LITTLE = f"which is less than {LEAST_LATENCY:.0%} of the reference workload's time"
 # The reference workload is made of it: another version changes what a multiple of the workload means.
 SAME_PACKAGES = ("numpy",)
 
@@ -53,7 +57,7 @@ def gate(run: Result, baseline: Result, tolerances: Mapping[str, float], toleran
 
 def _refusals(run: Result, baseline: Result) -> Iterator[str]:
     """Why the two say nothing about each other."""
-    if baseline.record.provenance.get("git", {}).get("dirty"):
+    if baseline.record.is_dirty:
         yield (
             f"{baseline.folder} is a dirty baseline: it was measured on uncommitted changes, so nobody can "
             "go back to it; make one from a commit with check --update"
@@ -133,7 +137,9 @@ def _latency(
     ratio = quotient(logs[0], logs[1], confidence)
     change, low, high = (limit - 1 for limit in ratio)
     found = f"{_signed(change)} [{_signed(low)}, {_signed(high)}] in {len(logs[0])} processes"
-    if low > 0 and beyond(change, tolerance):
+    if beyond(change, tolerance) and change * before.value < LEAST_LATENCY:
+        outcome, reason = Outcome.SKIPPED, f"too fast to tell: {found}, {_LITTLE}"
+    elif low > 0 and beyond(change, tolerance):
         outcome, reason = Outcome.REGRESSION, f"slower by {found}"
     elif beyond(change, tolerance):
         outcome, reason = Outcome.SKIPPED, f"too noisy to tell: {found}"
@@ -163,10 +169,11 @@ def _signed(share: float) -> str:
 def _notes(run: Record, baseline: Record) -> Iterator[str]:
     """What else differs between the two, a line each."""
     here, there = run.provenance, baseline.provenance
-    commits = [provenance.get("git", {}).get("commit") for provenance in (there, here)]
-    if commits[0] != commits[1]:
-        yield f"commit: {commits[0]} in the baseline, {commits[1]} in the run"
-    if here.get("git", {}).get("dirty"):
+    for name, words in REPOSITORIES.items():
+        commits = [provenance.get(name, {}).get("commit") for provenance in (there, here)]
+        if commits[0] != commits[1]:
+            yield f"{words}: {commits[0]} in the baseline, {commits[1]} in the run"
+    if run.is_dirty:
         yield "the run is of uncommitted changes"
     pairs = {
         "packages": (there.get("packages", {}), here.get("packages", {})),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.display import display
-from benchmarks.errors import BadInput
+from benchmarks.errors import EXIT_BAD_INPUT, BadInput, WorkerError
 from benchmarks.signals import interrupts_held
 from routers.progress import Event
 
@@ -20,13 +20,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 # numpy's pools stay at one thread. A second pool spins on the cores that the first one needs: with two
 # threads in both, one query through ONNX Runtime took 10.6 ms instead of 6.1.
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-EXIT_BAD_INPUT = 2
 # Starts a line of a worker's standard output that is an event; libraries may write others.
 EVENT = "\x1eevent "
-
-
-class WorkerError(RuntimeError):
-    """A task's process failed in a way that is not the user's to mend."""
 
 
 def run_isolated(

@@ -48,7 +48,7 @@ def provenance(dataset: Dataset, seed: int, threads: int, weights: dict[str, Any
 def code_and_packages() -> dict[str, Any]:
     """The commit, the versions and the machine."""
     return {
-        "git": git_state(),
+        **git_states(),
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "machine": _machine(),
@@ -76,15 +76,30 @@ def _ids_and_labels(examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def git_state() -> dict[str, Any]:
-    """Commit and dirty flag of the checkout that this code runs from; nulls for an installed copy."""
-    here = Path(__file__).resolve().parent
-    tracked = _run_git(here, "ls-files", "--error-unmatch", Path(__file__).name)
-    if tracked is None:
-        return {"commit": None, "dirty": None}
+def git_states() -> dict[str, dict[str, Any]]:
+    """Commit and dirty flag: `git` of the checkout that this code runs from, nulls for an installed copy; and
+    `own_git` of the repository in which the command was given, where it is another."""
+    here, there = Path(__file__).resolve().parent, Path.cwd()
+    # An installed copy may lie in somebody's checkout, which does not track it.
+    is_checkout = _run_git(here, "ls-files", "--error-unmatch", Path(__file__).name) is not None
+    states: dict[str, dict[str, Any]] = {
+        "git": _git_state(here) if is_checkout else {"commit": None, "dirty": None}
+    }
+    own = _top_of(there)
+    if own is not None and not (is_checkout and own == _top_of(here)):
+        # Results of runs lie there too, which need not be ignored.
+        states["own_git"] = _git_state(there, "--untracked-files=no")
+    return states
+
+
+def _top_of(folder: Path) -> str | None:
+    return _run_git(folder, "rev-parse", "--show-toplevel")
+
+
+def _git_state(folder: Path, *options: str) -> dict[str, Any]:
     return {
-        "commit": _run_git(here, "rev-parse", "HEAD"),
-        "dirty": bool(_run_git(here, "status", "--porcelain")),
+        "commit": _run_git(folder, "rev-parse", "HEAD"),
+        "dirty": bool(_run_git(folder, "status", "--porcelain", *options)),
     }
 
 

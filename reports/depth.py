@@ -10,6 +10,8 @@ from reports.record import Record
 from reports.stats_words import interval_words
 
 FLIPS = "flips_"
+# What becomes of a question that is not accepted, where it is not a domain that gets it.
+_REST = {"abstain": "the rest are not answered", "best_guess": "the rest go to the best guess all the same"}
 
 
 def depth_tables(records: Sequence[Record]) -> Iterator[Table]:
@@ -46,9 +48,28 @@ def depth_lines(record: Record) -> Iterator[str]:
             f"{learned['after']['same_class']:.2f} "
             f"({learned['n_texts']} {held_out} questions){'; COLLAPSED' if learned['collapsed'] else ''}"
         )
+    yield from policy_lines(record)
     sent_on = record.metric("sent_on")
     if sent_on:
         yield f"{record.router} sent {percent(sent_on)} % of the questions on to its expensive router"
+
+
+def policy_lines(record: Record) -> Iterator[str]:
+    """What the policy's threshold accepts of the test, and who gets the rest; nothing without a threshold."""
+    coverage = record.metric("coverage")
+    if coverage is None:
+        return
+    policy = record.derivation["policy"]
+    line = (
+        f"{record.router} with threshold {policy['threshold']:.3g} by {policy['score']} accepts "
+        f"{percent(coverage)} % of the questions with a domain"
+    )
+    if accepted := record.metric("selective_accuracy"):
+        line += f", {percent(accepted)} % of them right"
+    if refused := record.metric("out_of_scope_recall", "out_of_scope"):
+        line += f", and refuses {percent(refused)} % of those out of scope"
+    fallback = policy["fallback"]
+    yield f"{line}; {_REST.get(fallback, f'the rest go to {fallback}')}"
 
 
 def _encoders(learned: dict[str, Any], part: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

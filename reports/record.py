@@ -15,6 +15,8 @@ SCHEMA_VERSION = 2
 RECORD = "record.json"
 # Verdicts on the accuracy of one router beside another's; there is a third, `cannot tell at n=…`.
 BETTER, WORSE = "better", "worse"
+# Whose commit and dirty flag a provenance has, in words.
+REPOSITORIES = {"git": "commit", "own_git": "commit of your own repository"}
 PREDICTIONS = "predictions.jsonl"
 # In the record, of what they seal.
 PREDICTIONS_SHA256 = "predictions_sha256"
@@ -166,6 +168,11 @@ class Record:
     comparisons: list[Comparison] = field(default_factory=list)
     analyses: dict[str, Any] = field(default_factory=dict)
     schema_version: int = field(default=SCHEMA_VERSION)
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether it was measured on uncommitted changes, of Router Derby's or of the user's own repository."""
+        return any((self.provenance.get(name) or {}).get("dirty") for name in REPOSITORIES)
 
     def metric(self, name: str, slice_: str = "all") -> Metric | None:
         """The metric of that name and slice, if it was taken."""

@@ -83,15 +83,17 @@ def _checked(
 
 def _other_code(run: "Result") -> str | None:
     """That the newest run is not of this code, in words; None when it is, or nobody knows."""
-    from benchmarks.provenance import git_state
+    from benchmarks.provenance import git_states
 
-    then, now = run.record.provenance.get("git", {}), git_state()
-    if then == now or None in (then.get("commit"), now["commit"]):
-        return None
-    states = [
-        f"{git['commit'][:9]}{' with uncommitted changes' if git['dirty'] else ''}" for git in (then, now)
-    ]
-    return f"the newest run is of {states[0]}, and the code here is {states[1]}: run again to judge that"
+    for name, now in git_states().items():
+        then = run.record.provenance.get(name, {})
+        if then != now and None not in (then.get("commit"), now["commit"]):
+            states = [
+                f"{git['commit'][:9]}{' with uncommitted changes' if git['dirty'] else ''}"
+                for git in (then, now)
+            ]
+            return f"the newest run is of {states[0]}, and the code is now {states[1]}: run again to judge it"
+    return None
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
@@ -213,7 +215,7 @@ def _update(folder: Path, baseline: Path, tolerances: dict[str, float]) -> None:
     if foreign:
         raise BadInput(f"{baseline} holds more than a baseline ({min(foreign)}); name a folder of its own")
     (run,) = read_results([folder])
-    if run.record.provenance.get("git", {}).get("dirty"):
+    if run.record.is_dirty:
         raise BadInput(f"{folder} was measured on uncommitted changes; commit them and run again")
     if (baseline / RECORD).exists():
         try:

@@ -21,7 +21,7 @@ from reports.gate.wording import (
 
 
 def print_check(check: Check, with_code: bool = True) -> None:
-    """Print the whole check; its first line alone tells how it ended, with the exit code where there is one."""
+    """Print the whole check; its first line alone tells how it ended."""
     console = plain_console()
     console.print(harmless(headline(check, with_code)), highlight=False, soft_wrap=True)
     shown = worst_first(check)

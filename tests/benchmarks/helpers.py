@@ -89,6 +89,7 @@ def in_process(
         patch.dict(os.environ, {**environment(**changes)}, clear=True),
         patch.object(sys, "argv", ["derby", *arguments]),
         patch.object(sys, "unraisablehook", sys.unraisablehook),
+        patch.object(sys, "path", [*sys.path]),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode()), encoding="utf-8")),
         redirect_stdout(outputs),
         redirect_stderr(errors),

@@ -14,8 +14,7 @@ import pytest
 
 from benchmarks.answer_cache import AnswerCache
 from benchmarks.answering import ANSWERS, Answered, Panel, assemble, build_experts, collect
-from benchmarks.errors import BadInput
-from benchmarks.isolate import WorkerError
+from benchmarks.errors import BadInput, WorkerError
 from benchmarks.weights import locate
 from conf.schema import LocalExperts, NoExperts, OpenAIExperts, Weights
 from experts.base import Answer, ExpertError, Request

@@ -614,6 +614,37 @@ def test_an_interrupt_that_python_drops_is_heard(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "interrupted\n")
 
 
+def test_a_file_that_is_not_yaml_is_one_line_with_the_place(tmp_path: Path) -> None:
+    (tmp_path / "my_conf" / "router").mkdir(parents=True)
+    (tmp_path / "my_conf" / "router" / "mine.yaml").write_text("name: mine\n_target_: [\n")
+    done = derby("run", "--config-dir", "my_conf", "router=mine", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: not YAML: ")
+    assert 'my_conf/router/mine.yaml", line 3' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_script_finds_what_lies_in_the_working_folder(tmp_path: Path, shared_qna: Path) -> None:
+    (tmp_path / "my_conf" / "router").mkdir(parents=True)
+    (tmp_path / "my_conf" / "router" / "mine.yaml").write_text("_target_: my_package.Mine\nname: mine\n")
+    (tmp_path / "my_package.py").write_text(
+        "from routers.baselines import MajorityRouter\n\n\nclass Mine(MajorityRouter):\n    pass\n"
+    )
+    # As a script does: the folder of Python's programs is on the path, and not this one.
+    script = "import sys; sys.path.pop(0); from benchmarks.cli import main; sys.exit(main())"
+    words = ["run", "--config-dir", "my_conf", "router=mine", *on(shared_qna), *FAST, "~baselines"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words, "measure.enabled=false", "guard=off"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(results(tmp_path)) == 1
+
+
 def test_control_c_in_a_shell_leaves_nothing_and_no_traceback(tmp_path: Path, shared_qna: Path) -> None:
     # A terminal sends it to the whole group: to the worker as well.
     status, errors = interrupted(tmp_path, shared_qna, lambda process: os.killpg(process.pid, signal.SIGINT))

@@ -65,6 +65,23 @@ def test_latency(ratios: tuple[float, ...], outcome: Outcome) -> None:
     assert found.ci_low <= found.change <= found.ci_high
 
 
+@pytest.mark.parametrize(
+    ("ratios", "outcome"),
+    [
+        # A quarter slower, of microseconds.
+        ((0.010, 0.0101, 0.0099), Outcome.SKIPPED),
+        ((0.03, 0.0303, 0.0297), Outcome.REGRESSION),
+    ],
+)
+def test_the_fastest_router_fails_by_what_a_run_repeats_alone(
+    ratios: tuple[float, ...], outcome: Outcome
+) -> None:
+    check = checked(result(ROWS, ratios), result(ROWS, (0.008, 0.0081, 0.0079)))
+    found = finding(check, "latency_mean_vs_reference")
+    assert found.outcome == outcome
+    assert ("too fast to tell: +25.0 % [" in found.reason) == (outcome == Outcome.SKIPPED)
+
+
 def test_latency_by_hand() -> None:
     # Logarithms to base 2 of 1, 2, 3 against 0, 1, 2: one more, with Welch's four degrees of freedom.
     run, baseline = result(ROWS, (2, 4, 8)), result(ROWS, (1, 2, 4))
@@ -162,11 +179,12 @@ def test_what_the_baseline_lacks_fails_nothing_and_is_said() -> None:
     ("run", "baseline", "words"),
     [
         (result(ROWS), result(ROWS, git={"commit": "abc", "dirty": True}), "is a dirty baseline"),
+        (result(ROWS), result(ROWS, own_git={"commit": "abc", "dirty": True}), "is a dirty baseline"),
         (result(ROWS, router="svm"), BASELINE, "is a foreign baseline: of router knn, and the run is of svm"),
         (result(predictions(199)), BASELINE, "other data (made and made): "),
         (result([replace(ROWS[0], label="b"), *ROWS[1:]]), BASELINE, "other data (made and made): "),
     ],
-    ids=["dirty", "router", "questions", "labels"],
+    ids=["dirty", "own", "router", "questions", "labels"],
 )
 def test_what_cannot_be_compared_is_refused(run: Result, baseline: Result, words: str) -> None:
     check = checked(run, baseline)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks import isolate
-from benchmarks.errors import BadInput
-from benchmarks.isolate import SINGLE_THREADED, THREAD_VARIABLES, WorkerError, run_isolated
+from benchmarks.errors import BadInput, WorkerError
+from benchmarks.isolate import SINGLE_THREADED, THREAD_VARIABLES, run_isolated
 from routers.base import Router
 from tests.benchmarks.fakes import REFUSAL
 

@@ -48,18 +48,18 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_clean_checkout(checkout: Path) -> None:
-    assert module._git() == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
+    assert module.git_states()["git"] == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
 
 
 @pytest.mark.parametrize("name", ["benchmarks/provenance.py", "new.py"])
 def test_dirty_checkout(checkout: Path, name: str) -> None:
     (checkout / name).write_text("second\n", encoding="utf-8")
-    assert module._git() == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": True}
+    assert module.git_states()["git"] == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": True}
 
 
 def test_an_installed_copy_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "__file__", str(tmp_path / "provenance.py"))
-    assert module._git() == {"commit": None, "dirty": None}
+    assert module.git_states()["git"] == {"commit": None, "dirty": None}
 
 
 def test_a_copy_inside_somebody_elses_checkout_has_no_commit(
@@ -69,13 +69,36 @@ def test_a_copy_inside_somebody_elses_checkout_has_no_commit(
     installed.parent.mkdir()
     installed.write_text("", encoding="utf-8")
     monkeypatch.setattr(module, "__file__", str(installed))
-    assert module._git() == {"commit": None, "dirty": None}
+    assert module.git_states()["git"] == {"commit": None, "dirty": None}
+
+
+def test_who_works_in_the_checkout_has_no_other(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(checkout / "benchmarks")
+    assert list(module.git_states()) == ["git"]
+
+
+def test_ones_own_repository_counts_beside_an_installed_copy(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = checkout / ".venv" / "provenance.py"
+    installed.parent.mkdir()
+    installed.write_text("", encoding="utf-8")
+    monkeypatch.setattr(module, "__file__", str(installed))
+    monkeypatch.chdir(checkout)
+    commit = git(checkout, "rev-parse", "HEAD")
+    # What is untracked may be results.
+    assert module.git_states()["own_git"] == {"commit": commit, "dirty": False}
+    (checkout / "benchmarks" / "provenance.py").write_text("second\n", encoding="utf-8")
+    assert module.git_states() == {
+        "git": {"commit": None, "dirty": None},
+        "own_git": {"commit": commit, "dirty": True},
+    }
 
 
 @pytest.mark.usefixtures("checkout")
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert module._git() == {"commit": None, "dirty": None}
+    assert module.git_states()["git"] == {"commit": None, "dirty": None}
 
 
 def test_packages_are_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:

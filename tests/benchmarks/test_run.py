@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_module
 
 from benchmarks import isolate
 from benchmarks.datasets.base import Dataset, Example, fold
-from benchmarks.errors import BadInput
+from benchmarks.errors import EXIT_BAD_INPUT, BadInput
 from benchmarks.resolvers import register as register_resolvers
 from benchmarks.run import run
 from benchmarks.worker import TASKS
@@ -66,7 +66,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
         try:
             answer = TASKS[job["task"]](job["payload"]) or {}
         except RouterError as error:
-            answer, status = str(error), isolate.EXIT_BAD_INPUT
+            answer, status = str(error), EXIT_BAD_INPUT
         Path(job["result"]).write_text(json.dumps(answer), encoding="utf-8")
         return status
 

@@ -1,6 +1,7 @@
 """What a record has beyond a figure a metric, in print."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,25 @@ def test_costs_stand_between_the_reference_policies(printed: Printer) -> None:
 def test_several_domains_a_question_have_a_table(printed: Printer) -> None:
     text = printed(with_analyses(fraction("subset_accuracy", 0.6), fraction("jaccard", 0.8)))
     assert lines_of(text, "knn") == [["knn", "60.0", "80.0", "–", "–", "–", "–"]]
+
+
+@pytest.mark.parametrize(
+    ("fallback", "rest"),
+    [
+        ("abstain", "the rest are not answered"),
+        ("best_guess", "the rest go to the best guess all the same"),
+        ("sleep", "the rest go to sleep"),
+    ],
+)
+def test_a_threshold_says_what_it_accepts(fallback: str, rest: str) -> None:
+    policy = {"threshold": 0.5, "score": "confidence", "fallback": fallback}
+    metrics = [fraction("coverage", 0.8), fraction("selective_accuracy", 0.95)]
+    record = sample_record(metrics=metrics, derivation={"policy": policy})
+    known = "knn with threshold 0.5 by confidence accepts 80.0 % of the questions with a domain"
+    known += ", 95.0 % of them right"
+    assert list(depth_lines(record)) == [f"{known}; {rest}"]
+    foreign = replace(record, metrics=[*metrics, fraction("out_of_scope_recall", 0.4, "out_of_scope")])
+    assert list(depth_lines(foreign)) == [f"{known}, and refuses 40.0 % of those out of scope; {rest}"]
 
 
 def test_lines_say_what_was_dropped_tuned_learned_and_sent_on() -> None:

@@ -214,12 +214,12 @@ def test_an_empty_name_is_not_the_newest_run(home: Path) -> None:
 
 
 def test_a_newest_run_of_other_code_is_noted(home: Path) -> None:
-    note = "Note: the newest run is of abc, and the code here is def with uncommitted changes: run again"
-    with patch("benchmarks.provenance.git_state", return_value={"commit": "def", "dirty": True}):
+    note = "Note: the newest run is of abc, and the code is now def with uncommitted changes: run again"
+    with patch("benchmarks.provenance.git_states", return_value={"git": {"commit": "def", "dirty": True}}):
         assert note in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
         # Who names a run means that one.
         assert note not in in_process("check", FIRST, "--baseline", "baselines/knn", cwd=home).stdout
-    with patch("benchmarks.provenance.git_state", return_value={"commit": "abc", "dirty": False}):
+    with patch("benchmarks.provenance.git_states", return_value={"git": {"commit": "abc", "dirty": False}}):
         assert note not in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
 
 
