@@ -66,15 +66,20 @@ def _checked(
     this has to reach whoever reads the files that were asked for."""
     from benchmarks.errors import BadInput
     from benchmarks.gate import gate
+    from benchmarks.results import dataset_of, is_result
     from reports.gate.check import Check
     from reports.record import RecordError, read_result
 
-    folder = options.run or RUNS
+    folder, router, dataset = options.run or RUNS, "unknown", "unknown"
     try:
         folder = _folder_of_run(options)
-        run, before = read_result(folder), read_result(baseline)
+        run = read_result(folder)
+        router, dataset = run.record.router, dataset_of(run.record)
+        if not is_result(baseline):
+            raise BadInput(f"{baseline} has no baseline yet; check --update --baseline {baseline} makes one")
+        before = read_result(baseline)
     except (BadInput, RecordError) as error:
-        return Check("unknown", "unknown", str(folder), str(baseline), [], [str(error)], []), []
+        return Check(router, dataset, str(folder), str(baseline), [], [str(error)], []), []
     check = gate(run, before, tolerances, QUALITY_TOLERANCE)
     if options.run is None and (note := _other_code(run)):
         check = replace(check, notes=[note, *check.notes])

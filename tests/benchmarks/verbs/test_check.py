@@ -207,6 +207,13 @@ def test_update_replaces_a_baseline_that_cannot_be_read(home: Path) -> None:
     assert read_result(home / "baselines" / "knn").predictions == ROWS
 
 
+def test_no_baseline_yet(home: Path) -> None:
+    done = in_process("check", FIRST, "--baseline", "baselines/new", cwd=home)
+    assert done.returncode == 2
+    said = "baselines/new has no baseline yet; check --update --baseline baselines/new makes one"
+    assert done.stdout.startswith(f"knn: CANNOT TELL: {said}")
+
+
 def test_an_empty_name_is_not_the_newest_run(home: Path) -> None:
     done = in_process("check", "", "--baseline", "baselines/knn", cwd=home)
     assert done.returncode == 2
