@@ -14,7 +14,9 @@ from reports.comparison.figures.all import draw_figures
 from reports.comparison.html import to_html
 from reports.comparison.markdown import to_markdown
 from reports.comparison.report import Report
+from reports.console import harmless
 from reports.record import Result
+from reports.stats_words import Paired
 from routers.progress import say
 
 
@@ -23,10 +25,11 @@ def write_report(results: Sequence[Result], folder: Path, statistics: Statistics
     figure as SVG and PNG into an existing folder."""
     kept, skipped = comparable(results)
     for one in skipped:
-        say(f"left out {one.folder}: {one.reason}")
+        say(harmless(f"left out {one.folder}: {one.reason}"))
     entrants = named(kept)
     figures = draw_figures(entrants)
-    report = build_report(entrants, _pairs(entrants, statistics, seed), skipped, figures)
+    paired = Paired(statistics.confidence, statistics.resamples)
+    report = build_report(entrants, _pairs(entrants, statistics, seed), paired, skipped, figures)
     for figure in figures:
         (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
         (folder / f"{figure.name}.png").write_bytes(figure.png)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from reports.console import columns, percent, table
+from reports.console import columns, harmless, percent, table
 from reports.record import Record
 from reports.stats_words import interval_words
 
@@ -24,11 +24,11 @@ def answers_table(records: Sequence[Record]) -> Table:
     shown.add_row("oracle (the right one)", *_figures(first, "_oracle"), "")
     for record in records:
         regret = percent(record.metric("rougeL_regret"), interval=True)
-        shown.add_row(record.router, *_figures(record, ""), regret)
+        shown.add_row(harmless(record.router), *_figures(record, ""), regret)
     shown.add_section()
     shown.add_row("chance (each alike)", *_figures(first, "_random"), "")
     for domain in domains(first):
-        shown.add_row(f"always:{domain}", *_figures(first, f"_always:{domain}"), "")
+        shown.add_row(harmless(f"always:{domain}"), *_figures(first, f"_always:{domain}"), "")
     shown.add_row("base (no adapter)", *_figures(first, "_base"), "")
     return shown
 
@@ -40,13 +40,13 @@ def experts_table(record: Record) -> Table:
     # Columns for many domains would not fit; the figures are in the record.
     columns_shown = names if few else []
     shown = table(f"Experts: ROUGE-L × 100 by domain of the question [{interval_words([record])}]")
-    columns(shown, "expert", [*(columns_shown or ["its own domain"]), "right − wrong"])
+    columns(shown, "expert", [*map(harmless, columns_shown or ["its own domain"]), "right − wrong"])
     for domain in names:
         cells = [
             percent(record.metric(f"{ALWAYS}{domain}", label), interval=True)
             for label in columns_shown or [domain]
         ]
-        shown.add_row(domain, *cells, percent(record.metric("rougeL_gain", domain), interval=True))
+        shown.add_row(harmless(domain), *cells, percent(record.metric("rougeL_gain", domain), interval=True))
     cells = [
         percent(record.metric("rougeL_base", label), interval=True) for label in columns_shown or ["all"]
     ]

@@ -7,14 +7,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from reports.plain_text import readable
 from reports.record import Metric
 
 # Of chance: smaller ones say no more.
 LEAST_P = 0.001
 # Wide enough for every column when output goes to a file or a pipe.
 PLAIN_WIDTH = 100
-# Rich leaves control characters out, and so would join what stands around them.
-_COMMAND = re.compile(r":(?=[\x00-\x1f\x7f]*:)|#(?=[\x00-\x1f\x7f]*\[)")
+# Line ends and tabs may be folded away later, and so join what stands around them.
+_COMMAND = re.compile(r":(?=[\t\n\r]*:)|#(?=[\t\n\r]*\[)")
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -31,12 +32,12 @@ def plain_console() -> Console:
 
 
 def harmless(text: str) -> str:
-    """Text of the user's that no runner of GitHub takes for a command to it.
+    """Text of the user's without control characters, which no runner of GitHub takes for a command to it.
 
     It obeys lines that begin with `::`, and has obeyed `##[` anywhere; every one is broken, because a long
     cell is folded anywhere.
     """
-    return _COMMAND.sub(f"\\g<0>{_ZERO_WIDTH_SPACE}", text)
+    return _COMMAND.sub(f"\\g<0>{_ZERO_WIDTH_SPACE}", readable(text))
 
 
 def table(title: str) -> Table:

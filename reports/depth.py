@@ -122,7 +122,7 @@ def _thresholds(record: Record) -> Table:
         f"{record.router}: thresholds chosen on held-out questions, and what they do on the test, in %"
     )
     columns(shown, "wanted", ["threshold", "coverage", "accuracy\naccepted", "o.o.s.\nrefused"])
-    for row in record.analyses["thresholds"]:
+    for row in distinct_thresholds(record):
         obtained = row["obtained"]
         shown.add_row(
             wanted(row["asked"]),
@@ -132,6 +132,15 @@ def _thresholds(record: Record) -> Table:
             _share(obtained.get("out_of_scope_recall")).partition(" ")[0],
         )
     return shown
+
+
+def distinct_thresholds(record: Record) -> list[dict[str, Any]]:
+    """What was wanted and obtained; the policy's own wish may be one of the usual ones."""
+    found: list[dict[str, Any]] = []
+    for row in record.analyses.get("thresholds", ()):
+        if row["asked"] not in [other["asked"] for other in found]:
+            found.append(row)
+    return found
 
 
 def wanted(asked: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@ becoming links and pictures. Not covered are hashes, which GitHub links where it
 """
 
 import re
-import unicodedata
+
+from reports.plain_text import isolated
 
 # As entities, which are alike in paragraphs and in tables: `\|` after a `\` is not.
 _SPECIAL = re.compile(r"[&<|\\`*~$\u200b]|(?<![^\W_])_|_(?![^\W_])|](?=[(\[:])|^[#\[]")
@@ -33,11 +34,4 @@ def _as_text(found: re.Match[str]) -> str:
 
 def _one_line(text: str) -> str:
     """Without line ends, control characters and marks that turn the direction of reading."""
-    words = " ".join(text.split())
-    return "".join(character for character in words if not _is_control(character))
-
-
-def _is_control(character: str) -> bool:
-    # Cf holds also the joiners that some scripts and emoji need.
-    turns = "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
-    return turns or unicodedata.category(character) in {"Cc", "Cs"}
+    return isolated(" ".join(text.split()))

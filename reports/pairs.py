@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from reports.console import columns, harmless, plain_console, table
-from reports.stats_words import accuracy_test
+from reports.stats_words import accuracy_test, enough_already
 
 # A pair as its JSON holds it.
 Pair = Mapping[str, Any]
@@ -43,7 +43,7 @@ def _verdicts(pairs: Sequence[Pair], confidence: float, power: float) -> Table:
             _points(pair),
             f"{pair['only_first']} – {pair['only_second']}",
             _p(pair["p_adjusted"]),
-            "–" if pair["rows_needed"] is None else f"{pair['rows_needed']:,}",
+            "–" if pair["rows_needed"] is None or _enough(pair) else f"{pair['rows_needed']:,}",
         )
     return shown
 
@@ -51,10 +51,20 @@ def _verdicts(pairs: Sequence[Pair], confidence: float, power: float) -> Table:
 def _method(pairs: Sequence[Pair], confidence: float) -> str:
     test = accuracy_test(pairs[0]["weighted"])
     corrected = f", corrected for {len(pairs)} comparisons (Holm)" if len(pairs) > 1 else ""
-    return (
+    said = (
         f"The verdict is on the router named first: {test} on the questions that one of the two alone got "
         f"right, at {1 - confidence:.2g}{corrected}."
     )
+    if any(map(_enough, pairs)):
+        said += (
+            " A dash where it cannot tell: the rows there are would do for the formula, which leaves out the "
+            "correction and is rough for few of them."
+        )
+    return said
+
+
+def _enough(pair: Pair) -> bool:
+    return enough_already(pair["verdict"], pair["rows_needed"], pair["n"])
 
 
 def _points(pair: Pair) -> str:

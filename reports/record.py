@@ -171,7 +171,7 @@ class Record:
 
     @property
     def is_dirty(self) -> bool:
-        """Whether it was measured on uncommitted changes, of Router Derby's or of the user's own repository."""
+        """Whether it was measured on uncommitted changes, of this code or of the user's own repository."""
         return any((self.provenance.get(name) or {}).get("dirty") for name in REPOSITORIES)
 
     def metric(self, name: str, slice_: str = "all") -> Metric | None:

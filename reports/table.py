@@ -8,10 +8,10 @@ from rich.table import Table
 
 from reports.answers import answering_lines, answers_table, experts_table
 from reports.comparison.cells import NONE, disk_cell
-from reports.console import LEAST_P, columns, percent, plain, plain_console, table
+from reports.console import LEAST_P, columns, harmless, percent, plain, plain_console, table
 from reports.depth import depth_lines, depth_tables
 from reports.record import BETTER, WORSE, Comparison, Record
-from reports.stats_words import interval_words
+from reports.stats_words import by_weight, interval_words
 
 
 def print_run(records: Sequence[Record], folder: Path) -> None:
@@ -25,7 +25,7 @@ def print_run(records: Sequence[Record], folder: Path) -> None:
     verdicts = [_verdict(chosen.router, comparison) for comparison in chosen.comparisons]
     lines = (*_stages(chosen), *depth_lines(chosen), *answering_lines(chosen), *verdicts)
     for line in (*lines, f"Result: {folder}"):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(harmless(line), highlight=False, soft_wrap=True)
 
 
 def print_tables(records: Sequence[Record], console: Console | None = None) -> None:
@@ -49,7 +49,7 @@ def _quality_table(records: Sequence[Record]) -> Table:
     columns(shown, "router", names)
     for record in records:
         shown.add_row(
-            record.router,
+            harmless(record.router),
             percent(record.metric("accuracy"), interval=True),
             percent(record.metric("accuracy", "standard")),
             percent(record.metric("accuracy", "overlap")),
@@ -82,7 +82,7 @@ def _speed_table(records: Sequence[Record]) -> Table:
     columns(shown, "router", [*(title for title, _, _ in SPEED_COLUMNS), "disk\nMB"])
     for record in records:
         figures = [plain(record.metric(name), digits) for _, name, digits in SPEED_COLUMNS]
-        shown.add_row(record.router, *figures, _disk(record))
+        shown.add_row(harmless(record.router), *figures, _disk(record))
     return shown
 
 
@@ -91,11 +91,12 @@ def _domain_table(record: Record) -> Table:
     matrix = record.confusion_matrix["rows_true_columns_predicted"]
     # A matrix of many domains would not fit; it is in the record.
     chosen = labels if len(labels) <= 6 else []
-    shown = table(f"{record.router} by domain in %, and what it chose")
-    columns(shown, "domain", ["precision", "recall", *(f"→ {label}" for label in chosen)])
+    weighed = ", by weight" if by_weight(record) else ""
+    shown = table(harmless(f"{record.router} by domain in %, and what it chose{weighed}"))
+    columns(shown, "domain", ["precision", "recall", *(harmless(f"→ {label}") for label in chosen)])
     for label, counts in zip(labels, matrix, strict=True):
         figures = [percent(record.metric(name, label)) for name in ("precision", "recall")]
-        shown.add_row(label, *figures, *(str(count) for count in counts[: len(chosen)]))
+        shown.add_row(harmless(label), *figures, *(f"{count:,.10g}" for count in counts[: len(chosen)]))
     return shown
 
 

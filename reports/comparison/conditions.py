@@ -1,7 +1,7 @@
 """Under what conditions the routers of a report ran: in a few words, and what is not alike."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reports.comparison.cells import grouped, listed
@@ -40,16 +40,6 @@ def measured(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.metric("latency_p50")]
 
 
-def differing(records: Sequence[Record]) -> list[str]:
-    """Which conditions of speed are not the same for all of them."""
-    keys = {
-        "machines": machine,
-        "thread counts": threads,
-        "versions of the reference workload": reference_version,
-    }
-    return [name for name, key in keys.items() if len(grouped(records, key)) > 1]
-
-
 def machine(record: Record) -> str:
     """Processor and GPU."""
     found: Mapping[str, Any] = record.provenance.get("machine") or {}
@@ -69,16 +59,32 @@ def reference_version(record: Record) -> str:
     return f"version {record.provenance.get('reference_workload', 'unknown')}"
 
 
+# What a speed depends on besides the router: speeds compare where these are the same.
+MILLISECONDS = {"machines": machine, "thread counts": threads}
+MULTIPLES = {"thread counts": threads, "versions of the reference workload": reference_version}
+CONDITIONS = MILLISECONDS | MULTIPLES
+
+
+def differing(
+    records: Sequence[Record], conditions: Mapping[str, Callable[[Record], str]] = MILLISECONDS
+) -> list[str]:
+    """Which of the conditions are not the same for all of them."""
+    return [name for name, key in conditions.items() if len(grouped(records, key)) > 1]
+
+
+def comparable_speed(records: Sequence[Record]) -> str | None:
+    """The metric of speed that compares among these: p50 in ms, as a multiple of the reference, or none."""
+    if not differing(records, MILLISECONDS):
+        return "latency_p50"
+    return None if differing(records, MULTIPLES) else "latency_p50_vs_reference"
+
+
 def commit(record: Record) -> str:
     """Short, and whether there were changes beside it."""
     git = record.provenance.get("git") or {}
     if not git.get("commit"):
         return "no commit known (an installed copy)"
-    return f"commit {git['commit'][:_SHORT_COMMIT]}" + (" with changes" if is_dirty(record) else "")
-
-
-def is_dirty(record: Record) -> bool:
-    return bool((record.provenance.get("git") or {}).get("dirty"))
+    return f"commit {git['commit'][:_SHORT_COMMIT]}" + (" with changes" if record.is_dirty else "")
 
 
 def _routers(contest: Contest) -> str:
@@ -126,14 +132,18 @@ def _alike(records: Sequence[Record], say: Any) -> list[str]:
 
 def _speeds(records: Sequence[Record]) -> Iterator[str]:
     """Of those that were measured: what makes their speeds hard to compare."""
-    for key, what, advice in (
-        (machine, "machines", "compare p50 ÷ reference, not milliseconds"),
-        (threads, "thread counts", "their speeds do not compare"),
-        (reference_version, "versions of the reference workload", "their p50 ÷ reference do not compare"),
-    ):
+    by_reference = not differing(records, MULTIPLES)
+    advice = {
+        "machines": "compare p50 ÷ reference, not milliseconds"
+        if by_reference
+        else "their milliseconds do not compare",
+        "thread counts": "their speeds do not compare",
+        "versions of the reference workload": "their p50 ÷ reference do not compare",
+    }
+    for what, key in CONDITIONS.items():
         groups = grouped(records, key)
         if len(groups) > 1:
-            yield f"Measured with different {what}, {advice}: {_by_group(groups)}."
+            yield f"Measured with different {what}, {advice[what]}: {_by_group(groups)}."
 
 
 def _contents(contest: Contest) -> Iterator[str]:
@@ -141,7 +151,7 @@ def _contents(contest: Contest) -> Iterator[str]:
     commits = grouped(records, commit)
     if len(commits) > 1:
         yield f"Not all of the same code: {_by_group(commits)}."
-    dirty = [record.router for record in records if is_dirty(record)]
+    dirty = [record.router for record in records if record.is_dirty]
     if dirty:
         yield (
             "Run from a working tree with uncommitted changes, so that no commit says what ran: "

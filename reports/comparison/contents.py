@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reports.comparison.cells import listed
 from reports.comparison.conditions import facts, notices
 from reports.comparison.contest import Contest, contest
 from reports.comparison.details import detail_tables
@@ -14,12 +15,13 @@ from reports.comparison.questions import hard_questions
 from reports.comparison.report import Figure, Report, Skipped, Table
 from reports.comparison.verdict import verdict
 from reports.record import Result
-from reports.stats_words import interval_words
+from reports.stats_words import Paired, confidence_of, interval_words
 
 
 def build_report(
     results: Mapping[str, Result],
     pairs: Sequence[Mapping[str, Any]],
+    paired: Paired,
     skipped: Sequence[Skipped],
     figures: Sequence[Figure],
 ) -> Report:
@@ -29,6 +31,7 @@ def build_report(
         results: by the name to show, one or more; all of the same data set and test questions.
         pairs: every two of them, with the keys of `benchmarks.pairwise.Pair`, and `rougeL`: difference, low
             and high of the paired ROUGE-L of the answers, or None.
+        paired: how the pairs were compared.
         skipped: results that do not belong beside the others.
         figures: already drawn.
     """
@@ -38,21 +41,33 @@ def build_report(
     return Report(
         dataset=str(compared.records[0].provenance.get("dataset", {}).get("name", "unknown")),
         facts=facts(compared, results),
-        notices=notices(compared, skipped),
+        notices=[*notices(compared, skipped), *_levels(compared, paired)],
         verdict=found,
-        comparison=comparison_table(compared),
+        comparison=comparison_table(compared, paired),
         interval=interval_words(compared.records),
-        tables=list(_tables(compared, found.router)),
+        tables=list(_tables(compared, found.router, paired)),
         figures=list(figures),
         questions=questions,
         n_questions=n_questions,
-        method=method_tables(compared, results),
+        method=method_tables(compared, results, paired),
         skipped=list(skipped),
     )
 
 
-def _tables(compared: Contest, chosen: str) -> Iterator[Table]:
-    for table in (families_table(compared), pairs_table(compared, chosen)):
+def _levels(compared: Contest, paired: Paired) -> Iterator[str]:
+    """That a router's own figures are not as sure as what is said of two."""
+    known = {confidence_of(record) for record in compared.records}
+    levels = sorted(confidence for confidence in known if confidence is not None)
+    if compared.met and set(levels) - {paired.confidence}:
+        yield (
+            f"Intervals of a router's own figures are at {listed(f'{100 * level:g} %' for level in levels)}, "
+            "but differences between two routers, and what is beyond doubt about accuracy, at "
+            f"{100 * paired.confidence:g} %."
+        )
+
+
+def _tables(compared: Contest, chosen: str, paired: Paired) -> Iterator[Table]:
+    for table in (families_table(compared), pairs_table(compared, chosen, paired)):
         if table is not None:
             yield table
     yield from detail_tables(compared)

@@ -17,7 +17,7 @@ class Against:
     Attributes:
         difference, low, high: accuracy minus that of the other, and its paired interval.
         alone, other_alone: questions that one of the two alone got right.
-        p: of the test of accuracy, after Holm's correction.
+        p: of the test of accuracy, after Holm's correction; `p_alone` before it.
         verdict: `better`, `worse`, or `cannot tell at n=…`.
         rows_needed: questions that it would take to tell them apart; None without a difference, or with
             weights.
@@ -31,6 +31,7 @@ class Against:
     alone: int
     other_alone: int
     p: float
+    p_alone: float
     verdict: str
     rows_needed: int | None
     rouge: tuple[float, float, float] | None
@@ -90,6 +91,12 @@ class Contest:
         found = self.against(name, other)
         return found is not None and found.verdict == BETTER
 
+    def unclear(self, name: str, among: Sequence[Record]) -> list[tuple[Record, Against]]:
+        """Those of them that it cannot be told apart from by accuracy; nearest to being better first."""
+        met = [(record, found) for record in among if (found := self.against(name, record.router))]
+        unclear = [pair for pair in met if pair[1].verdict not in (BETTER, WORSE)]
+        return sorted(unclear, key=lambda pair: pair[1].difference)
+
 
 def contest(results: Mapping[str, Result], pairs: Sequence[Mapping[str, Any]]) -> Contest:
     """Rank `results` and orient `pairs`, whose keys are those of `benchmarks.pairwise.Pair` and `rougeL`."""
@@ -106,6 +113,7 @@ def contest(results: Mapping[str, Result], pairs: Sequence[Mapping[str, Any]]) -
             alone=pair["only_first"],
             other_alone=pair["only_second"],
             p=pair["p_adjusted"],
+            p_alone=pair["p_value"],
             verdict=pair["verdict"],
             rows_needed=pair["rows_needed"],
             rouge=None if rouge is None else (rouge[0], rouge[1], rouge[2]),

@@ -7,7 +7,7 @@ from reports.answers import ALWAYS, domains
 from reports.comparison.cells import NONE, metric_cell, nothing, number, percent_cell, words
 from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
-from reports.depth import FLIPS, clipped, short, wanted
+from reports.depth import FLIPS, clipped, distinct_thresholds, short, wanted
 from reports.record import Record
 
 # Of the table expert × domain; of more, each expert has its own domain alone.
@@ -26,7 +26,7 @@ def detail_tables(contest: Contest) -> Iterator[Table]:
     with_costs = [record for record in records if record.metric("apgr") or record.metric("aiq")]
     if with_costs:
         yield _costs(with_costs)
-    chosen = [record for record in records if record.analyses.get("thresholds")]
+    chosen = [record for record in records if distinct_thresholds(record) or record.metric("coverage")]
     if chosen:
         yield _thresholds(chosen)
     several = [record for record in records if record.metric("subset_accuracy")]
@@ -182,16 +182,33 @@ def _thresholds(records: Sequence[Record]) -> Table:
                 "out_of_scope_recall", "out of scope refused", "%", "test questions without a domain refused"
             ),
         ],
-        rows=[
-            Row(
-                record.router,
-                [words(wanted(row["asked"])), number(row["threshold"], digits=3), *_obtained(row)],
-            )
-            for record in records
-            for row in record.analyses["thresholds"]
-        ],
-        about="Chosen on held-out training questions; what each then did on the test.",
+        rows=[row for record in records for row in [*_in_use(record), *_wanted(record)]],
+        about=(
+            "The one in use is the policy's; the others were chosen on held-out training questions. What "
+            "each did on the test."
+        ),
     )
+
+
+def _in_use(record: Record) -> Iterator[Row]:
+    if record.metric("coverage"):
+        policy = record.derivation["policy"]
+        cells = [
+            words(f"in use, by {policy['score']}"),
+            number(policy["threshold"], digits=3),
+            percent_cell(record, "coverage"),
+            percent_cell(record, "selective_accuracy"),
+            percent_cell(record, "out_of_scope_recall", "out_of_scope"),
+        ]
+        yield Row(record.router, cells)
+
+
+def _wanted(record: Record) -> Iterator[Row]:
+    for row in distinct_thresholds(record):
+        yield Row(
+            record.router,
+            [words(wanted(row["asked"])), number(row["threshold"], digits=3), *_obtained(row)],
+        )
 
 
 def _obtained(row: dict[str, Any]) -> Iterator[Cell]:

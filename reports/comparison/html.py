@@ -7,6 +7,7 @@ from reports.comparison.html_questions import questions_view
 from reports.comparison.html_tables import split_hashes, table_view
 from reports.comparison.inline_svg import inline_svg
 from reports.comparison.report import Figure, Report
+from reports.plain_text import isolated, readable
 
 TEMPLATES = Path(__file__).parent / "templates"
 # The one table that stands beside the comparison, before the figures.
@@ -31,20 +32,32 @@ def to_html(report: Report) -> str:
         ValueError: a figure is not an SVG picture.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import escape
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
         "split_hashes": split_hashes,
+        "whole": lambda text: escape(readable(text)),
         "percent": lambda fraction: f"{100 * fraction:.0f} %",
         "thousands": lambda number: f"{number:,}",
     }
     return environment.get_template("report.html").render(_page(report)) + "\n"
+
+
+def _shown(value: Any) -> Any:
+    """What the page shows of a value: names keep their direction of reading to themselves.
+
+    Not of markup, such as a figure or what the filter `whole` returns: text that is all the user's, in an
+    element that takes its direction from it.
+    """
+    return isolated(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _page(report: Report) -> dict[str, Any]:

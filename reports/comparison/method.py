@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reports.comparison.cells import NONE, grouped, nothing, number, words
-from reports.comparison.conditions import is_dirty, machine
+from reports.comparison.conditions import machine
 from reports.comparison.contest import Contest
 from reports.comparison.families import training_questions
 from reports.comparison.report import Cell, Column, Row, Table
 from reports.dates import date_of
 from reports.record import Record, Result
+from reports.stats_words import Paired
 
 _INTERVALS = (
     "Quality: percentile bootstrap over questions. Latency p50, p95, p99 and stages: percentile bootstrap "
@@ -21,12 +22,12 @@ _INTERVALS = (
 )
 
 
-def method_tables(contest: Contest, results: Mapping[str, Result]) -> list[Table]:
+def method_tables(contest: Contest, results: Mapping[str, Result], paired: Paired) -> list[Table]:
     """In the order in which somebody would ask."""
     records = contest.records
     return [
         _conditions(records, results),
-        _intervals(records),
+        _intervals(records, paired if contest.met else None),
         *_where_any(_weights(records)),
         *_where_any(_data(records)),
         *_where_any(_packages(records)),
@@ -105,7 +106,7 @@ def _commit(record: Record) -> Cell:
     commit = (record.provenance.get("git") or {}).get("commit")
     if not commit:
         return nothing("an installed copy knows no commit")
-    return words(f"{commit} with uncommitted changes" if is_dirty(record) else commit)
+    return words(f"{commit} with uncommitted changes" if record.is_dirty else commit)
 
 
 def _date(result: Result) -> str | None:
@@ -143,24 +144,23 @@ def _word(text: Any) -> Cell:
     return nothing() if text is None else words(str(text))
 
 
-def _intervals(records: Sequence[Record]) -> Table:
+def _intervals(records: Sequence[Record], paired: Paired | None) -> Table:
+    """Those of each router's own metrics, and those of the differences between two."""
+
     def statistics(record: Record) -> tuple[float | None, int | None]:
         found = record.derivation.get("statistics") or record.config.get("statistics") or {}
         return found.get("confidence"), found.get("resamples")
 
+    rows = [(_all_or(names, records), found) for found, names in grouped(records, statistics).items()]
+    if paired:
+        rows.append(("every two routers", paired))
     return Table(
         key="intervals",
         title="Intervals",
         columns=[Column("confidence", "confidence", "%"), Column("resamples", "resamples")],
         rows=[
-            Row(
-                _all_or(names, records),
-                [
-                    _figure(None if confidence is None else 100 * confidence),
-                    _figure(resamples),
-                ],
-            )
-            for (confidence, resamples), names in grouped(records, statistics).items()
+            Row(name, [_figure(None if confidence is None else 100 * confidence), _figure(resamples)])
+            for name, (confidence, resamples) in rows
         ],
         about=_INTERVALS,
     )

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reports.comparison.cells import NONE, disk_cell, gpu_cell, listed, metric_cell, percent_cell
-from reports.comparison.conditions import differing, measured
+from reports.comparison.conditions import CONDITIONS, MILLISECONDS, MULTIPLES, differing, measured
 from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.report import Cell, Column, Row, Table
 from reports.comparison.speeds import repeated, separate
 from reports.record import Record
-from reports.stats_words import interval_words
+from reports.stats_words import Paired, interval_words
 
 # Of a data set with slices of its own; the record has the others.
 MOST_SLICES = 4
@@ -25,15 +25,17 @@ RESOURCES = frozenset(
 
 ABOUT = (
     "By accuracy, best first, baselines last. In square brackets the {interval}. Bold: better than every "
-    "other beyond doubt, which for accuracy means {test} against each one, corrected for all "
-    "pairs (Holm); for ROUGE-L the paired interval of the difference, not corrected for all pairs; otherwise "
-    "intervals that do not overlap. Disk is exact, so that any difference counts. A speed counts only if it "
-    "was measured in more than one process, and a single measurement is never bold, however good."
+    "other beyond doubt, which for accuracy means {test} against each one at {level}{corrected}; for ROUGE-L "
+    "the paired {paired} of the difference{uncorrected}; otherwise intervals that do not overlap. Disk is "
+    "exact, so that any difference counts. A speed counts only if it was measured in more than one process, "
+    "and a single measurement is never bold, however good."
 )
 ABOUT_BASELINES = (
     " In the columns of speed, memory and disk the baselines do not count: doing nothing takes no time."
 )
-ABOUT_CONDITIONS = " Speeds that come from different {differing} are not bold either."
+ABOUT_CONDITIONS = " Speeds that come from different {differing} are not bold either{but}."
+ABOUT_MACHINES = ", but as multiples of the reference they can be"
+ABOUT_MULTIPLES = " Multiples of the reference that come from different {differing} are not bold either."
 _ONE_AT_A_TIME = "one question at a time, from text to decision, nothing cached"
 
 
@@ -52,7 +54,7 @@ class _Rule:
     beats: Callable[[str, Cell, str, Cell], bool] | None = None
 
 
-def comparison_table(contest: Contest) -> Table:
+def comparison_table(contest: Contest, paired: Paired) -> Table:
     """The table of the first screen; a column that no router has is left out."""
     rules, columns = [], []
     for rule in _rules(contest):
@@ -60,9 +62,7 @@ def comparison_table(contest: Contest) -> Table:
         if any(cell.text != NONE for cell in cells):
             rules.append(rule)
             columns.append(_marked(rule, contest, cells))
-    about = ABOUT.format(interval=interval_words(contest.records), test=contest.test)
-    if unlike := differing(measured(contest.candidates)):
-        about += ABOUT_CONDITIONS.format(differing=listed(unlike))
+    about = _about(contest, paired) + _about_conditions(measured(contest.candidates))
     has_both = contest.candidates != contest.records and any(rule.resource for rule in rules)
     return Table(
         key="comparison",
@@ -78,6 +78,29 @@ def comparison_table(contest: Contest) -> Table:
         ],
         about=about + (ABOUT_BASELINES if has_both else ""),
     )
+
+
+def _about(contest: Contest, paired: Paired) -> str:
+    # Of three routers or more.
+    several = len(contest.records) > 2
+    return ABOUT.format(
+        interval=interval_words(contest.records),
+        test=contest.test,
+        level=paired.level,
+        corrected=", corrected for all pairs (Holm)" if several else "",
+        paired=paired.interval,
+        uncorrected=", not corrected for all pairs" if several else "",
+    )
+
+
+def _about_conditions(records: Sequence[Record]) -> str:
+    """Which speeds do not compare and why; empty where all do."""
+    milliseconds, multiples = differing(records, MILLISECONDS), differing(records, MULTIPLES)
+    if not milliseconds:
+        return ABOUT_MULTIPLES.format(differing=listed(multiples)) if multiples else ""
+    if not multiples:
+        return ABOUT_CONDITIONS.format(differing=listed(milliseconds), but=ABOUT_MACHINES)
+    return ABOUT_CONDITIONS.format(differing=listed(differing(records, CONDITIONS)), but="")
 
 
 def slices(records: Sequence[Record]) -> list[str]:
@@ -131,6 +154,8 @@ def _rules(contest: Contest) -> Iterator[_Rule]:
 def _quality(contest: Contest) -> Iterator[_Rule]:
     n = next((metric.n for record in contest.records if (metric := record.metric("accuracy"))), 0)
     about = f"share of the {n:,} test questions with a domain whose most probable domain is the right one"
+    if contest.weighted:
+        about += ", each by its weight"
     yield _Rule(
         Column("accuracy", "accuracy", "%", about),
         lambda record: percent_cell(record, "accuracy"),
@@ -217,8 +242,7 @@ def _regrets_less(record: Record, other: Record) -> bool:
 
 def _resources(contest: Contest) -> Iterator[_Rule]:
     rivals = contest.candidates
-    unlike = differing(measured(rivals))
-    alike = _lower if not unlike else None
+    alike = None if differing(measured(rivals), MILLISECONDS) else _lower
     often = alike if all(map(repeated, rivals)) else None
     for part in ("50", "95", "99"):
         about = {
@@ -232,7 +256,7 @@ def _resources(contest: Contest) -> Iterator[_Rule]:
         "p50 ÷ reference",
         "×",
         "p50 as a multiple of a fixed workload timed in between: carries over to other machines better",
-        _lower if set(unlike) <= {"machines"} else None,
+        None if differing(measured(rivals), MULTIPLES) else _lower,
     )
     yield _measured(
         "first_query",

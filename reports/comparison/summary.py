@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.comparison.report import Cell, Column, Report
-from reports.console import columns, plain_console, table
+from reports.console import columns, harmless, plain_console, table
 
 # Of the comparison table; the report has the others.
 SHOWN = ("accuracy", "latency_p50", "peak_rss", "rougeL")
@@ -17,7 +17,7 @@ def print_report(report: Report, folder: Path) -> None:
     console = plain_console()
 
     def say(line: str = "") -> None:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(harmless(line), highlight=False, soft_wrap=True)
 
     say()
     say(report.verdict.sentence)
@@ -37,11 +37,11 @@ def _figures(report: Report) -> Table:
     compared = report.comparison
     place_of = {column.key: place for place, column in enumerate(compared.columns)}
     places = [place_of[key] for key in SHOWN if key in place_of]
-    shown = table(f"{compared.title} on {report.dataset} [{report.interval}]")
+    shown = table(harmless(f"{compared.title} on {report.dataset} [{report.interval}]"))
     columns(shown, "router", [_head(compared.columns[place]) for place in places])
     for row in compared.rows:
         name = f"{row.name} ({row.note})" if row.note else row.name
-        shown.add_row(Text(name), *(_cell(row.cells[place]) for place in places))
+        shown.add_row(Text(harmless(name)), *(_cell(row.cells[place]) for place in places))
     return shown
 
 

@@ -64,8 +64,10 @@ def test_names_stand_left_and_figures_right() -> None:
     [
         ("  ::error::x", "  :\u200b:error:\u200b:x"),
         (":::x", ":\u200b:\u200b:x"),
-        # Rich would leave the bell out.
-        (":\x07:x", ":\u200b\x07:x"),
+        # The bell is left out, so that its neighbours stand together.
+        (":\x07:x", ":\u200b:x"),
+        (":\n:x", ":\u200b\n:x"),
+        ("a\u202eb\x1b[1m", "ab[1m"),
         ("a ##[add-mask]x", "a ##\u200b[add-mask]x"),
         ("12:30 # [x]", "12:30 # [x]"),
     ],

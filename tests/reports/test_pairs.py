@@ -55,6 +55,14 @@ def test_a_line_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
     assert method.endswith("at 0.05, corrected for 2 comparisons (Holm).")
 
 
+def test_rows_that_are_there_are_not_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    enough = pair(second="centroid", verdict="cannot tell at n=240", rows_needed=240, p_adjusted=0.06)
+    lines = shown(capsys, [pair(rows_needed=121), enough])
+    assert "knn – tfidf better +12.1 [+6.2, +17.9] 42 – 13 0.031 121" in lines
+    assert "knn – centroid cannot tell at n=240 +12.1 [+6.2, +17.9] 42 – 13 0.060 –" in lines
+    assert any("which leaves out the correction and is rough" in line for line in lines)
+
+
 def test_a_single_pair_needs_no_correction(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Holm" not in "".join(shown(capsys, [pair()]))
 

@@ -42,6 +42,21 @@ def test_figures_of_every_table(printed: Printer) -> None:
     assert str(FOLDER) in text
 
 
+def test_sums_of_weights_are_no_counts(printed: Printer) -> None:
+    weighted = {"labels": ["car", "sleep"], "rows_true_columns_predicted": [[62.0, 4.5], [0.0, 1200.0]]}
+    text = printed(sample_record(confusion_matrix=weighted))
+    assert "knn by domain in %, and what it chose, by weight" in text
+    assert [cells[-2:] for cells in lines_of(text, "sleep")] == [["0", "1,200"]]
+    assert "by weight" not in printed(sample_record())
+
+
+def test_names_hide_nothing(printed: Printer) -> None:
+    text = printed(sample_record("k\u202enn", labels=("c\x1bar", "sleep")))
+    assert not set("\u202e\x1b") & set(text)
+    assert lines_of(text, "knn")
+    assert lines_of(text, "car")
+
+
 def test_every_router_has_a_row(printed: Printer) -> None:
     other = sample_record("majority", metrics=[fraction("accuracy", 0.5, low=0.4, high=0.6)])
     text = printed(sample_record(), other)

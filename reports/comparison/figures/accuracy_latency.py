@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reports.comparison.cells import listed, written
-from reports.comparison.conditions import machine, threads
+from reports.comparison.conditions import differing
 from reports.comparison.figures.labels import Point, name_points
 from reports.comparison.figures.pareto import pareto_front
 from reports.comparison.figures.render import render
@@ -29,8 +29,7 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
     pairs = [pair for router in measured if (pair := _metrics(router))]
     accuracy = [100 * right.value for right, _ in pairs]
     latency = [time.value for _, time in pairs]
-    unlike = _unlike(measured)
-    # Milliseconds of two machines say nothing about which router is faster.
+    unlike = differing([router.record for router in measured])
     front = [] if unlike else pareto_front(latency, accuracy)
     figure = new_figure(4.2)
     axes = figure.subplots()
@@ -88,12 +87,6 @@ def _metrics(router: Shown) -> tuple[Metric, Metric] | None:
     accuracy, latency = router.record.metric("accuracy"), router.record.metric("latency_p50")
     # A logarithm has no zero.
     return (accuracy, latency) if accuracy and latency and latency.value > 0 else None
-
-
-def _unlike(routers: Sequence[Shown]) -> list[str]:
-    """What milliseconds depend on and is not the same for all."""
-    keys = {"machines": machine, "thread counts": threads}
-    return [what for what, key in keys.items() if len({key(router.record) for router in routers}) > 1]
 
 
 def _accuracy_limits(pairs: Sequence[tuple[Metric, Metric]]) -> tuple[float, float]:

@@ -8,10 +8,11 @@ from reports.comparison.figures.cost_quality import draw_cost_quality
 from reports.comparison.figures.latency import draw_latency
 from reports.comparison.figures.learning_curve import draw_learning_curve
 from reports.comparison.figures.memory import draw_memory
+from reports.comparison.figures.names import domain_labels, model_labels, with_key
 from reports.comparison.figures.reliability import draw_reliability
 from reports.comparison.figures.risk_coverage import draw_risk_coverage
 from reports.comparison.figures.rouge import draw_rouge
-from reports.comparison.figures.style import shown, styled
+from reports.comparison.figures.style import short, shown, styled
 from reports.comparison.report import Figure
 from reports.record import Result
 
@@ -37,4 +38,9 @@ def draw_figures(results: Mapping[str, Result]) -> list[Figure]:
     routers = shown(results)
     with styled():
         drawn = [draw(routers) for draw in FIGURES]
-    return [figure for figure in drawn if figure]
+    labels = {
+        **{router.name: router.label for router in routers if router.label != short(router.name)},
+        **domain_labels(routers),
+        **model_labels(routers),
+    }
+    return [with_key(figure, labels) for figure in drawn if figure]

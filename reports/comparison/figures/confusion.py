@@ -1,15 +1,17 @@
 """Which domain was taken for which, a matrix a router."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.comparison.figures.names import DOMAIN, domain_labels
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import SMALL, WIDTH, Shown, new_figure, readable_on, short
 from reports.comparison.figures.words import counted, left_out, percent
 from reports.comparison.report import Figure
+from reports.stats_words import by_weight
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,14 +34,16 @@ Floats = NDArray[np.float64]
 class Matrix:
     """Counts (n_classes, n_classes), rows true, columns predicted, and the share of each row (0 for none).
 
-    A question counts its weight, so that they need not be whole.
+    Where questions have weights, sums of them.
     """
 
-    def __init__(self, router: Shown) -> None:
+    def __init__(self, router: Shown, labels: Mapping[str, str]) -> None:
+        """`labels` are those to draw, by the name of the domain."""
         content = router.record.confusion_matrix
-        self.labels: list[str] = [short(str(label), _LONGEST) for label in content.get("labels", [])]
         self.counts: Floats = np.array(content.get("rows_true_columns_predicted", []), dtype=np.float64)
+        self.by_weight = by_weight(router.record)
         self.names: list[str] = [str(label) for label in content.get("labels", [])]
+        self.labels: list[str] = [short(labels[name], _LONGEST) for name in self.names]
 
     def shares(self) -> Floats:
         sums = self.counts.sum(axis=1, keepdims=True)
@@ -47,7 +51,8 @@ class Matrix:
         return shares
 
     def worst(self) -> tuple[str, str, float] | None:
-        """The true domain, the one it was taken for most often, and how often; None without a mistake."""
+        """The true domain, the one it was taken for most often, and how often (by weight, where there are
+        weights); None without a mistake."""
         wrong = self.counts - np.diag(np.diag(self.counts))
         if not wrong.any():
             return None
@@ -56,7 +61,8 @@ class Matrix:
 
 
 def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
-    matrices = {router.name: Matrix(router) for router in routers}
+    labels = domain_labels(routers)
+    matrices = {router.name: Matrix(router, labels) for router in routers}
     drawn = [router for router in routers if matrices[router.name].counts.sum() > 0]
     if not drawn:
         return None
@@ -82,11 +88,13 @@ def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
                 panel.set_xlabel("predicted domain", fontsize=SMALL)
         else:
             panel.remove()
-    _key(figure, list(panels.flat[: len(drawn)]), colours)
+    weighted = any(matrices[router.name].by_weight for router in drawn)
+    _key(figure, list(panels.flat[: len(drawn)]), colours, weighted)
+    what = "sums of weights" if weighted else "counts"
     counts = (
-        "Counts are printed in the cells" + (". " if n_classes <= _FEW else ", except 0. ")
+        f"{what.capitalize()} are printed in the cells" + (". " if n_classes <= _FEW else ", except 0. ")
         if n_classes <= MOST_COUNTED
-        else f"With {n_classes} domains the cells have no room for their counts, which are in the record. "
+        else f"With {n_classes} domains the cells have no room for their {what}, which are in the record. "
     )
     # Not the sum of the counts: questions can have weights.
     ns = [metric.n for router in drawn if (metric := router.record.metric("accuracy"))]
@@ -94,8 +102,9 @@ def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
         figure,
         "confusion",
         "Which domain was taken for which",
-        "Rows are the true domain, columns the predicted one; the colour is the share of the row, so the "
-        f"diagonal is recall and everything off it a mistake. {counts}"
+        "Rows are the true domain, columns the predicted one; the colour is the share of the row"
+        f"{', each question by its weight' if weighted else ''}, so the diagonal is recall and everything "
+        f"off it a mistake. {counts}"
         f"{f'{counted(ns)} questions' if ns else 'Questions'} with a domain a router."
         + left_out(routers, drawn, "accuracy", "no question with a domain"),
         " ".join(_words(router, matrices[router.name]) for router in drawn),
@@ -108,9 +117,8 @@ def _words(router: Shown, matrix: Matrix) -> str:
     if worst is None:
         return f"{router.name} is right on all questions."
     true, taken, times = worst
-    return (
-        f"{router.name} is right on {right}; most often it takes {true} for {taken}, {_count(times)} times."
-    )
+    often = f"with a weight of {_count(times)}" if matrix.by_weight else f"{_count(times)} times"
+    return f"{router.name} is right on {right}; most often it takes {true} for {taken}, {often}."
 
 
 def _count(value: float) -> str:
@@ -157,7 +165,11 @@ def _name_ticks(axes: "Axes", labels: Sequence[str], named: bool) -> None:
     numbers = [str(position + 1) for position in shown]
     size = SMALL if n <= _FEW else SMALL - 2 if n <= _CROWDED or n > MOST_NAMED else 7.0
     axes.set_xticks(shown, numbers, fontsize=size)
-    with_names = [f"{label} {number}" for label, number in zip(labels, numbers, strict=False)]
+    with_names = [
+        # It has no other name in the figure.
+        label if label == f"{DOMAIN} {number}" else f"{label} {number}"
+        for label, number in zip(labels, numbers, strict=False)
+    ]
     axes.set_yticks(shown, with_names if named and n <= MOST_NAMED else numbers, fontsize=size)
 
 
@@ -179,12 +191,12 @@ def _write_counts(axes: "Axes", matrix: Matrix, colours: "Colormap") -> None:
             )
 
 
-def _key(figure: "Drawing", panels: Sequence["Axes"], colours: "Colormap") -> None:
+def _key(figure: "Drawing", panels: Sequence["Axes"], colours: "Colormap", weighted: bool) -> None:
     """What the colours mean, under all panels."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     mapping = ScalarMappable(Normalize(0, 100), colours)
     bar = figure.colorbar(mapping, ax=panels, location="bottom", shrink=0.6, aspect=40, fraction=0.05)
-    bar.set_label("share of the true domain's questions, %", fontsize=SMALL)
+    bar.set_label(f"share of the true domain's {'weight' if weighted else 'questions'}, %", fontsize=SMALL)
     bar.outline.set_visible(False)

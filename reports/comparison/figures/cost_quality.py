@@ -1,12 +1,13 @@
 """What answers are worth for what they cost, when a router chooses between models of different prices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reports.comparison.cells import listed
 from reports.comparison.figures.labels import name_points
+from reports.comparison.figures.names import model_labels
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, Shown, curve, handle, legend, new_figure, short
 from reports.comparison.figures.words import counted, interval, left_out, percent
@@ -28,18 +29,19 @@ def draw_cost_quality(routers: Sequence[Shown]) -> Figure | None:
     drawn = [router for router in routers if router in deferring or router in hulled]
     if not drawn:
         return None
+    models = model_labels(routers)
     n_panels = bool(deferring) + bool(hulled)
     figure = new_figure(2.9 * n_panels)
     panels = list(figure.subplots(n_panels, 1, squeeze=False)[:, 0])
     if deferring:
-        _draw_deferral(panels[0], deferring)
+        _draw_deferral(panels[0], deferring, models)
     if hulled:
         _draw_hulls(panels[-1], hulled)
     panels[0].legend(handles=_guides(), loc="lower right", ncols=2)
     legend(figure, [handle(router, _labelled(router)) for router in drawn])
     figure.draw_without_rendering()
     if hulled:
-        _name_models(panels[-1], _curves(hulled[0])["models"])
+        _name_models(panels[-1], _curves(hulled[0])["models"], models)
     ns = [metric.n for router in drawn if (metric := router.record.metric("quality"))]
     sure = interval_words(router.record for router in drawn)
     return render(
@@ -67,7 +69,7 @@ def _model(name: str) -> str:
     return short(name.rpartition("/")[2])
 
 
-def _draw_deferral(axes: "Axes", routers: Sequence[Shown]) -> None:
+def _draw_deferral(axes: "Axes", routers: Sequence[Shown], labels: Mapping[str, str]) -> None:
     first = _curves(routers[0])
     for policy, dash in (("random", _RANDOM), ("oracle", _ORACLE)):
         points = first.get(f"deferral_{policy}", [])
@@ -76,7 +78,7 @@ def _draw_deferral(axes: "Axes", routers: Sequence[Shown]) -> None:
         points = _curves(router)["deferral"]
         curve(axes, router, [x for x, _ in points], [y for _, y in points], marks=len(points))
     axes.set_xlim(-1, 101)
-    axes.set_xlabel(f"calls to {_model(first['strong'])}, %")
+    axes.set_xlabel(f"calls to {_model(labels.get(first['strong'], first['strong']))}, %")
     axes.set_ylabel("quality, %")
     axes.grid(True)
     low, high = first["deferral_random"][0][1], first["deferral_random"][-1][1]
@@ -114,11 +116,11 @@ def _draw_hulls(axes: "Axes", routers: Sequence[Shown]) -> None:
     axes.grid(True)
 
 
-def _name_models(axes: "Axes", models: dict[str, Any]) -> None:
+def _name_models(axes: "Axes", models: dict[str, Any], labels: Mapping[str, str]) -> None:
     """Where no line is; after the layout."""
     points = [(model["price"], 100 * model["quality"]) for model in models.values()]
     lines = [np.asarray(line.get_xydata()).tolist() for line in axes.get_lines()]
-    name_points(axes, [_model(name) for name in models], points, lines)
+    name_points(axes, [_model(labels[name]) for name in models], points, lines)
 
 
 def _flat_to(points: Sequence[Sequence[float]], dearest: float) -> tuple[list[float], list[float]]:

@@ -1,8 +1,9 @@
 """What the answers are worth under each router, and what its mistakes cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from reports.comparison.figures.names import domain_labels
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, SMALL, Pen, Shown, new_figure, short
 from reports.comparison.figures.words import counted, interval, left_out
@@ -22,6 +23,7 @@ class Policy(NamedTuple):
     """A row of the figure."""
 
     name: str
+    label: str
     metric: Metric
     pen: Pen
 
@@ -30,9 +32,9 @@ def draw_rouge(routers: Sequence[Shown]) -> Figure | None:
     answered = [router for router in routers if router.record.metric("rougeL")]
     if not answered:
         return None
-    rows, dropped = _policies(answered)
+    rows, dropped = _policies(answered, domain_labels(routers))
     regrets = [
-        Policy(router.name, metric, router.pen)
+        Policy(router.name, router.label, metric, router.pen)
         for router in answered
         if (metric := router.record.metric("rougeL_regret"))
     ]
@@ -79,7 +81,7 @@ def _value(metric: Metric, digits: int = 1) -> str:
     return f"{100 * metric.value:.{digits}f}{interval(metric, 100, digits)}"
 
 
-def _policies(routers: Sequence[Shown]) -> tuple[list[Policy], int]:
+def _policies(routers: Sequence[Shown], labels: Mapping[str, str]) -> tuple[list[Policy], int]:
     """The rows from top to bottom, and how many fixed experts there are when not all of them are rows."""
 
     def reference(name: str) -> Metric | None:
@@ -90,16 +92,16 @@ def _policies(routers: Sequence[Shown]) -> tuple[list[Policy], int]:
         metric.name: None for router in routers for metric in router.record.metrics if metric.slice == "all"
     }
     fixed = [
-        Policy(f"always {name.removeprefix(ALWAYS)}", metric, _REFERENCE)
-        for name in names
-        if name.startswith(ALWAYS) and (metric := reference(name))
+        Policy(f"always {domain}", f"always {labels.get(domain, domain)}", metric, _REFERENCE)
+        for domain in (name.removeprefix(ALWAYS) for name in names if name.startswith(ALWAYS))
+        if (metric := reference(f"{ALWAYS}{domain}"))
     ]
     dropped = len(fixed) if len(fixed) > MOST_ALWAYS else 0
     if dropped:
         ordered = sorted(fixed, key=lambda row: row.metric.value, reverse=True)
         fixed = [ordered[0], ordered[-1]]
     others = {
-        title: Policy(title, metric, _REFERENCE)
+        title: Policy(title, title, metric, _REFERENCE)
         for title, name in (
             ("oracle", "rougeL_oracle"),
             ("random expert", "rougeL_random"),
@@ -108,7 +110,7 @@ def _policies(routers: Sequence[Shown]) -> tuple[list[Policy], int]:
         if (metric := reference(name))
     }
     own = [
-        Policy(router.name, metric, router.pen)
+        Policy(router.name, router.label, metric, router.pen)
         for router in routers
         if (metric := router.record.metric("rougeL"))
     ]
@@ -123,7 +125,7 @@ def _draw_rows(axes: "Axes", rows: Sequence[Policy]) -> None:
         if low is not None and high is not None:
             axes.plot([100 * low, 100 * high], [height, height], color=row.pen.colour, linewidth=1.4)
         axes.plot(100 * row.metric.value, height, color=row.pen.colour, marker=row.pen.marker)
-    axes.set_yticks(range(len(rows)), [short(row.name) for row in rows], fontsize=SMALL)
+    axes.set_yticks(range(len(rows)), [short(row.label) for row in rows], fontsize=SMALL)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(True, axis="x")

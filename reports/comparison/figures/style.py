@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reports.comparison.figures.names import FONT_NAME, ROUTER, drawable
+from reports.plain_text import readable
 from reports.record import Record, Result
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ PARTS = (
 STYLE: dict[Any, Any] = {
     "figure.dpi": 72,  # a pixel is a point
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    "font.sans-serif": [FONT_NAME],
     "font.size": FONT,
     "axes.labelsize": FONT,
     "axes.titlesize": FONT,
@@ -104,7 +106,7 @@ class Shown(NamedTuple):
 
     Attributes:
         name: as the caller gave it, for words.
-        label: the same on one line and not too long, for drawing.
+        label: the same on one line and not too long, for drawing; a number where it cannot be drawn.
     """
 
     name: str
@@ -117,13 +119,14 @@ def shown(results: Mapping[str, Result]) -> list[Shown]:
     """Every router with its pen: colours in the order given, greys for the baselines."""
     routers: list[Shown] = []
     n_baselines = 0
+    labels = drawable(results, ROUTER)
     for name, result in results.items():
         if result.record.family == "baseline":
             pen = baseline_pen(n_baselines)
             n_baselines += 1
         else:
             pen = router_pen(len(routers) - n_baselines)
-        routers.append(Shown(name, short(name), result.record, pen))
+        routers.append(Shown(name, short(labels[name]), result.record, pen))
     return routers
 
 
@@ -142,8 +145,8 @@ def baseline_pen(position: int) -> Pen:
 
 
 def plain(text: str) -> str:
-    """One line without the characters that XML cannot hold."""
-    return " ".join(_UNWRITABLE.sub(" ", text).split())
+    """One line without the characters that XML cannot hold and without what hides in a text."""
+    return readable(" ".join(_UNWRITABLE.sub(" ", text).split()))
 
 
 def short(text: str, longest: int = LONGEST) -> str:
@@ -179,8 +182,8 @@ def styled() -> Iterator[None]:
     import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # Of a letter that the font lacks: the SVG has it all the same.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        # Of a letter that the font lacks, in what is no name: the SVG has it all the same.
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from font")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         yield

@@ -8,9 +8,12 @@ from typing import Any
 from reports.comparison.contest import Contest, contest
 from reports.comparison.report import Figure, Skipped
 from reports.record import Metric, Prediction, Record, Result, Unscored
+from reports.stats_words import Paired
 from tests.reports.samples import answer_metrics
 
 N = 240
+# As the records of `sample_result`.
+PAIRED = Paired(confidence=0.95, resamples=2000)
 SHA = {"minilm": "5" * 64, "gguf": "b" * 64, "classifier": "a" * 64, "car": "c" * 64}
 NASTY = "Is `a|b` <b>ok</b>?\n# @octocat sees #12 and [x](http://y) *now*"
 

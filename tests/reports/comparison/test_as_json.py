@@ -12,13 +12,13 @@ import pytest
 from reports.comparison.as_json import to_json
 from reports.comparison.contents import build_report
 from reports.comparison.report import Cell, Report, Row
-from tests.reports.comparison.samples import FIGURE, SKIPPED, sample_pairs, sample_results
+from tests.reports.comparison.samples import FIGURE, PAIRED, SKIPPED, sample_pairs, sample_results
 from tests.reports.golden_files import same_as_golden
 
 
 @pytest.fixture
 def report() -> Report:
-    return build_report(sample_results(answers=True), sample_pairs(answers=True), SKIPPED, [FIGURE])
+    return build_report(sample_results(answers=True), sample_pairs(answers=True), PAIRED, SKIPPED, [FIGURE])
 
 
 def test_as_in_the_golden_file(report: Report) -> None:

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from reports.comparison.conditions import facts, notices
+import pytest
+
+from reports.comparison.conditions import comparable_speed, facts, notices
 from reports.comparison.report import Skipped
 from reports.record import Result
 from tests.reports.comparison.samples import (
     SKIPPED,
     changed,
+    elsewhere,
     sample_contest,
     sample_provenance,
     sample_result,
@@ -76,6 +79,31 @@ def test_threads_reference_commit_and_changes() -> None:
     commits, dirty = noted(with_provenance("knn", git={"commit": "f" * 40, "dirty": True}))
     assert commits.startswith("Not all of the same code: commit fffffff with changes (knn); commit 0123456 (")
     assert dirty.endswith("uncommitted changes, so that no commit says what ran: knn.")
+
+
+@pytest.mark.parametrize(
+    ("unlike", "compares"),
+    [
+        ([], "latency_p50"),
+        (["machines"], "latency_p50_vs_reference"),
+        (["versions of the reference workload"], "latency_p50"),
+        (["thread counts"], None),
+        (["machines", "versions of the reference workload"], None),
+    ],
+)
+def test_which_speed_compares(unlike: list[str], compares: str | None) -> None:
+    other = sample_result("knn")
+    for what in unlike:
+        other = elsewhere(other, what)
+    assert comparable_speed([sample_result("tinyllama").record, other.record]) == compares
+
+
+def test_no_advice_to_compare_multiples_of_two_references() -> None:
+    machines, references = noted(
+        with_provenance("knn", machine={"cpu": "Xeon", "cores": 1}, reference_workload=2)
+    )
+    assert machines.startswith("Measured with different machines, their milliseconds do not compare: ")
+    assert "their p50 ÷ reference do not compare" in references
 
 
 def test_the_guard_of_a_router_not_of_a_baseline() -> None:

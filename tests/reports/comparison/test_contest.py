@@ -48,8 +48,19 @@ def test_the_other_way_round() -> None:
     assert (turned.difference, turned.low, turned.high) == (-0.125, -0.1875, -0.0625)
     assert (turned.alone, turned.other_alone, turned.verdict) == (12, 42, "worse")
     assert turned.rouge == pytest.approx((-0.1, -0.2, -0.05))
+    assert (turned.p, turned.p_alone) == (0.0003, 0.0001)
     assert found.beats("knn", "tfidf")
     assert not found.beats("tfidf", "knn")
+
+
+def test_who_cannot_be_told_apart_nearest_to_being_better_first() -> None:
+    found = sample_contest()
+    unclear = found.unclear("knn", found.records)
+    assert [(record.router, met.difference) for record, met in unclear] == [
+        ("tinyllama", 0.02),
+        ("centroid", 0.083),
+    ]
+    assert [record.router for record, _ in found.unclear("centroid", found.baselines)] == ["tfidf"]
 
 
 def test_what_was_tested_how() -> None:

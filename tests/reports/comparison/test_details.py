@@ -1,5 +1,6 @@
 """The further tables, a row a router."""
 
+from dataclasses import replace
 from typing import Any
 
 from reports.comparison.details import detail_tables
@@ -77,6 +78,27 @@ def test_thresholds_a_row_each() -> None:
         "–",
     ]
     assert row.cells[3].why == "undefined with this threshold"
+
+
+def test_the_threshold_in_use_comes_first_and_no_wish_twice() -> None:
+    asked = {"score": "confidence", "coverage": 0.9}
+    obtained = {"coverage": [0.9, 0.8, 1.0]}
+    twice = [{"asked": asked, "threshold": 0.25, "obtained": obtained}] * 2
+    policy = {"threshold": 0.5, "score": "confidence", "fallback": "abstain"}
+    result = changed(
+        sample_result("knn"), fraction("coverage", 0.2, low=0.1, high=0.3), analyses={"thresholds": twice}
+    )
+    derivation = {**result.record.derivation, "policy": policy}
+    result = replace(result, record=replace(result.record, derivation=derivation))
+    first, second = tables({"knn": result})["thresholds"].rows
+    assert [cell.text for cell in first.cells] == [
+        "in use, by confidence",
+        "0.500",
+        "20.0 [10.0, 30.0]",
+        "–",
+        "–",
+    ]
+    assert second.cells[0].text == "coverage 90 by confidence"
 
 
 def test_changed_questions() -> None:

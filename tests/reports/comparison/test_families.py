@@ -2,11 +2,11 @@
 
 import pytest
 
+from reports.comparison.conditions import MILLISECONDS
 from reports.comparison.families import families_table
 from reports.comparison.report import Cell, Table
 from reports.record import Metric, Unscored
 from tests.reports.comparison.samples import (
-    UNLIKE,
     changed,
     elsewhere,
     sample_contest,
@@ -70,7 +70,7 @@ def test_threads_do_not_count_what_a_gpu_did() -> None:
     )
 
 
-@pytest.mark.parametrize("what", UNLIKE)
+@pytest.mark.parametrize("what", MILLISECONDS)
 def test_times_under_different_conditions_are_not_divided(what: str) -> None:
     results = sample_results()
     results["tinyllama"] = elsewhere(results["tinyllama"], what)
@@ -80,6 +80,12 @@ def test_times_under_different_conditions_are_not_divided(what: str) -> None:
     # It is not one of the two.
     results = sample_results()
     results["centroid"] = elsewhere(results["centroid"], what)
+    assert "13.0 × the latency" in made(results).about
+
+
+def test_another_reference_does_not_matter_to_milliseconds() -> None:
+    results = sample_results()
+    results["tinyllama"] = elsewhere(results["tinyllama"], "versions of the reference workload")
     assert "13.0 × the latency" in made(results).about
 
 

@@ -406,3 +406,32 @@ def test_a_figure_that_is_no_picture_is_refused() -> None:
     report = rich_report(0)
     with pytest.raises(ValueError, match="no <svg>"):
         to_html(replace(report, figures=[replace(report.figures[0], svg="<p>no</p>")]))
+
+
+def test_names_turn_nothing_beside_them_and_hide_nothing() -> None:
+    arabic, hidden = "راوتر", "a\u202eb\x1b\x00c\u2066"
+    question = Question(
+        "q1", f"{arabic}?\u202e\nwhat", "car", "standard", None, [Choice(arabic, "car", True, 0.9, 0.8)]
+    )
+    report = replace(
+        rich_report(0),
+        verdict=replace(
+            rich_report(0).verdict, router=arabic, sentence=f"Take {arabic}: 90.0 % [86.0, 94.5]"
+        ),
+        comparison=Table(
+            "comparison",
+            "Compared",
+            [Column("accuracy", "accuracy")],
+            [Row(name, [Cell("–")]) for name in (arabic, hidden)],
+        ),
+        questions=[question],
+        n_questions=1,
+    )
+    text = to_html(report)
+    assert f"Take \u2068{arabic}\u2069: 90.0 % [86.0, 94.5]" in text
+    assert f'<th scope="row">\u2068{arabic}\u2069 <span class="tag tag-pick">' in text
+    assert '<th scope="row">abc</th>' in text
+    # Isolated, it would not say in which direction its own element is read.
+    assert f'<span class="q" dir="auto">{arabic}?\nwhat</span>' in text
+    assert not set("\u202e\x1b\x00\u2066") & set(text)
+    assert text.count("\u2068") == text.count("\u2069") > 0

@@ -10,13 +10,13 @@ import pytest
 from reports.comparison.contents import build_report
 from reports.comparison.markdown import MOST_QUESTIONS, to_markdown
 from reports.comparison.report import Question, Report
-from tests.reports.comparison.samples import FIGURE, NASTY, SKIPPED, sample_pairs, sample_results
+from tests.reports.comparison.samples import FIGURE, NASTY, PAIRED, SKIPPED, sample_pairs, sample_results
 from tests.reports.golden_files import same_as_golden
 
 
 @pytest.fixture
 def report() -> Report:
-    return build_report(sample_results(answers=True), sample_pairs(answers=True), SKIPPED, [FIGURE])
+    return build_report(sample_results(answers=True), sample_pairs(answers=True), PAIRED, SKIPPED, [FIGURE])
 
 
 def test_with_answers_as_in_the_golden_file(report: Report) -> None:
@@ -24,7 +24,9 @@ def test_with_answers_as_in_the_golden_file(report: Report) -> None:
 
 
 def test_without_answers_as_in_the_golden_file() -> None:
-    same_as_golden("report_plain.md", to_markdown(build_report(sample_results(), sample_pairs(), [], [])))
+    same_as_golden(
+        "report_plain.md", to_markdown(build_report(sample_results(), sample_pairs(), PAIRED, [], []))
+    )
 
 
 def test_every_row_of_a_table_is_as_wide_as_its_head(report: Report) -> None:
@@ -87,6 +89,6 @@ def test_a_column_without_figures_is_said_in_words() -> None:
     record = results["knn"].record
     metrics = [metric for metric in record.metrics if metric.name != "train_peak_rss"]
     results["knn"] = replace(results["knn"], record=replace(record, metrics=metrics))
-    text = to_markdown(build_report(results, [], [], []))
+    text = to_markdown(build_report(results, [], PAIRED, [], []))
     assert "- No figure for knn (memory, training): its record does not have it" in text
     assert "| memory, training, MB |" not in text

@@ -8,6 +8,7 @@ from reports.comparison.method import method_tables
 from reports.comparison.report import Table
 from reports.record import Result
 from tests.reports.comparison.samples import (
+    PAIRED,
     SHA,
     sample_contest,
     sample_provenance,
@@ -17,7 +18,7 @@ from tests.reports.comparison.samples import (
 
 
 def tables(results: dict[str, Result]) -> dict[str, Table]:
-    return {table.key: table for table in method_tables(sample_contest(results), results)}
+    return {table.key: table for table in method_tables(sample_contest(results), results, PAIRED)}
 
 
 def column(table: Table, key: str) -> dict[str, str]:
@@ -109,8 +110,16 @@ def test_packages_once_or_by_router() -> None:
 def test_how_intervals_were_made() -> None:
     other = sample_result("knn", derivation={"statistics": {"resamples": 100, "confidence": 0.9}})
     table = tables(sample_results() | {"knn": other})["intervals"]
-    assert column(table, "resamples") == {"knn": "100", "tinyllama, centroid, tfidf": "2,000"}
-    assert column(table, "confidence") == {"knn": "90.0", "tinyllama, centroid, tfidf": "95.0"}
+    assert column(table, "resamples") == {
+        "knn": "100",
+        "tinyllama, centroid, tfidf": "2,000",
+        "every two routers": "2,000",
+    }
+    assert column(table, "confidence") == {
+        "knn": "90.0",
+        "tinyllama, centroid, tfidf": "95.0",
+        "every two routers": "95.0",
+    }
 
 
 def test_each_interval_has_its_own_method() -> None:

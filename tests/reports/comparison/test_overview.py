@@ -7,7 +7,9 @@ import pytest
 from reports.comparison.overview import all_slices, comparison_table, slices
 from reports.comparison.report import Cell, Table
 from reports.record import Metric, Result
+from reports.stats_words import Paired
 from tests.reports.comparison.samples import (
+    PAIRED,
     changed,
     elsewhere,
     in_one_process,
@@ -31,7 +33,7 @@ def best(table: Table, key: str) -> list[str]:
 
 
 def compared(results: dict[str, Result] | None = None, pairs: list[dict[str, Any]] | None = None) -> Table:
-    return comparison_table(sample_contest(results, pairs))
+    return comparison_table(sample_contest(results, pairs), PAIRED)
 
 
 def test_rows_by_accuracy_and_figures_in_the_unit_of_their_column() -> None:
@@ -111,18 +113,36 @@ def test_a_latency_of_one_process_is_never_best() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "by_reference"),
-    [("machines", ["centroid"]), ("thread counts", []), ("versions of the reference workload", [])],
+    ("what", "in_ms", "by_reference", "said"),
+    [
+        (
+            "machines",
+            [],
+            ["centroid"],
+            "Speeds that come from different machines are not bold either, but as multiples of the reference "
+            "they can be.",
+        ),
+        ("thread counts", [], [], "Speeds that come from different thread counts are not bold either."),
+        (
+            "versions of the reference workload",
+            ["centroid"],
+            [],
+            "Multiples of the reference that come from different versions of the reference workload are not "
+            "bold either.",
+        ),
+    ],
 )
-def test_speeds_under_different_conditions_are_never_best(what: str, by_reference: list[str]) -> None:
+def test_speeds_under_different_conditions_are_never_best(
+    what: str, in_ms: list[str], by_reference: list[str], said: str
+) -> None:
     results = sample_results()
     results["knn"] = elsewhere(results["knn"], what)
     table = compared(results)
-    for key in ("latency_p50", "latency_p95", "latency_p99", "first_query"):
-        assert best(table, key) == []
+    for key in ("latency_p50", "latency_p95", "latency_p99"):
+        assert best(table, key) == in_ms
     assert best(table, "latency_p50_vs_reference") == by_reference
     assert best(table, "disk") == ["centroid"]
-    assert f"Speeds that come from different {what} are not bold either." in table.about
+    assert said in table.about
     assert "different" not in compared().about
 
 
@@ -139,14 +159,24 @@ def test_what_tests_accuracy_is_said() -> None:
     table = compared(pairs=with_weights(pairs))
     assert best(table, "accuracy") == ["knn"]
     assert "a permutation test with weights against each one" in table.about
+    assert table.columns[0].about.endswith("the right one, each by its weight")
+    assert "weight" not in compared().columns[0].about
     assert "McNemar's exact test against each one" in compared().about
 
 
 def test_the_legend_says_what_counts() -> None:
     assert "Disk is exact, so that any difference counts." in compared().about
-    assert (
-        "for ROUGE-L the paired interval of the difference, not corrected for all pairs" in compared().about
-    )
+    paired = "for ROUGE-L the paired 95 % interval of the difference, not corrected for all pairs"
+    assert paired in compared().about
+
+
+def test_what_is_beyond_doubt_has_the_level_of_the_pairs() -> None:
+    said = comparison_table(sample_contest(), Paired(0.8, 500)).about
+    assert "In square brackets the 95 % interval." in said
+    assert "McNemar's exact test against each one at 0.2, corrected for all pairs (Holm)" in said
+    assert "the paired 80 % interval" in said
+    two = compared(sample_results("knn", "tfidf"), [sample_pair("knn", "tfidf")]).about
+    assert "corrected" not in two
 
 
 def test_a_tie_on_disk_has_no_best() -> None:

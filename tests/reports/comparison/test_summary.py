@@ -6,7 +6,7 @@ import pytest
 
 from reports.comparison.contents import build_report
 from reports.comparison.summary import print_report
-from tests.reports.comparison.samples import sample_pairs, sample_results
+from tests.reports.comparison.samples import PAIRED, sample_pair, sample_pairs, sample_result, sample_results
 from tests.reports.samples import lines_of
 
 FOLDER = Path("outputs/compare/x")
@@ -19,7 +19,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def printed(capsys: pytest.CaptureFixture[str], answers: bool) -> str:
-    report = build_report(sample_results(answers=answers), sample_pairs(answers), [], [])
+    report = build_report(sample_results(answers=answers), sample_pairs(answers), PAIRED, [], [])
     capsys.readouterr()
     print_report(report, FOLDER)
     return capsys.readouterr().out
@@ -40,6 +40,16 @@ def test_a_row_a_router_with_the_figures_that_matter_most(capsys: pytest.Capture
     row = " ".join(lines_of(text, "centroid")[-1])
     assert row == "centroid 75.0 [70.0, 79.0] 7.00 [6.30, 7.70] 238 42.8 [32.5, 75.0]"
     assert "tfidf (baseline)" in text
+
+
+def test_names_hide_nothing_and_are_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "::error::\u202eknn\x1b"
+    results = {name: sample_result("knn"), "tfidf": sample_result("tfidf")}
+    print_report(build_report(results, [sample_pair(name, "tfidf")], PAIRED, [], []), FOLDER)
+    text = capsys.readouterr().out
+    assert "Take :\u200b:error:\u200b:knn: 83.3 %" in text
+    assert not set("\u202e\x1b") & set(text)
+    assert "::" not in text
 
 
 def test_what_nobody_has_has_no_column(capsys: pytest.CaptureFixture[str]) -> None:

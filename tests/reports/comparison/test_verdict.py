@@ -1,11 +1,12 @@
 """Which router, by the rule; its evidence and every doubt."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reports.comparison.report import Verdict
-from reports.comparison.verdict import fastest, leaders, shortlist, verdict
+from reports.comparison.verdict import verdict
 from reports.record import Metric, Result
 from tests.reports.comparison.samples import (
     changed,
@@ -28,14 +29,11 @@ def given(results: dict[str, Result] | None = None, pairs: list[dict[str, Any]] 
 
 
 def test_the_fastest_of_the_leaders_that_beat_every_baseline() -> None:
-    compared = sample_contest()
-    assert [record.router for record in leaders(compared)] == ["knn", "tinyllama", "centroid"]
-    # centroid is faster, but cannot be told from tfidf.
-    assert [record.router for record in shortlist(compared)] == ["knn", "tinyllama"]
-    assert verdict(compared).sentence == (
+    assert given().sentence == (
         "Take knn: 83.3 % [78.3, 87.3] right on 240 questions, 10.0 ms a question (p50) and 240 MB of "
         "memory; no other router is more accurate beyond doubt, and it is the fastest of knn and "
-        "tinyllama, which alone beat every baseline beyond doubt."
+        "tinyllama: of those that no router beats, only they are more accurate than every baseline beyond "
+        "doubt."
     )
 
 
@@ -66,7 +64,9 @@ def test_the_only_one_that_beats_the_baseline() -> None:
     pairs = [unclear_pair("knn", "centroid"), sample_pair("knn", "tfidf"), unclear_pair("centroid", "tfidf")]
     found = given(sample_results("knn", "centroid", "tfidf"), pairs)
     assert found.router == "knn"
-    assert found.sentence.endswith("and it alone is more accurate than every baseline beyond doubt.")
+    assert found.sentence.endswith(
+        ", and of those that no router beats, it alone is more accurate than every baseline beyond doubt."
+    )
 
 
 def test_the_most_accurate_where_speed_is_unknown() -> None:
@@ -101,20 +101,34 @@ def test_the_most_accurate_among_the_fastest() -> None:
     # Its interval begins where that of centroid (6.3 to 7.7) ends; tinyllama is far off.
     results["knn"] = slower(results["knn"], 8.0, 7.7, 8.5)
     found = given(results)
-    assert [record.router for record in fastest(sample_contest(results).records)] == ["knn", "centroid"]
     assert found.router == "knn"
     assert "it is among the fastest of knn, tinyllama and centroid, which" in found.sentence
 
 
-@pytest.mark.parametrize("what", ["thread counts", "versions of the reference workload"])
-def test_speeds_that_do_not_compare_play_no_part(what: str) -> None:
+@pytest.mark.parametrize(
+    "what", [["thread counts"], ["machines", "versions of the reference workload"]], ids=" and ".join
+)
+def test_speeds_that_do_not_compare_play_no_part(what: list[str]) -> None:
     results = sample_results("knn", "tinyllama", "centroid")
-    results["tinyllama"] = elsewhere(results["tinyllama"], what)
+    for one in what:
+        results["tinyllama"] = elsewhere(results["tinyllama"], one)
     found = given(results)
     assert found.router == "knn"
-    said = f"Speeds come from different {what}, so that speed played no part in the choice: see the notices."
+    said = (
+        f"Speeds come from different {' and '.join(what)}, so that speed played no part in the choice: see "
+        "the notices."
+    )
     assert said in found.doubts
     assert [line for line in found.evidence if "tinyllama" in line and "fast" in line] == []
+
+
+def test_milliseconds_of_one_machine_compare_whatever_the_reference() -> None:
+    results = sample_results("knn", "tinyllama")
+    results["tinyllama"] = elsewhere(results["tinyllama"], "versions of the reference workload")
+    found = given(results)
+    assert found.sentence.endswith("the fastest of knn and tinyllama, which cannot be ranked beyond doubt.")
+    assert found.evidence[0].startswith("Against tinyllama: 13.0 times as fast (10.0 against 130 ms)")
+    assert [doubt for doubt in found.doubts if "Speeds" in doubt] == []
 
 
 def test_a_speed_of_one_process_is_no_evidence_and_a_doubt() -> None:
@@ -137,7 +151,7 @@ def test_of_questions_with_weights_nobody_knows_how_many_would_be_needed() -> No
     found = given(sample_results(), with_weights(pairs))
     assert found.doubts[0].startswith(
         "centroid cannot be told apart from knn by accuracy: knn is 2.0 points ahead [-2.5, +7.0], but not "
-        "beyond doubt after the correction for all pairs (p = 1.00)"
+        "beyond doubt (p = 0.511, 1.00 after the correction for all pairs)"
     )
     assert [line for line in found.evidence if "More accurate" in line] != []
 
@@ -186,11 +200,21 @@ def test_who_cannot_be_told_apart_and_what_it_would_take() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"rows_needed": None, "difference": 0.0}, "both got as many of the 240 questions right"),
+        (
+            {"rows_needed": None, "difference": 0.0},
+            "tinyllama cannot be told apart from knn by accuracy: they are equally accurate on the 240 "
+            "questions.",
+        ),
+        # A sum of weights, rounded.
+        ({"rows_needed": None, "difference": -1e-17}, "they are equally accurate on the 240 questions."),
         ({"difference": -0.02}, "knn is 2.0 points behind"),
         (
-            {"rows_needed": 200, "p_adjusted": 0.06},
-            "but not beyond doubt after the correction for all pairs (p = 0.06)",
+            {"rows_needed": 200, "p_value": 0.02, "p_adjusted": 0.06},
+            "[-2.5, +7.0], but not beyond doubt (p = 0.0200, 0.0600 after the correction for all pairs).",
+        ),
+        (
+            {"rows_needed": None, "p_value": 0.56, "p_adjusted": 0.56},
+            "[-2.5, +7.0], but not beyond doubt (p = 0.560).",
         ),
     ],
 )
@@ -203,7 +227,116 @@ def test_a_baseline_that_cannot_be_told_apart_is_named_as_one() -> None:
     found = given(sample_results("knn", "tfidf"), [unclear_pair("knn", "tfidf")])
     assert found.doubts[0].startswith("The baseline tfidf cannot be told apart from knn by accuracy")
     assert found.doubts[0].endswith("difference. Something this simple may be enough here.")
-    assert found.sentence.endswith("; no other router is more accurate beyond doubt.")
+    assert found.sentence.endswith(
+        "; no other router is more accurate beyond doubt; but it cannot be told apart from the baseline "
+        "tfidf by accuracy."
+    )
+
+
+def test_that_nothing_beats_a_baseline_is_the_first_doubt_and_in_the_sentence() -> None:
+    pairs = [
+        unclear_pair("knn", "centroid", difference=-0.05),
+        unclear_pair("knn", "tfidf"),
+        unclear_pair("centroid", "tfidf"),
+    ]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert found.router == "centroid"
+    assert found.sentence.endswith(
+        "which cannot be ranked beyond doubt; but it cannot be told apart from the baseline tfidf by "
+        "accuracy."
+    )
+    baseline, candidate = found.doubts[:2]
+    assert baseline.startswith("The baseline tfidf cannot be told apart from centroid")
+    assert candidate.startswith("knn cannot be told apart from centroid")
+
+
+def many(n: int) -> tuple[dict[str, Result], list[dict[str, Any]]]:
+    """knn and `n` like it, none better than another: as accurate, eleven times as slow."""
+    results = sample_results("knn")
+    for k in range(n):
+        results[f"r{k}"] = slower(sample_result("knn"), 110.0, 100.0, 120.0)
+    names = list(results)
+    return results, [unclear_pair(name, other) for k, name in enumerate(names) for other in names[k + 1 :]]
+
+
+def test_of_many_only_some_are_named() -> None:
+    found = given(*many(5))
+    assert found.evidence == [
+        *[f"Against r{k}: 11.0 times as fast (10.0 against 110 ms)." for k in range(3)],
+        "It is faster or smaller than 2 other routers, too: see the tables.",
+    ]
+    doubts = [doubt for doubt in found.doubts if "told apart" in doubt]
+    assert [doubt.partition(" ")[0] for doubt in doubts[:3]] == ["r0", "r1", "r2"]
+    assert doubts[3:] == ["2 others cannot be told apart from knn by accuracy either: see the tables."]
+
+
+def test_one_more_takes_no_more_room_than_saying_that_there_is_one() -> None:
+    found = given(*many(4))
+    assert [line.partition(":")[0] for line in found.evidence] == [f"Against r{k}" for k in range(4)]
+    assert len([doubt for doubt in found.doubts if "told apart" in doubt]) == 4
+
+
+def test_not_one_that_a_baseline_beats_while_another_leader_is_unbeaten() -> None:
+    # centroid is the faster one.
+    pairs = [unclear_pair("knn", "centroid"), unclear_pair("knn", "tfidf"), sample_pair("tfidf", "centroid")]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert found.router == "knn"
+    assert found.sentence.endswith(
+        ", and of those that no router beats, it alone is beaten by no baseline; but it cannot be told apart "
+        "from the baseline tfidf by accuracy."
+    )
+
+
+def cost_quality(name: str, *metrics: str) -> Result:
+    return changed(
+        sample_result(name),
+        *(fraction(metric, 0.706, low=0.658, high=0.76) for metric in metrics),
+        *(fraction(f"{metric}_random", 0.5) for metric in metrics),
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (
+            ["aiq", "apgr", "quality"],
+            "APGR 70.6 % [65.8, 76.0], where choosing at random has 50.0 %; quality 70.6 % [65.8, 76.0].",
+        ),
+        (["aiq"], "AIQ 70.6 % [65.8, 76.0], where choosing at random has 50.0 %."),
+    ],
+)
+def test_between_models_accuracy_is_not_all(metrics: list[str], said: str) -> None:
+    results = {"knn": cost_quality("knn", *metrics), "tfidf": sample_result("tfidf")}
+    found = given(results, [unclear_pair("knn", "tfidf")])
+    assert found.evidence == [f"Choosing between models: {said}"]
+    assert found.doubts[0].endswith("would be needed if that is the true difference.")
+
+
+def as_accurate_as_knn(name: str) -> Result:
+    accuracy = sample_result("knn").record.metric("accuracy")
+    assert accuracy is not None
+    return changed(sample_result(name), accuracy)
+
+
+def test_equally_accurate_ones_are_not_called_more_accurate() -> None:
+    results = sample_results("knn") | {"tinyllama": as_accurate_as_knn("tinyllama")}
+    # Speed is within the noise.
+    results["tinyllama"] = slower(results["tinyllama"], 9.9, 9.0, 10.9)
+    found = given(results, [unclear_pair("knn", "tinyllama", difference=0.0, rows_needed=None)])
+    assert found.router == "tinyllama"
+    assert found.sentence.endswith(", and it is as accurate as knn; the lower p50 decided.")
+
+
+def test_two_of_three_equally_accurate() -> None:
+    results = sample_results("centroid") | {"tinyllama": as_accurate_as_knn("tinyllama")}
+    results |= sample_results("knn")
+    results = {name: changed(result, without=["latency_p50"]) for name, result in results.items()}
+    found = given(results, [unclear_pair("knn", "tinyllama"), unclear_pair("knn", "centroid")])
+    assert found.router == "knn"
+    assert found.sentence.endswith(
+        ", and it is among the most accurate of tinyllama, knn and centroid, which cannot be ranked beyond "
+        "doubt; tinyllama is as accurate, and less memory decided."
+    )
 
 
 def test_a_baseline_that_is_better_is_the_first_doubt() -> None:
@@ -261,6 +394,21 @@ def test_uncommitted_changes() -> None:
     dirty = {**sample_provenance("knn"), "git": {"commit": "f" * 40, "dirty": True}}
     found = given({**sample_results(), "knn": sample_result("knn", provenance=dirty)})
     assert "It ran from uncommitted changes, so that nobody can run the same code again." in found.doubts
+
+
+@pytest.mark.parametrize(("coverage", "says"), [(0.2, True), (1.0, False)])
+def test_a_threshold_that_refuses_is_a_doubt(coverage: float, says: bool) -> None:
+    policy = {"threshold": 0.5, "score": "confidence", "fallback": "abstain"}
+    results = sample_results()
+    knn = changed(results["knn"], fraction("coverage", coverage))
+    derivation = {**knn.record.derivation, "policy": policy}
+    results["knn"] = replace(knn, record=replace(knn.record, derivation=derivation))
+    doubts = [doubt for doubt in given(results).doubts if "threshold" in doubt]
+    said = (
+        "Its accuracy counts the best guess for every question, but knn with threshold 0.5 by confidence "
+        "accepts 20.0 % of the questions with a domain; the rest are not answered."
+    )
+    assert doubts == ([said] if says else [])
 
 
 @pytest.mark.parametrize(("ece", "poor"), [(0.04, False), (0.049, False), (0.051, True)])

@@ -121,14 +121,16 @@ def test_counts_of_weighted_questions_are_not_cut() -> None:
     figure = draw_one("confusion", {"knn": full_record(confusion_matrix=matrix)})
     assert {"2.5", "0.25", "0.5", "0"} <= set(texts(figure.svg))
     # Of 3.25 in weight; the number of questions is the accuracy's.
-    assert figure.alt == "knn is right on 92.3 %; most often it takes car for sleep, 0.25 times."
+    assert figure.alt == "knn is right on 92.3 %; most often it takes car for sleep, with a weight of 0.25."
+    assert "Sums of weights are printed in the cells." in figure.caption
+    assert "share of the true domain's weight, %" in texts(figure.svg)
     assert "40 questions with a domain a router." in figure.caption
 
 
 def test_a_row_that_weighs_less_than_one_has_whole_shares() -> None:
     matrix = {"labels": ["car", "sleep"], "rows_true_columns_predicted": [[0.5, 0.0], [0.0, 0.0]]}
     router = shown({"knn": result(full_record(confusion_matrix=matrix))})[0]
-    assert Matrix(router).shares().tolist() == [[1, 0], [0, 0]]
+    assert Matrix(router, {"car": "car", "sleep": "sleep"}).shares().tolist() == [[1, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("name", ["accuracy_latency", "risk_coverage", "rouge", "cost_quality"])
@@ -149,6 +151,9 @@ def test_no_front_across_machines() -> None:
     fewer = full_record(0.8, 9.0, provenance={"threads": 1})
     alike = draw_one("accuracy_latency", {"knn": here, "svm": full_record(0.8, 9.0)})
     assert "The dotted line is the Pareto front" in alike.caption
+    # Milliseconds do not depend on it.
+    reference = full_record(0.8, 9.0, provenance={"threads": 2, "reference_workload": 2})
+    assert "dotted" in draw_one("accuracy_latency", {"knn": here, "svm": reference}).caption
     for other, words in ((there, "machines"), (fewer, "thread counts")):
         figure = draw_one("accuracy_latency", {"knn": here, "svm": other})
         assert f"different {words}, so their latencies do not compare" in figure.caption
@@ -219,13 +224,48 @@ def test_names_survive_as_they_are(ten: dict[str, Figure]) -> None:
             "a <b> & \"c\" 'd'",
             "$x_1$ and $",
             "\\alpha{} %s {0}",
-            "ünïcödé 汉字 🚗",
             "tab and line",
         ):
             assert odd in written, name
+        # The font lacks letters of its name, the sixth.
+        assert "router 6" in written
+        assert "汉" not in written
+        for said in (ten[name].caption, ten[name].alt):
+            assert said.endswith(" In the picture, router 6 is ünïcödé 汉字 🚗.")
     assert 'id="mabc" url(#mabc)' in texts(ten["latency"].svg)
     assert ODD_NAMES[6] in ten["latency"].alt
     assert not any(ODD_NAMES[6] in text for text in texts(ten["latency"].svg))
+
+
+def test_names_that_cannot_be_drawn_are_numbers_with_a_key(recwarn: pytest.WarningsRecorder) -> None:
+    labels = ("car", "数学", "راوتر")
+    matrix = [[4, 1, 0], [0, 4, 1], [0, 0, 5]]
+    record = full_record(
+        confusion_matrix={"labels": list(labels), "rows_true_columns_predicted": matrix}, labels=labels
+    )
+    record.metrics.append(Metric("rougeL_always:数学", 0.3, "F1", True, "all", 36))
+    drawn = draw({"knn": record, "נתב": record})
+    written = texts(drawn["confusion"].svg)
+    assert {"car", "domain 2", "domain 3", "knn", "router 2"} <= set(written)
+    key = " In the picture, router 2 is נתב, domain 2 is 数学 and domain 3 is راوتر."
+    assert drawn["confusion"].caption.endswith(key)
+    assert drawn["confusion"].alt.endswith(key)
+    # Only what is in the figure.
+    assert drawn["memory"].alt.endswith(" In the picture, router 2 is נתב.")
+    assert "always domain 2" in texts(drawn["rouge"].svg)
+    assert drawn["rouge"].alt.endswith(" In the picture, router 2 is נתב and domain 2 is 数学.")
+    for figure in drawn.values():
+        assert ElementTree.fromstring(figure.svg).attrib["aria-label"] == figure.alt
+    assert not [warning for warning in recwarn if "lyph" in str(warning.message)]
+
+
+def test_many_domains_have_one_number_each() -> None:
+    labels = (*(f"d{position}" for position in range(5)), "数学")
+    counts = [[int(row == column) for column in range(6)] for row in range(6)]
+    matrix = {"labels": list(labels), "rows_true_columns_predicted": counts}
+    figure = draw({"knn": full_record(confusion_matrix=matrix)})["confusion"]
+    assert {"d4 5", "domain 6"} <= set(texts(figure.svg))
+    assert figure.caption.endswith(" In the picture, domain 6 is 数学.")
 
 
 def test_svgs_are_elements_that_scale(ten: dict[str, Figure]) -> None:
