@@ -6,7 +6,9 @@ application without verbs, so the verb is taken out of the line before Hydra see
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
 
 INSTALL = """\
 _derby_completion() {
@@ -17,6 +19,8 @@ _derby_completion() {
 COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
 complete -o nospace -o default -F _derby_completion derby
 """
+# They take folders and options of their own.
+WITHOUT_CONFIGURATION = ("check", "diff", "experts", "verify")
 USAGE = 'error: completion is for bash: eval "$(derby --shell-completion install=bash)"'
 
 
@@ -34,34 +38,62 @@ def complete(arguments: Sequence[str], verbs: Sequence[str]) -> int:
 
 
 def _choices(line: str, verbs: Sequence[str]) -> list[str]:
+    """What could stand in place of the last word, or after the last space."""
     words = line.split()
-    if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
-        return [f"{verb} " for verb in verbs if verb.startswith(words[1] if len(words) == 2 else "")]
-    if words[1] not in verbs:
+    last = words.pop() if len(words) > 1 and not line.endswith(" ") else ""
+    if len(words) < 2:
+        return _beginning(last, [f"{verb} " for verb in verbs])
+    verb, *given = words[1:]
+    if verb not in verbs:
         return []
-    if words[1] == "experts":
-        return ["list ", "show ", "use "] if len(words) < 3 else []
-    if words[1] == "points":
+    if last.startswith("-"):
+        return _beginning(last, _options(verb))
+    if verb == "experts":
+        return _beginning(last, ["list ", "show ", "use "]) if not given else []
+    if verb == "points":
+        if not given:
+            return _beginning(last, ["export ", "ask "])
         # After the folder, which bash completes, come the keys of `ask`.
-        if len(words) < 3:
-            return ["export ", "ask "]
-        return _hydra_choices("ask", line.split(maxsplit=4)[4]) if len(words) > 4 else []
-    if words[1] in ("diff", "check", "verify"):
-        # Folders: bash itself completes these.
-        return []
-    rest = line.split(maxsplit=2)[2] if len(words) > 2 else ""
-    return _hydra_choices(words[1], rest)
+        return _hydra_choices("ask", given[2:], last) if len(given) > 1 else []
+    # Folders: bash itself completes these.
+    return [] if verb in WITHOUT_CONFIGURATION else _hydra_choices(verb, given, last)
 
 
-def _hydra_choices(verb: str, line: str) -> list[str]:
+def _beginning(start: str, choices: Iterable[str]) -> list[str]:
+    return [choice for choice in choices if choice.startswith(start)]
+
+
+def _options(verb: str) -> list[str]:
+    """The long options of a verb: its own, or those of every Hydra application."""
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    if verb in WITHOUT_CONFIGURATION:
+        parser = import_module(f"benchmarks.verbs.{verb}")._parser(verb)
+    return [option for option in parser._option_string_actions if option.startswith("--")]
+
+
+def _hydra_choices(verb: str, given: Sequence[str], last: str) -> list[str]:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.core_plugins.bash_completion import BashCompletion
-    from hydra._internal.utils import create_config_search_path
+    from hydra._internal.utils import create_config_search_path, get_args
+    from hydra.errors import HydraException
 
     from benchmarks.resolvers import register as register_resolvers
+    from benchmarks.verbs.ask import FLAGS_WITH_VALUE, split_arguments
     from conf.schema import register as register_schemas
 
+    # A question is nothing of Hydra's.
+    _, overrides = split_arguments(given)
+    if overrides[-1:] and overrides[-1] in FLAGS_WITH_VALUE:
+        return []
     register_schemas()
     register_resolvers()
-    loader = ConfigLoaderImpl(create_config_search_path("pkg://conf"))
-    return BashCompletion(loader)._query(config_name=verb, line=line)
+    search_path = create_config_search_path("pkg://conf")
+    if own := get_args(overrides).config_dir:
+        search_path.append("command-line", f"file://{Path(own).expanduser().absolute()}")
+    try:
+        completion = BashCompletion(ConfigLoaderImpl(search_path))
+        return completion._query(config_name=verb, line=" ".join([*overrides, last]))
+    except HydraException:
+        return []

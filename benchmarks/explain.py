@@ -26,6 +26,8 @@ def explain(error: BaseException) -> str:
             source = re.search(r"'([^']+)' not found", str(cause))
             name = source[1] if source else "another key"
             group = name.split(".")[0]
+            if name == f"{group}.name":
+                return f"the chosen {group} has no name; add a line `name: NAME` to its YAML file"
             return f"the configuration needs {name}, which the chosen {group} lacks; choose other {group}="
         if isinstance(cause, ConfigAttributeError | ConfigKeyError) and "Could not override" in str(error):
             return _unknown_key(cause)

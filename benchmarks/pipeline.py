@@ -18,6 +18,7 @@ from conf.schema import Ask, Policy
 from experts.base import Answer, Experts, Request
 from routers.base import Router
 from routers.decision import Decision, decide
+from routers.promise import promised
 
 
 class Reply(NamedTuple):
@@ -49,7 +50,7 @@ class Pipeline:
 
     def route(self, queries: Sequence[str]) -> list[Decision]:
         """Whose expert each query goes to, by the policy."""
-        inference = self.router.infer(queries)
+        inference = promised(self.router, queries)
         policy = self.policy
         return decide(inference, self.router.classes_, policy.threshold, policy.fallback, policy.score)
 

@@ -13,6 +13,7 @@ from benchmarks.answering import domain_weights
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.datasets.load import load_dataset
 from benchmarks.errors import BadInput
+from benchmarks.guard import without_tested
 from benchmarks.isolate import run_isolated
 from benchmarks.provenance import code_and_packages
 from benchmarks.weights import LocalWeights, locate
@@ -37,7 +38,8 @@ def train(settings: Train) -> list[Version]:
     config = settings.experts
     if not isinstance(config, LocalExperts):
         raise BadInput(f"experts={config.name} has nothing to train here; experts=local has")
-    dataset = load_dataset(settings.dataset)
+    # An expert that has learned a test question would be refused in every run.
+    dataset = without_tested(load_dataset(settings.dataset))
     domains = list(dict.fromkeys(dataset.classes if settings.domains is None else settings.domains))
     if not domains:
         raise BadInput("domains=[]: there is nothing to train")

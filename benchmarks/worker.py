@@ -13,8 +13,8 @@ from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
-from benchmarks.errors import BadInput
-from benchmarks.isolate import EVENT, EXIT_BAD_INPUT
+from benchmarks.errors import EXIT_BAD_INPUT, BadInput
+from benchmarks.isolate import EVENT
 from benchmarks.memory import cuda_peak, peak_rss
 from experts.base import ExpertError, Request
 from routers.base import Router, RouterError, build
@@ -69,10 +69,11 @@ def reference_memory(_payload: dict[str, Any]) -> int:
 def infer(payload: dict[str, Any]) -> None:
     """Load a saved router and ask it, without a measurement."""
     from benchmarks.inferences import save_inferences
+    from routers.promise import promised
 
     router = Router.load(Path(payload["folder"]))
     with kept_vectors(payload["vectors"]):
-        save_inferences([router.infer(payload["queries"])], Path(payload["answers"]))
+        save_inferences([promised(router, payload["queries"])], Path(payload["answers"]))
 
 
 def thresholds(payload: dict[str, Any]) -> list[float]:
@@ -86,6 +87,7 @@ def thresholds(payload: dict[str, Any]) -> list[float]:
 def trials(payload: dict[str, Any]) -> list[dict[str, Any]]:
     """Fit and ask one router after the other; see `benchmarks.trials`."""
     from benchmarks.inferences import save_inferences
+    from routers.promise import promised
 
     facts, said = [], []
     for number, trial in enumerate(payload["trials"]):
@@ -95,7 +97,7 @@ def trials(payload: dict[str, Any]) -> list[dict[str, Any]]:
         }
         with kept_vectors(payload["vectors"]):
             router = build(trial["spec"]).fit(**arguments)
-            said.append(router.infer([payload["queries"][row] for row in trial["asked"]]))
+            said.append(promised(router, [payload["queries"][row] for row in trial["asked"]]))
         facts.append({"classes": router.classes_, "models": router.models_})
     save_inferences(said, Path(payload["answers"]))
     return facts

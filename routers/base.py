@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -90,14 +91,24 @@ def build(spec: Any) -> Any:
     module, _, name = str(spec["_target_"]).rpartition(".")
     try:
         target = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RouterError(f"cannot import {spec['_target_']}: {error}") from error
+    # A module of the user's may fail in any way.
+    except Exception as error:
+        raise RouterError(f"cannot import {spec['_target_']}: {_reason(error)}") from error
     if not (isinstance(target, type) and issubclass(target, Configurable)):
         raise RouterError(f"{spec['_target_']} is not a routers.base.Router or Configurable class")
     try:
         return target(**{key: build(value) for key, value in spec.items() if key != "_target_"})
     except TypeError as error:
         raise RouterError(f"{spec['_target_']}: {error}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why an import failed: the kind of error, what it says, and the line where the module failed."""
+    frames = [frame for frame in extract_tb(error.__traceback__)[1:] if "importlib" not in frame.filename]
+    # A syntax error says itself where it is.
+    known = not frames or isinstance(error, SyntaxError)
+    place = "" if known else f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+    return f"{type(error).__name__}: {error}{place}"
 
 
 class Router(Configurable, ABC):

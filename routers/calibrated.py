@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from routers.base import FloatArray, Inference, Router, RouterError, saved_arrays
 from routers.calibration import IsotonicMaps, best_temperature, with_temperature
 from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
+from routers.promise import promised
 
 METHODS = ("temperature", "isotonic", "none")
 SCORES = ("confidence", "probability")
@@ -143,7 +144,8 @@ class CalibratedRouter(CompositeRouter):
         else:
             to_learn, asked, right = lessons, self._given[0], self._given_targets(self._given)
         self.parts_ = {"router": fitted(self.router, to_learn)}
-        said = self._ask(asked)
+        # Whatever is calibrated looks like probabilities afterwards.
+        said = self._in_columns(promised(self.parts_["router"], asked))
         self._calibrate(said.proba, right)
         proba = self._calibrated(said.proba)
         self.held_out_ = HeldOut(said.confidence, proba.max(axis=1), proba.argmax(axis=1) == right)
@@ -172,13 +174,12 @@ class CalibratedRouter(CompositeRouter):
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
-        said = self._ask(queries)
+        said = self._in_columns(self.parts_["router"].infer(queries))
         return said._replace(proba=self._calibrated(said.proba))
 
-    def _ask(self, queries: Sequence[str]) -> Inference:
-        part = self.parts_["router"]
-        said = part.infer(queries)
-        return said._replace(proba=in_columns(said.proba, part.classes_, self.classes_))
+    def _in_columns(self, said: Inference) -> Inference:
+        proba = in_columns(said.proba, self.parts_["router"].classes_, self.classes_)
+        return said._replace(proba=proba)
 
     def threshold_for(
         self, *, coverage: float | None = None, accuracy: float | None = None, score: str = "confidence"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from routers.base import FloatArray, Inference, Router, RouterError
 from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
+from routers.promise import promised
 
 # As a threshold: above every probability.
 EVERYTHING = 2.0
@@ -64,7 +65,7 @@ class CascadeRouter(CompositeRouter):
         """Top probabilities of questions that the cheap router has not seen."""
         rest, out = held_out_rows(targets, self.fraction, self.seed)
         cheap = fitted(self.cheap, lessons.of(rest))
-        tops: FloatArray = cheap.infer(lessons.of(out).queries).proba.max(axis=1)
+        tops: FloatArray = promised(cheap, lessons.of(out).queries).proba.max(axis=1)
         return tops
 
     def infer(self, queries: Sequence[str]) -> Inference:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from routers.base import FloatArray, Inference, Router, RouterError, softmax
 from routers.baselines import row_per_class
 from routers.composite import CompositeRouter, Lessons, Rows, fitted, in_columns, log_proba
+from routers.promise import promised
 
 METHODS = ("soft", "stacked")
 
@@ -75,7 +76,7 @@ class EnsembleRouter(CompositeRouter):
             rest, out = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
             parts = [fitted(member, lessons.of(rest)) for member in self.members.values()]
             asked = lessons.of(out).queries
-            features[out] = self._features([self._proba(part, part.infer(asked)) for part in parts])
+            features[out] = self._features([self._proba(part, promised(part, asked)) for part in parts])
         model = LogisticRegression(C=self.c, max_iter=1000).fit(features, targets)
         return row_per_class(model.coef_, model.intercept_)
 

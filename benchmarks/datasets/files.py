@@ -26,10 +26,12 @@ def load(
 ) -> Dataset:
     """Load a folder or a table, splitting each domain, or training on all of it when `test_path` is given.
 
+    What is both learned and tested is for `benchmarks.guard` to find.
+
     Raises:
         BadInput: a missing or empty folder or table, a file that is not what its name says, a bad
-            question, the same question twice under different domains or on both sides of the
-            split, fewer than two domains, or fewer than two questions in one.
+            question, the same question twice under different domains or in the test, fewer than
+            two domains, or fewer than two questions in one.
     """
     columns = Columns(
         question_column, label_column, labels_column, answer_column, slice_column, weight_column
@@ -49,7 +51,6 @@ def load(
         test = _tested(Path(test_path), judged, domains)
         same = Path(test_path).name == Path(path).name
         files = files | {f"test/{file}" if same else file: sha256 for file, sha256 in judged.files.items()}
-    _check_disjoint(train, test)
     _check_once(test)
     return Dataset(name, train, test, files)
 
@@ -93,16 +94,6 @@ def _tested(path: Path, source: Questions, domains: Sequence[str]) -> list[Examp
         raise BadInput(f"{path}: no question to test on")
     _check_known([*source.labelled, *source.test_only], domains)
     return examples + [found.example for found in source.test_only]
-
-
-def _check_disjoint(train: Sequence[Example], test: Sequence[Example]) -> None:
-    learned = {fold(example.query) for example in train}
-    leaked = [example.query for example in test if fold(example.query) in learned]
-    if leaked:
-        raise BadInput(
-            f"{len(leaked)} test question(s) are also in the training data, for example {leaked[0]!r}; "
-            "remove them from one side"
-        )
 
 
 def _check_once(test: Sequence[Example]) -> None:

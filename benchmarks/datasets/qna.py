@@ -38,8 +38,9 @@ def read_folder(folder: Path, test_only: bool) -> Questions:
 
 def _json_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
+        found = "a file, not a folder" if folder.exists() else "no such folder"
         raise BadInput(
-            f"{folder}: no such folder; dataset.path is a folder with one qna JSON file a domain, "
+            f"{folder}: {found}; dataset.path is a folder with one qna JSON file a domain, "
             f"or a table ({', '.join(READERS)})"
         )
     return sorted(folder.glob("*.json"))

@@ -6,13 +6,14 @@ data set's own: split between training and testing as the rest, judged apart too
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets.base import OUT_OF_SCOPE, STANDARD
 from benchmarks.datasets.questions import TEST_ONLY, Entry, Placed, Questions, checked
-from benchmarks.datasets.tables import column, read_table
+from benchmarks.datasets.tables import read_table
 from benchmarks.errors import BadInput
 from routers.base import valid_text
 from routers.storage import sha256_file
@@ -58,8 +59,12 @@ def _check_renamed(path: Path, columns: Columns, there: set[str]) -> None:
     for key, default in vars(Columns()).items():
         name = getattr(columns, key)
         if name != default and name not in there:
-            known = ", ".join(sorted(there))
-            raise BadInput(f"{path}: no column {name!r} (dataset.{key}_column); there is: {known}")
+            raise _no_column(str(path), key, name, sorted(there))
+
+
+def _no_column(where: str, key: str, name: str, there: Iterable[str]) -> BadInput:
+    known = ", ".join(there) or "none"
+    return BadInput(f"{where}: no column {name!r} (dataset.{key}_column=…); there is: {known}")
 
 
 def _test_only(placed: list[Placed]) -> list[Placed]:
@@ -70,13 +75,13 @@ def _entry(where: str, row: dict[str, Any], columns: Columns) -> Entry:
     slice_ = _name(row.get(columns.slice), columns.slice, where) or STANDARD
     label = None
     if slice_ != OUT_OF_SCOPE:
-        label = _name(column(row, columns.label, where), columns.label, where)
+        label = _name(_required(row, "label", columns, where), columns.label, where)
         if label is None:
             raise BadInput(f"{where}: no label in column {columns.label!r}")
     return Entry(
         where,
         "",
-        column(row, columns.question, where),
+        _required(row, "question", columns, where),
         label,
         slice_,
         # A cell of CSV cannot be missing, only empty.
@@ -84,6 +89,13 @@ def _entry(where: str, row: dict[str, Any], columns: Columns) -> Entry:
         _domains(row.get(columns.labels)),
         _weight(row.get(columns.weight), columns.weight, where),
     )
+
+
+def _required(row: dict[str, Any], key: str, columns: Columns, where: str) -> Any:
+    name = getattr(columns, key)
+    if name not in row:
+        raise _no_column(where, key, name, row)
+    return row[name]
 
 
 def _name(value: Any, name: str, where: str) -> str | None:

@@ -68,6 +68,8 @@ def checked(entry: Entry) -> Placed:
         if not isinstance(entry.answer, str):
             raise BadInput(f"{where}: the answer{part} is not text")
         check_surrogates(entry.answer, f"{where}: the answer{part}")
+    if entry.slice != OUT_OF_SCOPE and entry.label is None:
+        raise BadInput(f'{where}: the question{part} has no domain; give it one as "domain"')
     label = None if entry.slice == OUT_OF_SCOPE else str(entry.label)
     labels = _labels(entry, label)
     identity = question_id(question, label or entry.slice)

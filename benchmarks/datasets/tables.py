@@ -115,7 +115,7 @@ def _text(path: Path) -> str:
         # The mark that some editors put first goes afterwards, so that positions count it.
         return path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 text at byte {error.start}") from error
+        raise BadInput(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GROUP = 256
 _OVERRIDE = re.compile(r"[+~]{0,2}[\w./@]+(@[\w.]*)?=|~[\w./@]+$")
 # Hydra's, written with the value as a word of its own.
-_FLAGS_WITH_VALUE = {
+FLAGS_WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
     *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),
 }
@@ -70,7 +70,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             questions.extend(rest)
         elif word.startswith("-") and word != "-":
             others.append(word)
-            others.extend(islice(rest, 1) if word in _FLAGS_WITH_VALUE else ())
+            others.extend(islice(rest, 1) if word in FLAGS_WITH_VALUE else ())
         elif word == "-":
             others.append("input=-")
         elif _OVERRIDE.match(word):

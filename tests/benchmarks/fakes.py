@@ -48,6 +48,22 @@ class Shouted(Even):
         return Inference(proba, np.ones(len(queries), dtype=np.float32))
 
 
+class Scoring(Even):
+    """Gives scores where probabilities belong."""
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        said = super().infer(queries)
+        return said._replace(proba=said.proba * 50 - 20)
+
+
+class Spare(Even):
+    """Has a column too many, at which `routers.decision` stumbles."""
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        said = super().infer(queries)
+        return said._replace(proba=np.pad(said.proba, ((0, 0), (0, 1))))
+
+
 class Tunable(Even):
     """Has settings to choose from, none of which it heeds."""
 

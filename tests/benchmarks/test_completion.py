@@ -43,6 +43,8 @@ def test_every_verb_is_offered(choices: Query, verb: str) -> None:
 
 def test_a_verb_without_a_configuration_has_actions(choices: Query) -> None:
     assert set(choices("derby experts ")) == {"list", "show", "use"}
+    assert choices("derby experts li") == ["list"]
+    assert choices("derby experts list ") == []
 
 
 def test_actions_a_folder_then_the_keys_of_ask(choices: Query) -> None:
@@ -60,6 +62,37 @@ def test_a_verb_that_takes_folders_leaves_them_to_bash(choices: Query) -> None:
 def test_a_comparison_has_the_keys_of_a_run_and_its_own(choices: Query) -> None:
     assert choices("derby compare compare.") == ["compare.routers."]
     assert choices("derby report ru") == ["runs."]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("derby check --b", ["--baseline"]),
+        ("derby check outputs/a --to", ["--tolerance"]),
+        ("derby diff --r", ["--rows"]),
+        ("derby verify --h", ["--help"]),
+        ("derby run --config-d", ["--config-dir"]),
+    ],
+)
+def test_options(choices: Query, line: str, expected: list[str]) -> None:
+    assert choices(line) == expected
+
+
+def test_a_configuration_folder_of_ones_own(choices: Query, tmp_path: Path) -> None:
+    (tmp_path / "router").mkdir()
+    (tmp_path / "router" / "mine.yaml").write_text("name: mine\n_target_: my_package.MyRouter\n")
+    assert "router=mine" not in choices("derby run router=")
+    assert {"router=mine", "router=knn"} <= set(choices(f"derby run --config-dir {tmp_path} router="))
+    # A folder: bash itself completes it.
+    assert choices("derby run --config-dir ") == choices("derby run --config-dir conf/") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["derby ask hello router=k", 'derby ask "How do I [" router=k', "derby points ask dir hi router=k"],
+)
+def test_a_question_is_passed_over(choices: Query, line: str) -> None:
+    assert choices(line) == ["router=knn"]
 
 
 @pytest.mark.parametrize("line", ["derby x", "derby nope ", "derby nope router=", "derby runs "])

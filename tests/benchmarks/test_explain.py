@@ -77,6 +77,13 @@ def test_what_cannot_be_parsed(override: str) -> None:
     assert explained(override)
 
 
+def test_a_router_without_a_name_says_where_to_give_it() -> None:
+    config = OmegaConf.create({"router": {"_target_": "my_package.MyRouter"}, "folder": "${router.name}"})
+    with pytest.raises(OmegaConfBaseException) as caught:
+        print(config.folder)
+    assert explain(caught.value) == "the chosen router has no name; add a line `name: NAME` to its YAML file"
+
+
 def test_a_missing_package_in_a_resolver_is_named() -> None:
     assert "no_such_package" in explained("dataset.path='${package_dir:no_such_package}'")
 

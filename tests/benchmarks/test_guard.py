@@ -10,7 +10,7 @@ import pytest
 from benchmarks import guard as module
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.errors import BadInput
-from benchmarks.guard import SHOWN, close_pairs, find_leaks, guard
+from benchmarks.guard import SHOWN, close_pairs, find_leaks, guard, without_tested
 from conf.schema import Guard
 from routers.encoder import SentenceEncoder
 from tests.benchmarks.helpers import here
@@ -186,6 +186,31 @@ def test_a_refusal_shows_the_most_alike_of_many(alike: Callable[..., None]) -> N
     assert message.index("'l7' ~ 't7'") < message.index("'l6' ~ 't6'")
     assert "'l2'" not in message
     assert "\n" not in message
+
+
+def test_without_its_encoder_what_is_the_same_is_refused_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent(*_: str) -> str:
+        raise BadInput("the package is not installed")
+
+    monkeypatch.setattr(module, "package_dir", absent)
+    data = dataset(["One"], ["one"])
+    with pytest.raises(BadInput, match=r"'One' ~ 'one' \(1\.000\)\. guard=drop"):
+        guard(data, Guard(), 1)
+    for unknown, mode in ((data, "drop"), (dataset(["one"], ["two"]), "refuse")):
+        with pytest.raises(BadInput, match="not installed"):
+            guard(unknown, Guard(mode), 1)
+
+
+def test_what_is_tested_word_for_word_is_left_out_without_an_encoder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = dataset(["One", "two"], ["ONE", "zwei"])
+    assert without_tested(data).train == data.train[1:]
+    assert capsys.readouterr().err == "left out 1 training question(s) that are also tested on\n"
+    assert without_tested(dataset(["one"], ["two"])).train == dataset(["one"], ["two"]).train
+    assert capsys.readouterr().err == ""
 
 
 def test_drop_removes_what_leaks_from_both_parts_and_says_how_many(

@@ -12,7 +12,7 @@ from benchmarks.isolate import run_isolated
 from benchmarks.measure import measure, measure_again, timed_in
 from benchmarks.reference import ReferenceWorkload
 from conf.schema import Measure
-from routers.base import Inference, Router
+from routers.base import Inference, Router, RouterError
 from routers.baselines import TfidfRouter
 from routers.stages import STAGES
 from tests.benchmarks import fakes
@@ -91,6 +91,24 @@ def test_every_call_is_made_and_none_is_cached(
     assert raw["batch_size"] == 16
     assert len(load_inferences(tmp_path / "scores", 1)[0].proba) == n_queries
     assert set(timed["stage_seconds"]) == {"decide"}
+
+
+@pytest.mark.parametrize(
+    ("router", "complaint"),
+    [
+        (fakes.Scoring(), r"fakes\.Scoring\.infer: proba has 5 for 'question 0', not a number from 0 to 1"),
+        (
+            fakes.Spare(),
+            r"fakes\.Spare\.infer: proba has shape \(1, 3\), not \(1, 2\): a row a query, a column",
+        ),
+    ],
+)
+def test_a_broken_promise_is_not_measured(tmp_path: Path, router: Router, complaint: str) -> None:
+    router.fit(["x", "y"], ["a", "b"]).save(tmp_path / "router")
+    queries = [f"question {number}" for number in range(40)]
+    with pytest.raises(RouterError, match=complaint):
+        measure(tmp_path / "router", queries, queries, vars(QUICK), tmp_path / "scores")
+    assert not (tmp_path / "scores").exists()
 
 
 def test_a_further_round_is_timed_but_serves_nothing(tmp_path: Path) -> None:

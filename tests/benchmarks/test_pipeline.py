@@ -15,7 +15,7 @@ from benchmarks.errors import BadInput
 from benchmarks.pipeline import Pipeline, Reply, process_queries, process_query
 from conf.schema import Ask, Policy
 from experts.base import ExpertError
-from routers.base import Inference, Router
+from routers.base import Inference, Router, RouterError
 from tests.benchmarks.fakes import Diary
 
 
@@ -61,6 +61,12 @@ def test_replies_are_in_the_order_asked(diary: Diary) -> None:
         Reply("sleep 25", "sleep", 0.25, "sleep says sleep 25"),
         Reply("car 100", "car", 1.0, "car says car 100"),
     ]
+
+
+def test_a_router_that_breaks_its_promise_asks_nobody(diary: Diary) -> None:
+    with pytest.raises(RouterError, match=r"Told\.infer: confidence has 1\.5 for 'sleep 150', not a number"):
+        Pipeline(Told(), diary).process_query("sleep 150")
+    assert written(diary) == []
 
 
 def test_one_query_is_a_batch_of_one(diary: Diary) -> None:

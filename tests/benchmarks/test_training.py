@@ -232,6 +232,16 @@ def test_every_domain_is_trained_on_its_own_training_questions(
         assert {row.id for row in dataset.test}.isdisjoint(version.card["data"]["train_ids"])
 
 
+def test_a_question_that_is_tested_on_is_not_trained_on(
+    settings: Settings, jobs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = Example("car-4", "Which fuse?", "car", "A new one.")
+    dataset = Dataset("six", [*ROWS, third], [Example("car-4", "which  FUSE?", "car", "A new one.")])
+    monkeypatch.setattr("benchmarks.training.load_dataset", lambda _: dataset)
+    (version,) = train(settings(domains=["car"]))
+    assert version.card["data"]["train_ids"] == ["car-1", "car-2"]
+
+
 def test_only_the_domains_asked_for_are_trained(settings: Settings, jobs: list[dict[str, Any]]) -> None:
     asked = settings(domains=["car"])
     assert [version.name for version in train(asked)] == ["v1"]

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.datasets.base import Example
 from benchmarks.errors import BadInput
-from benchmarks.trials import Trial, fit_arguments, run_trials
+from benchmarks.trials import Trial, ask_saved, fit_arguments, run_trials
+from routers.base import RouterError
 from tests.benchmarks import fakes
 from tests.benchmarks.helpers import here
 
@@ -81,3 +82,15 @@ def test_a_router_that_cannot_be_fitted_says_why(own_cache: Path) -> None:
     refusing = {"_target_": "tests.benchmarks.fakes.Refusing"}
     with pytest.raises(BadInput, match=fakes.REFUSAL):
         run_trials([Trial(MAJORITY, [A, B], ["x"]), Trial(refusing, [A, B], ["x"])], 1, "test")
+
+
+def test_a_router_that_breaks_its_promise_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    monkeypatch.setattr("benchmarks.trials.run_isolated", here)
+    fakes.Scoring().fit(["x", "y"], ["a", "b"]).save(tmp_path / "router")
+    refused = r"tests\.benchmarks\.fakes\.Scoring\.infer: proba has 5 for 'x'"
+    with pytest.raises(RouterError, match=refused):
+        ask_saved(tmp_path / "router", ["x"], 1, "test")
+    with pytest.raises(RouterError, match=refused):
+        run_trials([Trial(fakes.Scoring().spec(), [A, B], ["x"])], 1, "test")

@@ -1,6 +1,7 @@
 """Softmax, rebuilding from JSON, and the refusal of folders that hold no router."""
 
 import json
+import sys
 from math import exp
 from pathlib import Path
 
@@ -78,6 +79,31 @@ def test_other_json_values_pass_through(value: object) -> None:
 def test_only_routers_with_their_own_parameters_are_built(spec: dict[str, str], message: str) -> None:
     with pytest.raises(RouterError, match=message):
         build(spec)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("x = 1\n\nclass R(:\n", "SyntaxError: invalid syntax (own_module.py, line 3)"),
+        ("x = 1\ny = z\n", "NameError: name 'z' is not defined (own_module.py, line 2)"),
+        ("x = 1 / 0\n", "ZeroDivisionError: division by zero (own_module.py, line 1)"),
+        (
+            "import absent_module\n",
+            "ModuleNotFoundError: No module named 'absent_module' (own_module.py, line 1)",
+        ),
+        ("", "AttributeError: module 'own_module' has no attribute 'R'"),
+    ],
+)
+def test_whatever_a_module_of_ones_own_does_is_one_line_with_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, reason: str
+) -> None:
+    (tmp_path / "own_module.py").write_text(content, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_module", raising=False)
+    with pytest.raises(RouterError) as refusal:
+        build({"_target_": "own_module.R"})
+    monkeypatch.delitem(sys.modules, "own_module", raising=False)
+    assert str(refusal.value) == f"cannot import own_module.R: {reason}"
 
 
 def test_load_is_of_the_class_that_was_saved(saved: Path) -> None:

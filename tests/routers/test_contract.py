@@ -26,6 +26,7 @@ from routers.embedding import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.ensemble import EnsembleRouter
 from routers.knn import KNNRouter
+from routers.promise import check_inference
 from routers.stages import STAGES, collect_stages
 from routers.svm import SVMRouter
 from routers.tinyllama import TinyLlamaRouter
@@ -184,6 +185,7 @@ def test_scores_have_the_promised_shape(fitted: Router, asked: list[str]) -> Non
     assert (proba >= 0).all()
     assert proba.sum(axis=1) == pytest.approx(np.ones(len(asked)), abs=1e-5)
     assert ((confidence >= 0) & (confidence <= 1)).all()
+    check_inference(fitted, asked, fitted.infer(asked))
 
 
 def test_predict_is_the_most_probable_class(fitted: Router, asked: list[str]) -> None:
@@ -197,6 +199,7 @@ def test_no_queries_give_no_rows(fitted: Router) -> None:
     assert (proba.shape, confidence.shape) == ((0, 2), (0,))
     assert proba.dtype == confidence.dtype == np.float32
     assert fitted.predict([]) == []
+    check_inference(fitted, [], fitted.infer([]))
 
 
 def test_permuting_the_queries_permutes_the_rows(fitted: Router, asked: list[str]) -> None:
@@ -220,6 +223,7 @@ def test_any_text_gets_an_answer(fitted: Router, text: str) -> None:
     assert proba.shape == (1, 2)
     assert np.isfinite(proba).all()
     assert np.isfinite(confidence).all()
+    check_inference(fitted, [text], fitted.infer([text]))
     together = fitted.predict_proba(["How do I change a tyre?", text])
     assert together[1:] == pytest.approx(proba, abs=1e-3)
 

@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 from benchmarks.datasets.base import Dataset, Example, fold, question_id
 from benchmarks.datasets.files import load
 from benchmarks.errors import BadInput
+from benchmarks.guard import guard
+from conf.schema import Guard
 
 SHAPE = 'expected {"qna": [{"question": …, "answer": …}, …]}'
 
 
 def qna(*questions: Any, **fields: Any) -> str:
     return json.dumps({"qna": [{"question": question, **fields} for question in questions]})
+
+
+@pytest.fixture(autouse=True)
+def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is near anything, for the guard."""
+    monkeypatch.setattr("benchmarks.guard._near", lambda *_: [])
 
 
 CAR = qna("Is the oil low?", "Are my brakes worn?")
@@ -148,8 +156,8 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
             '{"qna": [{}]}', ": the question of entry 1 is missing, empty or not text", id="missing"
         ),
         pytest.param(qna("a", answer=["b"]), ": the answer of entry 1 is not text", id="answer"),
-        pytest.param(b'{"qna": ["\xff"]}', ": not UTF-8 text at byte 10", id="latin-1"),
-        pytest.param(qna("a").encode("utf-16"), ": not UTF-8 text at byte 0", id="utf-16"),
+        pytest.param(b'{"qna": ["\xff"]}', ": not UTF-8 text at byte 10; save it as UTF-8", id="latin-1"),
+        pytest.param(qna("a").encode("utf-16"), ": not UTF-8 text at byte 0; save it as UTF-8", id="utf-16"),
         pytest.param(qna("only one"), ": a domain needs at least two questions, found 1", id="one-question"),
     ],
 )
@@ -202,23 +210,31 @@ def test_no_domain_at_all(tmp_path: Path, files: dict[str, str]) -> None:
     assert complaint(str(tmp_path)) == f"{tmp_path}: no <domain>.json file in it"
 
 
-@pytest.mark.parametrize("name", ["absent", "file.txt"])
-def test_not_a_folder(tmp_path: Path, name: str) -> None:
-    (tmp_path / "file.txt").write_text("", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "found"), [("absent", "no such folder"), ("file.xlsx", "a file, not a folder")]
+)
+def test_not_a_folder(tmp_path: Path, name: str, found: str) -> None:
+    (tmp_path / "file.xlsx").write_text("", encoding="utf-8")
     expected = (
-        "no such folder; dataset.path is a folder with one qna JSON file a domain, "
+        f"{found}; dataset.path is a folder with one qna JSON file a domain, "
         "or a table (.csv, .jsonl, .parquet)"
     )
     assert complaint(str(tmp_path / name)) == f"{tmp_path / name}: {expected}"
 
 
-@pytest.mark.parametrize(
-    ("fields", "found"), [({"domain": "boat"}, "'boat'"), ({}, "'None'"), ({"domain": 5}, "'5'")]
-)
+@pytest.mark.parametrize(("fields", "found"), [({"domain": "boat"}, "'boat'"), ({"domain": 5}, "'5'")])
 def test_overlap_of_an_unknown_domain(tmp_path: Path, fields: dict[str, Any], found: str) -> None:
     write(tmp_path, car=CAR, sleep=SLEEP, overlap=qna("Bed in a boat?", **fields))
     assert complaint(str(tmp_path)) == (
         f"{tmp_path}/overlap.json: 'Bed in a boat?' has domain {found}, not one of car, sleep"
+    )
+
+
+@pytest.mark.parametrize("fields", [{}, {"domain": None}])
+def test_overlap_without_a_domain(tmp_path: Path, fields: dict[str, Any]) -> None:
+    write(tmp_path, car=CAR, sleep=SLEEP, overlap=qna("Bed in a boat?", **fields))
+    assert complaint(str(tmp_path)) == (
+        f'{tmp_path}/overlap.json: the question of entry 1 has no domain; give it one as "domain"'
     )
 
 
@@ -284,21 +300,24 @@ def test_test_folder_without_any_question(tmp_path: Path) -> None:
     assert str(test_path) in complaint(str(path), test_path=str(test_path))
 
 
-def test_a_test_question_that_was_trained_on(tmp_path: Path) -> None:
+def test_a_test_question_that_was_trained_on_is_left_to_the_guard(tmp_path: Path) -> None:
     path = write(tmp_path / "train", car=CAR, sleep=SLEEP)
     test_path = write(tmp_path / "test", car=qna("IS the oil low?", "Tyres?"))
-    assert complaint(str(path), test_path=str(test_path)) == (
-        "1 test question(s) are also in the training data, for example 'IS the oil low?'; "
-        "remove them from one side"
-    )
+    dataset = load("files", str(path), test_path=str(test_path))
+    with pytest.raises(BadInput, match=r"'Is the oil low\?' ~ 'IS the oil low\?' \(1\.000\)"):
+        guard(dataset, Guard(), threads=1)
+    dropped, _ = guard(dataset, Guard("drop"), threads=1)
+    assert queries(dropped.train) == {"Are my brakes worn?", "Why do I snore?", "Is a nap good?"}
+    assert guard(dataset, Guard("off"), threads=1)[0] is dataset
 
 
 @pytest.mark.parametrize("name", ["overlap", "out_of_scope"])
-def test_a_reserved_question_that_was_trained_on(tmp_path: Path, name: str) -> None:
-    # Both of car's questions: one of them is trained on, whichever it is.
-    both = qna("Is the oil low?", "Are my brakes worn?", domain="car")
-    write(tmp_path, car=CAR, sleep=SLEEP, **{name: both})
-    assert "are also in the training data" in complaint(str(tmp_path))
+def test_a_reserved_question_that_was_trained_on_is_too(tmp_path: Path, name: str) -> None:
+    plain = load("files", str(write(tmp_path / "plain", car=CAR, sleep=SLEEP)))
+    (learned,) = [row.query for row in plain.train if row.label == "car"]
+    write(tmp_path / "leaks", car=CAR, sleep=SLEEP, **{name: qna(learned, domain="car")})
+    with pytest.raises(BadInput, match="guard=drop"):
+        guard(load("files", str(tmp_path / "leaks")), Guard(), threads=1)
 
 
 @pytest.mark.parametrize("name", ["overlap", "out_of_scope"])

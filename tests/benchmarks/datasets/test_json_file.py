@@ -19,7 +19,7 @@ def test_a_value_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b'{"a": \n }', ":2:2: not valid JSON: Expecting value"),
-        (b'["\xff"]', ": not UTF-8 text at byte 2"),
+        (b'["\xff"]', ": not UTF-8 text at byte 2; save it as UTF-8"),
         (b"[" * 100_000, ": not valid JSON: nested too deeply"),
         (b"9" * 5000, ": not valid JSON: Exceeds the limit"),
         (None, ": cannot be read: No such file or directory"),

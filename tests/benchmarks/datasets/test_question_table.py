@@ -113,7 +113,7 @@ def test_columns_of_other_names(tmp_path: Path) -> None:
 def test_a_column_that_was_named_has_to_be_there(tmp_path: Path, key: str) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", ROWS)
     assert complaint(path, **{f"{key}_column": "x"}) == (
-        f"{path}: no column 'x' (dataset.{key}_column); there is: answer, label, question, slice, weight"
+        f"{path}: no column 'x' (dataset.{key}_column=…); there is: answer, label, question, slice, weight"
     )
 
 
@@ -141,8 +141,8 @@ def test_a_test_table_leaves_everything_else_for_training(tmp_path: Path, qna_fo
     [
         ({"question": " ", "label": "car"}, ":7: the question is missing, empty or not text"),
         ({"question": "a\ud83d", "label": "car"}, ":7: the question has half a surrogate pair, which"),
-        ({"label": "car"}, ":7: no column 'question'; there is: label"),
-        ({"question": "a"}, ":7: no column 'label'; there is: question"),
+        ({"label": "car"}, ":7: no column 'question' (dataset.question_column=…); there is: label"),
+        ({"question": "a"}, ":7: no column 'label' (dataset.label_column=…); there is: question"),
         ({"question": "a", "label": " "}, ":7: no label in column 'label'"),
         ({"question": "a", "label": 5}, ":7: 5 in column 'label' is not text"),
         ({"question": "a", "label": "car", "answer": [1]}, ":7: the answer is not text"),
@@ -171,8 +171,6 @@ def test_checks_across_rows_are_those_of_a_folder(tmp_path: Path, capsys: pytest
     path = tmp_path / "a.csv"
     clash = {"question": "is the OIL  low?", "label": "sleep"}
     assert "is under car and sleep; keep one" in complaint(write_csv(path, [*ROWS, clash]))
-    leak = [{**row, "slice": "out_of_scope"} for row in ROWS[:2]]
-    assert "are also in the training data" in complaint(write_csv(path, [*ROWS, *leak]))
     assert "stands twice; keep one" in complaint(write_csv(path, [*ROWS, FOREIGN, FOREIGN]))
     assert "at least two domains, found 1: car" in complaint(write_csv(path, ROWS[:2]))
     assert "at least two domains, found 0: none" in complaint(write_csv(path, [FOREIGN]))
@@ -187,6 +185,20 @@ def test_a_test_table_of_other_domains_or_of_none(tmp_path: Path) -> None:
     assert complaint(path, test_path=str(judged)) == f"{judged}: no training questions for plane"
     write_csv(judged, [FOREIGN])
     assert complaint(path, test_path=str(judged)) == f"{judged}: no question to test on"
+
+
+@pytest.mark.parametrize(
+    ("content", "there"),
+    [
+        ("question;label\nIs it worn?;car\n", "question;label"),
+        ("Is it worn?,car\nAm I?,car\n", "Is it worn?, car"),
+    ],
+)
+def test_columns_of_another_separator_or_without_a_header(tmp_path: Path, content: str, there: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content, encoding="utf-8")
+    expected = f"{path}:2: no column 'label' (dataset.label_column=…); there is: {there}"
+    assert complaint(path) == expected
 
 
 def test_a_missing_table(tmp_path: Path) -> None:

@@ -118,7 +118,9 @@ def test_bad_columns(tmp_path: Path, options: dict[str, Any], message: str) -> N
 def test_bad_files(tmp_path: Path) -> None:
     assert complaint(write(tmp_path / "a.csv", [])) == f"{tmp_path}/a.csv: the table has no rows"
     (tmp_path / "b.csv").write_bytes(b"prompt,small,large\n\xff,True,True\n")
-    assert complaint(str(tmp_path / "b.csv")) == f"{tmp_path}/b.csv: not UTF-8 text at byte 19"
+    assert (
+        complaint(str(tmp_path / "b.csv")) == f"{tmp_path}/b.csv: not UTF-8 text at byte 19; save it as UTF-8"
+    )
     blank = write(tmp_path / "c.csv", [["s", " ", "True", "True"]])
     assert complaint(blank) == f"{tmp_path}/c.csv:2: the question is missing, empty or not text"
     assert "at least two labels" in complaint(write(tmp_path / "d.csv", ROWS[::4]))

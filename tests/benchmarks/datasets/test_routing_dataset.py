@@ -113,7 +113,7 @@ def test_other_columns(tmp_path: Path) -> None:
         (b"question,label\n", ": the table has no rows"),
         (b"question,label\na,\n", ":2: the label is '', not text"),
         (b"question,label\n ,3B\n", ":2: the question is missing, empty or not text"),
-        (b"question,label\n\xff,3B\n", ": not UTF-8 text at byte 15"),
+        (b"question,label\n\xff,3B\n", ": not UTF-8 text at byte 15; save it as UTF-8"),
         (b"question,label\na\n", ":2: 1 fields, but the header has 2"),
         (
             b"question,label\na,3B\nb,3B\n",

@@ -114,9 +114,9 @@ def test_places_of_parquet_rows_are_their_numbers(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.txt", "q\na\n", ": a table is one of .csv, .jsonl, .parquet"),
-        ("a.csv", b"q\n\xff\n", ": not UTF-8 text at byte 2"),
-        ("a.csv", b"\xef\xbb\xbfq\n\xff\n", ": not UTF-8 text at byte 5"),
-        ("a.jsonl", b'{"q": "\xe4"}', ": not UTF-8 text at byte 7"),
+        ("a.csv", b"q\n\xff\n", ": not UTF-8 text at byte 2; save it as UTF-8"),
+        ("a.csv", b"\xef\xbb\xbfq\n\xff\n", ": not UTF-8 text at byte 5; save it as UTF-8"),
+        ("a.jsonl", b'{"q": "\xe4"}', ": not UTF-8 text at byte 7; save it as UTF-8"),
         ("a.csv", "q,l\na,b\n\nc\n", ":4: 1 fields, but the header has 2"),
         ("a.csv", "q,l\na,b,c\n", ":2: 3 fields, but the header has 2"),
         ("a.csv", "q,q\na,b\n", ":1: column 'q' stands twice; rename one"),
