@@ -69,7 +69,7 @@ def _options(verb: str) -> list[str]:
 
     parser = get_args_parser()
     if verb in WITHOUT_CONFIGURATION:
-        parser = import_module(f"benchmarks.verbs.{verb}")._parser(verb)
+        parser = import_module(f"benchmarks.verbs.{verb}").argument_parser(verb)
     return [option for option in parser._option_string_actions if option.startswith("--")]
 
 

@@ -97,7 +97,7 @@ def test_the_data_set_loads_from_another_folder(unzipped: Path, tmp_path: Path) 
 
 
 def test_an_installed_copy_claims_no_commit(unzipped: Path, tmp_path: Path) -> None:
-    script = "from benchmarks.provenance import _git; print(_git())"
+    script = "from benchmarks.provenance import git_states; print(git_states()['git'])"
     assert python(unzipped, tmp_path, "-c", script) == "{'commit': None, 'dirty': None}\n"
 
 

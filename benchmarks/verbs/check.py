@@ -39,7 +39,7 @@ examples:
 
 
 def main(verb: str) -> None:
-    options = _parser(verb).parse_args(sys.argv[1:])
+    options = argument_parser(verb).parse_args(sys.argv[1:])
     from benchmarks.streams import reader_may_leave
     from reports.gate.text import print_check
 
@@ -101,7 +101,7 @@ def _other_code(run: "Result") -> str | None:
     return None
 
 
-def _parser(verb: str) -> argparse.ArgumentParser:
+def argument_parser(verb: str) -> argparse.ArgumentParser:
     parser = verb_parser(verb, "Compare a run with a committed baseline and fail on a regression.", USAGE)
     parser.add_argument(
         "run", nargs="?", metavar="RUN", help="result folder (default: the newest in outputs/run)"

@@ -22,7 +22,7 @@ examples:
 
 
 def main(verb: str) -> None:
-    options = _parser(verb).parse_args(sys.argv[1:])
+    options = argument_parser(verb).parse_args(sys.argv[1:])
     from benchmarks.errors import BadInput
     from benchmarks.pairwise import POWER, pairwise
     from benchmarks.results import named, read_results
@@ -49,7 +49,7 @@ def main(verb: str) -> None:
         print_pairs([asdict(pair) for pair in pairs], statistics.confidence, POWER, options.rows)
 
 
-def _parser(verb: str) -> argparse.ArgumentParser:
+def argument_parser(verb: str) -> argparse.ArgumentParser:
     parser = verb_parser(
         verb, "Compare recorded routers on the same test questions, every two of them.", USAGE
     )

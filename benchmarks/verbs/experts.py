@@ -19,7 +19,7 @@ examples:
 
 
 def main(verb: str) -> None:
-    options = _parser(verb).parse_args(sys.argv[1:])
+    options = argument_parser(verb).parse_args(sys.argv[1:])
     from benchmarks.adapters import Adapters
 
     adapters = Adapters(Path(options.adapters))
@@ -32,7 +32,7 @@ def main(verb: str) -> None:
         print(f"{options.domain}: {version.name} is current, in {version.folder}")
 
 
-def _parser(verb: str) -> argparse.ArgumentParser:
+def argument_parser(verb: str) -> argparse.ArgumentParser:
     parser = verb_parser(
         verb, "Versions of the experts' LoRA adapters: what is there, what is in use.", USAGE
     )

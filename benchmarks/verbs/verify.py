@@ -26,7 +26,7 @@ examples:
 
 
 def main(verb: str) -> None:
-    options = _parser(verb).parse_args(sys.argv[1:])
+    options = argument_parser(verb).parse_args(sys.argv[1:])
     from benchmarks.errors import BadInput
     from benchmarks.results import expanded
     from benchmarks.streams import reader_may_leave
@@ -81,7 +81,7 @@ def _compared_with(result: "Result") -> "dict[str, list[Prediction]]":
     return found
 
 
-def _parser(verb: str) -> argparse.ArgumentParser:
+def argument_parser(verb: str) -> argparse.ArgumentParser:
     parser = verb_parser(
         verb, "Check that the figures of recorded runs follow from their predictions.", USAGE
     )
