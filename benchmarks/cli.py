@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from benchmarks.errors import EXIT_BAD_INPUT, BadInput, WorkerError
-from benchmarks.signals import end_interrupted, listen
+from benchmarks.signals import end_interrupted, interrupts_prevail, listen
 from benchmarks.streams import drop_output, show_anything
 
 EXIT_FAILED = 1
@@ -106,7 +106,8 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = [f"python -m benchmarks {verb}", *arguments]
     try:
-        import_module(f"benchmarks.verbs.{verb}").main(verb)
+        with interrupts_prevail():
+            import_module(f"benchmarks.verbs.{verb}").main(verb)
     except (BadInput, ConfigError, ExpertError, RouterError, HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             raise

@@ -13,11 +13,40 @@ if TYPE_CHECKING:
 SECONDS_UNTIL_HEARD_AGAIN = 0.01
 
 
+class _Interrupt:
+    """What a Ctrl-C does; `heard` is whether there was one."""
+
+    heard = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        self.heard = True
+        raise KeyboardInterrupt
+
+
+_interrupt = _Interrupt()
+
+
 def listen() -> None:
     """Let SIGTERM end the process with its `finally` clauses, and no Ctrl-C be lost."""
     signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    _interrupt.heard = False
+    # In the background it is ignored, which stays so.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
     sys.unraisablehook = _hear_again
+
+
+@contextmanager
+def interrupts_prevail() -> Iterator[None]:
+    """After a Ctrl-C any error is an interrupt: libraries that were interrupted may end with errors of their
+    own, and call the configuration wrong."""
+    try:
+        yield
+    except BaseException as error:
+        if _interrupt.heard:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def end_interrupted() -> NoReturn:

@@ -95,7 +95,7 @@ def in_process(
         redirect_stderr(errors),
         chdir(cwd),
     ):
-        before = {which: signal.getsignal(which) for which in (signal.SIGTERM, signal.SIGALRM)}
+        before = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
         try:
             status: object = main()
         except SystemExit as end:

@@ -579,8 +579,8 @@ def test_an_early_interrupt_leaves_nothing(tmp_path: Path, verb: str, module: st
     assert leftovers(tmp_path) == []
 
 
-# Python only prints what a finalizer raises, and goes on.
-DROPPED = """
+# Python only prints what a finalizer raises, and goes on; libraries make errors of their own of it.
+LOST = """
 import signal, sys, time
 from unittest.mock import patch
 import hydra.main
@@ -590,19 +590,26 @@ class Finalized:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
 
-def work(**_):
+def dropped(**_):
     Finalized()
     time.sleep(30)
 
+def turned(**_):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        raise hydra.errors.ConfigCompositionException("defaults: ")
+
 sys.argv = ["derby", "run"]
-with patch("hydra.main._run_hydra", work):
+with patch("hydra.main._run_hydra", {work}):
     sys.exit(main())
 """
 
 
-def test_an_interrupt_that_python_drops_is_heard(tmp_path: Path) -> None:
+@pytest.mark.parametrize("work", ["dropped", "turned"])
+def test_an_interrupt_that_others_lose_is_heard(tmp_path: Path, work: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", DROPPED],
+        [sys.executable, "-c", LOST.format(work=work)],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
