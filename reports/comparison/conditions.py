@@ -197,5 +197,5 @@ def _skipped(skipped: Sequence[Skipped]) -> list[str]:
     count = sum(not entry.reason.startswith(TWIN) for entry in skipped)
     if not count:
         return []
-    one = count == 1
-    return [f"{count} result{' was' if one else 's were'} left out, see below."]
+    were = "result was" if count == 1 else "results were"
+    return [f"{count} {were} left out; the report lists the reason."]

@@ -129,12 +129,12 @@ def test_other_experts() -> None:
 
 
 def test_what_was_left_out() -> None:
-    assert notices(sample_contest(), SKIPPED) == ["1 result was left out, see below."]
-    assert notices(sample_contest(), SKIPPED * 2) == ["2 results were left out, see below."]
+    assert notices(sample_contest(), SKIPPED) == ["1 result was left out; the report lists the reason."]
+    assert notices(sample_contest(), SKIPPED * 2) == ["2 results were left out; the report lists the reason."]
 
 
 def test_a_twin_is_not_left_out() -> None:
     reason = "the same router with the same predictions as outputs/run/knn/baselines/tfidf"
     twin = Skipped(Path("outputs/run/svm/baselines/tfidf"), reason)
     assert notices(sample_contest(), [twin, twin]) == []
-    assert notices(sample_contest(), [twin, *SKIPPED]) == ["1 result was left out, see below."]
+    assert notices(sample_contest(), [twin, *SKIPPED]) == ["1 result was left out; the report lists the reason."]

@@ -28,7 +28,7 @@ def test_every_part() -> None:
         "data",
         "packages",
     ]
-    assert report.notices == ["1 result was left out, see below."]
+    assert report.notices == ["1 result was left out; the report lists the reason."]
     assert (report.figures, report.skipped) == ([FIGURE], SKIPPED)
 
 
