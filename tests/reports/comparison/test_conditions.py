@@ -137,4 +137,6 @@ def test_a_twin_is_not_left_out() -> None:
     reason = "the same router with the same predictions as outputs/run/knn/baselines/tfidf"
     twin = Skipped(Path("outputs/run/svm/baselines/tfidf"), reason)
     assert notices(sample_contest(), [twin, twin]) == []
-    assert notices(sample_contest(), [twin, *SKIPPED]) == ["1 result was left out; the report lists the reason."]
+    assert notices(sample_contest(), [twin, *SKIPPED]) == [
+        "1 result was left out; the report lists the reason."
+    ]
