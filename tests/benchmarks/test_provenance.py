@@ -62,13 +62,18 @@ def test_an_installed_copy_has_no_commit(tmp_path: Path, monkeypatch: pytest.Mon
     assert module.git_states()["git"] == {"commit": None, "dirty": None}
 
 
-def test_a_copy_inside_somebody_elses_checkout_has_no_commit(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed = checkout / ".venv" / "provenance.py"
-    installed.parent.mkdir()
-    installed.write_text("", encoding="utf-8")
-    monkeypatch.setattr(module, "__file__", str(installed))
+@pytest.fixture
+def installed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of somebody else's, in which the code is installed."""
+    source = checkout / ".venv" / "provenance.py"
+    source.parent.mkdir()
+    source.write_text("", encoding="utf-8")
+    monkeypatch.setattr(module, "__file__", str(source))
+    return checkout
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_copy_inside_somebody_elses_checkout_has_no_commit() -> None:
     assert module.git_states()["git"] == {"commit": None, "dirty": None}
 
 
@@ -78,17 +83,13 @@ def test_who_works_in_the_checkout_has_no_other(checkout: Path, monkeypatch: pyt
 
 
 def test_ones_own_repository_counts_beside_an_installed_copy(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
+    installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = checkout / ".venv" / "provenance.py"
-    installed.parent.mkdir()
-    installed.write_text("", encoding="utf-8")
-    monkeypatch.setattr(module, "__file__", str(installed))
-    monkeypatch.chdir(checkout)
-    commit = git(checkout, "rev-parse", "HEAD")
+    monkeypatch.chdir(installed)
+    commit = git(installed, "rev-parse", "HEAD")
     # What is untracked may be results.
     assert module.git_states()["own_git"] == {"commit": commit, "dirty": False}
-    (checkout / "benchmarks" / "provenance.py").write_text("second\n", encoding="utf-8")
+    (installed / "benchmarks" / "provenance.py").write_text("second\n", encoding="utf-8")
     assert module.git_states() == {
         "git": {"commit": None, "dirty": None},
         "own_git": {"commit": commit, "dirty": True},
