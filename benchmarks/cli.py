@@ -56,9 +56,10 @@ examples:
 def main() -> int:
     """Run the command line in `sys.argv`; returns the exit code."""
     listen()
-    # Where routers of one's own are: `python -m` finds them, and a script would not.
+    # Where routers of one's own are: `python -m` finds them, and a script would not. Last, because folders
+    # called conf or reports are many.
     if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+        sys.path.append(os.getcwd())
     show_anything()
     arguments = sys.argv[1:]
     if arguments[:1] in ([], ["-h"], ["--help"], ["help"]):
