@@ -55,12 +55,7 @@ def guard(dataset: Dataset, settings: Guard, threads: int) -> tuple[Dataset, dic
         return dataset, {**facts, "dropped": 0}
     if settings.mode == "refuse":
         raise BadInput(_refusal(dataset, leaks, settings.near_duplicate))
-    leaked = {leak.learned.id for leak in leaks}
-    kept = replace(
-        dataset,
-        train=[example for example in dataset.train if example.id not in leaked],
-        validation=[example for example in dataset.validation if example.id not in leaked],
-    )
+    kept = _without(dataset, leaks)
     lost = set(dataset.classes) - set(kept.classes)
     if lost:
         raise BadInput(
@@ -70,7 +65,7 @@ def guard(dataset: Dataset, settings: Guard, threads: int) -> tuple[Dataset, dic
     before = len(dataset.train) + len(dataset.validation)
     dropped = before - len(kept.train) - len(kept.validation)
     say(f"guard: dropped {dropped} of {before} questions to learn from, too close to a test question")
-    return kept, {**facts, "dropped": dropped, "dropped_ids": sorted(leaked)}
+    return kept, {**facts, "dropped": dropped, "dropped_ids": sorted({leak.learned.id for leak in leaks})}
 
 
 def find_leaks(dataset: Dataset, threshold: float, threads: int) -> list[Leak]:
@@ -86,11 +81,19 @@ def find_leaks(dataset: Dataset, threshold: float, threads: int) -> list[Leak]:
 
 def without_tested(dataset: Dataset) -> Dataset:
     """The data set without training questions that also stand in the test, word for word."""
-    tested = {fold(example.query) for example in dataset.test}
-    kept = [example for example in dataset.train if fold(example.query) not in tested]
-    if len(kept) < len(dataset.train):
-        say(f"left out {len(dataset.train) - len(kept)} training question(s) that are also tested on")
-    return replace(dataset, train=kept)
+    kept = _without(dataset, _same(dataset))
+    if len(kept.train) < len(dataset.train):
+        say(f"left out {len(dataset.train) - len(kept.train)} training question(s) that are also tested on")
+    return kept
+
+
+def _without(dataset: Dataset, leaks: Sequence[Leak]) -> Dataset:
+    leaked = {leak.learned.id for leak in leaks}
+    return replace(
+        dataset,
+        train=[example for example in dataset.train if example.id not in leaked],
+        validation=[example for example in dataset.validation if example.id not in leaked],
+    )
 
 
 def _same(dataset: Dataset) -> list[Leak]:

@@ -48,17 +48,18 @@ def depth_lines(record: Record) -> Iterator[str]:
             f"{learned['after']['same_class']:.2f} "
             f"({learned['n_texts']} {held_out} questions){'; COLLAPSED' if learned['collapsed'] else ''}"
         )
-    yield from policy_lines(record)
+    if line := policy_line(record):
+        yield line
     sent_on = record.metric("sent_on")
     if sent_on:
         yield f"{record.router} sent {percent(sent_on)} % of the questions on to its expensive router"
 
 
-def policy_lines(record: Record) -> Iterator[str]:
-    """What the policy's threshold accepts of the test, and who gets the rest; nothing without a threshold."""
+def policy_line(record: Record) -> str | None:
+    """What the policy's threshold accepts of the test, and who gets the rest; None without a threshold."""
     coverage = record.metric("coverage")
     if coverage is None:
-        return
+        return None
     policy = record.derivation["policy"]
     line = (
         f"{record.router} with threshold {policy['threshold']:.3g} by {policy['score']} accepts "
@@ -69,7 +70,7 @@ def policy_lines(record: Record) -> Iterator[str]:
     if refused := record.metric("out_of_scope_recall", "out_of_scope"):
         line += f", and refuses {percent(refused)} % of those out of scope"
     fallback = policy["fallback"]
-    yield f"{line}; {_REST.get(fallback, f'the rest go to {fallback}')}"
+    return f"{line}; {_REST.get(fallback, f'the rest go to {fallback}')}"
 
 
 def _encoders(learned: dict[str, Any], part: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,9 +24,8 @@ def print_verified(
     """
     console = plain_console()
 
-    def say(line: str) -> None:
+    def say(line: str, indent: str = "") -> None:
         # One line, whatever the ids of questions hold.
-        indent = " " * (len(line) - len(line.lstrip()))
         console.print(indent + harmless(one_line(line)), highlight=False, soft_wrap=True)
 
     if not differences:
@@ -39,7 +38,7 @@ def print_verified(
         parts = [f"{counted(number, kind)}{of.get(kind, '')}" for kind, number in kinds.items()]
         say(f"{folder}: {', '.join(parts)} DIFFER from what the predictions and timings give:")
     for difference in differences:
-        say(f"  {_words(difference)}")
+        say(_words(difference), indent="  ")
     if unknown:
         say(f"{folder}: not derived: comparisons with {', '.join(unknown)}, whose results are not beside it")
 

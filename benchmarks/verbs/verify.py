@@ -74,10 +74,13 @@ def _compared_with(result: "Result") -> "dict[str, list[Prediction]]":
     found = {}
     for name in {one.other for one in result.record.comparisons}:
         places = (result.folder / "baselines" / name, result.folder.resolve().parent / name)
-        there = [read_result(place) for place in places if is_result(place)]
-        if not there or difference_of_questions(result.predictions, there[0].predictions):
+        place = next(filter(is_result, places), None)
+        if place is None:
             return {}
-        found[name] = there[0].predictions
+        rows = read_result(place).predictions
+        if difference_of_questions(result.predictions, rows):
+            return {}
+        found[name] = rows
     return found
 
 

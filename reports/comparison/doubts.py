@@ -17,7 +17,7 @@ from reports.comparison.overview import all_slices
 from reports.comparison.phrases import limited, percent_of, points_of, recovered, unit_of
 from reports.comparison.rule import ROUNDING, shortlist, speed
 from reports.comparison.speeds import repeated, separate
-from reports.depth import policy_lines
+from reports.depth import policy_line
 from reports.record import Record
 from reports.stats_words import enough_already
 
@@ -60,8 +60,7 @@ def _beaten_by_baseline(contest: Contest, chosen: Record) -> Iterator[str]:
 def _refuses(chosen: Record) -> Iterator[str]:
     coverage = chosen.metric("coverage")
     if coverage is not None and coverage.value < 1:
-        for line in policy_lines(chosen):
-            yield f"Its accuracy counts the best guess for every question, but {line}."
+        yield f"Its accuracy counts the best guess for every question, but {policy_line(chosen)}."
 
 
 def _not_told_apart(contest: Contest, chosen: Record) -> Iterator[str]:

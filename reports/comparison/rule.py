@@ -84,20 +84,14 @@ def speed(record: Record, among: Sequence[Record]) -> Metric | None:
 def _decided(tied: Sequence[Record]) -> tuple[Record, list[str]]:
     """Of equally accurate routers the one to take, and what told it from the others."""
 
-    def p50(record: Record) -> float | None:
-        found = speed(record, tied)
-        return found.value if found else None
-
-    def memory(record: Record) -> float | None:
-        found = record.metric("peak_rss")
-        return found.value if found else None
-
-    def disk(record: Record) -> float | None:
-        return disk_cell(record).value
-
+    keys: dict[str, Callable[[Record], float | None]] = {
+        "the lower p50": lambda record: _value(speed(record, tied)),
+        "less memory": lambda record: _value(record.metric("peak_rss")),
+        "less disk": lambda record: disk_cell(record).value,
+    }
     left = list(tied)
     reasons: list[str] = []
-    for reason, key in (("the lower p50", p50), ("less memory", memory), ("less disk", disk)):
+    for reason, key in keys.items():
         least = _least(left, key)
         if len(least) < len(left):
             left = least
@@ -105,6 +99,10 @@ def _decided(tied: Sequence[Record]) -> tuple[Record, list[str]]:
     if len(left) > 1:
         reasons.append("the order in which they were named")
     return left[0], reasons
+
+
+def _value(metric: Metric | None) -> float | None:
+    return metric.value if metric else None
 
 
 def _least(records: Sequence[Record], key: Callable[[Record], float | None]) -> list[Record]:
