@@ -6,19 +6,26 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.answering import assemble, build_experts
-from benchmarks.application import compose_settings
+from benchmarks.answers.collect import assemble, build_experts
+from benchmarks.answers.performance import check_policy
+from benchmarks.assets.weights import LocalWeights, router_spec
+from benchmarks.config import compose_settings
 from benchmarks.datasets.load import load_dataset
-from benchmarks.examination import check_policy
-from benchmarks.fitting import fit
-from benchmarks.selective import calibrated, held_out_of, holds_out, settled, thresholds, wanted_thresholds
-from benchmarks.tuning import tune
-from benchmarks.weights import LocalWeights, router_spec
+from benchmarks.experiment.fit import fit
+from benchmarks.experiment.tune import tune
+from benchmarks.metrics.selective import (
+    calibrated,
+    held_out_of,
+    holds_out,
+    settled,
+    thresholds,
+    wanted_thresholds,
+)
 from conf.schema import Ask, Policy
 from experts.base import Answer, Experts, Request
 from routers.base import Router
 from routers.decision import Decision, decide
-from routers.promise import promised
+from routers.inference import promised
 
 
 class Reply(NamedTuple):

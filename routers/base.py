@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.storage import atomic_dir, read_json, write_json
+from common.files import atomic_dir, read_json, write_json
 
 FloatArray = NDArray[np.float32]
 

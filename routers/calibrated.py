@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from routers.base import FloatArray, Inference, Router, RouterError, saved_arrays
 from routers.calibration import IsotonicMaps, best_temperature, with_temperature
 from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
-from routers.promise import promised
+from routers.inference import promised
 
 METHODS = ("temperature", "isotonic", "none")
 SCORES = ("confidence", "probability")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from routers.base import FloatArray, Inference, Router, RouterError
 from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
-from routers.promise import promised
+from routers.inference import promised
 
 # As a threshold: above every probability.
 EVERYTHING = 2.0

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routers.base import FloatArray, Router, RouterError
-from routers.finetune import stratified_holdout
-from routers.vector_store import kept_vectors, vectors_are_kept
+from routers.classifier_training import stratified_holdout
+from routers.vector_cache import kept_vectors, vectors_are_kept
 
 Rows = NDArray[np.int64]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
+from common.files import cache_dir, cached_dir, digest, read_json, sha256_file, sha256_unchanged
+from common.progress import progress, say
 from routers.base import Configurable, FloatArray, RouterError, valid_text
-from routers.progress import progress, say
 from routers.stages import stage
-from routers.storage import cache_dir, cached_dir, digest, read_json, sha256_file, sha256_unchanged
-from routers.vector_store import through_store
+from routers.vector_cache import through_store
 
 if TYPE_CHECKING:
-    from routers.contrastive import Recipe
+    from routers.encoder_training import Recipe
 
 BACKENDS = ("torch", "onnx", "onnx_int8")
 
@@ -46,9 +46,9 @@ class SentenceEncoder(Configurable):
         max_tokens: longer texts are cut here; capped by what the model was trained with.
         batch_size: texts encoded at once, sorted by length to waste little on padding.
         finetune: how a router over this encoder trains it on its questions before use: `none`, or a
-            loss of `routers.contrastive.LOSSES`. The encoder itself always runs on `model`.
+            loss of `routers.encoder_training.LOSSES`. The encoder itself always runs on `model`.
         finetune_epochs, finetune_batch_size, finetune_learning_rate, finetune_margin, finetune_seed:
-            see `routers.contrastive.Recipe`.
+            see `routers.encoder_training.Recipe`.
     """
 
     _keeps_vectors = True
@@ -125,8 +125,8 @@ class SentenceEncoder(Configurable):
         return self
 
     def recipe(self) -> "Recipe":
-        """How `routers.contrastive` is to fine-tune this encoder."""
-        from routers.contrastive import Recipe
+        """How `routers.encoder_training` is to fine-tune this encoder."""
+        from routers.encoder_training import Recipe
 
         return Recipe(
             loss=self.finetune,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from routers.base import FloatArray, Inference, Router, RouterError, softmax
 from routers.baselines import row_per_class
 from routers.composite import CompositeRouter, Lessons, Rows, fitted, in_columns, log_proba
-from routers.promise import promised
+from routers.inference import promised
 
 METHODS = ("soft", "stacked")
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routers.base import FloatArray, Inference, RouterError
-from routers.embedding import EmbeddingRouter
+from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.index import ExactIndex, Neighbours
-from routers.points import Points, ranked, server_uid, shortest, unit_rows
+from routers.interop.points import Points, ranked, server_uid, shortest, unit_rows
 from routers.stages import stage
 
 WEIGHTINGS = ("softmax", "similarity", "uniform")

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from common.files import write_json
+from common.progress import say
 from routers.base import RouterError
-from routers.progress import say
-from routers.storage import write_json
 
 # The exported vectors are compared with PyTorch's on these before the file is used.
 PROBES = (

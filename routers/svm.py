@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routers.base import FloatArray, Inference, softmax
-from routers.embedding import EmbeddingRouter
+from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.stages import stage
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from common.files import sha256_file
 from routers.base import Inference, Router, RouterError, softmax, valid_text
 from routers.stages import stage
-from routers.storage import sha256_file
 
 QUANTIZATIONS = ("none", "nf4")
 
@@ -68,7 +68,7 @@ class TinyLlamaRouter(Router):
         self.seed = seed
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
-        from routers.finetune import finetune
+        from routers.classifier_training import finetune
 
         self.__dict__.pop("_adapter_folder", None)
         self._tokenizer = self._load_tokenizer()

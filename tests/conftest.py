@@ -14,7 +14,7 @@ os.environ.pop("HYDRA_FULL_ERROR", None)
 import pytest
 from hypothesis import settings
 
-from benchmarks.resolvers import package_dir
+from benchmarks.assets.packages import package_dir
 from routers.encoder import SentenceEncoder
 
 settings.register_profile("derby", deadline=None, derandomize=True)
@@ -95,7 +95,7 @@ OUT_OF_SCOPE = (
 Questions = tuple[list[str], list[str]]
 
 # Of several processes that take a file each, the last would else work on these alone.
-LONGEST = ("test_readme.py", "test_cli_experts.py", "test_cli.py", "test_contract.py")
+LONGEST = ("test_readme.py", "test_cli_experts.py", "test_main.py", "test_contract.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

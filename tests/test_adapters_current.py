@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.adapters import WEIGHTS, Adapters, Version
-from benchmarks.application import compose_settings
+from benchmarks.answers.train import fingerprint
+from benchmarks.assets.adapters import WEIGHTS, Adapters, Version
+from benchmarks.assets.packages import package_dir
+from benchmarks.config import compose_settings
 from benchmarks.datasets.load import load_dataset
-from benchmarks.resolvers import package_dir
-from benchmarks.training import fingerprint
 from conf.schema import Train
 
 PACKAGED = Path(package_dir("experts", "adapters"))

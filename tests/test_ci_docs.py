@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.cli import VERBS
+from benchmarks.cli.main import VERBS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ci.md"
@@ -90,7 +90,7 @@ def test_what_check_writes_is_kept_even_when_it_fails() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the workflow runs on Linux")
 def test_the_cache_is_that_of_router_derby(monkeypatch: pytest.MonkeyPatch) -> None:
-    from routers.storage import cache_dir
+    from common.files import cache_dir
 
     monkeypatch.delenv("ROUTER_DERBY_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 ROOT = Path(__file__).resolve().parent.parent
 # Committed records: for whoever has the repository, not for whoever installs.
 BASELINES = ROOT / "reports" / "baselines"
-PACKAGES = ("benchmarks", "conf", "experts", "reports", "routers")
+PACKAGES = ("benchmarks", "common", "conf", "experts", "reports", "routers")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_configuration_composes_from_another_folder(unzipped: Path, tmp_path: Pa
 
 def test_the_data_set_loads_from_another_folder(unzipped: Path, tmp_path: Path) -> None:
     script = (
-        "from benchmarks.resolvers import package_dir\n"
+        "from benchmarks.assets.packages import package_dir\n"
         "from benchmarks.datasets.files import load\n"
         "import benchmarks\n"
         "path = package_dir('benchmarks', 'datasets/car_sleep')\n"
@@ -97,12 +97,12 @@ def test_the_data_set_loads_from_another_folder(unzipped: Path, tmp_path: Path) 
 
 
 def test_an_installed_copy_claims_no_commit(unzipped: Path, tmp_path: Path) -> None:
-    script = "from benchmarks.provenance import git_states; print(git_states()['git'])"
+    script = "from benchmarks.records.provenance import git_states; print(git_states()['git'])"
     assert python(unzipped, tmp_path, "-c", script) == "{'commit': None, 'dirty': None}\n"
 
 
 def test_the_console_script_is_declared(unzipped: Path) -> None:
     (entry_points,) = unzipped.glob("*.dist-info/entry_points.txt")
-    assert "derby = benchmarks.cli:main" in entry_points.read_text(encoding="utf-8")
+    assert "derby = benchmarks.cli.main:main" in entry_points.read_text(encoding="utf-8")
     (metadata,) = unzipped.glob("*.dist-info/METADATA")
     assert "llama-cpp-python" not in metadata.read_text(encoding="utf-8").split("\n\n")[0]

@@ -26,7 +26,7 @@ def load(
 ) -> Dataset:
     """Load a folder or a table, splitting each domain, or training on all of it when `test_path` is given.
 
-    What is both learned and tested is for `benchmarks.guard` to find.
+    What is both learned and tested is for `benchmarks.datasets.leakage` to find.
 
     Raises:
         BadInput: a missing or empty folder or table, a file that is not what its name says, a bad

@@ -6,10 +6,10 @@ from benchmarks.datasets.base import Dataset, Example, question_id, split
 from benchmarks.datasets.checks import check_learnable
 from benchmarks.datasets.questions import Placed, unique
 from benchmarks.errors import BadInput
+from common.files import sha256_file
+from common.progress import say
 from routers.base import RouterError
-from routers.points import POINTS, TARGETS, Points, read_points
-from routers.progress import say
-from routers.storage import sha256_file
+from routers.interop.points import POINTS, TARGETS, Points, read_points
 
 
 def load(name: str, path: str, test_fraction: float = 0.2) -> Dataset:

@@ -14,7 +14,7 @@ from benchmarks.datasets.json_file import read_json_file
 from benchmarks.datasets.questions import TEST_ONLY, Entry, Placed, Questions, checked
 from benchmarks.datasets.tables import READERS
 from benchmarks.errors import BadInput
-from routers.storage import sha256_file
+from common.files import sha256_file
 
 
 def read_folder(folder: Path, test_only: bool) -> Questions:

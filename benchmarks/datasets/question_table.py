@@ -15,8 +15,8 @@ from benchmarks.datasets.base import OUT_OF_SCOPE, STANDARD
 from benchmarks.datasets.questions import TEST_ONLY, Entry, Placed, Questions, checked
 from benchmarks.datasets.tables import read_table
 from benchmarks.errors import BadInput
+from common.files import sha256_file
 from routers.base import valid_text
-from routers.storage import sha256_file
 
 BETWEEN_LABELS = "|"
 

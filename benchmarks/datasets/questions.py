@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from benchmarks.datasets.base import OUT_OF_SCOPE, OVERLAP, Example, fold, question_id
 from benchmarks.datasets.checks import check_surrogates, question_text
 from benchmarks.errors import BadInput
-from routers.progress import say
+from common.progress import say
 
 TEST_ONLY = (OVERLAP, OUT_OF_SCOPE)
 

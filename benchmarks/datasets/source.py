@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.errors import BadInput
-from routers.storage import sha256_file
+from common.files import sha256_file
 
 
 class Fetched(NamedTuple):

@@ -50,7 +50,7 @@ class Policy:
 
 @dataclass
 class Guard:
-    """See `benchmarks.guard`."""
+    """See `benchmarks.datasets.leakage`."""
 
     mode: str = "refuse"
     near_duplicate: float = 0.95

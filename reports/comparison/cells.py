@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from reports.comparison.report import Cell
+from reports.comparison.model import Cell
 from reports.record import Record
 
 Key = TypeVar("Key")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reports.comparison.cells import grouped, listed
-from reports.comparison.contest import BASELINE, Contest
-from reports.comparison.families import training_questions
-from reports.comparison.report import Skipped
+from reports.comparison.model import Skipped
+from reports.comparison.ranking import BASELINE, Contest
+from reports.comparison.tables.families import training_questions
 from reports.record import Record, Result
 
 MOST_NAMES = 3

@@ -11,15 +11,15 @@ from reports.comparison.conditions import (
     differing,
     measured,
 )
-from reports.comparison.contest import BASELINE, Against, Contest
-from reports.comparison.families import points
-from reports.comparison.overview import all_slices
 from reports.comparison.phrases import limited, percent_of, points_of, recovered, unit_of
-from reports.comparison.rule import ROUNDING, shortlist, speed
+from reports.comparison.ranking import BASELINE, Against, Contest
+from reports.comparison.recommend import ROUNDING, shortlist, speed
 from reports.comparison.speeds import repeated, separate
-from reports.depth import policy_line
+from reports.comparison.tables.families import points
+from reports.comparison.tables.overview import all_slices
 from reports.record import Record
-from reports.stats_words import enough_already
+from reports.terminal.analyses import policy_line
+from reports.text.statistics import enough_already
 
 # Fewer questions with a domain than this are called few.
 FEW = 100

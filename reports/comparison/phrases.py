@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from reports.comparison.cells import written
 from reports.comparison.conditions import MOST_NAMES
-from reports.comparison.contest import Contest
-from reports.comparison.families import points
+from reports.comparison.ranking import Contest
+from reports.comparison.tables.families import points
 from reports.record import Metric, Record
 
 

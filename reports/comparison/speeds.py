@@ -1,6 +1,6 @@
 """Raw timings: in how many processes a speed was measured, and what a question took on average."""
 
-from reports.comparison.report import Cell
+from reports.comparison.model import Cell
 from reports.record import Metric, Record
 
 # One process says nothing of how much the next would differ.

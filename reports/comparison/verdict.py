@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from reports.comparison.cells import disk_cell, listed, written
 from reports.comparison.conditions import MOST_NAMES
-from reports.comparison.contest import BASELINE, Contest
 from reports.comparison.doubts import doubts
+from reports.comparison.model import Verdict
 from reports.comparison.phrases import limited, percent_of, points_of, recovered, unit_of
-from reports.comparison.report import Verdict
-from reports.comparison.rule import fastest, is_proven, leaders, most_accurate, shortlist, speed, taken
+from reports.comparison.ranking import BASELINE, Contest
+from reports.comparison.recommend import fastest, is_proven, leaders, most_accurate, shortlist, speed, taken
 from reports.comparison.speeds import repeated, separate
 from reports.record import Record
 

@@ -15,7 +15,7 @@ from reports.gate.wording import (
     value,
     verdict,
 )
-from reports.markdown_text import inline, line
+from reports.text.markdown import inline, line
 
 HEAD = ("metric", "slice", "baseline", "run", "change [interval]", "p", "tolerance", "outcome")
 RULE = ("---", "---", "---:", "---:", "---:", "---:", "---:", "---")

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.dates import date_of
 from reports.record import Record, Result
+from reports.text.dates import date_of
 
 # The pytest-benchmark whose format this is.
 FORMAT_VERSION = "5.3.1"

@@ -3,8 +3,8 @@
 import re
 
 from reports.comparison.cells import written as significant
-from reports.console import LEAST_P
 from reports.gate.check import CANNOT_TELL, FINE, REGRESSED, Check, Finding, Outcome
+from reports.terminal.console import LEAST_P
 
 VERDICTS = {FINE: "FINE", REGRESSED: "REGRESSION", CANNOT_TELL: "CANNOT TELL"}
 # A first line that names more cannot be read at a glance; the table has them all.

@@ -31,7 +31,7 @@ def shared_qna(questions: tuple[list[str], list[str]], tmp_path_factory: pytest.
 def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in the place of the adapters that come with the product, empty at first."""
     folder = tmp_path / "packaged"
-    monkeypatch.setattr("benchmarks.adapters.package_dir", lambda *_: str(folder))
+    monkeypatch.setattr("benchmarks.assets.adapters.package_dir", lambda *_: str(folder))
     return folder
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.progress import progress, say
 from experts.base import Answer, ExpertError, Experts, Remark, Request, ignore
 from routers.base import Inference, Router, RouterError
-from routers.progress import progress, say
 
 REFUSAL = "this data cannot be learned; bring other data"
 

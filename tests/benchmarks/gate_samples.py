@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.derive import Derivation, derive
-from benchmarks.measure import BLOCK
+from benchmarks.measure.latency import BLOCK
+from benchmarks.metrics.compute import Derivation, derive
 from conf.schema import Statistics
 from reports.record import Metric, Prediction, Result
 from tests.reports.samples import sample_record

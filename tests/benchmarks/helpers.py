@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.adapters import WEIGHTS, Adapters, Version
-from benchmarks.cli import main
+from benchmarks.assets.adapters import WEIGHTS, Adapters, Version
+from benchmarks.cli.main import main
 from conf.schema import LocalExperts, Weights
 from reports.record import Prediction
 
@@ -109,7 +109,7 @@ def in_process(
 
 def here(task: str, payload: dict[str, Any], *_: Any) -> Any:
     """`run_isolated` without the isolation, for what costs a second to isolate and nothing to do."""
-    from benchmarks.worker import TASKS
+    from benchmarks.workers.main import TASKS
 
     return json.loads(json.dumps(TASKS[task](json.loads(json.dumps(payload))) or {}))
 

@@ -17,8 +17,8 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from safetensors import safe_open
 
-from benchmarks.adapters import Adapters
-from benchmarks.answer_cache import AnswerCache
+from benchmarks.answers.cache import AnswerCache
+from benchmarks.assets.adapters import Adapters
 from tests.benchmarks.helpers import (
     MEASURED_ONCE,
     as_in_a_shell,
@@ -576,7 +576,7 @@ class Slow(Experts):
             yield [(row, Answer(f"to {request.question}", tokens=1))]
 """
 COLLECT = """
-from benchmarks.answering import Panel, collect
+from benchmarks.answers.collect import Panel, collect
 from experts.base import Request
 
 questions = [f"question {number}" for number in range(COUNT)]

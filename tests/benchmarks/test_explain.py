@@ -8,9 +8,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from benchmarks.assets.packages import register as register_resolvers
 from benchmarks.errors import BadInput
 from benchmarks.explain import explain
-from benchmarks.resolvers import register as register_resolvers
 from conf.schema import register as register_schemas
 
 

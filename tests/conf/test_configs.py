@@ -15,13 +15,13 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 import conf
-from benchmarks import answering
-from benchmarks.resolvers import register as register_resolvers
+from benchmarks.answers import collect as answering
+from benchmarks.assets.packages import register as register_resolvers
 from conf import schema
 from conf.schema import ConfigError
 from conf.schema.weights import FINETUNES
 from experts.train import Recipe
-from routers.contrastive import LOSSES
+from routers.encoder_training import LOSSES
 
 CONF = Path(conf.__path__[0])
 ROOT = CONF.parent

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hydra.errors import ConfigCompositionException
 
-from benchmarks.application import compose_settings
+from benchmarks.config import compose_settings
 from benchmarks.explain import explain
 from conf.schema import ConfigError, Guard, Policy
 

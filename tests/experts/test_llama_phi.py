@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.answering import assemble, build_experts
-from benchmarks.application import compose_settings
+from benchmarks.answers.collect import assemble, build_experts
+from benchmarks.answers.train import train
+from benchmarks.config import compose_settings
 from benchmarks.errors import BadInput
-from benchmarks.training import train
 from conf.schema import ConfigError
 from experts.base import Request
 from tests.conftest import ANSWERS

@@ -29,8 +29,8 @@ class Mixed(LoraExperts):
 
 def main(n_questions: int) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
-    from benchmarks.answering import assemble
-    from benchmarks.application import compose_settings
+    from benchmarks.answers.collect import assemble
+    from benchmarks.config import compose_settings
     from benchmarks.datasets.load import load_dataset
 
     settings = compose_settings("run")

@@ -21,7 +21,7 @@ def main() -> None:
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     from sentence_transformers import SentenceTransformer
 
-    from benchmarks.resolvers import package_dir
+    from benchmarks.assets.packages import package_dir
     from routers.base import Router
     from routers.centroid import CentroidRouter
     from routers.decision import route

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from routers import vector_store
+from routers import vector_cache as vector_store
 from routers.baselines import MajorityRouter
 from routers.calibrated import CalibratedRouter
 from routers.centroid import CentroidRouter

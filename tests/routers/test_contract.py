@@ -22,11 +22,11 @@ from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
 from routers.composite import CompositeRouter
-from routers.embedding import EmbeddingRouter
+from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.ensemble import EnsembleRouter
+from routers.inference import check_inference
 from routers.knn import KNNRouter
-from routers.promise import check_inference
 from routers.stages import STAGES, collect_stages
 from routers.svm import SVMRouter
 from routers.tinyllama import TinyLlamaRouter

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.files import sha256_file
 from routers import onnx_export
 from routers.base import FloatArray, Router, RouterError
 from routers.centroid import CentroidRouter
 from routers.encoder import BACKENDS, SentenceEncoder
-from routers.storage import sha256_file
 
 Questions = tuple[list[str], list[str]]
 MakeModel = Callable[..., str]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from routers.base import Router, RouterError
 from routers.encoder import SentenceEncoder
+from routers.interop.points import Points, ranked, read_points, server_uid, unit_rows, write_points
 from routers.knn import KNNRouter
-from routers.points import Points, ranked, read_points, server_uid, unit_rows, write_points
 from tests.routers.conftest import FakeEncoder
 
 VECTORS = {

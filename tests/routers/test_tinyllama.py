@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from common.progress import Event, listening
 from routers.base import Router, RouterError
-from routers.finetune import balanced_accuracy, class_weights, stratified_holdout
-from routers.progress import Event, listening
+from routers.classifier_training import balanced_accuracy, class_weights, stratified_holdout
 from routers.tinyllama import TinyLlamaRouter
 
 Questions = tuple[list[str], list[str]]

@@ -9,9 +9,9 @@ from reports.comparison.figures.pareto import pareto_front
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import MUTED, Shown, log_x, new_figure
 from reports.comparison.figures.words import counted, left_out, percent
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 from reports.record import Metric
-from reports.stats_words import interval_words
+from reports.text.statistics import interval_words
 
 _FRONT = (
     "The dotted line is the Pareto front of the values as measured: a router on it is not beaten in both by "

@@ -13,7 +13,7 @@ from reports.comparison.figures.reliability import draw_reliability
 from reports.comparison.figures.risk_coverage import draw_risk_coverage
 from reports.comparison.figures.rouge import draw_rouge
 from reports.comparison.figures.style import short, shown, styled
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 from reports.record import Result
 
 FIGURES = (

@@ -10,8 +10,8 @@ from reports.comparison.figures.names import DOMAIN, domain_labels
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import SMALL, WIDTH, Shown, new_figure, readable_on, short
 from reports.comparison.figures.words import counted, left_out, percent
-from reports.comparison.report import Figure
-from reports.stats_words import by_weight
+from reports.comparison.model import Figure
+from reports.text.statistics import by_weight
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

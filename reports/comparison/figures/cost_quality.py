@@ -11,9 +11,9 @@ from reports.comparison.figures.names import model_labels
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, Shown, curve, handle, legend, new_figure, short
 from reports.comparison.figures.words import counted, interval, left_out, percent
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 from reports.record import Metric
-from reports.stats_words import interval_words
+from reports.text.statistics import interval_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,7 +20,7 @@ from reports.comparison.figures.style import (
     readable_on,
 )
 from reports.comparison.figures.words import counted, left_out
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from reports.comparison.cells import listed
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import Shown, curve, handle, legend, log_x, new_figure
 from reports.comparison.figures.words import counted, left_out, percent
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 
 
 def draw_learning_curve(routers: Sequence[Shown]) -> Figure | None:

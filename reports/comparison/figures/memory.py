@@ -6,7 +6,7 @@ from reports.comparison.cells import written
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import PARTS, SMALL, Shown, new_figure
 from reports.comparison.figures.words import left_out
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 from reports.record import Record
 
 

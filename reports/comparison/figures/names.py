@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from reports.comparison.cells import listed
-from reports.comparison.report import Figure
-from reports.plain_text import readable, turns
+from reports.comparison.model import Figure
+from reports.text.unicode import readable, turns
 
 if TYPE_CHECKING:
     from reports.comparison.figures.style import Shown

@@ -7,7 +7,7 @@ from reports.comparison.figures.grid import panels, rows_for
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import MUTED, SMALL, Shown, curve, handle, new_figure, short
 from reports.comparison.figures.words import counted, left_out, percent
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from reports.comparison.figures.style import DARK, DPI, plain
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -7,8 +7,8 @@ from reports.comparison.cells import listed
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import Shown, curve, handle, legend, new_figure
 from reports.comparison.figures.words import counted, interval, left_out, percent
-from reports.comparison.report import Figure
-from reports.stats_words import interval_words
+from reports.comparison.model import Figure
+from reports.text.statistics import interval_words
 
 
 def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:

@@ -7,9 +7,9 @@ from reports.comparison.figures.names import domain_labels
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import INK, MUTED, SMALL, Pen, Shown, new_figure, short
 from reports.comparison.figures.words import counted, interval, left_out
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 from reports.record import Metric
-from reports.stats_words import interval_words
+from reports.text.statistics import interval_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reports.comparison.figures.names import FONT_NAME, ROUTER, drawable
-from reports.plain_text import readable
 from reports.record import Record, Result
+from reports.text.unicode import readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.datasets.clinc150 import load
 from benchmarks.errors import BadInput
-from benchmarks.metrics import quality
+from benchmarks.metrics.classification import quality
 from conf.schema import Statistics
 from reports.record import Prediction
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from benchmarks.datasets.base import Dataset, Example, fold, question_id
 from benchmarks.datasets.files import load
+from benchmarks.datasets.leakage import guard
 from benchmarks.errors import BadInput
-from benchmarks.guard import guard
 from conf.schema import Guard
 
 SHAPE = 'expected {"qna": [{"question": …, "answer": …}, …]}'
@@ -26,7 +26,7 @@ def qna(*questions: Any, **fields: Any) -> str:
 @pytest.fixture(autouse=True)
 def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is near anything, for the guard."""
-    monkeypatch.setattr("benchmarks.guard._near", lambda *_: [])
+    monkeypatch.setattr("benchmarks.datasets.leakage._near", lambda *_: [])
 
 
 CAR = qna("Is the oil low?", "Are my brakes worn?")

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from reports.comparison.report import (
+from reports.comparison.model import (
     Cell,
     Choice,
     Column,

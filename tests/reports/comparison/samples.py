@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reports.comparison.contest import Contest, contest
-from reports.comparison.report import Figure, Skipped
+from reports.comparison.model import Figure, Skipped
+from reports.comparison.ranking import Contest, contest
 from reports.record import Metric, Prediction, Record, Result, Unscored
-from reports.stats_words import Paired
+from reports.text.statistics import Paired
 from tests.reports.samples import answer_metrics
 
 N = 240

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reports.comparison.conditions import comparable_speed, facts, notices
-from reports.comparison.report import Skipped
+from reports.comparison.model import Skipped
 from reports.record import Result
 from tests.reports.comparison.samples import (
     SKIPPED,

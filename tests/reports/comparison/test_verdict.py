@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.comparison.report import Verdict
+from reports.comparison.model import Verdict
 from reports.comparison.verdict import verdict
 from reports.record import Metric, Result
 from tests.reports.comparison.samples import (

@@ -6,7 +6,7 @@ from typing import Any
 
 from reports.comparison.figures.all import FIGURES, draw_figures
 from reports.comparison.figures.style import shown, styled
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 from reports.record import Metric, Record, Result, Unscored
 from tests.reports.samples import answer_metrics, fraction, sample_record
 

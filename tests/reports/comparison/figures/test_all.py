@@ -15,7 +15,7 @@ from reports.comparison.figures.confusion import Matrix
 from reports.comparison.figures.learning_curve import band
 from reports.comparison.figures.memory import on_disk
 from reports.comparison.figures.style import DPI, INK, WIDTH, shown
-from reports.comparison.report import Figure
+from reports.comparison.model import Figure
 from reports.record import Metric, Record
 from tests.reports.comparison.figures.samples import (
     ALL,

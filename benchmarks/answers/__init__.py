@@ -1,0 +1,1 @@
+"""The experts' answers: collected, cached; and the experts' training."""

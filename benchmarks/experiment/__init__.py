@@ -1,0 +1,1 @@
+"""Experiments: run, compare, and what they are made of."""

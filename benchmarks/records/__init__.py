@@ -1,0 +1,1 @@
+"""Result folders, provenance, verification."""

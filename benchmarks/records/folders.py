@@ -1,0 +1,136 @@
+"""Result folders that the user names: read, told apart, and kept from what they cannot be compared with."""
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+from benchmarks.errors import BadInput
+from benchmarks.stats.paired import difference_of_questions
+from reports.comparison.model import Skipped
+from reports.record import PREDICTIONS, RECORD, Record, RecordError, Result, read_result
+
+
+def read_results(folders: Sequence[Path]) -> list[Result]:
+    """Raises BadInput for a folder that is no whole result."""
+    return [_read(folder) for folder in folders]
+
+
+def _read(folder: Path) -> Result:
+    try:
+        return read_result(folder)
+    except RecordError as error:
+        hint = "" if is_result(folder) else "; name the result folder of a run"
+        raise BadInput(f"{error}{hint}") from error
+
+
+def expanded(patterns: Sequence[str]) -> list[Path]:
+    """Result folders that were named, with `*` as in a shell: a run brings its baselines along, a comparison
+    or any other folder the results in it.
+
+    Raises:
+        BadInput: nothing is there.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        here = [result for folder in _matching(pattern) for result in _results_in(folder)]
+        if not here:
+            raise BadInput(f"{pattern}: no result there; name result folders, such as outputs/run/DATE_knn")
+        found += here
+    return list(dict.fromkeys(found))
+
+
+def _matching(pattern: str) -> list[Path]:
+    """Folders; a name may itself hold what means something to a pattern."""
+    literal = Path(pattern)
+    if literal.is_dir():
+        return [literal]
+    root = Path(literal.anchor)
+    try:
+        return sorted(root.glob(str(literal.relative_to(root))))
+    except (ValueError, IndexError):
+        return []
+
+
+def is_result(folder: Path) -> bool:
+    """Whether it holds, or held, a result: one without its record is named when it is read."""
+    return (folder / RECORD).exists() or (folder / PREDICTIONS).exists()
+
+
+def _results_in(folder: Path) -> list[Path]:
+    if is_result(folder):
+        return [folder, *filter(is_result, sorted(folder.glob("baselines/*")))]
+    inside = [*sorted(folder.glob("*")), *sorted(folder.glob("results/*"))]
+    return [result for child in inside if is_result(child) for result in _results_in(child)]
+
+
+def named(results: Sequence[Result]) -> dict[str, Result]:
+    """By the router's name; by as much of the folder's path as tells them apart where that is not enough.
+
+    Raises:
+        BadInput: a folder is named twice.
+    """
+    folders = Counter(result.folder.resolve() for result in results)
+    twice = [str(folder) for folder, count in folders.items() if count > 1]
+    if twice:
+        raise BadInput(f"{twice[0]} is named twice; a run does not differ from itself")
+    names: list[str] = []
+    routers = Counter(result.record.router for result in results)
+    for result in results:
+        if routers[result.record.router] == 1:
+            names.append(result.record.router)
+        else:
+            names.append(_end_of_path(result.folder, list(folders), routers))
+    return dict(zip(names, results, strict=True))
+
+
+def _end_of_path(folder: Path, folders: Sequence[Path], taken: Container[str]) -> str:
+    """The shortest end of a path that no other has and no router is called, `DATE_knn` or `DATE/knn`; the
+    path as it was typed where that is no longer."""
+    for length in range(1, max(len(folder.parts), 2)):
+        name = _end(folder.resolve(), length)
+        if name not in taken and [_end(other, length) for other in folders].count(name) == 1:
+            return name
+    return str(folder)
+
+
+def _end(folder: Path, length: int) -> str:
+    """Without the folders that every comparison and every run has."""
+    return "/".join([part for part in folder.parts if part not in ("results", "baselines")][-length:])
+
+
+def dataset_of(record: Record) -> str:
+    return str(record.provenance.get("dataset", {}).get("name", "unknown"))
+
+
+def comparable(results: Sequence[Result]) -> tuple[list[Result], list[Skipped]]:
+    """Those on the data and split of the first, and why the others are not among them."""
+    first, *others = results
+    kept, skipped = [first], []
+    for result in others:
+        reason = _why_not(first, result, kept)
+        if reason:
+            skipped.append(Skipped(result.folder, reason))
+        else:
+            kept.append(result)
+    return kept, skipped
+
+
+def _why_not(first: Result, other: Result, kept: Sequence[Result]) -> str | None:
+    difference = difference_of_questions(first.predictions, other.predictions)
+    if difference:
+        return (
+            f"other data: its test questions (data set {dataset_of(other.record)}) are not those of "
+            f"{first.folder} (data set {dataset_of(first.record)}): {difference}"
+        )
+    ours, theirs = (result.record.provenance.get("dataset", {}).get("train") for result in (first, other))
+    if ours != theirs:
+        return f"other split: it learned from other questions than {first.folder}"
+    for twin in kept:
+        if _is_twin(twin.record, other.record) and twin.predictions == other.predictions:
+            return f"the same router with the same predictions as {twin.folder}"
+    return None
+
+
+def _is_twin(one: Record, other: Record) -> bool:
+    """Two records of one baseline, as every run brings its own."""
+    return one.family == other.family == "baseline" and one.config.get("router") == other.config.get("router")

@@ -1,1 +1,0 @@
-"""One file a verb: each has `main(verb)`, which runs the arguments in `sys.argv`."""

@@ -1,0 +1,101 @@
+"""Run one task of `benchmarks.workers.main` in a fresh process: clean memory, clean imports, set threads."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import EXIT_BAD_INPUT, BadInput, WorkerError
+from benchmarks.workers.interrupts import interrupts_held
+from benchmarks.workers.progress_bar import display
+from common.progress import Event
+
+# The pools that do the work: PyTorch's, MKL's, ONNX Runtime's (which reads the first), tokenizers'.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+# numpy's pools stay at one thread. A second pool spins on the cores that the first one needs: with two
+# threads in both, one query through ONNX Runtime took 10.6 ms instead of 6.1.
+SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# Starts a line of a worker's standard output that is an event; libraries may write others.
+EVENT = "\x1eevent "
+
+
+def run_isolated(
+    task: str, payload: dict[str, Any], threads: int | None = None, title: str | None = None
+) -> Any:
+    """Run `benchmarks.workers.main.TASKS[task](payload)` elsewhere and return its JSON result.
+
+    `title` stands before its progress on a terminal.
+
+    Raises:
+        BadInput: the task said that its input is bad.
+        WorkerError: the process ended in any other way than well.
+    """
+    with tempfile.TemporaryDirectory(prefix="router-derby-") as folder:
+        job, result = Path(folder, "job.json"), Path(folder, "result.json")
+        job.write_text(
+            json.dumps({"task": task, "payload": payload, "result": str(result)}), encoding="utf-8"
+        )
+        # Libraries tell their own developers what will change; a user of ours can do nothing about it.
+        command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "benchmarks.workers.main", str(job)]
+        status = _run(command, _environment(threads), title or task)
+        answer = _answer(result)
+    if status == 0 and answer is not None:
+        return answer
+    if status == EXIT_BAD_INPUT and answer is not None:
+        raise BadInput(answer)
+    how = f"was killed by signal {-status} (out of memory?)" if status < 0 else f"ended with status {status}"
+    raise WorkerError(f"the process for '{task}' {how}")
+
+
+def _answer(result: Path) -> Any:
+    """What the task wrote; None when it did not, or was stopped while it did."""
+    try:
+        return json.loads(result.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _run(command: list[str], environment: dict[str, str], title: str) -> int:
+    """Run to the end, showing the events that the worker writes to standard output; returns the status."""
+    with display(title) as show, _started(command, environment) as process:
+        for line in process.stdout or ():
+            if line.startswith(EVENT):
+                show(Event(*json.loads(line.removeprefix(EVENT))))
+        return process.wait()
+
+
+@contextmanager
+def _started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """The worker; killed when the block fails. A terminal sends Ctrl-C to both, and this process ends the
+    worker: one that is still starting Python could only answer with a fatal error."""
+    with ExitStack() as undo:
+        with interrupts_held():
+            # The worker reads its standard input to notice when this process is gone.
+            process = undo.enter_context(
+                subprocess.Popen(
+                    command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+                )
+            )
+            # Undone first; of no effect on a worker that has ended.
+            undo.callback(process.kill)
+        yield process
+
+
+def _environment(threads: int | None) -> dict[str, str]:
+    # The worker must import this very code, wherever the caller stands.
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",
+    }
+    if threads is not None:
+        environment |= dict.fromkeys(THREAD_VARIABLES, str(threads)) | dict.fromkeys(SINGLE_THREADED, "1")
+    return environment

@@ -1,0 +1,1 @@
+"""Files and progress, which every package may use: nothing here knows of routers, experts or records."""

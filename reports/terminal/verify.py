@@ -1,0 +1,53 @@
+"""What `verify` prints: one line a folder, and a line for each figure that differs."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.gate.wording import counted, one_line
+from reports.terminal.console import harmless, plain_console
+
+
+def print_verified(
+    folder: str,
+    n_metrics: int,
+    n_comparisons: int,
+    differences: Sequence[Mapping[str, Any]],
+    unknown: Sequence[str],
+) -> None:
+    """What follows and what does not.
+
+    Args:
+        differences: each with `kind`, `metric`, `slice`, `field`, `recorded` and `derived`; None where one is
+            missing.
+        unknown: routers that the record compares itself with, and whose results are not there.
+    """
+    console = plain_console()
+
+    def say(line: str, indent: str = "") -> None:
+        # One line, whatever the ids of questions hold.
+        console.print(indent + harmless(one_line(line)), highlight=False, soft_wrap=True)
+
+    if not differences:
+        compared = f" and {counted(n_comparisons, 'comparison')}" if n_comparisons else ""
+        say(f"{folder}: all {counted(n_metrics, 'metric')}{compared} follow from the predictions and timings")
+    else:
+        of = {"metric": f" of {n_metrics}", "comparison": f" of {n_comparisons}"}
+        wrong = {(one["kind"], one["metric"], one["slice"]) for one in differences}
+        kinds = Counter(kind for kind, _, _ in sorted(wrong))
+        parts = [f"{counted(number, kind)}{of.get(kind, '')}" for kind, number in kinds.items()]
+        say(f"{folder}: {', '.join(parts)} DIFFER from what the predictions and timings give:")
+    for difference in differences:
+        say(_words(difference), indent="  ")
+    if unknown:
+        say(f"{folder}: not derived: comparisons with {', '.join(unknown)}, whose results are not beside it")
+
+
+def _words(difference: Mapping[str, Any]) -> str:
+    between = {"row": "of row", "comparison": "against"}.get(difference["kind"], "of")
+    where = "" if difference["slice"] == "all" else f" {between} {difference['slice']}"
+    what = "" if difference["field"] == "value" else f", {difference['field']}"
+    recorded, derived = (
+        "nothing" if difference[side] is None else difference[side] for side in ("recorded", "derived")
+    )
+    return f"{difference['metric']}{where}{what}: recorded {recorded}, derived {derived}"

@@ -1,0 +1,1 @@
+"""Text helpers: dates, Markdown, Unicode, statistics in words."""

@@ -1,0 +1,274 @@
+"""`check` as a user and as a continuous integration runs it: codes, words, files."""
+
+import json
+import shlex
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from reports.record import Result, read_result, write_record
+from tests.benchmarks.gate_samples import predictions, result
+from tests.benchmarks.helpers import command, derby, in_process, json_file
+
+ROWS = predictions(200, wrong=range(20))
+WORSE = predictions(200, wrong=range(40))
+DIRTY = {"git": {"commit": "abc", "dirty": True}}
+
+
+def written(folder: Path, made: Result) -> Path:
+    folder.mkdir(parents=True)
+    write_record(folder, made.record, made.predictions)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A baseline and three runs, the newest of which is worse."""
+    written(tmp_path / "baselines" / "knn", result(ROWS))
+    written(tmp_path / "outputs" / "run" / "2026-01-01_00-00-00_knn", result(ROWS))
+    written(tmp_path / "outputs" / "run" / "2026-01-03_00-00-00_knn", result(WORSE))
+    written(tmp_path / "outputs" / "run" / "2026-01-02_00-00-00_knn", result(ROWS))
+    return tmp_path
+
+
+FIRST = "outputs/run/2026-01-01_00-00-00_knn"
+
+
+@pytest.mark.parametrize("baseline", ["baselines/knn", "baselines/knn/record.json"])
+def test_fine(home: Path, baseline: str) -> None:
+    done = in_process("check", FIRST, "--baseline", baseline, cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("knn: FINE")
+
+
+def test_the_newest_run_is_the_default_and_a_regression_is_1(home: Path) -> None:
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 1
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("knn: REGRESSION")
+    assert "accuracy" in first
+    assert "2026-01-03" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (result(ROWS, **DIRTY), None),
+        (result(predictions(150)), "other data"),
+        (result(ROWS, router="svm"), "foreign baseline"),
+    ],
+)
+def test_cannot_tell_is_2(home: Path, run: Result, words: str | None) -> None:
+    written(home / "other", run)
+    done = in_process("check", "other", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == (0 if words is None else 2)
+    if words is not None:
+        assert "CANNOT TELL" in done.stdout
+        assert words in done.stdout
+
+
+def test_a_dirty_baseline_is_2(home: Path) -> None:
+    written(home / "dirty", result(ROWS, **DIRTY))
+    done = in_process("check", FIRST, "--baseline", "dirty", cwd=home)
+    assert done.returncode == 2
+    assert "dirty baseline" in done.stdout
+
+
+def test_a_tolerance_lets_pass(home: Path) -> None:
+    names = ("accuracy", "macro_f1", "brier")
+    allowed = [word for name in names for word in ("--tolerance", f"{name}=0.5")]
+    assert in_process("check", "--baseline", "baselines/knn", *allowed, cwd=home).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("accuracy", "expected NAME=VALUE, such as accuracy=0.01"),
+        ("accuracy=much", "expected NAME=VALUE"),
+        ("accuracy=-1", "must be a number of at least 0"),
+        ("accuracy=nan", "must be a number of at least 0"),
+        ("accuracy=1", "would let anything pass; one point is accuracy=0.01"),
+        ("acuracy=0.1", "no metric 'acuracy' is checked; there is latency_mean_vs_reference, "),
+    ],
+)
+def test_a_tolerance_that_cannot_be_used(home: Path, entry: str, words: str) -> None:
+    done = in_process("check", "--baseline", "baselines/knn", "--tolerance", entry, cwd=home)
+    assert done.returncode == 2
+    assert f"error: --tolerance {entry}: {words}" in done.stderr
+
+
+def test_files_for_machines(home: Path) -> None:
+    files = ["--junit", "ci/j.xml", "--json", "ci/c.json", "--pytest-benchmark", "ci/b.json"]
+    done = in_process("check", "--baseline", "baselines/knn", *files, cwd=home)
+    assert done.returncode == 1
+    suite = next(ET.parse(home / "ci" / "j.xml").iter("testsuite"))
+    assert int(suite.attrib["failures"]) >= 1
+    assert json.loads((home / "ci" / "c.json").read_text())["exit_code"] == 1
+    (benchmark,) = json.loads((home / "ci" / "b.json").read_text())["benchmarks"]
+    assert "knn" in benchmark["name"]
+    assert "::error" not in done.stdout
+
+
+def test_a_damaged_run_reaches_the_files_too(home: Path) -> None:
+    (home / FIRST / "predictions.jsonl").write_text("")
+    done = in_process("check", FIRST, "--baseline", "baselines/knn", "--junit", "j.xml", cwd=home)
+    assert done.returncode == 2
+    assert int(next(ET.parse(home / "j.xml").iter("testsuite")).attrib["errors"]) == 1
+
+
+def test_on_github(home: Path) -> None:
+    summary = home / "summary.md"
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home, **github)
+    assert any(line.startswith("::error") for line in done.stdout.splitlines())
+    assert "REGRESSION" in summary.read_text()
+
+
+def test_update_writes_a_baseline_and_shows_what_changed(home: Path) -> None:
+    done = in_process("check", "--update", "--baseline", "baselines/knn", cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "REGRESSION" in done.stdout
+    assert "exit code" not in done.stdout
+    assert done.stdout.endswith("baselines/knn is now outputs/run/2026-01-03_00-00-00_knn; commit it\n")
+    assert read_result(home / "baselines" / "knn").predictions == WORSE
+    assert in_process("check", "--baseline", "baselines/knn", cwd=home).returncode == 0
+
+
+def test_update_makes_a_first_baseline(home: Path) -> None:
+    assert in_process("check", FIRST, "--update", "--baseline", "new/knn", cwd=home).returncode == 0
+    assert {path.name for path in (home / "new" / "knn").iterdir()} == {"record.json", "predictions.jsonl"}
+
+
+def test_update_writes_no_findings(home: Path) -> None:
+    done = in_process("check", "--update", "--baseline", "baselines/knn", "--junit", "j.xml", cwd=home)
+    assert (done.returncode, (home / "j.xml").exists()) == (2, False)
+    assert "error: --update writes a baseline and no file of findings" in done.stderr
+    assert read_result(home / "baselines" / "knn").predictions == ROWS
+
+
+def test_update_refuses_a_dirty_run(home: Path) -> None:
+    written(home / "dirty", result(ROWS, **DIRTY))
+    done = in_process("check", "dirty", "--update", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert "was measured on uncommitted changes; commit them and run again" in done.stderr
+    assert read_result(home / "baselines" / "knn").predictions == ROWS
+
+
+def test_update_never_replaces_another_routers_baseline(home: Path) -> None:
+    written(home / "svm", result(ROWS, router="svm"))
+    done = in_process("check", "svm", "--update", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert "baselines/knn is of router knn, and svm of svm; name another folder" in done.stderr
+    assert read_result(home / "baselines" / "knn").record.router == "knn"
+
+
+def test_a_baseline_that_is_another_file(home: Path) -> None:
+    (home / "knn.json").write_text("{}")
+    for update in ([], ["--update"]):
+        done = in_process("check", FIRST, "--baseline", "knn.json", *update, cwd=home)
+        assert done.returncode == 2
+        assert "error: --baseline knn.json is a file; name the folder of a baseline" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_2_and_named(home: Path) -> None:
+    (home / "taken").mkdir()
+    done = in_process("check", FIRST, "--baseline", "baselines/knn", "--json", "taken", cwd=home)
+    assert done.returncode == 2
+    assert done.stderr == "error: taken: Is a directory\n"
+    assert done.stdout.startswith("knn: FINE")
+
+
+def test_the_newest_run_is_one_with_a_date_and_a_damaged_one_is_not_passed_over(home: Path) -> None:
+    written(home / "outputs" / "run" / "old", result(ROWS))
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert "2026-01-03" in done.stdout
+    (home / "outputs" / "run" / "2026-01-03_00-00-00_knn" / "record.json").unlink()
+    done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert "record.json cannot be read" in done.stdout
+
+
+def test_update_never_replaces_a_folder_that_holds_more(home: Path) -> None:
+    done = in_process("check", FIRST, "--update", "--baseline", "baselines", cwd=home)
+    assert done.returncode == 2
+    assert "baselines holds more than a baseline (knn)" in done.stderr
+    assert (home / "baselines" / "knn").is_dir()
+
+
+def test_update_replaces_a_baseline_that_cannot_be_read(home: Path) -> None:
+    path = home / "baselines" / "knn" / "record.json"
+    path.write_text(json.dumps({"schema_version": 1}))
+    done = in_process("check", FIRST, "--update", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 0
+    assert "schema version 1" in done.stdout
+    assert read_result(home / "baselines" / "knn").predictions == ROWS
+
+
+def test_no_baseline_yet(home: Path) -> None:
+    done = in_process("check", FIRST, "--baseline", "baselines/new", cwd=home)
+    assert done.returncode == 2
+    said = "baselines/new has no baseline yet; check --update --baseline baselines/new makes one"
+    assert done.stdout.startswith(f"knn: CANNOT TELL: {said}")
+
+
+def test_an_empty_name_is_not_the_newest_run(home: Path) -> None:
+    done = in_process("check", "", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert "RUN is empty, as a variable is that was not set" in done.stdout
+
+
+def test_a_newest_run_of_other_code_is_noted(home: Path) -> None:
+    note = "Note: the newest run is of abc, and the code is now def with uncommitted changes: run again"
+    with patch(
+        "benchmarks.records.provenance.git_states", return_value={"git": {"commit": "def", "dirty": True}}
+    ):
+        assert note in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
+        # Who names a run means that one.
+        assert note not in in_process("check", FIRST, "--baseline", "baselines/knn", cwd=home).stdout
+    with patch(
+        "benchmarks.records.provenance.git_states", return_value={"git": {"commit": "abc", "dirty": False}}
+    ):
+        assert note not in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
+
+
+def test_who_stops_reading_changes_no_verdict(home: Path) -> None:
+    for run, code in ((FIRST, 0), ("outputs/run/2026-01-03_00-00-00_knn", 1)):
+        words = shlex.join(command("check", run, "--baseline", "baselines/knn", "--json", "c.json"))
+        # `true` is gone before anything is printed.
+        line = f"{words} | true; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", line], cwd=home, capture_output=True, text=True, check=True)
+        assert (done.stdout, done.stderr) == (f"{code}\n", "")
+        assert json_file(home / "c.json")["exit_code"] == code
+        (home / "c.json").unlink()
+
+
+def test_what_an_encoding_lacks_is_a_question_mark(home: Path) -> None:
+    done = derby("check", "--baseline", "baselines/knn", cwd=home, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "accuracy ?10.0 points" in done.stdout
+
+
+def test_a_bug_is_not_a_regression(home: Path) -> None:
+    with patch("benchmarks.gate.check.gate", side_effect=ZeroDivisionError("a bug")):
+        done = in_process("check", "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 2
+    assert done.stderr.endswith("ZeroDivisionError: a bug\n")
+
+
+def test_no_run_yet(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text("of yesterday")
+    files = ["--json", "c.json", "--pytest-benchmark", "b.json"]
+    done = in_process("check", "--baseline", "x", *files, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "outputs/run has no run yet; name a RUN, or make one" in done.stdout
+    assert json.loads((tmp_path / "c.json").read_text())["exit_code"] == 2
+    # One of an earlier day would look like today's.
+    assert json.loads((tmp_path / "b.json").read_text())["benchmarks"] == []
+
+
+def test_help() -> None:
+    done = in_process("check", "--help", cwd=Path())
+    assert "exit codes: 0 fine, 1 regression, 2 cannot tell" in done.stdout

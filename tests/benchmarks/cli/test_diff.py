@@ -1,0 +1,155 @@
+"""`diff` on the real command line, on small records."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.stats.paired import pairwise
+from conf.schema import Statistics
+from reports.record import Prediction, write_record
+from tests.benchmarks.helpers import derby, in_process, row
+from tests.reports.samples import sample_record
+
+N = 20
+
+
+def predictions(wrong: int, prefix: str = "q") -> list[Prediction]:
+    """As many rows about cars, the first of them taken for sleep, and one that is neither."""
+    inside = [row("car", "sleep" if i < wrong else "car", id_=f"{prefix}{i}") for i in range(N)]
+    return [*inside, row(None, "car", id_=f"{prefix}-none")]
+
+
+def result(folder: Path, router: str, rows: list[Prediction], dataset: str = "mine", **config: Any) -> Path:
+    provenance = {"threads": 1, "dataset": {"name": dataset}}
+    folder.mkdir(parents=True)
+    write_record(folder, sample_record(router, provenance=provenance, config={"seed": 0, **config}), rows)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Two runs and a baseline of the first."""
+    result(tmp_path / "a", "knn", predictions(2))
+    result(tmp_path / "a" / "baselines" / "majority", "majority", predictions(15))
+    result(tmp_path / "b", "centroid", predictions(3)[::-1])
+    return tmp_path
+
+
+def diff(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return in_process("diff", *arguments, cwd=cwd)
+
+
+def lines_of(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_verdicts_and_rows(here: Path) -> None:
+    done = derby("diff", "a", "b", "a/baselines/majority", "--rows", "3", cwd=here)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = lines_of(done.stdout)
+    assert "Accuracy on the same 20 test questions with a domain" in lines
+    (close,) = [line for line in lines if line.startswith("knn – centroid ")]
+    assert close.startswith("knn – centroid cannot tell at n=20 +5.0 [")
+    # 1 discordant row: p = 1.
+    assert " 1 – 0 1.000 " in close
+    (far,) = [line for line in lines if line.startswith("knn – majority ")]
+    assert far.startswith("knn – majority better +65.0 [")
+    # Three pairs: 3 * 2 / 2^13.
+    assert " 13 – 0 <0.001 " in far
+    start = lines.index("Where they disagree, 3 of 13 questions:")
+    # Of the first pair first: the third row, which the centroid alone got wrong.
+    assert lines[start + 1].startswith("q2 is car; knn: car ✓, centroid: sleep ✗, majority: sleep ✗")
+    assert len(lines[start + 1 :]) == 6
+
+
+def test_json_holds_everything(here: Path) -> None:
+    done = diff("b", "a", "--json", "--rows", "0", cwd=here)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert [run["name"] for run in found["runs"]] == ["centroid", "knn"]
+    assert [run["dataset"] for run in found["runs"]] == ["mine", "mine"]
+    assert (found["confidence"], found["power"]) == (0.95, 0.8)
+    (pair,) = found["pairs"]
+    assert (pair["first"], pair["second"], pair["n"]) == ("centroid", "knn", N)
+    assert pair["difference"] == pytest.approx(-0.05)
+    assert [found["id"] for found in pair["disagreements"]] == ["q2"]
+    assert pair["disagreements"][0]["right"] == "knn"
+
+
+def test_as_the_first_run_was_configured(here: Path) -> None:
+    config = {"statistics": {"resamples": 100, "confidence": 0.5, "later": 1}}
+    result(here / "c", "tfidf", predictions(4), **config)
+    assert json.loads(diff("c", "a", "--json", cwd=here).stdout)["confidence"] == 0.5
+    assert json.loads(diff("a", "c", "--json", cwd=here).stdout)["confidence"] == 0.95
+
+
+def test_intervals_come_of_the_first_runs_seed(here: Path) -> None:
+    result(here / "c", "tfidf", predictions(9), seed=3, statistics={"resamples": 100})
+    (found,) = json.loads(diff("c", "a", "--json", cwd=here).stdout)["pairs"]
+    (expected,), (other,) = (
+        pairwise({"c": predictions(9), "a": predictions(2)}, Statistics(resamples=100), seed)
+        for seed in (3, 0)
+    )
+    assert (found["ci_low"], found["ci_high"]) == (expected.ci_low, expected.ci_high)
+    assert (other.ci_low, other.ci_high) != (expected.ci_low, expected.ci_high)
+
+
+def test_runs_of_one_router_go_by_their_folders(here: Path) -> None:
+    result(here / "c", "knn", predictions(4))
+    result(here / "deep" / "c", "knn", predictions(4))
+    found = json.loads(diff("a", "b", "c", "deep/c", "--json", cwd=here).stdout)
+    assert [run["name"] for run in found["runs"]] == ["a", "centroid", "c", "deep/c"]
+
+
+def test_other_questions_are_refused_by_name(here: Path) -> None:
+    result(here / "c", "knn", predictions(2, prefix="z"), dataset="theirs")
+    done = diff("a", "c", cwd=here)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: a (data set mine) and c (data set theirs) have other test questions: 21 of 21 are in the "
+        "first alone, such as q0; compare runs on the same ones\n"
+    )
+
+
+def test_one_run_is_refused(here: Path) -> None:
+    done = diff("a", cwd=here)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: one run cannot be compared; name another beside a\n"
+
+
+@pytest.mark.parametrize("again", ["a", "./a/", "b/../a"])
+def test_the_same_run_twice_is_refused(here: Path, again: str) -> None:
+    done = diff("a", again, cwd=here)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "is named twice" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "empty", "half"])
+def test_what_is_no_result_is_refused(here: Path, folder: str) -> None:
+    (here / "empty").mkdir()
+    half = result(here / "half", "knn", predictions(2))
+    (half / "predictions.jsonl").unlink()
+    done = diff("a", folder, cwd=here)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {folder}/")
+    assert done.stderr.endswith("name the result folder of a run\n") == (folder != "half")
+    assert done.stderr.count("\n") == 1
+
+
+def test_negative_rows_are_refused(here: Path) -> None:
+    done = diff("a", "b", "--rows", "-1", cwd=here)
+    assert (done.returncode, done.stderr) == (2, "error: --rows is -1; it must be 0 or more\n")
+
+
+def test_no_domain_at_all_is_refused(tmp_path: Path) -> None:
+    rows = [replace(entry, label=None) for entry in predictions(0)]
+    for name in ("a", "b"):
+        result(tmp_path / name, name, rows)
+    done = diff("a", "b", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no test question has a domain" in done.stderr

@@ -1,0 +1,178 @@
+"""`verify` as a user runs it: codes, words, and damaged folders."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.metrics.compute import Derivation, derive
+from benchmarks.stats.paired import compare
+from reports.record import Result, write_record
+from tests.benchmarks.gate_samples import QUICK, predictions, result
+from tests.benchmarks.helpers import in_process
+
+ROWS = predictions(40, wrong=range(8))
+HOW = Derivation(["a", "b"], 0, QUICK)
+
+
+def quality_alone() -> Result:
+    """A result whose every figure follows from its rows."""
+    made = result(ROWS)
+    found = derive(ROWS, HOW)
+    record = replace(made.record, metrics=found.metrics, timings={}, analyses=found.curves, comparisons=[])
+    return replace(made, record=record)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = quality_alone()
+    (tmp_path / "run").mkdir()
+    write_record(tmp_path / "run", made.record, made.predictions)
+    return tmp_path
+
+
+def test_a_whole_folder(folder: Path) -> None:
+    done = in_process("verify", "run", cwd=folder)
+    n_metrics = len(quality_alone().record.metrics)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"run: all {n_metrics} metrics follow from the predictions and timings\n"
+
+
+def test_a_figure_that_does_not_follow(folder: Path) -> None:
+    made = quality_alone()
+    metrics = [
+        replace(metric, value=0.95) if (metric.name, metric.slice) == ("accuracy", "overlap") else metric
+        for metric in made.record.metrics
+    ]
+    (folder / "better").mkdir()
+    write_record(folder / "better", replace(made.record, metrics=metrics), made.predictions)
+    done = in_process("verify", "run", "better", cwd=folder)
+    assert done.returncode == 1
+    first, second, third = done.stdout.splitlines()
+    assert first.startswith("run: all ")
+    assert second == (
+        f"better: 1 metric of {len(metrics)} DIFFER from what the predictions and timings give:"
+    )
+    assert third == "  accuracy of overlap: recorded 0.95, derived 0.75"
+
+
+def compared(folder: Path, difference: float = 0.0) -> None:
+    """A run with one baseline, and what it says of it; `difference` is added to that."""
+    made, other = quality_alone(), predictions(40, wrong=range(20))
+    comparisons = compare(made.predictions, {"majority": other}, QUICK, 0)
+    said = [replace(one, difference=one.difference + difference) for one in comparisons]
+    baseline = folder / "run" / "baselines" / "majority"
+    baseline.mkdir(parents=True, exist_ok=True)
+    found = derive(other, HOW)
+    record = replace(made.record, metrics=found.metrics, analyses=found.curves)
+    write_record(baseline, replace(record, confusion_matrix=found.confusion_matrix), other)
+    write_record(folder / "run", replace(made.record, comparisons=said), made.predictions)
+
+
+def test_a_run_brings_its_baselines_and_what_it_says_of_them(folder: Path) -> None:
+    compared(folder)
+    done = in_process("verify", "run", cwd=folder)
+    n_metrics = len(quality_alone().record.metrics)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        f"run: all {n_metrics} metrics and 1 comparison follow from the predictions and timings",
+        f"run/baselines/majority: all {n_metrics} metrics follow from the predictions and timings",
+    ]
+    # A comparison holds its results in a folder.
+    (folder / "whole").mkdir()
+    shutil.move(folder / "run", folder / "whole" / "results" / "knn")
+    assert in_process("verify", "whole", cwd=folder).stdout.count("follow") == 2
+
+
+def test_a_boast_over_a_baseline_is_found(folder: Path) -> None:
+    compared(folder, difference=0.5)
+    done = in_process("verify", "run", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.startswith("run: 1 comparison of 1 DIFFER from")
+    assert "  accuracy against majority, difference: recorded 0.8, derived 0.3\n" in done.stdout
+
+
+def test_a_baseline_that_is_not_there_or_damaged_is_said(folder: Path) -> None:
+    compared(folder)
+    (folder / "run" / "baselines" / "majority" / "predictions.jsonl").write_text("")
+    done = in_process("verify", "run", cwd=folder)
+    assert done.returncode == 2
+    assert "run/baselines/majority/predictions.jsonl is not the file" in done.stderr
+    shutil.rmtree(folder / "run" / "baselines")
+    done = in_process("verify", "run", cwd=folder)
+    assert done.returncode == 0
+    assert done.stdout.endswith(
+        "run: not derived: comparisons with majority, whose results are not beside it\n"
+    )
+
+
+def test_an_id_cannot_say_that_all_is_well(folder: Path) -> None:
+    made = quality_alone()
+    *others, last = made.predictions
+    liar = replace(last, id="q\nrun: all 35 metrics follow", scores={"a": 0.9, "b": 0.1})
+    write_record(folder / "run", made.record, [*others, liar])
+    done = in_process("verify", "run", cwd=folder)
+    assert done.returncode == 1
+    assert not any(line.startswith("run: all") for line in done.stdout.splitlines())
+    assert done.stdout.startswith("run: ")
+    assert ", 1 row DIFFER" in done.stdout.splitlines()[0]
+
+
+def test_one_that_cannot_be_read_stops_no_other(folder: Path) -> None:
+    done = in_process("verify", "nowhere", "run", cwd=folder)
+    assert done.returncode == 2
+    assert done.stdout.startswith("run: all ")
+    assert "nowhere: no result there; name result folders" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "words"),
+    [
+        ("record.json", "remove", "record.json cannot be read: No such file or directory"),
+        ("predictions.jsonl", "remove", "predictions.jsonl cannot be read: No such file or directory"),
+        ("record.json", "cut", "record.json is not a result record"),
+        ("predictions.jsonl", "cut", "predictions.jsonl is not the file that record.json was written with"),
+        ("record.json", "edit", "record.json was edited after it was written"),
+        ("predictions.jsonl", "edit", "predictions.jsonl is not the file that record.json was written with"),
+        ("record.json", "age", "record.json has schema version 1, this reads 2; an older Router Derby wrote"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["verify", "check", "check --update", "diff", "report"])
+def test_a_damaged_folder_is_named_and_refused(
+    folder: Path, file: str, damage: str, words: str, verb: str
+) -> None:
+    made = quality_alone()
+    (folder / "sound").mkdir()
+    write_record(folder / "sound", made.record, made.predictions)
+    path = folder / "run" / file
+    if damage == "remove":
+        path.unlink()
+    elif damage == "age":
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, "schema_version": 1}))
+    else:
+        text = path.read_text()
+        path.write_text(text[: len(text) // 2] if damage == "cut" else text.replace("overlap", "standard", 1))
+    arguments = {
+        "verify": ["verify", "run"],
+        "check": ["check", "run", "--baseline", "sound"],
+        "check --update": ["check", "run", "--baseline", "new", "--update"],
+        "diff": ["diff", "run", "sound"],
+        "report": ["report", "runs=[sound,run]"],
+    }[verb]
+    done = in_process(*arguments, cwd=folder)
+    assert done.returncode == 2
+    said = " ".join((done.stdout + done.stderr).split())
+    assert words in said
+    assert f"run/{file}" in said
+    assert "Traceback" not in said
+    assert not (folder / "new").exists()
+    assert not list(folder.glob("outputs/*/*"))
+
+
+def test_help() -> None:
+    done = in_process("verify", "--help", cwd=Path())
+    assert done.returncode == 0
+    assert "exit codes: 0 every figure follows, 1 some differ, 2 a folder cannot be read" in done.stdout

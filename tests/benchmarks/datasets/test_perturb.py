@@ -1,0 +1,149 @@
+"""Changed questions: seeded, never empty, changed as their kind says."""
+
+import random
+import string
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.datasets.perturb import CLOSERS, KEYBOARD, OPENERS, PERTURBATIONS, perturb
+from tests.conftest import CAR, OUT_OF_SCOPE, SLEEP
+
+KINDS = list(PERTURBATIONS)
+NORMAL = (*CAR, *SLEEP, *OUT_OF_SCOPE)
+
+texts = st.text(max_size=60)
+lettered = texts.filter(lambda text: any(letter.isalpha() for letter in text))
+typed = st.text(alphabet=string.ascii_letters + " ?!.,'", min_size=1, max_size=90)
+
+
+def test_the_kinds_are_those_a_record_names() -> None:
+    assert KINDS == ["typos", "case", "punctuation", "fillers"]
+
+
+@given(texts, st.sampled_from(KINDS), st.integers(0, 3))
+def test_the_same_seed_gives_the_same_text(question: str, kind: str, seed: int) -> None:
+    assert perturb(question, kind, seed) == perturb(question, kind, seed)
+
+
+@given(lettered, st.sampled_from(KINDS), st.integers(0, 50))
+def test_a_question_with_a_letter_is_still_one(question: str, kind: str, seed: int) -> None:
+    changed = perturb(question, kind, seed)
+    assert changed.strip()
+    if kind == "typos":
+        assert any(letter.isalpha() for letter in changed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("question", ["a", "I", "a?", "?", "???", "", " ", "7", "ß", "日本", "Ü"])
+def test_odd_questions_do_not_end_in_nothing(kind: str, question: str) -> None:
+    for seed in range(40):
+        changed = perturb(question, kind, seed)
+        assert changed.strip() or not question.strip()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normal_questions_change(kind: str) -> None:
+    for question in NORMAL:
+        for seed in range(5):
+            assert perturb(question, kind, seed) != question
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_seed_usually_gives_another_text(kind: str) -> None:
+    several = [len({perturb(question, kind, seed) for seed in range(8)}) for question in NORMAL]
+    # Of upper and lower case there are but two.
+    assert sum(n > 1 for n in several) > 0.9 * len(NORMAL)
+
+
+def test_another_question_draws_by_itself() -> None:
+    openings = {perturb(question, "fillers", 0).removesuffix(question) for question in NORMAL}
+    assert len(openings & set(OPENERS)) > 2
+
+
+def edits(one: str, other: str) -> int:
+    """Letters to insert, delete, replace or swap with the next (Damerau's distance, restricted)."""
+    table = {(-1, column): column + 1 for column in range(-1, len(other))}
+    for row, letter in enumerate(one):
+        table[row, -1] = row + 1
+        for column, wanted in enumerate(other):
+            best = min(
+                table[row - 1, column] + 1,
+                table[row, column - 1] + 1,
+                table[row - 1, column - 1] + (letter != wanted),
+            )
+            if row and column and letter == other[column - 1] and one[row - 1] == wanted:
+                best = min(best, table[row - 2, column - 2] + 1)
+            table[row, column] = best
+    return table[len(one) - 1, len(other) - 1]
+
+
+@pytest.mark.parametrize(("letters", "most"), [(5, 1), (29, 1), (30, 2), (60, 4)])
+def test_one_typo_in_fifteen_letters_and_at_least_one(letters: int, most: int) -> None:
+    question = "".join(random.Random(letters).sample(string.ascii_lowercase * 3, letters))
+    for seed in range(30):
+        assert 1 <= edits(question, perturb(question, "typos", seed)) <= most
+
+
+def test_a_letter_slips_to_its_neighbour_on_the_keyboard() -> None:
+    near = {pair for row in KEYBOARD for pair in pairwise(row)}
+    slipped = set()
+    for letter in string.ascii_lowercase:
+        for seed in range(30):
+            changed = perturb(f"{letter}1", "typos", seed).removesuffix("1")
+            assert changed == letter * 2 or (letter, changed) in near or (changed, letter) in near
+            slipped.add(changed)
+    assert len(slipped) > 40
+
+
+def test_typos_keep_capital_letters_and_whatever_is_no_letter() -> None:
+    question = "WHY 12 + 30, OK?"
+    for seed in range(30):
+        changed = perturb(question, "typos", seed)
+        assert changed == changed.upper()
+        assert "".join(c for c in changed if not c.isalpha()) == " 12 + 30, ?"
+
+
+@given(typed)
+def test_case_is_all_lower_or_all_upper(question: str) -> None:
+    changed = perturb(question, "case", 0)
+    assert changed in (question.lower(), question.upper())
+    if any(letter.isalpha() for letter in question):
+        assert changed != question
+
+
+@pytest.mark.parametrize(
+    ("question", "possible"),
+    [
+        (
+            "Hi there, what's up?",
+            {
+                "Hi there what's up",
+                "Hi there, what's up???",
+                "Hi there, what's up!!",
+                "Hi there, what's up...",
+                "Hi there, what's up ?",
+            },
+        ),
+        ("plain words", {"plain words???", "plain words!!", "plain words...", "plain words ?"}),
+        ("???", {"!!", "...", " ?", "???"}),
+        # Accents and vowel signs of their own, and the other apostrophe, belong to the word.
+        (
+            "Cafe\u0301s don’t?",
+            {"Cafe\u0301s don’t", *(f"Cafe\u0301s don’t{end}" for end in ("???", "!!", "...", " ?"))},
+        ),
+        ("क्या हाल है?", {"क्या हाल है", *(f"क्या हाल है{end}" for end in ("???", "!!", "...", " ?"))}),
+    ],
+)
+def test_punctuation_is_none_or_too_much(question: str, possible: set[str]) -> None:
+    assert {perturb(question, "punctuation", seed) for seed in range(80)} == possible
+
+
+@given(typed)
+def test_fillers_stand_before_or_behind(question: str) -> None:
+    for seed in range(4):
+        changed = perturb(question, "fillers", seed)
+        before = {opener + question for opener in OPENERS}
+        assert changed in before | {question.rstrip() + closer for closer in CLOSERS}

@@ -1,0 +1,61 @@
+"""Peak memory is that of this process, and all of it."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.measure.memory import cuda_peak
+
+GROWING = """
+from benchmarks.measure.memory import peak_rss
+before = peak_rss()
+block = b"x" * 100_000_000
+after = peak_rss()
+del block
+print(after - before, peak_rss() - before)
+"""
+CHILD = "from benchmarks.measure.memory import peak_rss; print(peak_rss())"
+PARENT = f"""
+import subprocess, sys
+from benchmarks.measure.memory import peak_rss
+block = b"x" * 300_000_000
+child = subprocess.run([sys.executable, "-c", {CHILD!r}], capture_output=True, text=True, check=True)
+print(peak_rss(), child.stdout)
+"""
+
+
+def numbers(script: str) -> list[int]:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return [int(word) for word in done.stdout.split()]
+
+
+def test_peak_grows_with_touched_memory_and_stays() -> None:
+    grown, later = numbers(GROWING)
+    assert 95_000_000 < grown < 130_000_000
+    # The kernel counts in batches of pages.
+    assert later > grown - 2_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux's")
+def test_a_child_does_not_inherit_the_peak_of_a_large_parent() -> None:
+    parent, child = numbers(PARENT)
+    assert parent > 300_000_000
+    assert child < 100_000_000
+
+
+def test_cuda_peak_without_pytorch_or_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert cuda_peak() is None
+    assert "torch" not in sys.modules
+    monkeypatch.setitem(
+        sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False))
+    )  # type: ignore[arg-type]
+    assert cuda_peak() is None
+
+
+def test_cuda_peak_with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = SimpleNamespace(is_available=lambda: True, max_memory_allocated=lambda: 123)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))  # type: ignore[arg-type]
+    assert cuda_peak() == 123

@@ -1,0 +1,125 @@
+"""Speed and memory metrics from raw values made by hand."""
+
+import math
+from typing import Any
+
+import pytest
+
+from benchmarks.metrics.performance import performance
+from conf.schema import Statistics
+from reports.record import Metric, Unscored
+
+# 1 ms ... 120 ms over two rounds: the p-th percentile is 1 + 1.19 p.
+FIRST = {
+    "load_seconds": 0.25,
+    "first_query_seconds": 0.003,
+    "latency_seconds": [number / 1000 for number in range(1, 61)],
+    "stage_seconds": {"encode": [0.001, 0.002, 0.009], "decide": [0.00001] * 3},
+    "reference_seconds": [0.002] * 60,
+}
+SECOND = {
+    "load_seconds": 0.16,
+    "first_query_seconds": 0.012,
+    "latency_seconds": [number / 1000 for number in range(61, 121)],
+    "stage_seconds": {"encode": [0.002, 0.003, 0.002], "decide": [0.00001] * 3},
+    "reference_seconds": [0.002] * 60,
+}
+SERVED: dict[str, Any] = {
+    "batch_seconds": [0.5, 0.25, 1.0],
+    "batch_size": 10,
+    "peak_rss_bytes": 200_000_000,
+    "cuda_peak_bytes": None,
+    "reference_rss_bytes": 50_000_000,
+    "index_bytes": 1_500_000,
+    "weights_bytes": 90_000_000,
+    "rounds": [FIRST, SECOND],
+}
+TRAINED: dict[str, Any] = {"train_seconds": 12.5, "train_peak_rss_bytes": 300_000_000}
+
+
+def derived(**changes: Any) -> tuple[dict[str, Metric], list[Unscored]]:
+    metrics, unscored = performance({**SERVED, **changes}, TRAINED, Statistics(resamples=200), seed=0)
+    assert len({metric.name for metric in metrics}) == len(metrics)
+    return {metric.name: metric for metric in metrics}, unscored
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "unit", "n"),
+    [
+        ("latency_p50", 60.5, "ms", 120),
+        ("latency_p95", 1 + 1.19 * 95, "ms", 120),
+        ("latency_p99", 1 + 1.19 * 99, "ms", 120),
+        ("encode_p50", 2, "ms", 6),
+        ("decide_p50", 0.01, "ms", 6),
+        ("reference_p50", 2, "ms", 120),
+        # The medians of the rounds' blocks are 30.5 ms and 90.5 ms.
+        ("latency_p50_vs_reference", math.sqrt(30.5 * 90.5) / 2, "×", 2),
+        # The means are the same, as it happens.
+        ("latency_mean_vs_reference", math.sqrt(30.5 * 90.5) / 2, "×", 2),
+        ("first_query", 6, "ms", 2),
+        ("load_time", 0.2, "s", 2),
+        ("throughput", 20, "queries/s", 3),
+        ("peak_rss", 200, "MB", 1),
+        ("peak_rss_vs_reference", 4, "×", 1),
+        ("weights_size", 90, "MB", 1),
+        ("index_size", 1.5, "MB", 1),
+        ("train_time", 12.5, "s", 1),
+        ("train_peak_rss", 300, "MB", 1),
+    ],
+)
+def test_hand_computed(name: str, value: float, unit: str, n: int) -> None:
+    found = derived()[0][name]
+    assert (found.value, found.unit, found.n, found.slice) == (pytest.approx(value), unit, n, "all")
+    assert found.higher_is_better is (name == "throughput")
+
+
+def test_the_table_above_is_complete() -> None:
+    assert len(derived()[0]) == 17
+
+
+def test_quantiles_have_intervals_in_their_own_unit() -> None:
+    metrics, _ = derived()
+    for name in ("latency_p50", "latency_p95", "encode_p50", "throughput", "latency_p50_vs_reference"):
+        found = metrics[name]
+        assert found.ci_low is not None
+        assert found.ci_high is not None
+        assert found.ci_low <= found.value <= found.ci_high
+    assert metrics["reference_p50"].ci_low == pytest.approx(2)
+    # Student's t with one degree of freedom reaches 12.706 standard errors of log(0.25) and log(0.16).
+    error = math.log(0.25 / 0.16) / 2
+    load = metrics["load_time"]
+    assert load.ci_high == pytest.approx(0.2 * math.exp(12.7062 * error), rel=1e-4)
+    assert load.ci_low == pytest.approx(0.2 * math.exp(-12.7062 * error), rel=1e-4)
+
+
+def test_one_round_has_no_interval_over_rounds() -> None:
+    metrics, _ = derived(rounds=[FIRST])
+    for name in ("latency_p50_vs_reference", "first_query", "load_time"):
+        assert (metrics[name].n, metrics[name].ci_low, metrics[name].ci_high) == (1, None, None)
+    assert metrics["latency_p50"].ci_low is not None
+
+
+def test_rounds_that_differ_widen_the_interval_of_a_quantile() -> None:
+    def width(rounds: list[dict[str, Any]]) -> float:
+        found = derived(rounds=rounds)[0]["latency_p50"]
+        assert found.ci_low is not None
+        assert found.ci_high is not None
+        return found.ci_high - found.ci_low
+
+    every_second = {**FIRST, "latency_seconds": [number / 1000 for number in range(1, 121, 2)]}
+    others = {**SECOND, "latency_seconds": [number / 1000 for number in range(2, 122, 2)]}
+    assert width([FIRST, SECOND]) > 2 * width([every_second, others])
+
+
+def test_stages_that_a_router_does_not_have_are_unscored() -> None:
+    metrics, unscored = derived()
+    reasons = {entry.name: entry.reason for entry in unscored}
+    assert set(reasons) == {"tokenise_p50", "search_p50", "cuda_peak"}
+    assert all(reasons.values())
+    assert not set(reasons) & set(metrics)
+
+
+def test_cuda_memory_when_there_was_any() -> None:
+    metrics, unscored = derived(cuda_peak_bytes=4_000_000_000)
+    assert (metrics["cuda_peak"].value, metrics["cuda_peak"].unit) == (4000, "MB")
+    assert "cuda_peak" not in {entry.name for entry in unscored}

@@ -1,0 +1,224 @@
+"""Folders that are whole or absent, checksums, and JSON without surprises."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from platformdirs import user_cache_path
+
+from common.files import (
+    MANIFEST,
+    atomic_dir,
+    cache_dir,
+    cached_dir,
+    digest,
+    read_json,
+    sha256_file,
+    sha256_unchanged,
+    write_json,
+)
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("aé睡\n"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+class Builder:
+    """Writes two files and counts how often."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, folder: Path) -> None:
+        self.calls += 1
+        (folder / "model.bin").write_text("weights")
+        (folder / "inner").mkdir()
+        (folder / "inner" / "settings.json").write_text("{}")
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "folder"
+    with atomic_dir(target) as work:
+        (work / "file").write_text("new")
+        assert not target.exists()
+        assert work.parent == target.parent
+    assert (target / "file").read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_is_replaced_not_merged(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with atomic_dir(target) as work:
+        (work / "new").write_text("new")
+        assert (target / "old").exists()
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_interrupted_block_changes_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(error):
+        _interrupted(target, error)
+    assert list(tmp_path.iterdir()) == [target]
+    assert [path.name for path in target.iterdir()] == ["old"]
+
+
+def test_a_cached_folder_is_built_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build, said = Builder(), list[str]()
+    for _ in range(3):
+        assert cached_dir(tmp_path / "kept", build, say=said.append) == tmp_path / "kept"
+    assert build.calls == 1
+    assert said == []
+    assert capsys.readouterr() == ("", "")
+    sums = read_json(tmp_path / "kept" / MANIFEST)
+    assert sums == {
+        "inner/settings.json": hashlib.sha256(b"{}").hexdigest(),
+        "model.bin": hashlib.sha256(b"weights").hexdigest(),
+    }
+
+
+BUILD_SLOWLY = """
+import sys, time
+from pathlib import Path
+from common.files import cached_dir
+
+def build(folder):
+    print("built", flush=True)
+    time.sleep(1)
+    (folder / "model.bin").write_bytes(b"weights")
+
+cached_dir(Path(sys.argv[1]), build, say=print)
+"""
+
+
+def test_two_processes_build_once(tmp_path: Path) -> None:
+    start = [sys.executable, "-c", BUILD_SLOWLY, str(tmp_path / "kept")]
+    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "built\n"
+        second = subprocess.run(start, capture_output=True, text=True, check=True)
+        assert first.stdout.read() == ""
+    assert second.stdout == f"waiting for another process that makes {tmp_path / 'kept'}\n"
+    assert (tmp_path / "kept" / "model.bin").read_bytes() == b"weights"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_nobody_waits_for_one_that_was_killed(tmp_path: Path) -> None:
+    start = [sys.executable, "-c", BUILD_SLOWLY, str(tmp_path / "kept")]
+    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "built\n"
+        first.kill()
+    second = subprocess.run(start, capture_output=True, text=True, check=True)
+    assert second.stdout == "built\n"
+
+
+@pytest.mark.parametrize("damaged", ["model.bin", "inner/settings.json", MANIFEST])
+@pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
+def test_a_damaged_cached_folder_is_rebuilt_and_said(tmp_path: Path, damaged: str, damage: str) -> None:
+    build, said = Builder(), list[str]()
+    target = cached_dir(tmp_path / "kept", build, say=said.append)
+    whole = {path: path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    if damage == "gone":
+        (target / damaged).unlink()
+    else:
+        (target / damaged).write_bytes(b"[]" if damage == "changed" else b"")
+    cached_dir(target, build, say=said.append)
+    assert build.calls == 2
+    assert {path: path.read_bytes() for path in target.rglob("*") if path.is_file()} == whole
+    if (damaged, damage) == (MANIFEST, "gone"):
+        assert said == []
+    else:
+        assert said == [f"cached {target / damaged} is corrupt; rebuilding it"]
+
+
+def test_a_failed_build_leaves_no_folder(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        cached_dir(tmp_path / "kept", fail, say=print)
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(st.dictionaries(st.text("abc"), JSON, max_size=5))
+def test_digest_does_not_depend_on_key_order(value: dict[str, object]) -> None:
+    assert digest(dict(reversed(value.items()))) == digest(value)
+
+
+def test_digest_depends_on_every_value() -> None:
+    values = [{"a": 1, "b": 2}, {"a": 2, "b": 1}, {"a": 1}, {"a": "1", "b": 2}, [1, 2], [2, 1], "é", "e"]
+    assert len({digest(value) for value in values}) == len(values)
+    assert digest({"a": {"x": 1, "y": 2}}) == digest({"a": {"y": 2, "x": 1}})
+
+
+@given(JSON)
+def test_json_comes_back_as_written(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = tmp_path_factory.getbasetemp() / "value.json"
+    write_json(path, value)
+    assert read_json(path) == value
+
+
+def test_json_is_utf8_text_in_the_order_given(tmp_path: Path) -> None:
+    write_json(tmp_path / "value.json", {"b": "schläft", "a": 1})
+    text = (tmp_path / "value.json").read_bytes().decode("utf-8")
+    assert "schläft" in text
+    assert list(json.loads(text)) == ["b", "a"]
+    assert text.endswith("}\n")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_json_refuses_what_is_not_a_number(tmp_path: Path, number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "value.json", {"loss": number})
+    assert not (tmp_path / "value.json").exists()
+
+
+def test_sha256_is_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+    assert sha256_file(tmp_path / "file") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_cache_moves_with_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path))
+    assert cache_dir() == tmp_path
+    monkeypatch.delenv("ROUTER_DERBY_CACHE")
+    assert cache_dir() == user_cache_path("router-derby")
+
+
+def _interrupted(target: Path, error: type[BaseException]) -> None:
+    with atomic_dir(target) as work:
+        (work / "new").write_text("half")
+        raise error
+
+
+def test_a_checksum_is_remembered_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    first = sha256_unchanged(path)
+    assert first == sha256_file(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("common.files.sha256_file", lambda _: pytest.fail("read again"))
+        assert sha256_unchanged(path) == first
+    path.write_bytes(b"two")
+    os.utime(path, ns=(0, 1))
+    assert sha256_unchanged(path) == sha256_file(path) != first

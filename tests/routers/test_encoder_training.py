@@ -1,0 +1,422 @@
+"""Fine-tuning a tiny random BERT: it separates classes, repeats itself, and moves with its router."""
+
+import gc
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.files import sha256_file
+from common.progress import Event, listening
+from routers import encoder_training as contrastive
+from routers.base import NotFittedError, Router, RouterError
+from routers.centroid import CentroidRouter
+from routers.encoder import SentenceEncoder
+from routers.encoder_training import (
+    LOSSES,
+    Cosines,
+    Recipe,
+    Separation,
+    fine_tune,
+    mean_cosines,
+    sample_pairs,
+    split,
+)
+from routers.knn import KNNRouter
+
+Questions = tuple[list[str], list[str]]
+MakeModel = Callable[..., str]
+
+WORDS = {
+    "car": ["oil", "brake", "tyre", "engine", "clutch"],
+    "sleep": ["nap", "dream", "bed", "snoring", "insomnia"],
+}
+# A random network needs steeper steps than a pretrained one.
+QUICK = Recipe(epochs=4, learning_rate=0.003, batch_size=16)
+SERVE = """
+import json, sys
+from pathlib import Path
+from routers.base import Router
+answers = Router.load(Path(sys.argv[1])).predict_proba(json.loads(sys.argv[2])).tolist()
+heavy = {"torch", "transformers", "sentence_transformers", "datasets", "onnx"} & set(sys.modules)
+print(json.dumps([answers, sorted(heavy)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def toy() -> Questions:
+    """Each class has its own words."""
+    generator = np.random.default_rng(0)
+    labels = ["car", "sleep"] * 40
+    return [" ".join(generator.choice(WORDS[label], size=4)) for label in labels], labels
+
+
+@pytest.fixture(scope="module")
+def model(tiny_bert: MakeModel) -> str:
+    return tiny_bert()
+
+
+@pytest.fixture(scope="module")
+def tuned(model: str, toy: Questions) -> KNNRouter:
+    """A fitted router with a fine-tuned encoder on ONNX Runtime, shared: do not change it."""
+    return KNNRouter(encoder_of(model), k=3).fit(*toy)
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where temporary files go; empty."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def encoder_of(model: str, **settings: Any) -> SentenceEncoder:
+    quick = {"finetune_epochs": 4, "finetune_learning_rate": 0.003, "finetune_batch_size": 16}
+    return SentenceEncoder(model, **{"finetune": "batch_all_triplet", **quick, **settings})
+
+
+def gap(cosines: Cosines) -> float:
+    return cosines.same_class - cosines.different_class
+
+
+def test_mean_cosines_by_hand() -> None:
+    vectors = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+    found = mean_cosines(vectors, np.array([0, 0, 1]))
+    assert (found.same_class, found.different_class) == pytest.approx((0, 0.7), abs=1e-6)
+    found = mean_cosines(vectors, np.array([1, 0, 1]))
+    assert (found.same_class, found.different_class) == pytest.approx((0.6, 0.4), abs=1e-6)
+
+
+@given(seed=st.integers(0, 2**16), sizes=st.lists(st.integers(1, 5), min_size=2, max_size=4))
+def test_mean_cosines_are_those_of_every_pair(seed: int, sizes: list[int]) -> None:
+    targets = np.repeat(np.arange(len(sizes) + 1), [*sizes, 2])
+    vectors = np.random.default_rng(seed).normal(size=(len(targets), 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pairs = [(i, j) for i in range(len(targets)) for j in range(i)]
+    same, different = (
+        np.mean([vectors[i] @ vectors[j] for i, j in pairs if (targets[i] == targets[j]) == wanted])
+        for wanted in (True, False)
+    )
+    found = mean_cosines(vectors, targets)
+    assert (found.same_class, found.different_class) == pytest.approx((same, different), abs=1e-5)
+
+
+def test_a_tenth_of_each_class_is_held_out() -> None:
+    targets = np.array([0] * 20 + [1] * 30 + [2] * 4)
+    train, judge = split(targets, 0)
+    assert np.bincount(targets[judge]).tolist() == [2, 3, 1]
+    assert sorted([*train, *judge]) == list(range(54))
+    assert not np.array_equal(split(targets, 1)[1], judge)
+    assert np.array_equal(split(targets, 0)[1], judge)
+
+
+@pytest.mark.parametrize("sizes", [(14, 14), (30, 2)], ids=["no_pair_to_judge", "too_few_to_train"])
+def test_few_questions_are_trained_on_and_judged_by(sizes: tuple[int, int]) -> None:
+    train, judge = split(np.repeat([0, 1], sizes), 0)
+    assert train.tolist() == judge.tolist() == list(range(sum(sizes)))
+
+
+@given(seed=st.integers(0, 2**16), sizes=st.lists(st.integers(2, 6), min_size=2, max_size=4))
+def test_every_text_has_a_partner_of_its_class_and_of_another(seed: int, sizes: list[int]) -> None:
+    targets = np.repeat(np.arange(len(sizes)), sizes)
+    left, right, wanted = sample_pairs(targets, np.random.default_rng(seed))
+    assert np.array_equal(targets[left] == targets[right], wanted == 1)
+    assert (left != right).all()
+    for cosine in (0, 1):
+        assert sorted(left[wanted == cosine]) == list(range(len(targets)))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_it_separates_the_classes(model: str, toy: Questions, tmp_path: Path, loss: str) -> None:
+    recipe = replace(QUICK, loss=loss)
+    found = fine_tune(model, *toy, recipe, tmp_path / "first")
+    assert gap(found.after) > gap(found.before) + 0.1
+    assert found.after.different_class < found.before.different_class
+    assert (found.n_texts, found.held_out, found.collapsed) == (8, True, False)
+    texts = [" ".join(words) for words in WORDS.values()]
+    before = SentenceEncoder(model, "torch").encode(texts)
+    after = SentenceEncoder(str(tmp_path / "first"), "torch").encode(texts)
+    assert before[0] @ before[1] - after[0] @ after[1] > 0.1
+
+
+@pytest.mark.parametrize("loss", ["batch_all_triplet", "cosine_similarity"])
+def test_the_same_seed_writes_the_same_bytes(model: str, toy: Questions, tmp_path: Path, loss: str) -> None:
+    found = [
+        fine_tune(model, *toy, Recipe(loss=loss, seed=seed), tmp_path / str(number))
+        for number, seed in enumerate((0, 0, 1))
+    ]
+    first, same, other = (_contents(tmp_path / name) for name in "012")
+    assert (first, found[0]) == (same, found[1])
+    assert {name for name in first if first[name] != other[name]} == {"model.safetensors"}
+
+
+@pytest.mark.parametrize("loss", ["batch_all_triplet", "batch_semi_hard_triplet"])
+def test_the_margin_reaches_the_loss(model: str, toy: Questions, tmp_path: Path, loss: str) -> None:
+    for margin in (0.1, 1.5):
+        fine_tune(model, *toy, Recipe(loss=loss, margin=margin), tmp_path / str(margin))
+    first, second = (tmp_path / margin / "model.safetensors" for margin in ("0.1", "1.5"))
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_what_is_measured_is_the_vectors_of_the_held_out_questions(
+    tuned: KNNRouter, model: str, toy: Questions
+) -> None:
+    targets = np.array([tuned.classes_.index(label) for label in toy[1]])
+    _, judge = split(targets, 0)
+    texts = [toy[0][row] for row in judge]
+    facts = tuned.facts()["learned_encoder"]
+    assert (facts["n_texts"], facts["held_out"]) == (len(judge), True)
+    for encoder, found in ((SentenceEncoder(model), facts["before"]), (tuned.encoder_, facts["after"])):
+        wanted = mean_cosines(encoder.encode(texts), targets[judge])
+        assert found["same_class"] == pytest.approx(wanted.same_class, abs=1e-4)
+        assert found["different_class"] == pytest.approx(wanted.different_class, abs=1e-4)
+
+
+def test_few_questions_are_measured_on_themselves(model: str, tmp_path: Path) -> None:
+    found = fine_tune(model, ["a", "b", "c", "d"], ["x", "x", "y", "y"], QUICK, tmp_path / "tuned")
+    assert (found.n_texts, found.held_out) == (4, False)
+
+
+def test_it_is_quiet_and_offline_and_leaves_nothing_else(
+    model: str,
+    toy: Questions,
+    scratch: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.chdir(scratch)
+    events: list[Event] = []
+    with listening(events.append):
+        fine_tune(model, *toy, QUICK, scratch / "tuned")
+    assert capfd.readouterr() == ("", "")
+    assert [path.name for path in scratch.iterdir()] == ["tuned"]
+    # 36 questions a class train, in batches of 16.
+    assert events == [Event("fine-tuning the encoder", step, 20) for step in range(1, 21)]
+
+
+def test_a_collapsed_encoder_is_said(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ["car", "sleep"] * 10
+    found = fine_tune(model, ["the same question"] * 20, labels, Recipe(), tmp_path / "tuned")
+    assert found.after.different_class == pytest.approx(1)
+    assert found.facts()["collapsed"] is True
+    assert capsys.readouterr().err.startswith(
+        "the fine-tuned encoder has collapsed: questions of different classes have a mean cosine of 1.00; "
+    )
+
+
+def test_collapse_is_of_different_classes() -> None:
+    before = Cosines(0.2, 0.95)
+    assert not Separation(before, Cosines(0.99, 0.9), 4, True).collapsed
+    assert Separation(before, Cosines(0.99, 0.901), 4, True).collapsed
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"loss": "margin_mse"}, r"encoder\.finetune=margin_mse: not one of none, batch_all_triplet, "),
+        ({"loss": "none"}, r"encoder\.finetune=none: not one of"),
+        ({"batch_size": 2}, r"encoder\.finetune_batch_size=2: must be even and at least 4"),
+        ({"batch_size": 5}, r"encoder\.finetune_batch_size=5: must be even"),
+        ({"seed": -1}, r"encoder\.finetune_seed=-1: must be at least 0"),
+        ({"learning_rate": 1e30}, r"diverged; lower encoder\.finetune_learning_rate"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    model: str, toy: Questions, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RouterError, match=message):
+        fine_tune(model, *toy, replace(QUICK, **change), tmp_path / "tuned")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_class_needs_two_questions(model: str, toy: Questions, tmp_path: Path) -> None:
+    with pytest.raises(RouterError, match=r"two training questions of every class, and 'legal' has one; "):
+        fine_tune(model, [*toy[0], "a contract"], [*toy[1], "legal"], QUICK, tmp_path / "tuned")
+    with pytest.raises(RouterError, match="at least two classes"):
+        fine_tune(model, toy[0], ["car"] * 80, QUICK, tmp_path / "tuned")
+    with pytest.raises(RouterError, match="at least two classes"):
+        fine_tune(model, [], [], QUICK, tmp_path / "tuned")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_training_leaves_nothing(
+    model: str, toy: Questions, questions: Questions, scratch: Path
+) -> None:
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    router = KNNRouter(encoder_of(model, backend="torch"))
+    with listening(interrupt), pytest.raises(KeyboardInterrupt):
+        router.fit(*toy)
+    with listening(interrupt), pytest.raises(KeyboardInterrupt):
+        fine_tune(model, *toy, QUICK, scratch / "tuned")
+    assert list(scratch.iterdir()) == []
+    with pytest.raises(NotFittedError):
+        router.predict(["nap"])
+
+
+def test_the_folder_goes_with_the_router(model: str, toy: Questions, scratch: Path) -> None:
+    router = CentroidRouter(encoder_of(model, backend="torch")).fit(*toy)
+    first = Path(router.encoder_.model)
+    assert first.is_relative_to(scratch)
+    router.fit(*toy)
+    assert not first.exists()
+    assert Path(router.encoder_.model).is_dir()
+    del router
+    gc.collect()
+    assert list(scratch.iterdir()) == []
+
+
+def test_only_a_fine_tuned_router_is_expensive(model: str, tiny_encoder: SentenceEncoder) -> None:
+    assert not KNNRouter(tiny_encoder).fit_is_expensive
+    assert KNNRouter(encoder_of(model)).fit_is_expensive
+    assert CentroidRouter(encoder_of(model)).fit_is_expensive
+
+
+def test_loading_what_fitting_starts_from_exports_nothing(
+    model: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "cache"))
+    KNNRouter(encoder_of(model)).load_pretrained()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RouterError, match=r"no model\.safetensors in the encoder folder"):
+        KNNRouter(encoder_of(str(tmp_path))).load_pretrained()
+
+
+def test_without_fine_tuning_the_encoder_is_the_configured_one(
+    tiny_encoder: SentenceEncoder, questions: Questions, tmp_path: Path
+) -> None:
+    router = KNNRouter(tiny_encoder).fit(*questions)
+    assert router.encoder_ is router.encoder
+    assert (router.learned_encoder_, router.facts()) == (None, {})
+    router.save(tmp_path / "router")
+    assert {path.name for path in (tmp_path / "router").iterdir()} == {"router.json", "state.safetensors"}
+
+
+def test_the_router_uses_the_fine_tuned_vectors(
+    tuned: KNNRouter, model: str, toy: Questions, tmp_path: Path
+) -> None:
+    found = fine_tune(model, *toy, QUICK, tmp_path / "tuned")
+    wanted = SentenceEncoder(str(tmp_path / "tuned")).encode(toy[0])
+    assert tuned.index_.vectors == pytest.approx(wanted, abs=1e-4)
+    assert tuned.facts() == {
+        "learned_encoder": {
+            "loss": "batch_all_triplet",
+            "pretrained_sha256": sha256_file(Path(model) / "model.safetensors"),
+            **found.facts(),
+        }
+    }
+    assert json.loads(json.dumps(tuned.facts())) == tuned.facts()
+    assert tuned.weights_sha256() == {
+        "encoder": sha256_file(Path(model) / "model.safetensors"),
+        "encoder_fine_tuned": sha256_file(tmp_path / "tuned" / "model.safetensors"),
+    }
+
+
+def test_a_saved_router_can_be_moved_and_serves_without_training_libraries(
+    tiny_bert: MakeModel,
+    toy: Questions,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "cache"))
+    pretrained = shutil.copytree(tiny_bert(), tmp_path / "pretrained")
+    router = KNNRouter(encoder_of(str(pretrained), query_prefix="q: ", max_tokens=64), k=3).fit(*toy)
+    router.save(tmp_path / "router")
+    Router.load(tmp_path / "router").save(tmp_path / "again")
+    (tmp_path / "again").rename(tmp_path / "moved")
+    shutil.rmtree(tmp_path / "router")
+    shutil.rmtree(pretrained)
+    asked = ["oil brake", "nap", "a bed in the engine"]
+    ran = subprocess.run(
+        [sys.executable, "-c", SERVE, str(tmp_path / "moved"), json.dumps(asked)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers, heavy = json.loads(ran.stdout)
+    assert (heavy, ran.stderr) == ([], "")
+    assert np.array(answers) == pytest.approx(router.predict_proba(asked), abs=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {"moved"}, "the export is not in the router"
+    loaded = Router.load(tmp_path / "moved")
+    assert loaded.facts() == router.facts()
+    assert loaded.weights_sha256() == router.weights_sha256()
+    assert loaded.asset_paths() == []
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "1_Pooling/config.json"])
+def test_a_changed_file_is_refused(tuned: KNNRouter, model: str, tmp_path: Path, name: str) -> None:
+    tuned.save(tmp_path / "router")
+    path = tmp_path / "router" / "encoder" / name
+    assert path.read_bytes() != (Path(model) / name).read_bytes()
+    shutil.copy(Path(model) / name, path)
+    with pytest.raises(RouterError, match=f"encoder in {path.parents[name.count('/')]} is not the one"):
+        Router.load(tmp_path / "router")
+
+
+def test_a_corrupt_export_is_made_again_from_the_weights(
+    tuned: KNNRouter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned.save(tmp_path / "router")
+    (path,) = (tmp_path / "router").rglob("model.onnx")
+    content = path.read_bytes()
+    path.write_bytes(content[:-100])
+    loaded = Router.load(tmp_path / "router")
+    assert f"{path} is corrupt; rebuilding it" in capsys.readouterr().err
+    assert path.read_bytes() == content
+    assert loaded.predict_proba(["nap"]) == pytest.approx(tuned.predict_proba(["nap"]), abs=1e-5)
+
+
+def test_a_router_whose_encoder_was_replaced_is_not_saved(
+    tuned: KNNRouter, model: str, tmp_path: Path
+) -> None:
+    tuned.save(tmp_path / "router")
+    loaded = Router.load(tmp_path / "router")
+    shutil.copy(Path(model) / "model.safetensors", tmp_path / "router" / "encoder")
+    with pytest.raises(RouterError, match="has changed; fit the router again"):
+        loaded.save(tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_prefix_and_prototypes_are_trained_on(
+    model: str, toy: Questions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(model: str, texts: list[str], labels: list[str], recipe: Recipe, folder: Path) -> Separation:
+        settings = [recipe.max_tokens, recipe.seed, recipe.margin]
+        raise RouterError(json.dumps([texts[-2:], labels[-2:], settings]))
+
+    monkeypatch.setattr(contrastive, "fine_tune", seen)
+    encoder = encoder_of(model, query_prefix="q: ", max_tokens=32, finetune_seed=4, finetune_margin=0.3)
+    router = CentroidRouter(encoder, label_prototypes={"sleep": "at night", "car": "driving"})
+    with pytest.raises(RouterError) as caught:
+        router.fit(*toy)
+    assert json.loads(str(caught.value)) == [["q: at night", "q: driving"], ["sleep", "car"], [32, 4, 0.3]]
+
+
+def test_odd_texts_can_be_trained_on(model: str, toy: Questions, tmp_path: Path) -> None:
+    odd = ["", "\ud800", "🚗", "z" * 5000]
+    labels = ["car", "sleep", "car", "sleep"]
+    fine_tune(model, [*toy[0], *odd], [*toy[1], *labels], replace(QUICK, epochs=1), tmp_path / "tuned")
+    assert (tmp_path / "tuned" / "model.safetensors").is_file()
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
