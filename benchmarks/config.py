@@ -51,7 +51,7 @@ def hydra_application(
 
 
 def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
-    """The checked dataclass of `conf.schema` that a verb would get, for use from Python."""
+    """The checked dataclass of `benchmarks.schema` that a verb would get, for use from Python."""
     from hydra import compose, initialize_config_module
     from hydra.core.global_hydra import GlobalHydra
 
@@ -68,7 +68,7 @@ def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
 
 
 def checked(config: "DictConfig") -> Any:
-    """The dataclass of `conf.schema` that `config` composes to.
+    """The dataclass of `benchmarks.schema` that `config` composes to.
 
     Raises:
         BadInput: it has a key that nobody would read.
@@ -96,7 +96,7 @@ def _list_no_groups_in_help() -> None:
 
 def _register() -> None:
     from benchmarks.assets.packages import register as register_resolvers
-    from conf.schema import register as register_schemas
+    from benchmarks.schema import register as register_schemas
 
     register_schemas()
     register_resolvers()

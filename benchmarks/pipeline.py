@@ -21,10 +21,10 @@ from benchmarks.metrics.selective import (
     thresholds,
     wanted_thresholds,
 )
-from conf.schema import Ask, Policy
+from benchmarks.settings import Ask
 from experts.base import Answer, Experts, Request
 from routers.base import Router
-from routers.decision import Decision, decide
+from routers.decision import Decision, Policy, decide
 from routers.inference import promised
 
 

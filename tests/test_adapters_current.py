@@ -13,7 +13,7 @@ from benchmarks.assets.adapters import WEIGHTS, Adapters, Version
 from benchmarks.assets.packages import package_dir
 from benchmarks.config import compose_settings
 from benchmarks.datasets.load import load_dataset
-from conf.schema import Train
+from benchmarks.settings import Train
 
 PACKAGED = Path(package_dir("experts", "adapters"))
 DOMAINS = ("car", "sleep")

@@ -11,10 +11,10 @@ from benchmarks.answers.cache import AnswerCache, answer_key
 from benchmarks.assets.adapters import Adapters, Version
 from benchmarks.assets.weights import LocalWeights, locate
 from benchmarks.errors import BadInput
+from benchmarks.schema.experts import LocalExperts, NoExperts
 from benchmarks.workers.launch import run_isolated
 from common.files import cache_dir
 from common.progress import say
-from conf.schema import LocalExperts, NoExperts
 from experts.base import Answer, ExpertError, Experts, Request
 from experts.lora import Model
 

@@ -8,11 +8,11 @@ from benchmarks.answers.collect import Panel, assemble, collect
 from benchmarks.datasets.base import Dataset
 from benchmarks.errors import BadInput
 from benchmarks.metrics.answers import Answers
+from benchmarks.schema.experts import NoExperts
 from common.progress import say
-from conf.schema import NoExperts, Policy
 from experts.base import BASE, Answer, Request
 from reports.record import Metric, Prediction, Unscored
-from routers.decision import ABSTAIN, BEST_GUESS
+from routers.decision import ABSTAIN, BEST_GUESS, Policy
 
 MB = 1e6
 

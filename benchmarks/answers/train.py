@@ -16,10 +16,11 @@ from benchmarks.datasets.leakage import without_tested
 from benchmarks.datasets.load import load_dataset
 from benchmarks.errors import BadInput
 from benchmarks.records.provenance import code_and_packages
+from benchmarks.schema.experts import LocalExperts
+from benchmarks.settings import Train
 from benchmarks.workers.launch import run_isolated
 from common.files import digest
 from common.progress import say
-from conf.schema import LocalExperts, Train
 from experts.train import Recipe
 
 # What decides how an adapter comes out.

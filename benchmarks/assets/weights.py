@@ -1,15 +1,60 @@
 """From the weights that a configuration names to a local folder with a known checksum."""
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
+
+from omegaconf import MISSING
 
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
 from benchmarks.workers.launch import run_isolated
+from common.checks import ConfigError
 from common.files import cache_dir, cached_dir, digest, read_json, sha256_file
 from common.progress import say
-from conf.schema import Weights
+
+
+@dataclass
+class Weights:
+    """Where pretrained weights come from: a Python package, the Hugging Face hub, or a folder.
+
+    Attributes:
+        path: within `package` when that is given, else a folder, else a hub name.
+        package: the import name of an installed package that carries the weights.
+        install: the command that installs that package.
+        gguf: file name of a GGUF to convert to safetensors on first use.
+        sha256: of the GGUF or of `model.safetensors`; checked before loading when given.
+        revision: commit on the hub.
+    """
+
+    path: str = MISSING
+    package: str | None = None
+    install: str | None = None
+    gguf: str | None = None
+    sha256: str | None = None
+    revision: str | None = None
+
+
+def as_weights(key: str, value: Any) -> Weights:
+    """`Weights` of a plain mapping: where OmegaConf checks types it takes no interpolation and no new key."""
+    if isinstance(value, Weights):
+        return value
+    known = [item.name for item in fields(Weights)]
+    if not isinstance(value, dict) or not set(value) <= set(known):
+        raise ConfigError(f"{key}={value}: weights have {', '.join(known)}")
+    if not isinstance(value.get("path"), str):
+        raise ConfigError(f"{key}.path has no value; it is a folder or a name on the hub")
+    return Weights(**value)
+
+
+@dataclass
+class WeightsSet:
+    """Weights by role; `experts` by domain, `default` being that of every other domain."""
+
+    name: str = MISSING
+    classifier: Weights = field(default_factory=Weights)
+    experts: dict[str, Any] = field(default_factory=dict)
+
 
 SAFETENSORS = "model.safetensors"
 # What a hub repository is downloaded for: nothing that could be pickled.

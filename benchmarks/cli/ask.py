@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from benchmarks.pipeline import Pipeline
-    from conf.schema import Ask
+    from benchmarks.settings import Ask
 
 # Answered, and printed, together.
 GROUP = 256

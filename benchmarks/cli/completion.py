@@ -81,7 +81,7 @@ def _hydra_choices(verb: str, given: Sequence[str], last: str) -> list[str]:
 
     from benchmarks.assets.packages import register as register_resolvers
     from benchmarks.cli.ask import FLAGS_WITH_VALUE, split_arguments
-    from conf.schema import register as register_schemas
+    from benchmarks.schema import register as register_schemas
 
     # A question is nothing of Hydra's.
     _, overrides = split_arguments(given)

@@ -98,7 +98,7 @@ def _guarded(verb: str, arguments: Sequence[str]) -> int:
     from yaml import YAMLError
 
     from benchmarks.explain import explain
-    from conf.schema import ConfigError
+    from common.checks import ConfigError
     from experts.base import ExpertError
     from routers.base import RouterError
 

@@ -14,7 +14,7 @@ from benchmarks.errors import BadInput
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from conf.schema import Ask
+    from benchmarks.settings import Ask
     from routers.knn import KNNRouter
 
 HELP = """\

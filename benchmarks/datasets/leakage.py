@@ -1,7 +1,7 @@
 """The leakage guard: nothing that a router learns from may stand, word for word or nearly, in the test."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +13,23 @@ from benchmarks.datasets.base import Dataset, Example, fold
 from benchmarks.errors import BadInput
 from benchmarks.experiment.trials import vectors_folder
 from benchmarks.workers.launch import run_isolated
+from common.checks import fraction, one_of
 from common.files import cache_dir, cached_dir, digest, read_json, write_json
 from common.progress import say
-from conf.schema import Guard
 from routers.encoder import SentenceEncoder
+
+
+@dataclass
+class Guard:
+    """See `benchmarks.datasets.leakage`."""
+
+    mode: str = "refuse"
+    near_duplicate: float = 0.95
+
+    def __post_init__(self) -> None:
+        one_of("guard.mode", self.mode, ("refuse", "drop", "off"))
+        fraction("guard.near_duplicate", self.near_duplicate)
+
 
 SHOWN = 5
 # Similarities held at once, to bound memory on large data sets.

@@ -9,7 +9,7 @@ from benchmarks.errors import BadInput
 from benchmarks.experiment.entrants import Entrant, baselines_of, entrant_of
 from benchmarks.experiment.race import compared, race, write
 from benchmarks.explain import check_keys
-from conf.schema import Compare
+from benchmarks.settings import Compare
 from reports.record import Result
 
 # What has to be the same for all, or they would not be compared.

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from conf.schema import Run
+from benchmarks.settings import Run
 
 
 class Entrant(NamedTuple):

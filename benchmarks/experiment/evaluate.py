@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -28,11 +29,12 @@ from benchmarks.metrics.selective import (
     wanted_thresholds,
 )
 from benchmarks.records.provenance import provenance
+from benchmarks.settings import Run
 from benchmarks.workers.launch import run_isolated
 from common.files import read_json
-from conf.schema import Policy, Run
 from reports.record import Prediction, Record, Unscored
 from routers.base import Inference, build
+from routers.decision import Policy
 
 NOT_MEASURED = Unscored("latency_p50", "measure.enabled=false: neither speed nor memory was measured")
 
@@ -173,9 +175,9 @@ def _serve(
     payload = {
         "folder": str(saved),
         "queries": queries,
-        "timed": timed_in(queries, 0, vars(settings.measure), settings.seed),
+        "timed": timed_in(queries, 0, asdict(settings.measure), settings.seed),
         "answers": str(answers),
-        "settings": vars(settings.measure),
+        "settings": asdict(settings.measure),
     }
     served = run_isolated("serve", payload, threads, title)
     served["reference_rss_bytes"] = run_isolated("reference_memory", {}, threads, f"{name}: reference")
@@ -207,8 +209,8 @@ def _further_rounds(
         title = f"{name}: round {len(known) + 1}"
         payload = {
             "folder": str(saved),
-            "timed": timed_in(queries, len(known), vars(measure), settings.seed),
-            "settings": vars(measure),
+            "timed": timed_in(queries, len(known), asdict(measure), settings.seed),
+            "settings": asdict(measure),
         }
         further.append(run_isolated("serve_again", payload, measure.threads, title))
 

@@ -19,8 +19,8 @@ from benchmarks.experiment.entrants import Entrant
 from benchmarks.experiment.evaluate import Judged, Routed, judge_router, record_of
 from benchmarks.experiment.learning_curve import subset
 from benchmarks.metrics.answers import attach
+from benchmarks.settings import Run
 from benchmarks.stats.paired import compare
-from conf.schema import Run
 from reports.record import write_record
 
 

@@ -5,6 +5,7 @@ Raw values are returned, in seconds and bytes; statistics are derived from them 
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
 from math import ceil
 from pathlib import Path
@@ -13,11 +14,49 @@ from typing import Any
 
 from benchmarks.inferences import concatenate, save_inferences
 from benchmarks.measure.memory import cuda_peak, peak_rss
+from common.checks import at_least, fraction
 from common.progress import progress
 from routers.base import Inference, Router
 from routers.decision import decide, route
 from routers.inference import check_inference
 from routers.stages import STAGES, collect_stages
+
+
+@dataclass
+class Measure:
+    """How latency and throughput are taken.
+
+    Attributes:
+        enabled: false for a comparison of quality alone, with no record of speed or memory; sentence
+            vectors then come from the cache.
+        threads: for every numerical library, in the fitting and the serving process.
+        warmup: queries served before the first is timed.
+        min_queries: single queries timed over all rounds, in each rounded up to a whole block.
+        rounds: processes that serve the router one after the other, at least.
+        precision: of the chosen router there are more, until its latency as a multiple of the reference
+            workload is known to this share of it,
+        budget: or this many seconds were spent on further rounds.
+        batch_size: of the throughput measurement.
+        min_batches: batches timed for it.
+    """
+
+    enabled: bool = True
+    threads: int = 1
+    warmup: int = 20
+    min_queries: int = 200
+    rounds: int = 3
+    precision: float = 0.05
+    budget: float = 20.0
+    batch_size: int = 32
+    min_batches: int = 10
+
+    def __post_init__(self) -> None:
+        for key in ("threads", "min_queries", "rounds", "batch_size", "min_batches"):
+            at_least(f"measure.{key}", getattr(self, key), 1)
+        at_least("measure.warmup", self.warmup, 0)
+        at_least("measure.budget", self.budget, 0)
+        fraction("measure.precision", self.precision)
+
 
 # Queries timed in a row before the reference workload is timed as often.
 BLOCK = 10
@@ -31,7 +70,7 @@ def measure(
 
     In this order: load, first query, every query in batches (their scores go to the `scores`
     file), peak memory, single queries of `timed` beside the reference workload, which with loading and the
-    first query are the first of `rounds`. `settings` are those of `conf.schema.Measure`. No result is ever
+    first query are the first of `rounds`. `settings` are those of `Measure`. No result is ever
     cached between calls.
     """
     router, started = _start(folder, timed)

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import bootstrap_weighted
-from conf.schema import Statistics
+from benchmarks.stats.bootstrap import Statistics, bootstrap_weighted
 from reports.record import Metric, Prediction, Unscored
 
 Floats = NDArray[Any]

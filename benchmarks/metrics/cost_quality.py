@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.routellm import Deferral, apgr, auc, calls_for, optimal, selections
 from benchmarks.metrics.routerbench import aiq, hull, sweep
-from benchmarks.stats.bootstrap import Interval, drawn_counts, percentile_interval
-from conf.schema import Statistics
+from benchmarks.stats.bootstrap import Interval, Statistics, drawn_counts, percentile_interval
 from reports.record import Metric, Prediction, Unscored
 
 GAPS = (20, 50, 80)
@@ -74,9 +73,10 @@ def cost_quality(
     `quality` and `cost` are those of the predicted model. `apgr`, `auc_deferral` and `calls_for_20`, `_50`,
     `_80` are RouteLLM's (see `benchmarks.metrics.routellm`) between two models, and `aiq` is RouterBench's
     (see `benchmarks.metrics.routerbench`) over all. Of more than two models, the two are the cheapest and
-    the one with the best mean quality; `curves` names them. A name may end in a policy: `_oracle` chooses the cheapest of the best
-    answers, or, of a curve, knows every answer's quality; `_random` draws among the models, or, of a curve,
-    between the two; `_always:<model>`; and `aiq_zero` mixes single models without seeing the question, which
+    the one with the best mean quality; `curves` names them. A name may end in a policy: `_oracle` chooses
+    the cheapest of the best answers, or, of a curve, knows every answer's quality; `_random` draws among the
+    models, or, of a curve, between the two; `_always:<model>`; and `aiq_zero` mixes single models without
+    seeing the question, which
     is RouterBench's zero router. Rows without `outcomes` are left out. Means are by `weight`.
 
     Intervals are bootstrapped over the rows: the thresholds, prices and choices stay those of all rows, and

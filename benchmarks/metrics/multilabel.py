@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import bootstrap_weighted
-from conf.schema import Statistics
+from benchmarks.stats.bootstrap import Statistics, bootstrap_weighted
 from reports.record import Metric, Prediction, Unscored
 
 NAMES = ("subset_accuracy", "jaccard", "hamming_loss", "micro_f1", "label_recall", "label_precision")

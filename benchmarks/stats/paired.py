@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BadInput
-from benchmarks.stats.bootstrap import AT_ONCE, PERMUTATIONS, ROUNDING, bootstrap
-from conf.schema import Statistics
+from benchmarks.stats.bootstrap import AT_ONCE, PERMUTATIONS, ROUNDING, Statistics, bootstrap
 from reports.record import BETTER, WORSE, Comparison, Prediction
 
 POWER = 0.8

@@ -12,8 +12,9 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.assets.adapters import WEIGHTS, Adapters, Version
+from benchmarks.assets.weights import Weights
 from benchmarks.cli.main import main
-from conf.schema import LocalExperts, Weights
+from benchmarks.schema.experts import LocalExperts
 from reports.record import Prediction
 
 # Enough to run every step of a measurement, not enough for steady figures.

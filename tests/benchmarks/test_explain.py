@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from benchmarks.assets.packages import register as register_resolvers
 from benchmarks.errors import BadInput
 from benchmarks.explain import explain
-from conf.schema import register as register_schemas
+from benchmarks.schema import register as register_schemas
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from benchmarks import pipeline as module
 from benchmarks.errors import BadInput
 from benchmarks.pipeline import Pipeline, Reply, process_queries, process_query
-from conf.schema import Ask, Policy
+from benchmarks.settings import Ask
 from experts.base import ExpertError
 from routers.base import Inference, Router, RouterError
+from routers.decision import Policy
 from tests.benchmarks.fakes import Diary
 
 

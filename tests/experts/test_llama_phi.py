@@ -8,7 +8,7 @@ from benchmarks.answers.collect import assemble, build_experts
 from benchmarks.answers.train import train
 from benchmarks.config import compose_settings
 from benchmarks.errors import BadInput
-from conf.schema import ConfigError
+from common.checks import ConfigError
 from experts.base import Request
 from tests.conftest import ANSWERS
 

@@ -14,9 +14,9 @@ import pytest
 
 from benchmarks.answers.cache import AnswerCache
 from benchmarks.answers.collect import ANSWERS, Answered, Panel, assemble, build_experts, collect
-from benchmarks.assets.weights import locate
+from benchmarks.assets.weights import Weights, locate
 from benchmarks.errors import BadInput, WorkerError
-from conf.schema import LocalExperts, NoExperts, OpenAIExperts, Weights
+from benchmarks.schema.experts import LocalExperts, NoExperts, OpenAIExperts
 from experts.base import Answer, ExpertError, Request
 from experts.lora import LoraExperts
 from experts.openai import OpenAIExperts as Endpoint

@@ -17,9 +17,10 @@ from benchmarks.answers.performance import (
 from benchmarks.assets.weights import locate
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.errors import BadInput
-from conf.schema import NoExperts, OpenAIExperts, Policy
+from benchmarks.schema.experts import NoExperts, OpenAIExperts
 from experts.base import BASE, Answer
 from reports.record import Metric, Prediction, Unscored
+from routers.decision import Policy
 from tests.benchmarks.helpers import add_adapter, base_model, local_experts, row
 
 TRAIN = [

@@ -13,11 +13,13 @@ from benchmarks.answers import train as module
 from benchmarks.answers.collect import assemble
 from benchmarks.answers.train import _meaning, fingerprint, recipe, train
 from benchmarks.assets.adapters import CARD, WEIGHTS, Adapters
-from benchmarks.assets.weights import locate
+from benchmarks.assets.weights import Weights, locate
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.datasets.load import load_dataset
 from benchmarks.errors import BadInput
-from conf.schema import Files, LocalExperts, NoExperts, OpenAIExperts, Train, Trainer, Weights
+from benchmarks.schema.datasets import Files
+from benchmarks.schema.experts import LocalExperts, NoExperts, OpenAIExperts, Trainer
+from benchmarks.settings import Train
 from experts.base import ExpertError
 from tests.benchmarks.helpers import base_model, json_file, local_experts
 

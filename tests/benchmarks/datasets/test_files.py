@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from benchmarks.datasets.base import Dataset, Example, fold, question_id
 from benchmarks.datasets.files import load
-from benchmarks.datasets.leakage import guard
+from benchmarks.datasets.leakage import Guard, guard
 from benchmarks.errors import BadInput
-from conf.schema import Guard
 
 SHAPE = 'expected {"qna": [{"question": …, "answer": …}, …]}'
 

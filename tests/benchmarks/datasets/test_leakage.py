@@ -9,9 +9,8 @@ import pytest
 
 from benchmarks.datasets import leakage as module
 from benchmarks.datasets.base import Dataset, Example
-from benchmarks.datasets.leakage import SHOWN, close_pairs, find_leaks, guard, without_tested
+from benchmarks.datasets.leakage import SHOWN, Guard, close_pairs, find_leaks, guard, without_tested
 from benchmarks.errors import BadInput
-from conf.schema import Guard
 from routers.encoder import SentenceEncoder
 from tests.benchmarks.helpers import here
 

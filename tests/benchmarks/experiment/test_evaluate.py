@@ -9,7 +9,9 @@ import pytest
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.experiment import evaluate as judging
 from benchmarks.experiment.evaluate import _further_rounds
-from conf.schema import Measure, Run, Statistics
+from benchmarks.measure.latency import Measure
+from benchmarks.settings import Run
+from benchmarks.stats.bootstrap import Statistics
 from tests.benchmarks.test_rounds import timed
 
 QUESTIONS = Dataset("two", [Example("1", "?", "a")], [Example("2", "??", "a"), Example("3", "!", "b")])

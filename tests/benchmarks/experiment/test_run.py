@@ -13,10 +13,10 @@ from benchmarks.assets.packages import register as register_resolvers
 from benchmarks.datasets.base import Dataset, Example, fold
 from benchmarks.errors import EXIT_BAD_INPUT, BadInput
 from benchmarks.experiment.run import run
+from benchmarks.schema import register as register_schemas
 from benchmarks.workers import launch as isolate
 from benchmarks.workers.main import TASKS
 from common.files import sha256_file
-from conf.schema import register as register_schemas
 from reports.record import Record, read_predictions, read_record, write_record
 from routers.base import RouterError
 from routers.encoder import SentenceEncoder

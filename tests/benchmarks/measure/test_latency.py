@@ -8,10 +8,9 @@ import pytest
 
 from benchmarks.inferences import load_inferences
 from benchmarks.measure import reference_workload as reference
-from benchmarks.measure.latency import measure, measure_again, timed_in
+from benchmarks.measure.latency import Measure, measure, measure_again, timed_in
 from benchmarks.measure.reference_workload import ReferenceWorkload
 from benchmarks.workers.launch import run_isolated
-from conf.schema import Measure
 from routers.base import Inference, Router, RouterError
 from routers.baselines import TfidfRouter
 from routers.stages import STAGES

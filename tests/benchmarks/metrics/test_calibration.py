@@ -25,7 +25,7 @@ from benchmarks.metrics.calibration import (
     reliability_curve,
     risk_coverage_curve,
 )
-from conf.schema import Statistics
+from benchmarks.stats.bootstrap import Statistics
 from reports.record import Metric, Prediction
 
 QUICK = Statistics(resamples=100)

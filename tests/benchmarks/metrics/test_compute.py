@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.metrics.compute import Derivation, derive
-from conf.schema import Policy, Statistics
+from benchmarks.stats.bootstrap import Statistics
 from reports.record import Prediction
+from routers.decision import Policy
 from tests.benchmarks.helpers import row
 
 QUICK = Statistics(resamples=100)

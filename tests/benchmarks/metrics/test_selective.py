@@ -12,8 +12,9 @@ from benchmarks.metrics.selective import (
     settled,
     wanted_thresholds,
 )
-from conf.schema import Policy, Statistics
+from benchmarks.stats.bootstrap import Statistics
 from reports.record import Prediction
+from routers.decision import Policy
 
 QUICK = Statistics(resamples=100)
 SPEC = {"_target_": "routers.baselines.MajorityRouter"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from benchmarks.errors import BadInput
+from benchmarks.stats.bootstrap import Statistics
 from benchmarks.stats.paired import (
     compare,
     difference_of_questions,
@@ -21,7 +22,6 @@ from benchmarks.stats.paired import (
     rows_needed,
     signs_test,
 )
-from conf.schema import Statistics
 from reports.record import Prediction
 from tests.benchmarks.helpers import row
 

@@ -6,8 +6,10 @@ import pytest
 from hydra.errors import ConfigCompositionException
 
 from benchmarks.config import compose_settings
+from benchmarks.datasets.leakage import Guard
 from benchmarks.explain import explain
-from conf.schema import ConfigError, Guard, Policy
+from common.checks import ConfigError
+from routers.decision import Policy
 
 
 def settings(*overrides: str, root: str = "run") -> Any:

@@ -5,107 +5,14 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from conf.schema.checks import ConfigError, at_least, fraction, one_of
-from conf.schema.experts import Trainer
-from conf.schema.weights import Encoder, WeightsSet
-
-
-@dataclass
-class Policy:
-    """What happens to a question whose score is under `threshold`.
-
-    Attributes:
-        score: `confidence` (how much the question looks like the training questions) or `probability` (of
-            the best domain).
-        coverage, accuracy: the share of questions to accept, or the accuracy to reach on them; the
-            threshold is then chosen on held-out training questions.
-        fallback: `best_guess` asks the most probable expert all the same, `abstain` asks none, and the
-            name of a domain asks its expert.
-    """
-
-    threshold: float = 0.0
-    coverage: float | None = None
-    accuracy: float | None = None
-    score: str = "confidence"
-    fallback: str = "best_guess"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise ConfigError(f"policy.threshold={self.threshold}: must be in [0, 1]")
-        one_of("policy.score", self.score, ("confidence", "probability"))
-        wanted = {"coverage": self.coverage, "accuracy": self.accuracy}
-        for key, value in wanted.items():
-            if value is not None:
-                fraction(f"policy.{key}", value)
-        given = [key for key, value in wanted.items() if value is not None]
-        given += ["threshold"] if self.threshold else []
-        if len(given) > 1:
-            raise ConfigError(f"policy.{given[0]} and policy.{given[1]}: give one of them")
-
-    @property
-    def is_chosen(self) -> bool:
-        """Whether the threshold has to be chosen on held-out questions."""
-        return self.coverage is not None or self.accuracy is not None
-
-
-@dataclass
-class Guard:
-    """See `benchmarks.datasets.leakage`."""
-
-    mode: str = "refuse"
-    near_duplicate: float = 0.95
-
-    def __post_init__(self) -> None:
-        one_of("guard.mode", self.mode, ("refuse", "drop", "off"))
-        fraction("guard.near_duplicate", self.near_duplicate)
-
-
-@dataclass
-class Measure:
-    """How latency and throughput are taken.
-
-    Attributes:
-        enabled: false for a comparison of quality alone, with no record of speed or memory; sentence
-            vectors then come from the cache.
-        threads: for every numerical library, in the fitting and the serving process.
-        warmup: queries served before the first is timed.
-        min_queries: single queries timed over all rounds, in each rounded up to a whole block.
-        rounds: processes that serve the router one after the other, at least.
-        precision: of the chosen router there are more, until its latency as a multiple of the reference
-            workload is known to this share of it,
-        budget: or this many seconds were spent on further rounds.
-        batch_size: of the throughput measurement.
-        min_batches: batches timed for it.
-    """
-
-    enabled: bool = True
-    threads: int = 1
-    warmup: int = 20
-    min_queries: int = 200
-    rounds: int = 3
-    precision: float = 0.05
-    budget: float = 20.0
-    batch_size: int = 32
-    min_batches: int = 10
-
-    def __post_init__(self) -> None:
-        for key in ("threads", "min_queries", "rounds", "batch_size", "min_batches"):
-            at_least(f"measure.{key}", getattr(self, key), 1)
-        at_least("measure.warmup", self.warmup, 0)
-        at_least("measure.budget", self.budget, 0)
-        fraction("measure.precision", self.precision)
-
-
-@dataclass
-class Statistics:
-    """Bootstrap of the confidence intervals."""
-
-    resamples: int = 2000
-    confidence: float = 0.95
-
-    def __post_init__(self) -> None:
-        at_least("statistics.resamples", self.resamples, 100)
-        fraction("statistics.confidence", self.confidence)
+from benchmarks.assets.weights import WeightsSet
+from benchmarks.datasets.leakage import Guard
+from benchmarks.measure.latency import Measure
+from benchmarks.schema.encoder import Encoder
+from benchmarks.schema.experts import Trainer
+from benchmarks.stats.bootstrap import Statistics
+from common.checks import ConfigError, at_least, fraction, one_of
+from routers.decision import Policy
 
 
 @dataclass

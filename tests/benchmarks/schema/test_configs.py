@@ -15,11 +15,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 import conf
+from benchmarks import schema
 from benchmarks.answers import collect as answering
 from benchmarks.assets.packages import register as register_resolvers
-from conf import schema
-from conf.schema import ConfigError
-from conf.schema.weights import FINETUNES
+from benchmarks.schema.encoder import FINETUNES
+from common.checks import ConfigError
 from experts.train import Recipe
 from routers.encoder_training import LOSSES
 

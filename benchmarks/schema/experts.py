@@ -5,8 +5,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from conf.schema.checks import ConfigError, at_least, fraction, one_of, positive
-from conf.schema.weights import as_weights
+from benchmarks.assets.weights import as_weights
+from common.checks import ConfigError, at_least, fraction, one_of, positive
 
 
 @dataclass

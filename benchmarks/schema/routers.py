@@ -5,8 +5,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from conf.schema.checks import ConfigError, at_least, fraction, one_of, positive
-from conf.schema.weights import Encoder, Weights
+from benchmarks.assets.weights import Weights
+from benchmarks.schema.encoder import Encoder
+from common.checks import ConfigError, at_least, fraction, one_of, positive
 
 
 @dataclass

@@ -5,12 +5,17 @@ Errors name the key as it is typed on the command line.
 
 from hydra.core.config_store import ConfigStore
 
-from conf.schema.checks import ConfigError
-from conf.schema.datasets import DATASETS, Clinc150, Files
-from conf.schema.experts import EXPERTS, LocalExperts, NoExperts, OpenAIExperts, Trainer
-from conf.schema.routers import KNN, ROUTERS, Centroid, Majority, Random, Tfidf, TinyLlama
-from conf.schema.verbs import Ask, Compare, Guard, Measure, Policy, Report, Routing, Run, Statistics, Train
-from conf.schema.weights import Encoder, Weights, WeightsSet
+from benchmarks.assets.weights import Weights, WeightsSet
+from benchmarks.datasets.leakage import Guard
+from benchmarks.measure.latency import Measure
+from benchmarks.schema.datasets import DATASETS, Clinc150, Files
+from benchmarks.schema.encoder import Encoder
+from benchmarks.schema.experts import EXPERTS, LocalExperts, NoExperts, OpenAIExperts, Trainer
+from benchmarks.schema.routers import KNN, ROUTERS, Centroid, Majority, Random, Tfidf, TinyLlama
+from benchmarks.settings import Ask, Compare, Report, Routing, Run, Train
+from benchmarks.stats.bootstrap import Statistics
+from common.checks import ConfigError
+from routers.decision import Policy
 
 __all__ = [
     "KNN",

@@ -1,11 +1,9 @@
 """Where pretrained weights come from, and the sentence encoder that uses them."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
-from omegaconf import MISSING
-
-from conf.schema.checks import ConfigError, at_least, one_of, positive
+from benchmarks.assets.weights import Weights
+from common.checks import ConfigError, at_least, one_of, positive
 
 FINETUNES = (
     "none",
@@ -14,48 +12,6 @@ FINETUNES = (
     "batch_semi_hard_triplet",
     "cosine_similarity",
 )
-
-
-@dataclass
-class Weights:
-    """Where pretrained weights come from: a Python package, the Hugging Face hub, or a folder.
-
-    Attributes:
-        path: within `package` when that is given, else a folder, else a hub name.
-        package: the import name of an installed package that carries the weights.
-        install: the command that installs that package.
-        gguf: file name of a GGUF to convert to safetensors on first use.
-        sha256: of the GGUF or of `model.safetensors`; checked before loading when given.
-        revision: commit on the hub.
-    """
-
-    path: str = MISSING
-    package: str | None = None
-    install: str | None = None
-    gguf: str | None = None
-    sha256: str | None = None
-    revision: str | None = None
-
-
-def as_weights(key: str, value: Any) -> Weights:
-    """`Weights` of a plain mapping: where OmegaConf checks types it takes no interpolation and no new key."""
-    if isinstance(value, Weights):
-        return value
-    known = [item.name for item in fields(Weights)]
-    if not isinstance(value, dict) or not set(value) <= set(known):
-        raise ConfigError(f"{key}={value}: weights have {', '.join(known)}")
-    if not isinstance(value.get("path"), str):
-        raise ConfigError(f"{key}.path has no value; it is a folder or a name on the hub")
-    return Weights(**value)
-
-
-@dataclass
-class WeightsSet:
-    """Weights by role; `experts` by domain, `default` being that of every other domain."""
-
-    name: str = MISSING
-    classifier: Weights = field(default_factory=Weights)
-    experts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from conf.schema.checks import ConfigError, at_least, fraction, one_of
+from common.checks import ConfigError, at_least, fraction, one_of
 
 
 @dataclass
