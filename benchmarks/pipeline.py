@@ -22,9 +22,10 @@ from benchmarks.metrics.selective import (
     wanted_thresholds,
 )
 from benchmarks.settings import Ask
+from common.settings import Policy
 from experts.base import Answer, Experts, Request
 from routers.base import Router
-from routers.decision import Decision, Policy, decide
+from routers.decision import Decision, decide
 from routers.inference import promised
 
 

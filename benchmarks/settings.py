@@ -10,9 +10,8 @@ from benchmarks.datasets.leakage import Guard
 from benchmarks.measure.latency import Measure
 from benchmarks.schema.encoder import Encoder
 from benchmarks.schema.experts import Trainer
-from benchmarks.stats.bootstrap import Statistics
 from common.checks import ConfigError, at_least, fraction, one_of
-from routers.decision import Policy
+from common.settings import Policy, Statistics
 
 
 @dataclass

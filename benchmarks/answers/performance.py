@@ -10,9 +10,10 @@ from benchmarks.errors import BadInput
 from benchmarks.metrics.answers import Answers
 from benchmarks.schema.experts import NoExperts
 from common.progress import say
+from common.settings import Policy
 from experts.base import BASE, Answer, Request
 from reports.record import Metric, Prediction, Unscored
-from routers.decision import ABSTAIN, BEST_GUESS, Policy
+from routers.decision import ABSTAIN, BEST_GUESS
 
 MB = 1e6
 

@@ -25,8 +25,8 @@ def main(verb: str) -> None:
     options = argument_parser(verb).parse_args(sys.argv[1:])
     from benchmarks.errors import BadInput
     from benchmarks.records.folders import named, read_results
-    from benchmarks.stats.bootstrap import Statistics
     from benchmarks.stats.paired import POWER, pairwise
+    from common.settings import Statistics
     from reports.terminal.diff import print_pairs
 
     if len(options.runs) < 2:

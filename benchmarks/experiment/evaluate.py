@@ -32,9 +32,9 @@ from benchmarks.records.provenance import provenance
 from benchmarks.settings import Run
 from benchmarks.workers.launch import run_isolated
 from common.files import read_json
+from common.settings import Policy
 from reports.record import Prediction, Record, Unscored
 from routers.base import Inference, build
-from routers.decision import Policy
 
 NOT_MEASURED = Unscored("latency_p50", "measure.enabled=false: neither speed nor memory was measured")
 

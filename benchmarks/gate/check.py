@@ -9,8 +9,8 @@ from benchmarks.gate.findings import beyond, finding, missing, only_in_the_run
 from benchmarks.gate.quality import Side, quality_findings
 from benchmarks.measure.ratios import quotient, total
 from benchmarks.records.folders import dataset_of
-from benchmarks.stats.bootstrap import Statistics
 from benchmarks.stats.paired import aligned
+from common.settings import Statistics
 from reports.gate.check import Check, Finding, Outcome
 from reports.record import REPOSITORIES, Metric, Record, Result
 

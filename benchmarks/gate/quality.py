@@ -17,15 +17,9 @@ from benchmarks.metrics.classification import OUT_OF_SCOPE
 from benchmarks.metrics.compute import Derivation
 from benchmarks.metrics.multilabel import predicted_labels
 from benchmarks.metrics.selective import score_of
-from benchmarks.stats.bootstrap import (
-    AT_ONCE,
-    PERMUTATIONS,
-    ROUNDING,
-    Statistics,
-    drawn_counts,
-    percentile_interval,
-)
+from benchmarks.stats.bootstrap import AT_ONCE, PERMUTATIONS, ROUNDING, drawn_counts, percentile_interval
 from benchmarks.stats.paired import holm, mcnemar
+from common.settings import Statistics
 from reports.gate import wording
 from reports.gate.check import Finding, Outcome
 from reports.record import Metric, Prediction, Record

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from benchmarks.datasets.base import Dataset
 from benchmarks.metrics.rouge import MEASURES, rouge
 from benchmarks.metrics.selective import score_of
-from benchmarks.stats.bootstrap import Statistics, percentile_interval
+from benchmarks.stats.bootstrap import percentile_interval
+from common.settings import Policy, Statistics
 from experts.base import BASE, Answer
 from reports.record import Metric, Prediction, Unscored
-from routers.decision import Policy, choose
+from routers.decision import choose
 
 # Policies whose score needs the answers of more than one expert.
 _OF_SEVERAL = ("random", "regret", "gain")

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import Statistics, bootstrap_weighted
+from benchmarks.stats.bootstrap import bootstrap_weighted
+from common.settings import Statistics
 from reports.record import Metric, Prediction, Unscored
 
 Floats = NDArray[Any]

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import Statistics, bootstrap, bootstrap_weighted, percentile_interval
+from benchmarks.stats.bootstrap import bootstrap, bootstrap_weighted, percentile_interval
+from common.settings import Statistics
 from reports.record import Metric, Prediction, Unscored
 
 OUT_OF_SCOPE = "out_of_scope"

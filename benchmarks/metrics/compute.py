@@ -14,9 +14,8 @@ from benchmarks.metrics.cost_quality import cost_quality
 from benchmarks.metrics.multilabel import multilabel
 from benchmarks.metrics.robustness import flips
 from benchmarks.metrics.selective import selective
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Policy, Statistics
 from reports.record import Metric, Prediction, Unscored
-from routers.decision import Policy
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.routellm import Deferral, apgr, auc, calls_for, optimal, selections
 from benchmarks.metrics.routerbench import aiq, hull, sweep
-from benchmarks.stats.bootstrap import Interval, Statistics, drawn_counts, percentile_interval
+from benchmarks.stats.bootstrap import Interval, drawn_counts, percentile_interval
+from common.settings import Statistics
 from reports.record import Metric, Prediction, Unscored
 
 GAPS = (20, 50, 80)

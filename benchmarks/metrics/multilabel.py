@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import Statistics, bootstrap_weighted
+from benchmarks.stats.bootstrap import bootstrap_weighted
+from common.settings import Statistics
 from reports.record import Metric, Prediction, Unscored
 
 NAMES = ("subset_accuracy", "jaccard", "hamming_loss", "micro_f1", "label_recall", "label_precision")

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure.ratios import over_rounds, total, typical
-from benchmarks.stats.bootstrap import Statistics, bootstrap_rounds
+from benchmarks.stats.bootstrap import bootstrap_rounds
+from common.settings import Statistics
 from reports.record import Metric, Unscored
 from routers.stages import STAGES
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.datasets.perturb import PERTURBATIONS, perturb
 from benchmarks.experiment.trials import ask_saved
 from benchmarks.metrics.classification import mean_metric
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Metric, Prediction
 
 EXAMPLES_KEPT = 10

@@ -6,11 +6,11 @@ from typing import Any
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.metrics.classification import OUT_OF_SCOPE, mean_metric
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Policy, Statistics
 from reports.record import Metric, Prediction, Unscored
 from routers.base import Router
 from routers.calibrated import CalibratedRouter
-from routers.decision import CONFIDENCE, PROBABILITY, Policy
+from routers.decision import CONFIDENCE, PROBABILITY
 
 CALIBRATED = f"{CalibratedRouter.__module__}.{CalibratedRouter.__qualname__}"
 SCORES = (CONFIDENCE, PROBABILITY)

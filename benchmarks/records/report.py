@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records.folders import comparable, named
-from benchmarks.stats.bootstrap import Statistics
 from benchmarks.stats.paired import answers_gain, pairwise
 from common.progress import say
+from common.settings import Statistics
 from reports.comparison.build import build_report
 from reports.comparison.figures.all import draw_figures
 from reports.comparison.model import Report

@@ -13,9 +13,7 @@ from benchmarks.schema.encoder import Encoder
 from benchmarks.schema.experts import EXPERTS, LocalExperts, NoExperts, OpenAIExperts, Trainer
 from benchmarks.schema.routers import KNN, ROUTERS, Centroid, Majority, Random, Tfidf, TinyLlama
 from benchmarks.settings import Ask, Compare, Report, Routing, Run, Train
-from benchmarks.stats.bootstrap import Statistics
 from common.checks import ConfigError
-from routers.decision import Policy
 
 __all__ = [
     "KNN",
@@ -32,12 +30,10 @@ __all__ = [
     "Measure",
     "NoExperts",
     "OpenAIExperts",
-    "Policy",
     "Random",
     "Report",
     "Routing",
     "Run",
-    "Statistics",
     "Tfidf",
     "TinyLlama",
     "Train",

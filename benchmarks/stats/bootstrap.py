@@ -1,28 +1,11 @@
 """Bootstrap confidence intervals (Efron & Tibshirani, 1993, ch. 13: the percentile interval)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.checks import at_least, fraction
-
-
-@dataclass
-class Statistics:
-    """Bootstrap of the confidence intervals."""
-
-    resamples: int = 2000
-    confidence: float = 0.95
-
-    def __post_init__(self) -> None:
-        at_least("statistics.resamples", self.resamples, 100)
-        fraction("statistics.confidence", self.confidence)
-
-
-# Sums of the same numbers in another order differ by less.
 ROUNDING = 1e-9
 # Random signs or swaps of a permutation test, and those held at once.
 PERMUTATIONS = 10_000

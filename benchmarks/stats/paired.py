@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BadInput
-from benchmarks.stats.bootstrap import AT_ONCE, PERMUTATIONS, ROUNDING, Statistics, bootstrap
+from benchmarks.stats.bootstrap import AT_ONCE, PERMUTATIONS, ROUNDING, bootstrap
+from common.settings import Statistics
 from reports.record import BETTER, WORSE, Comparison, Prediction
 
 POWER = 0.8

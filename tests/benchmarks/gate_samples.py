@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.measure.latency import BLOCK
 from benchmarks.metrics.compute import Derivation, derive
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Metric, Prediction, Result
 from tests.reports.samples import sample_record
 

@@ -14,9 +14,9 @@ from benchmarks import pipeline as module
 from benchmarks.errors import BadInput
 from benchmarks.pipeline import Pipeline, Reply, process_queries, process_query
 from benchmarks.settings import Ask
+from common.settings import Policy
 from experts.base import ExpertError
 from routers.base import Inference, Router, RouterError
-from routers.decision import Policy
 from tests.benchmarks.fakes import Diary
 
 

@@ -18,9 +18,9 @@ from benchmarks.assets.weights import locate
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.errors import BadInput
 from benchmarks.schema.experts import NoExperts, OpenAIExperts
+from common.settings import Policy
 from experts.base import BASE, Answer
 from reports.record import Metric, Prediction, Unscored
-from routers.decision import Policy
 from tests.benchmarks.helpers import add_adapter, base_model, local_experts, row
 
 TRAIN = [

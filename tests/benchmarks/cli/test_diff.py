@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.stats.bootstrap import Statistics
 from benchmarks.stats.paired import pairwise
+from common.settings import Statistics
 from reports.record import Prediction, write_record
 from tests.benchmarks.helpers import derby, in_process, row
 from tests.reports.samples import sample_record

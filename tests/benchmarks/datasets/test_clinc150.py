@@ -11,7 +11,7 @@ import pytest
 from benchmarks.datasets.clinc150 import load
 from benchmarks.errors import BadInput
 from benchmarks.metrics.classification import quality
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Prediction
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "clinc150"

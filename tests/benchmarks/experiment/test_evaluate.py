@@ -11,7 +11,7 @@ from benchmarks.experiment import evaluate as judging
 from benchmarks.experiment.evaluate import _further_rounds
 from benchmarks.measure.latency import Measure
 from benchmarks.settings import Run
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from tests.benchmarks.test_rounds import timed
 
 QUESTIONS = Dataset("two", [Example("1", "?", "a")], [Example("2", "??", "a"), Example("3", "!", "b")])

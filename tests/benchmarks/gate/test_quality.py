@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.gate.quality import GATED, Side, _auroc, _exact, _permuted, _statistic, quality_findings
 from benchmarks.metrics.compute import Derivation, derive
+from common.settings import Policy
 from reports.gate.check import Finding, Outcome
 from reports.record import Prediction
-from routers.decision import Policy
 from tests.benchmarks.gate_samples import QUICK, prediction, predictions, result
 from tests.reports.samples import sample_record
 

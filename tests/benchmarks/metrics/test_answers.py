@@ -11,10 +11,9 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.metrics.answers import NO_REFERENCE, Answers, attach, end_to_end
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Policy, Statistics
 from experts.base import BASE, Answer
 from reports.record import Metric, Prediction, Unscored, read_predictions, write_record
-from routers.decision import Policy
 from tests.reports.samples import sample_record
 
 QUICK = Statistics(resamples=200)

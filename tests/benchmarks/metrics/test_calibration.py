@@ -25,7 +25,7 @@ from benchmarks.metrics.calibration import (
     reliability_curve,
     risk_coverage_curve,
 )
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Metric, Prediction
 
 QUICK = Statistics(resamples=100)

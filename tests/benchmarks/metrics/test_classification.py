@@ -21,7 +21,7 @@ from benchmarks.metrics.classification import (
     quality,
     recall,
 )
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Metric, Prediction
 from tests.benchmarks.helpers import row
 

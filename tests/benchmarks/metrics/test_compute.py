@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.metrics.compute import Derivation, derive
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Policy, Statistics
 from reports.record import Prediction
-from routers.decision import Policy
 from tests.benchmarks.helpers import row
 
 QUICK = Statistics(resamples=100)

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.metrics.cost_quality import OF_TWO, CostQuality, cost_quality
 from benchmarks.metrics.routellm import Deferral, apgr, selections
-from benchmarks.stats.bootstrap import Statistics, bootstrap
+from benchmarks.stats.bootstrap import bootstrap
+from common.settings import Statistics
 from reports.record import Prediction
 
 QUICK = Statistics(resamples=100)

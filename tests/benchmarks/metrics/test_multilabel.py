@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 from benchmarks.metrics.multilabel import NAMES, multilabel, predicted_labels
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Metric, Prediction
 
 CLASSES = ["a", "b", "c"]

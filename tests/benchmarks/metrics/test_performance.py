@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.metrics.performance import performance
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Metric, Unscored
 
 # 1 ms ... 120 ms over two rounds: the p-th percentile is 1 + 1.19 p.

@@ -10,7 +10,7 @@ from benchmarks.datasets.perturb import PERTURBATIONS, perturb
 from benchmarks.experiment import trials
 from benchmarks.metrics import robustness as module
 from benchmarks.metrics.robustness import ask_changed, examples_flipped, flips
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Statistics
 from reports.record import Metric, Prediction
 from tests.benchmarks.fakes import Shouted
 from tests.benchmarks.helpers import here

@@ -12,9 +12,8 @@ from benchmarks.metrics.selective import (
     settled,
     wanted_thresholds,
 )
-from benchmarks.stats.bootstrap import Statistics
+from common.settings import Policy, Statistics
 from reports.record import Prediction
-from routers.decision import Policy
 
 QUICK = Statistics(resamples=100)
 SPEC = {"_target_": "routers.baselines.MajorityRouter"}

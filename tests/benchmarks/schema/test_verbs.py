@@ -9,7 +9,7 @@ from benchmarks.config import compose_settings
 from benchmarks.datasets.leakage import Guard
 from benchmarks.explain import explain
 from common.checks import ConfigError
-from routers.decision import Policy
+from common.settings import Policy
 
 
 def settings(*overrides: str, root: str = "run") -> Any:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from benchmarks.errors import BadInput
-from benchmarks.stats.bootstrap import Statistics
 from benchmarks.stats.paired import (
     compare,
     difference_of_questions,
@@ -22,6 +21,7 @@ from benchmarks.stats.paired import (
     rows_needed,
     signs_test,
 )
+from common.settings import Statistics
 from reports.record import Prediction
 from tests.benchmarks.helpers import row
 

@@ -1,0 +1,65 @@
+"""Why a figure is missing: a code with its details in a record, a sentence where somebody reads it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+Details = Mapping[str, str | int | float]
+
+
+class Reason(StrEnum):
+    """Code in `record.json`; other tools read it."""
+
+    NOT_MEASURED = "not_measured"
+    NO_CUDA_DEVICE = "no_cuda_device"
+    NO_SUCH_STAGE = "no_such_stage"
+    NO_ROWS = "no_rows"
+    DIVISION_BY_ZERO = "division_by_zero"
+    NO_LABELLED_ROW = "no_labelled_row"
+    NO_OUT_OF_SCOPE_ROW = "no_out_of_scope_row"
+    NOTHING_ACCEPTED = "nothing_accepted"
+    THRESHOLD_OUT_OF_REACH = "threshold_out_of_reach"
+    NO_OUTCOMES = "no_outcomes"
+    OUTCOME_MISSING = "outcome_missing"
+    NO_PRICE = "no_price"
+    NOTHING_TO_DEFER_TO = "nothing_to_defer_to"
+    NO_GAP = "no_gap"
+    ONE_PRICE = "one_price"
+    NO_REFERENCE = "no_reference"
+    NOBODY_ASKED = "nobody_asked"
+    NO_ANSWER = "no_answer"
+    ANSWERS_CACHED = "answers_cached"
+    # A sentence of an older record, in `text`.
+    AS_RECORDED = "as_recorded"
+
+
+_SENTENCES = {
+    Reason.NOT_MEASURED: "measure.enabled=false: neither speed nor memory was measured",
+    Reason.NO_CUDA_DEVICE: "no CUDA device was used",
+    Reason.NO_SUCH_STAGE: "this router has no such stage",
+    Reason.NO_ROWS: "no test question to compute it from",
+    Reason.DIVISION_BY_ZERO: "undefined: division by zero",
+    Reason.NO_LABELLED_ROW: "no test question with a domain",
+    Reason.NO_OUT_OF_SCOPE_ROW: "no out-of-scope test question",
+    Reason.NOTHING_ACCEPTED: "the threshold accepts no test question",
+    Reason.THRESHOLD_OUT_OF_REACH: (
+        "no threshold of {score} reaches an accuracy of {accuracy} on the {n} held-out questions: "
+        "the best is {best:.4g}, from {threshold:.4g} on"
+    ),
+    Reason.NO_OUTCOMES: "the test questions have no outcomes of models",
+    Reason.OUTCOME_MISSING: "question {id} has no outcome of {model}",
+    Reason.NO_PRICE: "the data set has no price of {model}",
+    Reason.NOTHING_TO_DEFER_TO: "the cheapest model, {model}, is also the best: there is nothing to defer to",
+    Reason.NO_GAP: "{strong} is not better than {weak}: there is no gap to recover",
+    Reason.ONE_PRICE: "all models have the same price",
+    Reason.NO_REFERENCE: "no test question with a domain has a reference answer",
+    Reason.NOBODY_ASKED: "the policy abstained from every question",
+    Reason.NO_ANSWER: "no answer: {error}",
+    Reason.ANSWERS_CACHED: "every answer came from the cache, no model was loaded",
+    Reason.AS_RECORDED: "{text}",
+}
+
+
+def sentence(reason: str, details: Details) -> str:
+    """The reason in words; the code itself where this version does not know it."""
+    template = _SENTENCES.get(Reason(reason)) if reason in set(Reason) else None
+    return reason if template is None else template.format(**details)
