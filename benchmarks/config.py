@@ -1,18 +1,50 @@
-"""A verb as a Hydra application, and its configuration without one."""
+"""A command as a Hydra application, its configuration without one, and one line for what is wrong with it."""
 
+import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+
+from benchmarks.assets.packages import register as register_resolvers
+from benchmarks.assets.weights import WeightsSet
+from benchmarks.datasets.leakage import Guard
 from benchmarks.errors import BadInput
+from benchmarks.schema import (
+    Encoder,
+    LocalExperts,
+    NoExperts,
+    OpenAIExperts,
+    Trainer,
+    imported,
+    schema_of,
+)
+from benchmarks.settings import Ask, Compare, Report, Run, Train
+from common.checks import check_arguments
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+VERBS: dict[str, type] = {"run": Run, "compare": Compare, "report": Report, "train": Train, "ask": Ask}
+PARTS: dict[str, type] = {"weights": WeightsSet, "encoder": Encoder, "trainer": Trainer, "guard": Guard}
+EXPERTS: dict[str, type] = {"local": LocalExperts, "openai": OpenAIExperts, "none": NoExperts}
+
+# Keys of experts that are the benchmark's, beside those of the constructor.
+OF_EXPERTS = {"adapters": LocalExperts.adapters, "use_cache": LocalExperts.use_cache}
+# Keys of data sets whose value is a place on this machine.
+PLACES = {"path", "test_path", "domains"}
 
 
-def hydra_application(
-    config_name: str, task: Callable[["DictConfig"], None], *, sweeps: bool = False
-) -> None:
+def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, sweeps: bool = False) -> None:
     """Compose the configuration from `sys.argv` and run `task` on it, once a job of a sweep.
 
     Raises the first failure when every job has had its turn; further ones are printed.
@@ -21,15 +53,12 @@ def hydra_application(
         raise BadInput(f"{config_name} takes one value a key: -m is for run")
     import hydra
     from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
-    from benchmarks.explain import explain
-
-    _register()
+    register()
     _list_no_groups_in_help()
     failures: list[Exception] = []
 
-    def guarded(config: "DictConfig") -> None:
+    def guarded(config: DictConfig) -> None:
         # Raised after Hydra has returned: it would write a line of its own about each, and in a
         # sweep the other jobs are still worth running.
         try:
@@ -51,35 +80,197 @@ def hydra_application(
 
 
 def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
-    """The checked dataclass of `benchmarks.schema` that a verb would get, for use from Python."""
+    """The checked dataclass of `benchmarks.settings` that a command would get, for use from Python."""
+    return checked(compose_config(config_name, overrides))
+
+
+def compose_config(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """The configuration that a command would get."""
     from hydra import compose, initialize_config_module
     from hydra.core.global_hydra import GlobalHydra
 
-    _register()
+    register()
     # Whoever calls this may be a Hydra application too.
-    theirs, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with initialize_config_module("conf", version_base="1.3"):
-            config = compose(config_name, list(overrides))
+            return compose(config_name, list(overrides))
     finally:
         # Another object by now: Hydra puts a copy of its own state back.
-        GlobalHydra.instance().hydra = theirs
-    return checked(config)
+        GlobalHydra.instance().hydra = outer
 
 
-def checked(config: "DictConfig") -> Any:
-    """The dataclass of `benchmarks.schema` that `config` composes to.
+def checked(config: DictConfig) -> Any:
+    """The dataclass of `benchmarks.settings` that `config` composes to.
 
     Raises:
         BadInput: it has a key that nobody would read.
         ConfigError: a value cannot be used.
     """
-    from omegaconf import OmegaConf
-
-    from benchmarks.explain import check_keys
-
-    check_keys(config)
+    check(config)
     return OmegaConf.to_object(config)
+
+
+def check(config: DictConfig, prefix: str = "") -> None:
+    """Check keys and ranges; types were checked by OmegaConf where there is a schema.
+
+    Raises:
+        BadInput: a key that Hydra's `+` or a file of the user's added and nobody would read, or a type of it.
+        ConfigError: a value cannot be used.
+    """
+    schema = OmegaConf.get_type(config)
+    if not is_dataclass(schema):
+        schema = _schema_of_target(config, prefix)
+    if is_dataclass(schema):
+        for key in map(str, config):
+            if key not in _field_names(schema):
+                raise BadInput(_no_key(f"{prefix}{key}", schema))
+        # Before those below, which take some of these values.
+        check_arguments(schema, _plain_values(config), prefix)
+    for key in map(str, config):
+        if not _is_elsewhere(config, key) and isinstance(config[key], DictConfig):
+            check(config[key], f"{prefix}{key}.")
+
+
+def recordable(config: DictConfig) -> dict[str, Any]:
+    """The composed configuration as JSON, without paths of this machine.
+
+    A file of a package stays the interpolation that names it. Of the user's data, and of any other path that
+    is absolute or leaves the working directory, the last component remains.
+    """
+    return {str(key): _recordable(config, str(key), key == "dataset") for key in config}
+
+
+def explain(error: BaseException) -> str:
+    """The message of `error` on one line, naming the key and what it could have been."""
+    for cause in _chain(error):
+        if isinstance(cause, MissingMandatoryValue):
+            key = cause.full_key or cause.key
+            return f"{key} has no value; give one with {key}=…"
+        if isinstance(cause, InterpolationKeyError):
+            source = re.search(r"'([^']+)' not found", str(cause))
+            name = source[1] if source else "another key"
+            group = name.split(".")[0]
+            if name == f"{group}.name":
+                return f"the chosen {group} has no name; add a line `name: NAME` to its YAML file"
+            return f"the configuration needs {name}, which the chosen {group} lacks; choose other {group}="
+        if isinstance(cause, ConfigAttributeError | ConfigKeyError) and "Could not override" in str(error):
+            return _no_key(str(cause.full_key), cause.object_type)
+    if str(error).startswith("Error merging override") and error.__cause__:
+        error = error.__cause__
+    text = str(error).split("\nConfig search path")[0]
+    text = re.split(r"\n\s*full_key:", text)[0]
+    text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
+    text = re.sub(r"\n\t", ", ", text)
+    text = re.sub(r"\s*\n\s*", " ", text).strip()
+    key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
+    if key and "is not a ListConfig" in text:
+        return f"{key} takes a list, in brackets: {key}=[…]"
+    return f"{key}: {text}" if key and key not in text else text
+
+
+@cache
+def register() -> None:
+    """Make schemas and resolvers known to Hydra; the schemas in a group of their own: none is selectable."""
+    register_resolvers()
+    _store("schema", VERBS | PARTS)
+    _store("schema/experts", EXPERTS)
+    for group in ("router", "dataset"):
+        _store(f"schema/{group}", _schemas_of_options(group))
+    sets: dict[str, Any] = {name: OmegaConf.create(text) for name, text in _options("weights").items()}
+    for name, content in sets.items():
+        encoders = content.get("encoders", sets["packaged"].encoders)
+        _store(
+            f"encoder/{name}",
+            {key: {"defaults": [f"/encoder/{one}@_here_"]} for key, one in encoders.items()},
+        )
+
+
+def _store(group: str, nodes: dict[str, Any]) -> None:
+    from hydra.core.config_store import ConfigStore
+
+    for name, node in nodes.items():
+        ConfigStore.instance().store(group=group, name=name, node=node)
+
+
+def _options(group: str) -> dict[str, str]:
+    """The text of each YAML file of a group in conf, by the name of the option."""
+    found = sorted((files("conf") / group).iterdir(), key=lambda file: file.name)
+    return {file.name.removesuffix(".yaml"): file.read_text("utf-8") for file in found}
+
+
+def _schemas_of_options(group: str) -> dict[str, type]:
+    """By option, the schema of what its `_target_` names; an option that extends another has none."""
+    targets = {
+        name: re.search(r"^_target_: (\S+)$", text, flags=re.MULTILINE)
+        for name, text in _options(group).items()
+    }
+    return {
+        name: schema_of(imported(target[1]), f"{group}.", name=name)
+        for name, target in targets.items()
+        if target
+    }
+
+
+def _schema_of_target(config: DictConfig, prefix: str) -> type | None:
+    """The schema of what a YAML file of the user's constructs, whose types are checked here."""
+    if "_target_" not in config:
+        return None
+    try:
+        target = imported(str(config._target_))
+        schema = schema_of(target, prefix, name="", **(OF_EXPERTS if prefix == "experts." else {}))
+    # A module of the user's may fail in any way; who constructs it says so.
+    except Exception:
+        return None
+    try:
+        OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.to_container(config))
+    except OmegaConfBaseException as error:
+        if isinstance(error, ConfigKeyError | ConfigAttributeError):
+            raise BadInput(_no_key(f"{prefix}{error.full_key}", schema)) from error
+        raise BadInput(f"{prefix}{explain(error)}") from error
+    return schema
+
+
+def _is_elsewhere(config: DictConfig | ListConfig, key: Any) -> bool:
+    """Whether a value is missing, or that of another key."""
+    return OmegaConf.is_missing(config, key) or OmegaConf.is_interpolation(config, key)
+
+
+def _plain_values(config: DictConfig) -> dict[str, Any]:
+    """Values as Python's own; those that are missing, and parts that stand elsewhere, are left out."""
+    found = {str(key): config[key] for key in config if not OmegaConf.is_missing(config, key)}
+    return {
+        key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+        for key, value in found.items()
+        if not (OmegaConf.is_config(value) and OmegaConf.is_interpolation(config, key))
+    }
+
+
+def _recordable(config: DictConfig | ListConfig, key: Any, is_data: bool) -> Any:
+    if OmegaConf.is_missing(config, key):
+        return None
+    value = config[key]
+    if isinstance(value, DictConfig):
+        return {str(name): _recordable(value, name, is_data) for name in value}
+    if isinstance(value, ListConfig):
+        return [_recordable(value, row, is_data) for row in range(len(value))]
+    if not isinstance(value, str):
+        return value
+    typed = OmegaConf.to_container(config)[key]  # type: ignore[index]
+    if "${package_dir:" in str(typed):
+        return typed
+    return Path(value).name or value if _is_place(value, str(key), is_data) else value
+
+
+def _is_place(value: str, key: str, is_data: bool) -> bool:
+    """True for a path of this machine; a name on the hub or inside a package is none."""
+    if is_data and key in PLACES:
+        return True
+    path = Path(value).expanduser()
+    outside = path.is_absolute() or ".." in path.parts or value.startswith("./")
+    # An instruction may begin with a slash too, as `/no_think` does.
+    looks_like_one = len(path.parts) > 2 and not any(map(str.isspace, value))
+    return outside and (key in ("path", "adapters") or looks_like_one)
 
 
 def _list_no_groups_in_help() -> None:
@@ -94,9 +285,20 @@ def _list_no_groups_in_help() -> None:
         Hydra.format_config_groups = nothing  # type: ignore[method-assign]
 
 
-def _register() -> None:
-    from benchmarks.assets.packages import register as register_resolvers
-    from benchmarks.schema import register as register_schemas
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__
 
-    register_schemas()
-    register_resolvers()
+
+def _no_key(key: str, schema: object) -> str:
+    parent = key.rpartition(".")[0]
+    known = ", ".join(sorted(name for name in _field_names(schema) if not name.startswith("_")))
+    return f"no key {key}; {f'{parent} has' if parent else 'there is'}: {known}" if known else f"no key {key}"
+
+
+def _field_names(schema: object) -> list[str]:
+    if isinstance(schema, type) and is_dataclass(schema):
+        return [field.name for field in fields(schema)]
+    return []

@@ -1,27 +1,24 @@
 """The whole path in one process: a question is routed, and the chosen expert answers it."""
 
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
-from benchmarks.answers.collect import assemble, build_experts
-from benchmarks.answers.performance import check_policy
+from benchmarks.answers.experts import assemble, build_experts
 from benchmarks.assets.weights import LocalWeights, router_spec
 from benchmarks.config import compose_settings
+from benchmarks.datasets.base import Dataset
 from benchmarks.datasets.load import load_dataset
-from benchmarks.experiment.fit import fit
+from benchmarks.experiment.fit import fit_router
+from benchmarks.experiment.router_folder import Locator, experts_spec, read_kept, router_folder
+from benchmarks.experiment.thresholds import check_policy, policy_for, with_thresholds
 from benchmarks.experiment.tune import tune
-from benchmarks.metrics.selective import (
-    calibrated,
-    held_out_of,
-    holds_out,
-    settled,
-    thresholds,
-    wanted_thresholds,
-)
 from benchmarks.settings import Ask
+from benchmarks.workers.launch import Workers
 from common.settings import Policy
 from experts.base import Answer, Experts, Request
 from routers.base import Router
@@ -49,31 +46,33 @@ class Reply(NamedTuple):
 
 
 class Pipeline:
-    """A fitted router, the experts behind it (None: nobody answers), and what happens when it is unsure."""
+    """A fitted router, the experts behind it (None: nobody answers), and what happens when it is unsure.
+
+    Several threads may use it at once: tokenizers and local experts are asked by one at a time.
+    """
 
     def __init__(self, router: Router, experts: Experts | None, policy: Policy | None = None) -> None:
         self.router = router
         self.experts = experts
         self.policy = policy or Policy()
+        self._routing, self._answering = Lock(), Lock()
 
     def route(self, queries: Sequence[str]) -> list[Decision]:
         """Whose expert each query goes to, by the policy."""
-        inference = promised(self.router, queries)
+        with self._routing:
+            inference = promised(self.router, queries)
         policy = self.policy
         return decide(inference, self.router.classes_, policy.threshold, policy.fallback, policy.score)
 
-    def process_query(self, query: str) -> Reply:
-        """Route one query and answer it."""
-        return self.process_queries([query])[0]
-
-    def process_queries(self, queries: Sequence[str]) -> list[Reply]:
+    def answer(self, queries: Sequence[str]) -> list[Reply]:
         """Route and answer together, in the order asked; one that fails says so and stops no other."""
         decisions = self.route(queries)
         asked = {row: decision.label for row, decision in enumerate(decisions) if decision.label is not None}
         answers: dict[int, Answer] = {}
         if self.experts is not None and asked:
             requests = [Request(domain, queries[row]) for row, domain in asked.items()]
-            answers = dict(zip(asked, self.experts.answers(requests), strict=True))
+            with self._asking(self.experts):
+                answers = dict(zip(asked, self.experts.answers(requests), strict=True))
         nothing = Answer(None)
         return [
             Reply(
@@ -94,10 +93,50 @@ class Pipeline:
             ExpertError: there is no answer.
         """
         if self.experts is not None:
-            yield from self.experts.stream(Request(domain, query), remark)
+            with self._asking(self.experts):
+                yield from self.experts.stream(Request(domain, query), remark)
+
+    @contextmanager
+    def _asking(self, experts: Experts) -> Iterator[None]:
+        with self._answering:
+            experts.load()
+            if not experts.thread_safe:
+                yield
+                return
+        yield
 
 
-def build_pipeline(settings: Ask) -> Pipeline:
+def load_run(
+    folder: Path | str, *, weights: Mapping[str, Path | str] | None = None, experts: bool = True
+) -> Pipeline:
+    """The router that a run kept, its policy and its experts; nothing is fitted.
+
+    Args:
+        folder: a result folder, of a baseline too, or the `router` folder inside; it may have been moved.
+        weights: folders of pretrained weights by name, for those that came neither from a package nor from
+            the hub; they are known where this machine has used them before.
+        experts: False leaves them out, and their weights unlooked for.
+
+    Raises:
+        BadInput, RouterError: no router was kept there, or weights or an adapter are missing or others.
+    """
+    home = router_folder(Path(folder))
+    kept = read_kept(home)
+    locator = Locator(kept, weights)
+    found = None
+    if kept.experts and experts:
+        found = build_experts(experts_spec(kept.experts, home, locator))
+    return Pipeline(locator.router(home), found, kept.policy)
+
+
+def open_pipeline(settings: Ask, workers: Workers | None = None) -> Pipeline:
+    """The pipeline of `run`, where one is named; else one that is fitted now."""
+    if settings.run:
+        return load_run(settings.run, weights=settings.locate)
+    return build_pipeline(settings, workers)
+
+
+def build_pipeline(settings: Ask, workers: Workers | None = None) -> Pipeline:
     """Fit the configured router and find the experts, which load when they are first asked.
 
     Raises:
@@ -105,21 +144,24 @@ def build_pipeline(settings: Ask) -> Pipeline:
     """
     dataset = load_dataset(settings.dataset)
     check_policy(settings.policy, dataset.classes)
-    panel = assemble(settings.experts, dataset.classes)
+    experts = assemble(settings.experts, dataset.classes)
+    router = fitted_router(settings, dataset, workers)
+    policy = policy_for(router, settings.policy)
+    return Pipeline(router, build_experts(experts.spec) if experts else None, policy)
+
+
+def fitted_router(settings: Ask, dataset: Dataset, workers: Workers | None = None) -> Router:
+    """The configured router, fitted in a process of its own."""
     weights: dict[str, LocalWeights] = {}
     spec = router_spec(settings.router, weights)
+    workers = workers or Workers(settings.threads)
     if settings.tune:
-        name = settings.router.name
-        spec, _ = tune(name, spec, dataset.train, settings.threads, settings.seed)
-    spec = calibrated(spec, settings.calibration, settings.held_out, settings.policy, settings.seed)
-    held_out = held_out_of(dataset) if holds_out(spec) else []
+        spec, _ = tune(settings.router.name, spec, dataset.train, workers, settings.seed)
+    spec = with_thresholds(spec, settings.calibration, settings.held_out, settings.policy, settings.seed)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         folder = Path(scratch, "fitted")
-        title = "fitting the router"
-        saved, _ = fit(spec, dataset.train, weights, folder, settings.threads, title, held_out)
-        router = Router.load(saved)
-    policy = settled(settings.policy, thresholds(router, wanted_thresholds(settings.policy)[:1]))
-    return Pipeline(router, build_experts(panel.spec) if panel else None, policy)
+        saved, _ = fit_router(spec, dataset, weights, folder, workers, "fitting the router")
+        return Router.load(saved)
 
 
 def process_query(query: str, *overrides: str) -> Reply:
@@ -133,9 +175,9 @@ def process_query(query: str, *overrides: str) -> Reply:
 
 def process_queries(queries: Sequence[str], *overrides: str) -> list[Reply]:
     """Answer several queries together; see `process_query`."""
-    return _pipeline(overrides).process_queries(queries)
+    return _pipeline(overrides).answer(queries)
 
 
 @lru_cache(maxsize=1)
 def _pipeline(overrides: tuple[str, ...]) -> Pipeline:
-    return build_pipeline(compose_settings("ask", overrides))
+    return open_pipeline(compose_settings("ask", overrides))

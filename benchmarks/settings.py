@@ -1,40 +1,49 @@
-"""The root configuration of each verb."""
+"""The root configuration of each command."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
 from benchmarks.assets.weights import WeightsSet
 from benchmarks.datasets.leakage import Guard
 from benchmarks.measure.latency import Measure
-from benchmarks.schema.encoder import Encoder
-from benchmarks.schema.experts import Trainer
-from common.checks import ConfigError, at_least, fraction, one_of
+from benchmarks.schema import Encoder, Trainer
+from common.checks import ConfigError, Constraints, Settings, at_least, fraction, one_of, optional
 from common.settings import Policy, Statistics
 
 
 @dataclass
-class Verb:
-    """What every verb is told."""
+class Verb(Settings):
+    """Settings that every command but `report` has.
+
+    Attributes:
+        seed: of everything random: initialisation, shuffling, sampling, resampling.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {"seed": at_least(0)}
 
     seed: int = 0
     weights: WeightsSet = MISSING
     dataset: Any = MISSING
     experts: Any = MISSING
 
-    def __post_init__(self) -> None:
-        at_least("seed", self.seed, 0)
-
 
 @dataclass
 class Routing(Verb):
-    """A verb that fits a router.
+    """A command that fits a router.
 
     Attributes:
-        calibration: of the probabilities, on the share `held_out` of the training questions.
+        calibration: of the probabilities: `none`, `temperature` or `isotonic`.
+        held_out: share of the training questions that calibration and thresholds are fitted on.
         tune: choose the router's settings by cross-validation on the training questions.
     """
+
+    parameter_constraints: ClassVar[Constraints] = {
+        **Verb.parameter_constraints,
+        "calibration": one_of("none", "temperature", "isotonic"),
+        "held_out": fraction,
+    }
 
     router: Any = MISSING
     encoder: Encoder = MISSING
@@ -43,23 +52,28 @@ class Routing(Verb):
     held_out: float = 0.2
     tune: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of("calibration", self.calibration, ("none", "temperature", "isotonic"))
-        fraction("held_out", self.held_out)
-
 
 @dataclass
 class Run(Routing):
     """`python -m benchmarks run`.
 
     Attributes:
-        train_per_domain: learn from only so many questions a domain, drawn by the seed.
-        multilabel: also judge the set of domains that score at least `label_threshold`.
-        robustness: also ask every question again with typos, in other case, …
+        train_per_domain: learn from only so many training questions a domain, drawn by the seed.
+        multilabel: also evaluate the set of domains that score at least `label_threshold`, for questions
+            that belong to several.
+        robustness: also route every question with typos, in other case, with other punctuation, with
+            filler words.
         learning_curve: also fit on fewer training questions: `learning_curve_sizes` a domain, each in
             `learning_curve_draws` seeded draws, and all of them.
+        baselines: routers by name that run beside it.
     """
+
+    parameter_constraints: ClassVar[Constraints] = {
+        **Routing.parameter_constraints,
+        "label_threshold": fraction,
+        "learning_curve_draws": at_least(2),
+        "train_per_domain": optional(at_least(1)),
+    }
 
     guard: Guard = field(default_factory=Guard)
     train_per_domain: int | None = None
@@ -75,19 +89,15 @@ class Run(Routing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fraction("label_threshold", self.label_threshold)
-        at_least("learning_curve_draws", self.learning_curve_draws, 2)
-        for size in self.learning_curve_sizes:
-            at_least("learning_curve_sizes", size, 1)
-        if self.train_per_domain is not None:
-            at_least("train_per_domain", self.train_per_domain, 1)
+        if any(size < 1 for size in self.learning_curve_sizes):
+            raise ConfigError(f"learning_curve_sizes={self.learning_curve_sizes}: each must be at least 1")
 
 
 @dataclass
 class Compared:
-    """Who is compared: a router's name, and after it, separated by spaces, settings of its own."""
+    """The routers of a comparison: names, each followed by settings of its own, separated by spaces."""
 
-    routers: list[str] = MISSING
+    routers: list[str] = field(default_factory=lambda: ["centroid", "knn", "tinyllama"])
 
     def __post_init__(self) -> None:
         if not self.routers or not all(entry.split() for entry in self.routers):
@@ -102,37 +112,52 @@ class Compare(Run):
 
 
 @dataclass
-class Report:
-    """`python -m benchmarks report`; `runs` are result folders, with `*` as in a shell."""
+class Report(Settings):
+    """`python -m benchmarks report`.
+
+    Attributes:
+        runs: result folders, with `*` as in a shell; a run brings its baselines along, a comparison its
+            results.
+        seed: of the intervals of differences.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {"seed": at_least(0)}
 
     runs: list[str] = field(default_factory=list)
     seed: int = 0
     statistics: Statistics = field(default_factory=Statistics)
 
-    def __post_init__(self) -> None:
-        at_least("seed", self.seed, 0)
-
 
 @dataclass
 class Train(Verb):
-    """`python -m benchmarks train`; `domains` are those to train, by default all of the data set."""
+    """`python -m benchmarks train`.
+
+    Attributes:
+        domains: those to train, by default every one of the data set.
+        threads: of the numerical libraries.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {**Verb.parameter_constraints, "threads": at_least(1)}
 
     trainer: Trainer = field(default_factory=Trainer)
     domains: list[str] | None = None
     threads: int = 1
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("threads", self.threads, 1)
-
 
 @dataclass
 class Ask(Routing):
-    """`python -m benchmarks ask`; `input` is a file with one question a line, `-` for standard input."""
+    """`python -m benchmarks ask`.
+
+    Attributes:
+        input: a file with one question a line, `-` for standard input.
+        run: a result folder, whose router and experts then answer; nothing is fitted.
+        locate: folders of the run's weights by name, where this machine does not know them.
+        threads: of the numerical libraries.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {**Routing.parameter_constraints, "threads": at_least(1)}
 
     input: str | None = None
+    run: str | None = None
+    locate: dict[str, str] = field(default_factory=dict)
     threads: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("threads", self.threads, 1)

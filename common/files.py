@@ -38,7 +38,7 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_unchanged(path: Path) -> str:
-    """As `sha256_file`, read once for as long as the file's size and time of change stay the same."""
+    """`sha256_file`, computed once as long as the file's size and modification time stay the same."""
     status = path.stat()
     return _sha256_of_version(path, status.st_size, status.st_mtime_ns)
 
@@ -96,7 +96,7 @@ def _is_whole(target: Path) -> bool:
 
 @contextmanager
 def _one_at_a_time(target: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """To spare work: that `target` is whole does not depend on it."""
+    """Hold a lock on `target`, so that only one process builds it."""
     from filelock import FileLock, Timeout
 
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What long work tells whoever waits: notices and progress, to standard error or to a listener.
+"""Notices and progress of long work, to standard error or to a listener.
 
 Nothing is drawn here, and nothing heavy imported, so that progress costs a measured process nothing.
 """

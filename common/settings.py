@@ -1,30 +1,34 @@
 """Settings that a record states and several packages read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from common.checks import ConfigError, at_least, fraction, one_of
+from common.checks import ConfigError, Constraints, Settings, at_least, between, fraction, one_of, optional
 
 
 @dataclass
-class Statistics:
-    """Bootstrap of the confidence intervals."""
+class Statistics(Settings):
+    """Bootstrap of the confidence intervals.
+
+    Attributes:
+        resamples: bootstrap resamples.
+        confidence: level of the intervals.
+    """
+
+    prefix: ClassVar[str] = "statistics."
+    parameter_constraints: ClassVar[Constraints] = {"resamples": at_least(100), "confidence": fraction}
 
     resamples: int = 2000
     confidence: float = 0.95
 
-    def __post_init__(self) -> None:
-        at_least("statistics.resamples", self.resamples, 100)
-        fraction("statistics.confidence", self.confidence)
-
-
-# Sums of the same numbers in another order differ by less.
-
 
 @dataclass
-class Policy:
-    """What happens to a question whose score is under `threshold`.
+class Policy(Settings):
+    """What happens to a question whose score is under a threshold.
 
     Attributes:
+        threshold: of the score; 0 accepts every question.
         score: `confidence` (how much the question looks like the training questions) or `probability` (of
             the best domain).
         coverage, accuracy: the share of questions to accept, or the accuracy to reach on them; the
@@ -33,24 +37,26 @@ class Policy:
             name of a domain asks its expert.
     """
 
+    prefix: ClassVar[str] = "policy."
+    parameter_constraints: ClassVar[Constraints] = {
+        "threshold": between(0, 1, "[]"),
+        "coverage": optional(fraction),
+        "accuracy": optional(fraction),
+        "score": one_of("confidence", "probability"),
+    }
+
     threshold: float = 0.0
     coverage: float | None = None
     accuracy: float | None = None
     score: str = "confidence"
     fallback: str = "best_guess"
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise ConfigError(f"policy.threshold={self.threshold}: must be in [0, 1]")
-        one_of("policy.score", self.score, ("confidence", "probability"))
-        wanted = {"coverage": self.coverage, "accuracy": self.accuracy}
-        for key, value in wanted.items():
-            if value is not None:
-                fraction(f"policy.{key}", value)
-        given = [key for key, value in wanted.items() if value is not None]
-        given += ["threshold"] if self.threshold else []
+    @staticmethod
+    def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
+        given = [key for key in ("coverage", "accuracy") if values[key] is not None]
+        given += ["threshold"] if values["threshold"] else []
         if len(given) > 1:
-            raise ConfigError(f"policy.{given[0]} and policy.{given[1]}: give one of them")
+            raise ConfigError(f"{prefix}{given[0]} and {prefix}{given[1]}: give one of them")
 
     @property
     def is_chosen(self) -> bool:

@@ -2,7 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+from common.checks import ConfigError, Constraints, check_arguments
+from common.errors import UserError
 
 # The name of the policy, and of the expert, that is the base model without an adapter.
 BASE = "base"
@@ -19,7 +22,7 @@ def ignore(_: str) -> None:
     pass
 
 
-class ExpertError(ValueError):
+class ExpertError(UserError, ValueError):
     """What a user can put right: a missing adapter, foreign weights, a missing package."""
 
 
@@ -56,7 +59,22 @@ class Answer(NamedTuple):
 
 
 class Experts(ABC):
-    """Answers questions of several domains. The constructor only stores; `load` does the work."""
+    """Answers questions of several domains. The constructor only stores; `load` does the work.
+
+    `parameter_constraints` says which values its arguments can have, for `load` and configurations.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {}
+
+    def check_parameters(self) -> None:
+        """Raises ExpertError for a constructor argument that cannot be used."""
+        try:
+            check_arguments(type(self), vars(self), "experts.")
+        except ConfigError as error:
+            raise ExpertError(str(error)) from error
+
+    thread_safe: ClassVar[bool] = False
+    """Whether several threads may ask at once, after `load`."""
 
     @abstractmethod
     def load(self) -> "Experts":

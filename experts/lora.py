@@ -1,11 +1,13 @@
 """LoRA experts (Hu et al., 2021): each base model is loaded once, its domains' adapters swapped on it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
 from time import perf_counter
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
+from common.checks import Constraints, at_least, one_of
 from experts import prompt
 from experts.base import Answer, ExpertError, Experts, Remark, Request, ignore
 from experts.model import load_base
@@ -94,6 +96,7 @@ class _Base:
             return self.network.generate(**arguments, adapter_names=list(adapters))
 
 
+@dataclass(eq=False, repr=False)
 class LoraExperts(Experts):
     """Local models of one domain each, answering in batches, greedily.
 
@@ -107,26 +110,25 @@ class LoraExperts(Experts):
         quantization: `none`, or `nf4` for 4-bit weights through bitsandbytes (Dettmers et al., 2023).
     """
 
-    def __init__(
-        self,
-        models: dict[str, Model],
-        system_prompt: str = "",
-        max_new_tokens: int = 96,
-        max_question_tokens: int = 512,
-        batch_size: int = 64,
-        dtype: str = "float32",
-        quantization: str = "none",
-    ) -> None:
-        self.models = models
-        self.system_prompt = system_prompt
-        self.max_new_tokens = max_new_tokens
-        self.max_question_tokens = max_question_tokens
-        self.batch_size = batch_size
-        self.dtype = dtype
-        self.quantization = quantization
-        self._bases: dict[str, _Base] = {}
+    parameter_constraints: ClassVar[Constraints] = {
+        "max_new_tokens": at_least(1),
+        "max_question_tokens": at_least(8),
+        "batch_size": at_least(1),
+        "dtype": one_of("float32", "bfloat16"),
+        "quantization": one_of("none", "nf4"),
+    }
+
+    models: dict[str, Model]
+    system_prompt: str = ""
+    max_new_tokens: int = 96
+    max_question_tokens: int = 512
+    batch_size: int = 64
+    dtype: str = "float32"
+    quantization: str = "none"
+    _bases: dict[str, _Base] = field(init=False, default_factory=dict)
 
     def load(self) -> "LoraExperts":
+        self.check_parameters()
         for folder in sorted({model["folder"] for model in self.models.values()} - set(self._bases)):
             adapters = {
                 domain: model["adapter"]

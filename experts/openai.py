@@ -3,12 +3,14 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from common.checks import Constraints, at_least, positive
 from experts.base import BASE, Answer, ExpertError, Experts, Remark, Request, cut_middle, ignore
 
 # The SDK wants a key; servers that need none take any.
@@ -20,6 +22,7 @@ SHOWN_CHARS = 200
 PATIENCE = {"connection": 3, "timeout": 5}
 
 
+@dataclass(eq=False, repr=False)
 class OpenAIExperts(Experts):
     """Asks a chat-completions endpoint, greedily, several questions at a time.
 
@@ -35,34 +38,32 @@ class OpenAIExperts(Experts):
         max_concurrency: requests at a time.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        models: dict[str, str],
-        system_prompt: str = "",
-        max_new_tokens: int = 96,
-        max_question_chars: int = 8000,
-        api_key_env: str = "OPENAI_API_KEY",
-        timeout: float = 60,
-        max_retries: int = 3,
-        max_concurrency: int = 8,
-    ) -> None:
-        self.base_url = base_url
-        self.models = models
-        self.system_prompt = system_prompt
-        self.max_new_tokens = max_new_tokens
-        self.max_question_chars = max_question_chars
-        self.api_key_env = api_key_env
-        self.timeout = timeout
-        self.max_retries = max_retries
-        self.max_concurrency = max_concurrency
-        self._client: Any = None
-        # What no message may hold.
-        self._secret = ""
+    thread_safe = True
+    parameter_constraints: ClassVar[Constraints] = {
+        "max_new_tokens": at_least(1),
+        "max_question_chars": at_least(8),
+        "timeout": positive,
+        "max_retries": at_least(0),
+        "max_concurrency": at_least(1),
+    }
+
+    base_url: str
+    models: dict[str, str | None]
+    system_prompt: str = ""
+    max_new_tokens: int = 96
+    max_question_chars: int = 8000
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout: float = 60.0
+    max_retries: int = 3
+    max_concurrency: int = 8
+    _client: Any = field(init=False, default=None)
+    # What no message may hold.
+    _secret: str = field(init=False, default="")
 
     def load(self) -> "OpenAIExperts":
         if self._client is not None:
             return self
+        self.check_parameters()
         try:
             from openai import OpenAI
         except ImportError as error:

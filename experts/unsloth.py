@@ -1,13 +1,38 @@
 """Unsloth as the trainer's model loader: faster and smaller on CUDA, nothing without it."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from experts.base import ExpertError
 from experts.model import target_modules
 
-if TYPE_CHECKING:
-    from experts.train import Recipe
+
+class Recipe(Protocol):
+    """The part of `experts.train.Recipe` that loading a model for training depends on."""
+
+    @property
+    def max_tokens(self) -> int: ...
+
+    @property
+    def quantization(self) -> str: ...
+
+    @property
+    def lora_r(self) -> int: ...
+
+    @property
+    def lora_alpha(self) -> int: ...
+
+    @property
+    def lora_dropout(self) -> float: ...
+
+    @property
+    def target_modules(self) -> str: ...
+
+    @property
+    def gradient_checkpointing(self) -> bool: ...
+
+    @property
+    def seed(self) -> int: ...
 
 
 def check() -> None:
@@ -23,7 +48,7 @@ def check() -> None:
     import unsloth  # noqa: F401
 
 
-def load(folder: str, recipe: "Recipe") -> Any:
+def load(folder: str, recipe: Recipe) -> Any:
     """The base model with a fresh LoRA adapter, patched by Unsloth; call `check` first."""
     from unsloth import FastLanguageModel
 

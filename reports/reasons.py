@@ -20,6 +20,7 @@ class Reason(StrEnum):
     THRESHOLD_OUT_OF_REACH = "threshold_out_of_reach"
     NO_OUTCOMES = "no_outcomes"
     OUTCOME_MISSING = "outcome_missing"
+    NOT_AMONG_OUTCOMES = "not_among_outcomes"
     NO_PRICE = "no_price"
     NOTHING_TO_DEFER_TO = "nothing_to_defer_to"
     NO_GAP = "no_gap"
@@ -27,6 +28,7 @@ class Reason(StrEnum):
     NO_REFERENCE = "no_reference"
     NOBODY_ASKED = "nobody_asked"
     NO_ANSWER = "no_answer"
+    NOT_ANSWERED = "not_answered"
     ANSWERS_CACHED = "answers_cached"
     # A sentence of an older record, in `text`.
     AS_RECORDED = "as_recorded"
@@ -42,11 +44,12 @@ _SENTENCES = {
     Reason.NO_OUT_OF_SCOPE_ROW: "no out-of-scope test question",
     Reason.NOTHING_ACCEPTED: "the threshold accepts no test question",
     Reason.THRESHOLD_OUT_OF_REACH: (
-        "no threshold of {score} reaches an accuracy of {accuracy} on the {n} held-out questions: "
+        "no threshold of {score} has an accuracy of {accuracy} on the {n} held-out questions: "
         "the best is {best:.4g}, from {threshold:.4g} on"
     ),
     Reason.NO_OUTCOMES: "the test questions have no outcomes of models",
     Reason.OUTCOME_MISSING: "question {id} has no outcome of {model}",
+    Reason.NOT_AMONG_OUTCOMES: "the router chose {model}, which has no outcome",
     Reason.NO_PRICE: "the data set has no price of {model}",
     Reason.NOTHING_TO_DEFER_TO: "the cheapest model, {model}, is also the best: there is nothing to defer to",
     Reason.NO_GAP: "{strong} is not better than {weak}: there is no gap to recover",
@@ -54,6 +57,7 @@ _SENTENCES = {
     Reason.NO_REFERENCE: "no test question with a domain has a reference answer",
     Reason.NOBODY_ASKED: "the policy abstained from every question",
     Reason.NO_ANSWER: "no answer: {error}",
+    Reason.NOT_ANSWERED: "no answer from this expert",
     Reason.ANSWERS_CACHED: "every answer came from the cache, no model was loaded",
     Reason.AS_RECORDED: "{text}",
 }

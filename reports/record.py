@@ -1,30 +1,24 @@
-"""The result contract: `record.json` and `predictions.jsonl` in one folder a run.
+"""The record of a run, and its prediction rows: `reports.record_files` writes and reads them.
 
-Other tools read these names; a change that they would notice raises `SCHEMA_VERSION`. The record seals both
-files with checksums: they find damage and careless edits, not somebody who makes new checksums.
+Other tools read these names; a change that they would notice raises `SCHEMA_VERSION`.
 """
 
-import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-SCHEMA_VERSION = 2
-RECORD = "record.json"
-# Verdicts on the accuracy of one router beside another's; there is a third, `cannot tell at n=…`.
-BETTER, WORSE = "better", "worse"
-# Whose commit and dirty flag a provenance has, in words.
-REPOSITORIES = {"git": "commit", "own_git": "commit of your own repository"}
-PREDICTIONS = "predictions.jsonl"
-# In the record, of what they seal.
-PREDICTIONS_SHA256 = "predictions_sha256"
-RECORD_SHA256 = "record_sha256"
+from common.settings import Policy, Statistics
+from reports.reasons import sentence
+
+SCHEMA_VERSION = 3
 
 
-class RecordError(ValueError):
-    """A folder that is not a readable result."""
+class Verdict(StrEnum):
+    """One router beside another on the same questions."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    CANNOT_TELL = "cannot_tell"
 
 
 @dataclass(frozen=True)
@@ -54,11 +48,22 @@ class Metric:
 
 @dataclass(frozen=True)
 class Unscored:
-    """A metric that could not be taken, and why."""
+    """A metric that could not be computed.
+
+    Attributes:
+        reason: a code of `reports.reasons.Reason`.
+        details: what the code's sentence needs: names and figures.
+    """
 
     name: str
     reason: str
     slice: str = "all"
+    details: dict[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words."""
+        return sentence(self.reason, self.details)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Comparison:
     Attributes:
         p_adjusted: of accuracy: McNemar's exact p (where rows have weights, that of a permutation test) after
             Holm's correction over the routers compared with.
-        verdict: on that: `better`, `worse`, or `cannot tell at n=…`.
+        verdict: on that; None of a metric that is not tested.
     """
 
     other: str
@@ -78,7 +83,70 @@ class Comparison:
     ci_high: float
     n: int
     p_adjusted: float | None = None
-    verdict: str | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A question that two routers sent to different domains.
+
+    Attributes:
+        first, second: the domain that each chose.
+        right: the name of the router that was right; None when both were wrong.
+    """
+
+    id: str
+    query: str
+    label: str
+    first: str
+    second: str
+    right: str | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two routers on the same questions.
+
+    Attributes:
+        first, second: their names.
+        n: questions with a domain.
+        weighted: whether they have weights.
+        difference: accuracy of the first minus that of the second, each question as its weight says.
+        ci_low, ci_high: paired bootstrap interval of the difference.
+        only_first, only_second: questions that one alone got right, whatever their weight.
+        p_value: of McNemar's exact test, two-sided; where questions have weights, of a permutation test.
+        p_adjusted: the same after Holm's correction for all pairs that were compared together.
+        verdict: of the first against the second.
+        rows_needed: questions with a domain that it would take to tell them apart if what was observed
+            is the truth; None where no difference was observed or questions have weights.
+        disagreements: in the order of the questions.
+        rouge: ROUGE-L of the answers of the first minus that of the second; None where it was not compared.
+    """
+
+    first: str
+    second: str
+    n: int
+    weighted: bool
+    difference: float
+    ci_low: float
+    ci_high: float
+    only_first: int
+    only_second: int
+    p_value: float
+    p_adjusted: float
+    verdict: Verdict
+    disagreements: list[Disagreement]
+    rows_needed: int | None = None
+    rouge: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -147,148 +215,377 @@ _ANSWER_KEYS = {"reference", "expert", "answer", "rouge1", "rouge2", "rougeL", "
 
 
 @dataclass(frozen=True)
+class Git:
+    """State of a repository; None where nobody knows."""
+
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a record was made; `memory_gb` is in 10^9 bytes, `gpu` the names of its GPUs."""
+
+    system: str = ""
+    cpu: str = ""
+    cpu_version: str | None = None
+    cores: int | None = None
+    memory_gb: float | None = None
+    gpu: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of a data set: SHA-256 of its sorted ids, and how many questions by label or by slice."""
+
+    ids_sha256: str
+    by_label: dict[str, int] = field(default_factory=dict)
+    by_slice: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatasetUsed:
+    """The data set; `files` has the SHA-256 of each file by its name."""
+
+    name: str = "unknown"
+    files: dict[str, str] = field(default_factory=dict)
+    train: Split | None = None
+    test: Split | None = None
+    validation: Split | None = None
+
+
+@dataclass(frozen=True)
+class WeightsUsed:
+    """SHA-256 of pretrained weights: by the name that was configured, and by the role in the router."""
+
+    configured: dict[str, str] = field(default_factory=dict)
+    loaded: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything that could explain a different figure.
+
+    Attributes:
+        git: the checkout that Router Derby runs from.
+        own_git: the repository in which the command was given, where that is another.
+        packages: version by name.
+        reference_workload: its version.
+        experts: by domain, what its expert is made of: by kind (`base`, `adapter`) the SHA-256 by name.
+    """
+
+    git: Git = field(default_factory=Git)
+    own_git: Git | None = None
+    python: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
+    machine: Machine = field(default_factory=Machine)
+    threads: int | None = None
+    seed: int | None = None
+    reference_workload: int | None = None
+    dataset: DatasetUsed = field(default_factory=DatasetUsed)
+    weights: WeightsUsed = field(default_factory=WeightsUsed)
+    experts: dict[str, dict[str, dict[str, str]]] | None = None
+
+    @property
+    def repositories(self) -> dict[str, Git]:
+        """The repositories that are known, by the name of their field."""
+        return {"git": self.git} | ({"own_git": self.own_git} if self.own_git else {})
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What the quality metrics are computed with, besides the prediction rows.
+
+    Attributes:
+        classes: every domain, sorted.
+        seed: of the bootstrap.
+        policy: with its threshold, also where that was chosen on held-out questions.
+        refuses: whether the policy has a threshold at all, which may be 0.
+        label_threshold: of a question's set of domains; None when sets are not evaluated.
+        prices: of each model, in US dollars for a million tokens, where the data set has them.
+    """
+
+    classes: list[str]
+    seed: int
+    statistics: Statistics = field(default_factory=Statistics)
+    policy: Policy = field(default_factory=Policy)
+    refuses: bool = False
+    label_threshold: float | None = None
+    prices: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """Rows by true and predicted class, or the sum of their weights."""
+
+    labels: list[str] = field(default_factory=list)
+    rows_true_columns_predicted: list[list[float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What fitting a router took, in a process of its own.
+
+    Attributes:
+        weights_sha256: SHA-256 of the pretrained weights by role.
+        learned: what a reader should know of the fit, such as a chosen threshold (`Router.facts`).
+        from_cache: whether it was fitted by an earlier run; time and memory are then those of that run.
+    """
+
+    train_seconds: float
+    train_peak_rss_bytes: int
+    weights_sha256: dict[str, str] = field(default_factory=dict)
+    learned: dict[str, Any] = field(default_factory=dict)
+    from_cache: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """Raw timings of one process, in seconds: loading, the first query, then single queries by turns with
+    the reference workload; `stage_seconds` by stage."""
+
+    load_seconds: float
+    first_query_seconds: float
+    latency_seconds: list[float]
+    stage_seconds: dict[str, list[float]]
+    reference_seconds: list[float]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What serving the test questions took: raw values, in seconds and bytes.
+
+    Attributes:
+        batch_seconds: of each full batch of `batch_size` queries.
+        peak_rss_bytes: of the first process after every query was served in batches.
+        index_bytes: of the saved router.
+        weights_bytes: of the pretrained files that serving reads.
+        rounds: one a process.
+        reference_rss_bytes: peak memory of a process that runs the reference workload alone.
+    """
+
+    batch_seconds: list[float]
+    batch_size: int
+    peak_rss_bytes: int
+    index_bytes: int
+    weights_bytes: int
+    rounds: list[Round]
+    reference_rss_bytes: int
+    cuda_peak_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class AnswerSession:
+    """What it took to generate the answers that were not in the cache."""
+
+    load_seconds: float
+    generate_seconds: float
+    generated: int
+    tokens: int
+    peak_rss_bytes: int
+    cuda_peak_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Answering:
+    """How many answers were asked for, found in the cache, and missing in the end; `session` is None where
+    none had to be generated."""
+
+    asked: int
+    from_cache: int
+    unanswered: int
+    session: AnswerSession | None = None
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Raw measurements; None where that phase did not run or was not measured."""
+
+    trained: Fitting | None = None
+    served: Serving | None = None
+    experts: Answering | None = None
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """Training questions that also stand in the test, word for word or nearly.
+
+    Attributes:
+        mode: `refuse`, `drop` or `off`.
+        near_duplicate: the cosine from which on two questions count as the same.
+        pairs: of a question to learn from and one to be tested on.
+        dropped, dropped_ids: questions that were left out of training.
+    """
+
+    mode: str
+    near_duplicate: float | None = None
+    pairs: int = 0
+    dropped: int = 0
+    dropped_ids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Settings that were tried, and how they did in cross-validation."""
+
+    settings: dict[str, Any]
+    score: float
+    log_likelihood: float
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Settings chosen by cross-validation on the training questions."""
+
+    folds: int
+    chosen: dict[str, Any]
+    tried: list[Candidate]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a threshold should buy: a `coverage` or an `accuracy`, by `confidence` or `probability`."""
+
+    score: str
+    coverage: float | None = None
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """A threshold chosen on held-out questions, and by metric what it does on the test."""
+
+    wish: Wish
+    threshold: float
+    obtained: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A question whose decision changed when its text was changed."""
+
+    query: str
+    changed: str
+    predicted: str
+    flipped_to: str
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """Accuracy with so many training questions a domain; the interval is over the draws of questions."""
+
+    per_domain: int
+    n_train: int
+    n_test: int
+    accuracy: float
+    values: list[float]
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+class ReliabilityBin(NamedTuple):
+    """Rows of similar probability: mean probability, accuracy, number of rows."""
+
+    probability: float
+    accuracy: float
+    n: int
+
+
+class RiskPoint(NamedTuple):
+    """Error rate among the rows that a threshold accepts, and their share."""
+
+    threshold: float
+    coverage: float
+    risk: float
+
+
+@dataclass(frozen=True)
+class ModelPoint:
+    """A model that could answer: its price in US dollars for a million tokens, and its mean quality."""
+
+    price: float
+    quality: float
+
+
+Curve = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class CostCurves:
+    """Curves of cost and quality; those of deferral are between `weak` and `strong`, in percent."""
+
+    models: dict[str, ModelPoint] = field(default_factory=dict)
+    weak: str | None = None
+    strong: str | None = None
+    deferral: Curve = field(default_factory=list)
+    deferral_random: Curve = field(default_factory=list)
+    deferral_oracle: Curve = field(default_factory=list)
+    cost_quality: Curve = field(default_factory=list)
+    hull: Curve = field(default_factory=list)
+    hull_random: Curve = field(default_factory=list)
+    hull_zero: Curve = field(default_factory=list)
+    hull_oracle: Curve = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves that are computed from the prediction rows, as the metrics are."""
+
+    reliability: list[ReliabilityBin] = field(default_factory=list)
+    risk_coverage: dict[str, list[RiskPoint]] = field(default_factory=dict)
+    cost_quality: CostCurves | None = None
+
+
+@dataclass(frozen=True)
+class Analyses:
+    """What was looked into besides single figures; empty or None where it was not.
+
+    Attributes:
+        learned: facts of the fit (`Router.facts`), such as a temperature or how an encoder changed.
+    """
+
+    leakage: Leakage | None = None
+    tuning: Tuning | None = None
+    thresholds: list[ThresholdResult] = field(default_factory=list)
+    flipped: dict[str, list[Flip]] = field(default_factory=dict)
+    learning_curve: list[LearningPoint] = field(default_factory=list)
+    learned: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Record:
     """What one run found, of one router.
 
     Attributes:
         family: what kind of router: `embedding`, `classifier`, `composite`, `baseline` or `other`.
+        config: as composed, with every value; no path of the machine.
         derivation: what the quality metrics were computed with, besides the rows.
-        analyses: what is not a single figure, by name: curves, learning curves, tuning, leakage.
+        schema_version: of the file that was read; a record that is written has the newest.
     """
 
     router: str
     family: str
     config: dict[str, Any]
-    provenance: dict[str, Any]
-    derivation: dict[str, Any]
+    provenance: Provenance
+    derivation: Derivation
     metrics: list[Metric]
-    unscored: list[Unscored]
-    confusion_matrix: dict[str, Any]
-    timings: dict[str, Any]
+    unscored: list[Unscored] = field(default_factory=list)
+    confusion_matrix: ConfusionMatrix = field(default_factory=ConfusionMatrix)
+    timings: Timings = field(default_factory=Timings)
     comparisons: list[Comparison] = field(default_factory=list)
-    analyses: dict[str, Any] = field(default_factory=dict)
+    curves: Curves = field(default_factory=Curves)
+    analyses: Analyses = field(default_factory=Analyses)
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property
     def is_dirty(self) -> bool:
         """Whether it was measured on uncommitted changes, of this code or of the user's own repository."""
-        return any((self.provenance.get(name) or {}).get("dirty") for name in REPOSITORIES)
+        return any(git.dirty for git in self.provenance.repositories.values())
 
     def metric(self, name: str, slice_: str = "all") -> Metric | None:
-        """The metric of that name and slice, if it was taken."""
-        for metric in self.metrics:
-            if (metric.name, metric.slice) == (name, slice_):
-                return metric
-        return None
+        """The metric of that name and slice, if it was computed."""
+        return next((one for one in self.metrics if (one.name, one.slice) == (name, slice_)), None)
 
-    def reason(self, name: str, slice_: str = "all") -> str | None:
-        """Why that metric was not taken, if the record says so."""
-        for entry in self.unscored:
-            if (entry.name, entry.slice) == (name, slice_):
-                return entry.reason
-        return None
-
-
-@dataclass(frozen=True)
-class Result:
-    """A result folder that was read and found whole."""
-
-    folder: Path
-    record: Record
-    predictions: list[Prediction]
-
-
-def write_record(folder: Path, record: Record, predictions: Sequence[Prediction]) -> None:
-    """Write both files into an existing folder."""
-    rows = "".join(
-        json.dumps(row.as_row(), ensure_ascii=False, allow_nan=False) + "\n" for row in predictions
-    ).encode("utf-8")
-    (folder / PREDICTIONS).write_bytes(rows)
-    # As JSON has it (keys are text), because that is what will be read and sealed again.
-    content = json.loads(json.dumps(asdict(record), allow_nan=False))
-    content[PREDICTIONS_SHA256] = hashlib.sha256(rows).hexdigest()
-    content[RECORD_SHA256] = _seal(content)
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
-    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
-
-
-def read_result(folder: Path) -> Result:
-    """Both files.
-
-    Raises:
-        RecordError: one is missing, truncated, edited or of another schema version.
-    """
-    record, sha256 = _read_record(folder)
-    path = folder / PREDICTIONS
-    content = _bytes(path)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise RecordError(
-            f"{path} is not the file that {RECORD} was written with (its SHA-256 differs): it was edited or "
-            "cut; restore it, or run again"
-        )
-    return Result(folder, record, _predictions(path, content))
-
-
-def read_record(folder: Path) -> Record:
-    """Raises RecordError for a folder without a readable, whole record of this schema version."""
-    return _read_record(folder)[0]
-
-
-def _read_record(folder: Path) -> tuple[Record, str]:
-    """The record, and the checksum of the predictions that belong to it."""
-    path = folder / RECORD
-    try:
-        content = json.loads(_bytes(path).decode("utf-8"))
-        _check_version(path, content["schema_version"])
-        seal = content.pop(RECORD_SHA256)
-        if seal != _seal(content):
-            raise RecordError(
-                f"{path} was edited after it was written (its SHA-256 differs); restore it, or run again"
-            )
-        sha256 = content.pop(PREDICTIONS_SHA256)
-        metrics = [Metric(**metric) for metric in content.pop("metrics")]
-        unscored = [Unscored(**entry) for entry in content.pop("unscored")]
-        comparisons = [Comparison(**entry) for entry in content.pop("comparisons")]
-        return Record(metrics=metrics, unscored=unscored, comparisons=comparisons, **content), sha256
-    except RecordError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError(f"{path} is not a result record: {error}") from error
-
-
-def _check_version(path: Path, version: Any) -> None:
-    if version == SCHEMA_VERSION:
-        return
-    if isinstance(version, int) and version < SCHEMA_VERSION:
-        advice = "an older Router Derby wrote it: run again, or read it with that version"
-    else:
-        advice = "a newer Router Derby wrote it: update this one"
-    raise RecordError(f"{path} has schema version {version}, this reads {SCHEMA_VERSION}; {advice}")
-
-
-def _seal(content: dict[str, Any]) -> str:
-    """SHA-256 of everything else in the record, however it is indented."""
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def read_predictions(folder: Path) -> list[Prediction]:
-    """Raises RecordError for a missing, truncated or foreign file; see `read_result` for an edited one."""
-    path = folder / PREDICTIONS
-    return _predictions(path, _bytes(path))
-
-
-def _predictions(path: Path, content: bytes) -> list[Prediction]:
-    try:
-        # Not splitlines: a question may hold other line ends, which JSON does not escape.
-        lines = content.decode("utf-8").removesuffix("\n").split("\n")
-        return [Prediction(**json.loads(line)) for line in lines if line]
-    except (ValueError, TypeError) as error:
-        raise RecordError(f"{path} is not a predictions file: {error}") from error
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    def missing(self, name: str, slice_: str = "all") -> Unscored | None:
+        """Why that metric was not computed, if the record says so."""
+        return next((one for one in self.unscored if (one.name, one.slice) == (name, slice_)), None)

@@ -5,27 +5,27 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.checks import ConfigError, Constraints, check_arguments
 from common.files import atomic_dir, read_json, write_json
+from routers.errors import NotFittedError as NotFittedError
+from routers.errors import RouterError as RouterError
+from routers.weights import KEY, Locate, Reference, resolve
 
 FloatArray = NDArray[np.float32]
 
-FORMAT_VERSION = 2
+# Folder of pretrained weights; a configuration names a package, a hub repository or a folder in its place.
+ModelFolder = Annotated[str, "folder of pretrained weights"]
+
+FORMAT_VERSION = 3
 FAMILIES = ("embedding", "classifier", "composite", "baseline", "other")
-
-
-class RouterError(ValueError):
-    """What a user can put right: bad training data, an unusable saved router, a missing package."""
-
-
-class NotFittedError(RouterError, AttributeError):
-    """Raised by inference before `fit` or `load`."""
 
 
 class Inference(NamedTuple):
@@ -49,7 +49,24 @@ class Inference(NamedTuple):
 
 
 class Configurable:
-    """A constructor that only stores its arguments, and can therefore be described and rebuilt."""
+    """A constructor that only stores its arguments, and can therefore be described and rebuilt.
+
+    `parameter_constraints` says which values its arguments can have, for `fit` and configurations. A class
+    whose arguments depend on each other adds a static `check_together(values, prefix)`.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {}
+
+    def check_parameters(self, prefix: str = "") -> None:
+        """Raises RouterError for a constructor argument that cannot be used, here or in a part."""
+        parameters = self.get_params()
+        try:
+            check_arguments(type(self), parameters, prefix)
+        except ConfigError as error:
+            raise RouterError(str(error)) from error
+        for name, value in parameters.items():
+            if isinstance(value, Configurable):
+                value.check_parameters(f"{prefix}{name}.")
 
     @classmethod
     def _parameter_names(cls) -> list[str]:
@@ -70,24 +87,43 @@ class Configurable:
             setattr(self, name, value)
         return self
 
-    def spec(self) -> dict[str, Any]:
-        """A JSON value from which `build` makes an equal, unfitted object."""
-        params = {name: _described(value) for name, value in self.get_params().items()}
+    def spec(self, portable: bool = False) -> dict[str, Any]:
+        """A JSON value from which `build` makes an equal, unfitted object.
+
+        Args:
+            portable: refer to pretrained weights by checksum, not by folder.
+        """
+        params = {name: _described(value, portable) for name, value in self.get_params().items()}
+        pretrained = self.pretrained() if portable else None
+        if pretrained:
+            params["model"] = pretrained.as_json()
         return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", **params}
 
+    def pretrained(self) -> Reference | None:
+        """Reference to the weights in the folder that parameter `model` names; None without it."""
+        return None
 
-def _described(value: Any) -> Any:
+
+def _described(value: Any, portable: bool) -> Any:
     if isinstance(value, Configurable):
-        return value.spec()
-    return {key: _described(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return value.spec(portable)
+    if isinstance(value, dict):
+        return {key: _described(item, portable) for key, item in value.items()}
+    return value
 
 
-def build(spec: Any) -> Any:
-    """Rebuild the object that `Configurable.spec` described; other JSON values pass through."""
+def build(spec: Any, locate: Locate | None = None) -> Any:
+    """Rebuild the object that `Configurable.spec` described; other JSON values pass through.
+
+    Args:
+        locate: finds the folder of weights that a portable description refers to.
+    """
     if not isinstance(spec, dict):
         return spec
+    if spec.keys() == {KEY} and isinstance(spec[KEY], dict) and "sha256" in spec[KEY]:
+        return resolve(spec[KEY], locate)
     if "_target_" not in spec:
-        return {key: build(value) for key, value in spec.items()}
+        return {key: build(value, locate) for key, value in spec.items()}
     module, _, name = str(spec["_target_"]).rpartition(".")
     try:
         target = getattr(importlib.import_module(module), name)
@@ -97,7 +133,7 @@ def build(spec: Any) -> Any:
     if not (isinstance(target, type) and issubclass(target, Configurable)):
         raise RouterError(f"{spec['_target_']} is not a routers.base.Router or Configurable class")
     try:
-        return target(**{key: build(value) for key, value in spec.items() if key != "_target_"})
+        return target(**{key: build(value, locate) for key, value in spec.items() if key != "_target_"})
     except TypeError as error:
         raise RouterError(f"{spec['_target_']}: {error}") from error
 
@@ -109,6 +145,21 @@ def _reason(error: Exception) -> str:
     known = not frames or isinstance(error, SyntaxError)
     place = "" if known else f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
     return f"{type(error).__name__}: {error}{place}"
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What one router learns from: the arguments of `Router.fit`, all of one length."""
+
+    queries: Sequence[str]
+    labels: Sequence[str]
+    ids: Sequence[str]
+    outcomes: Sequence[Mapping[str, float]]
+
+    def of(self, rows: NDArray[np.int64]) -> "Lessons":
+        """The same of some rows."""
+        columns = (self.queries, self.labels, self.ids, self.outcomes)
+        return Lessons(*([values[row] for row in rows] for values in columns))
 
 
 class Router(Configurable, ABC):
@@ -141,8 +192,10 @@ class Router(Configurable, ABC):
         are the quality of each model's answer by query, for a router that can predict it; models may lack.
 
         Raises:
-            RouterError: lengths differ, nothing to learn from, or fewer than two classes.
+            RouterError: a parameter cannot be used, lengths differ, nothing to learn from, or fewer than
+                two classes.
         """
+        self.check_parameters()
         ids = [str(row) for row in range(len(queries))] if ids is None else list(ids)
         outcomes = [{} for _ in queries] if outcomes is None else list(outcomes)
         if not len(queries) == len(labels) == len(ids) == len(outcomes):
@@ -155,6 +208,8 @@ class Router(Configurable, ABC):
             )
         self.classes_ = classes
         self.train_ids_ = ids
+        # For routers made of routers, which hand them on.
+        self._lessons = Lessons(queries, labels, ids, outcomes)
         self.models_ = sorted({model for scores in outcomes for model in scores})
         try:
             self._fit(list(queries), np.array([classes.index(label) for label in labels], dtype=np.int64))
@@ -165,6 +220,8 @@ class Router(Configurable, ABC):
             # Half of an old fit and half of a new one must not answer anything.
             del self.classes_, self.train_ids_, self.models_
             raise
+        finally:
+            del self._lessons
         return self
 
     def _declared_classes(self) -> set[str]:
@@ -224,8 +281,15 @@ class Router(Configurable, ABC):
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
         """Undo `_state`."""
 
+    def _restore_parts(self, folder: Path, locate: Locate | None) -> None:
+        """Load the routers that this one saved inside `folder`, before `_restore`."""
+        return
+
     def save(self, folder: Path) -> None:
-        """Write the fitted router as safetensors and JSON, replacing `folder`."""
+        """Write the fitted router as safetensors and JSON, replacing `folder`, which may then be moved.
+
+        Pretrained weights are referred to by name and checksum; only what was learned is written.
+        """
         from safetensors.numpy import save_file
 
         self._check_fitted()
@@ -235,7 +299,7 @@ class Router(Configurable, ABC):
             save_file(contiguous, work / "state.safetensors")
             header = {
                 "format_version": FORMAT_VERSION,
-                "spec": self.spec(),
+                "spec": self.spec(portable=True),
                 "classes": self.classes_,
                 "train_ids": self.train_ids_,
                 "models": self.models_,
@@ -244,22 +308,26 @@ class Router(Configurable, ABC):
             write_json(work / "router.json", header)
 
     @staticmethod
-    def load(folder: Path) -> "Router":
+    def load(folder: Path, locate: Locate | None = None) -> "Router":
         """Read a router saved by any subclass, ready to serve.
 
+        Args:
+            locate: finds the pretrained weights that it refers to; without, those that this machine has used.
+
         Raises:
-            RouterError: the folder is not a saved router of this format version.
+            RouterError: the folder is not a saved router of this format version, or its weights are missing.
         """
         folder = Path(folder)
         with _refused_by_name(folder):
             header, arrays = _read(folder)
-            router = build(header["spec"])
+            router = build(header["spec"], locate)
             if not isinstance(router, Router):
                 raise RouterError(f"it holds a {type(router).__name__}")
             router.classes_, router.train_ids_ = header["classes"], header["train_ids"]
             router.models_ = header["models"]
+            router._restore_parts(folder, locate)
             router._restore(folder, arrays, header["meta"])
-        return router.prepare()
+            return router.prepare()
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "classes_"):

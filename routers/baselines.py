@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.checks import Constraints, at_least, positive
 from routers.base import FloatArray, Inference, Router, RouterError, softmax
 from routers.stages import stage
 
@@ -39,6 +41,7 @@ class MajorityRouter(PriorRouter):
         return Inference(proba, np.full(len(queries), self.prior_.max(), dtype=np.float32))
 
 
+@dataclass(eq=False, repr=False)
 class RandomRouter(PriorRouter):
     """A class drawn by prior; the same question and seed always draw the same.
 
@@ -46,8 +49,7 @@ class RandomRouter(PriorRouter):
     one-hot at the drawn class.
     """
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    seed: int = 0
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
@@ -62,6 +64,7 @@ class RandomRouter(PriorRouter):
         return [int.from_bytes(text[start : start + 8], "big") / 2**64 for start in (0, 8)]
 
 
+@dataclass(eq=False, repr=False)
 class TfidfRouter(Router):
     """Logistic regression on TF-IDF of words and word pairs; the confidence is the top probability.
 
@@ -71,10 +74,10 @@ class TfidfRouter(Router):
     """
 
     family: ClassVar[str] = "baseline"
+    parameter_constraints: ClassVar[Constraints] = {"c": positive, "ngram_max": at_least(1)}
 
-    def __init__(self, c: float = 10.0, ngram_max: int = 2) -> None:
-        self.c = c
-        self.ngram_max = ngram_max
+    c: float = 10.0
+    ngram_max: int = 2
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         from sklearn.linear_model import LogisticRegression

@@ -1,21 +1,34 @@
 """A router whose probabilities are calibrated, and that knows which threshold buys what."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import FloatArray, Inference, Router, RouterError, saved_arrays
+from common.checks import Constraints, at_least, fraction, one_of
+from routers.base import FloatArray, Inference, Lessons, Router, RouterError, saved_arrays
 from routers.calibration import IsotonicMaps, best_temperature, with_temperature
-from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
+from routers.composite import CompositeRouter, Rows, fitted, held_out_rows, in_columns
 from routers.inference import promised
 
 METHODS = ("temperature", "isotonic", "none")
 SCORES = ("confidence", "probability")
 
-Labelled = tuple[Sequence[str], Sequence[str]]
+
+class OutOfReach(RouterError):
+    """No threshold has the wanted accuracy.
+
+    Attributes:
+        best, threshold: the highest accuracy that one has, and which.
+    """
+
+    def __init__(self, message: str, best: float, threshold: float) -> None:
+        super().__init__(message)
+        self.best = best
+        self.threshold = threshold
 
 
 class HeldOut(NamedTuple):
@@ -82,6 +95,7 @@ class HeldOut(NamedTuple):
         return _threshold_that_is_right(scores, self.right, wanted, score)
 
 
+@dataclass(eq=False, repr=False)
 class CalibratedRouter(CompositeRouter):
     """`router`, its probabilities calibrated on questions that it has not learned from.
 
@@ -99,18 +113,18 @@ class CalibratedRouter(CompositeRouter):
     Attributes:
         temperature_: of `temperature`.
         held_out_: what was said of the held-out questions.
-        held_confidence_, held_probability_, held_right_: its three arrays.
     """
 
-    held_out_: HeldOut
+    parameter_constraints: ClassVar[Constraints] = {
+        "method": one_of(*METHODS),
+        "fraction": fraction,
+        "seed": at_least(0),
+    }
 
-    def __init__(
-        self, router: Router, method: str = "temperature", fraction: float = 0.2, seed: int = 0
-    ) -> None:
-        self.router = router
-        self.method = method
-        self.fraction = fraction
-        self.seed = seed
+    router: Router
+    method: str = "temperature"
+    fraction: float = 0.2
+    seed: int = 0
 
     def fit(
         self,
@@ -119,7 +133,7 @@ class CalibratedRouter(CompositeRouter):
         ids: Sequence[str] | None = None,
         outcomes: Sequence[Mapping[str, float]] | None = None,
         *,
-        held_out: Labelled | None = None,
+        held_out: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> Self:
         """As `Router.fit`; with `held_out` (queries, labels) the router learns from all of `queries`.
 
@@ -136,22 +150,19 @@ class CalibratedRouter(CompositeRouter):
         return {"router": self.router}
 
     def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
-        if self.method not in METHODS:
-            raise RouterError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
         if self._given is None:
             rest, out = held_out_rows(targets, self.fraction, self.seed)
-            to_learn, asked, right = lessons.of(rest), lessons.of(out).queries, targets[out]
+            learned, queries, right = lessons.of(rest), lessons.of(out).queries, targets[out]
         else:
-            to_learn, asked, right = lessons, self._given[0], self._given_targets(self._given)
-        self.parts_ = {"router": fitted(self.router, to_learn)}
+            learned, queries, right = lessons, self._given[0], self._given_targets(*self._given)
+        self.parts_ = {"router": fitted(self.router, learned)}
         # Whatever is calibrated looks like probabilities afterwards.
-        said = self._in_columns(promised(self.parts_["router"], asked))
-        self._calibrate(said.proba, right)
-        proba = self._calibrated(said.proba)
-        self.held_out_ = HeldOut(said.confidence, proba.max(axis=1), proba.argmax(axis=1) == right)
+        output = self._in_columns(promised(self.parts_["router"], queries))
+        self._calibrate(output.proba, right)
+        proba = self._calibrated(output.proba)
+        self.held_out_ = HeldOut(output.confidence, proba.max(axis=1), proba.argmax(axis=1) == right)
 
-    def _given_targets(self, held_out: Labelled) -> Rows:
-        queries, labels = held_out
+    def _given_targets(self, queries: Sequence[str], labels: Sequence[str]) -> Rows:
         if len(queries) != len(labels) or not labels:
             raise RouterError(
                 f"held_out has {len(queries)} queries and {len(labels)} labels: give one label each, and some"
@@ -181,25 +192,6 @@ class CalibratedRouter(CompositeRouter):
         proba = in_columns(said.proba, self.parts_["router"].classes_, self.classes_)
         return said._replace(proba=proba)
 
-    def threshold_for(
-        self, *, coverage: float | None = None, accuracy: float | None = None, score: str = "confidence"
-    ) -> float:
-        """As `HeldOut.threshold_for`, of the questions that were held out."""
-        self._check_fitted()
-        return self.held_out_.threshold_for(coverage=coverage, accuracy=accuracy, score=score)
-
-    @property
-    def held_confidence_(self) -> FloatArray:
-        return self.held_out_.confidence
-
-    @property
-    def held_probability_(self) -> FloatArray:
-        return self.held_out_.probability
-
-    @property
-    def held_right_(self) -> NDArray[np.bool_]:
-        return self.held_out_.right
-
     @property
     def family(self) -> str:  # type: ignore[override]  # a constant elsewhere
         """That of the router inside: calibrating makes no other kind of it."""
@@ -208,7 +200,12 @@ class CalibratedRouter(CompositeRouter):
     def facts(self) -> dict[str, Any]:
         """What was learned, and from how many held-out questions."""
         learned = {"temperature": self.temperature_} if self.method == "temperature" else {}
-        return {**super().facts(), "calibration": self.method, "held_out": len(self.held_right_), **learned}
+        return {
+            **super().facts(),
+            "calibration": self.method,
+            "held_out": len(self.held_out_.right),
+            **learned,
+        }
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays, meta = super()._state(folder)
@@ -242,8 +239,10 @@ def _threshold_that_is_right(
     enough = np.flatnonzero(reached >= accuracy - 1e-9)
     if not len(enough):
         best = int(reached.argmax())
-        raise RouterError(
+        raise OutOfReach(
             f"no threshold of {score} has an accuracy of {accuracy} on the {len(scores)} held-out questions: "
-            f"the best is {reached[best]:.4g}, from {thresholds[best]:.4g} on"
+            f"the best is {reached[best]:.4g}, from {thresholds[best]:.4g} on",
+            float(reached[best]),
+            float(thresholds[best]),
         )
     return float(thresholds[enough[0]])

@@ -1,7 +1,7 @@
 """Probabilities that mean what they say: temperature scaling and isotonic regression on held-out scores."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,6 @@ from routers.composite import Rows, log_proba
 
 # Held-out questions that are all right ask for a temperature of 0, and all wrong ones for infinity.
 COLDEST, HOTTEST = 0.05, 20.0
-GOLDEN = (5**0.5 - 1) / 2
 
 
 def with_temperature(proba: FloatArray, temperature: float) -> FloatArray:
@@ -26,6 +25,8 @@ def best_temperature(proba: FloatArray, targets: Rows) -> float:
         proba: float32 (n_queries, n_classes).
         targets: the right column of each row.
     """
+    from scipy.optimize import minimize_scalar
+
     logits = log_proba(proba).astype(np.float64)
 
     def loss(sharpness: float) -> float:
@@ -35,23 +36,9 @@ def best_temperature(proba: FloatArray, targets: Rows) -> float:
         return float((total - scaled[np.arange(len(targets)), targets]).mean())
 
     # Convex in 1 / T, hence with one minimum on the logarithmic scale too.
-    return float(np.exp(-_golden_section(loss, -np.log(HOTTEST), -np.log(COLDEST))))
-
-
-def _golden_section(loss: Any, low: float, high: float, tolerance: float = 1e-6) -> float:
-    """Where `loss`, of one minimum between `low` and `high`, has it (Kiefer, 1953)."""
-    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-    at_left, at_right = loss(left), loss(right)
-    while high - low > tolerance:
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - GOLDEN * (high - low)
-            at_left = loss(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + GOLDEN * (high - low)
-            at_right = loss(right)
-    return (low + high) / 2
+    bounds = (-np.log(HOTTEST), -np.log(COLDEST))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(-found.x))
 
 
 @dataclass(frozen=True)

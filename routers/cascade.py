@@ -1,20 +1,23 @@
 """A cheap router first, and an expensive one for the questions about which the cheap one hesitates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import FloatArray, Inference, Router, RouterError
-from routers.composite import CompositeRouter, Lessons, Rows, fitted, held_out_rows, in_columns
+from common.checks import ConfigError, Constraints, between, fraction, optional
+from routers.base import FloatArray, Inference, Lessons, Router
+from routers.composite import CompositeRouter, Rows, fitted, held_out_rows, in_columns
 from routers.inference import promised
 
 # As a threshold: above every probability.
 EVERYTHING = 2.0
 
 
+@dataclass(eq=False, repr=False)
 class CascadeRouter(CompositeRouter):
     """Queries whose top probability by `cheap` is under a threshold go to `expensive`, in one batch.
 
@@ -33,21 +36,23 @@ class CascadeRouter(CompositeRouter):
         seed: of the part held out.
     """
 
-    def __init__(
-        self,
-        cheap: Router,
-        expensive: Router,
-        threshold: float | None = None,
-        share: float | None = 0.2,
-        fraction: float = 0.2,
-        seed: int = 0,
-    ) -> None:
-        self.cheap = cheap
-        self.expensive = expensive
-        self.threshold = threshold
-        self.share = share
-        self.fraction = fraction
-        self.seed = seed
+    parameter_constraints: ClassVar[Constraints] = {
+        "threshold": optional(between(0, 1, "[]")),
+        "share": optional(between(0, 1, "[]")),
+        "fraction": fraction,
+    }
+
+    @staticmethod
+    def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
+        if values["threshold"] is None and values["share"] is None:
+            raise ConfigError(f"{prefix}share=null: give {prefix}threshold then")
+
+    cheap: Router
+    expensive: Router
+    threshold: float | None = None
+    share: float | None = 0.2
+    fraction: float = 0.2
+    seed: int = 0
 
     def _parts(self) -> dict[str, Router]:
         return {"cheap": self.cheap, "expensive": self.expensive}
@@ -55,10 +60,8 @@ class CascadeRouter(CompositeRouter):
     def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
         if self.threshold is not None:
             self.threshold_ = float(self.threshold)
-        elif self.share is not None and 0 <= self.share <= 1:
+        elif self.share is not None:
             self.threshold_ = threshold_of_share(self._held_out_tops(lessons, targets), self.share)
-        else:
-            raise RouterError(f"share={self.share}: a cascade needs a threshold, or a share from 0 to 1")
         self.parts_ = {name: fitted(part, lessons) for name, part in self._parts().items()}
 
     def _held_out_tops(self, lessons: Lessons, targets: Rows) -> FloatArray:

@@ -1,18 +1,26 @@
 """Nearest centroid in sentence-embedding space."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.checks import Constraints, at_least, optional, positive
 from routers.base import FloatArray, Inference, softmax
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.stages import stage
 
 
+def _descriptions(value: Any) -> str | None:
+    texts = list(value.values()) if isinstance(value, Mapping) else [None]
+    return None if all(isinstance(text, str) for text in texts) else "must be a description by domain"
+
+
+@dataclass(eq=False, repr=False)
 class CentroidRouter(EmbeddingRouter):
     """One unit-length mean vector a class (or several), compared by cosine similarity.
 
@@ -28,19 +36,17 @@ class CentroidRouter(EmbeddingRouter):
         seed: of k-means.
     """
 
-    def __init__(
-        self,
-        encoder: SentenceEncoder,
-        temperature: float = 0.05,
-        n_centroids: int = 1,
-        label_prototypes: Mapping[str, str] | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.encoder = encoder
-        self.temperature = temperature
-        self.n_centroids = n_centroids
-        self.label_prototypes = label_prototypes
-        self.seed = seed
+    parameter_constraints: ClassVar[Constraints] = {
+        "temperature": positive,
+        "n_centroids": at_least(1),
+        "label_prototypes": optional(_descriptions),
+    }
+
+    encoder: SentenceEncoder
+    temperature: float = 0.05
+    n_centroids: int = 1
+    label_prototypes: Mapping[str, str] | None = None
+    seed: int = 0
 
     def _declared_classes(self) -> set[str]:
         return set(self.label_prototypes or {})

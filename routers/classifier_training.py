@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.progress import progress
+from common.splits import stratified_holdout
 from routers.base import valid_text
 
 TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -106,23 +107,6 @@ def finetune(
             if "eval_loss" in entry
         ]
     return network.eval(), history
-
-
-def stratified_holdout(
-    targets: NDArray[np.int64], fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row numbers to train on and to validate on; at least one of each class in both.
-
-    A class with a single row has it in both.
-    """
-    generator = np.random.default_rng(seed)
-    train, valid = [], []
-    for target in np.unique(targets):
-        rows = generator.permutation(np.flatnonzero(targets == target))
-        n_valid = max(1, min(round(len(rows) * fraction), len(rows) - 1))
-        valid.append(rows[:n_valid])
-        train.append(rows[n_valid:] if len(rows) > n_valid else rows)
-    return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))
 
 
 def class_weights(targets: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:

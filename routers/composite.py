@@ -3,38 +3,22 @@
 import re
 import tempfile
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import FloatArray, Router, RouterError
-from routers.classifier_training import stratified_holdout
+from common.splits import Rows as Rows
+from common.splits import stratified_holdout
+from routers.base import FloatArray, Lessons, Router, RouterError
 from routers.vector_cache import kept_vectors, vectors_are_kept
-
-Rows = NDArray[np.int64]
+from routers.weights import Locate
 
 # Under this a probability is as good as none: its logarithm would outweigh everything else.
 FLOOR = 1e-6
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """What one router learns from: the arguments of `Router.fit`, all of one length."""
-
-    queries: Sequence[str]
-    labels: Sequence[str]
-    ids: Sequence[str]
-    outcomes: Sequence[Mapping[str, float]]
-
-    def of(self, rows: Rows) -> "Lessons":
-        """The same of some rows."""
-        columns = (self.queries, self.labels, self.ids, self.outcomes)
-        return Lessons(*([values[row] for row in rows] for values in columns))
 
 
 class CompositeRouter(Router):
@@ -47,7 +31,6 @@ class CompositeRouter(Router):
     family: ClassVar[str] = "composite"
 
     parts_: dict[str, Router]
-    _outcomes: Sequence[Mapping[str, float]] | None
 
     @abstractmethod
     def _parts(self) -> dict[str, Router]:
@@ -57,29 +40,13 @@ class CompositeRouter(Router):
     def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
         """Learn, and set `parts_`."""
 
-    def fit(
-        self,
-        queries: Sequence[str],
-        labels: Sequence[str],
-        ids: Sequence[str] | None = None,
-        outcomes: Sequence[Mapping[str, float]] | None = None,
-    ) -> Self:
+    def _fit(self, queries: list[str], targets: Rows) -> None:
         for name in self._parts():
             if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
                 raise RouterError(f"{name!r} names a folder too: use letters, digits, - and _ only")
-        # Parts want them as they were given; `_fit` does not have them.
-        self._outcomes = outcomes
-        try:
-            return super().fit(queries, labels, ids, outcomes)
-        finally:
-            del self._outcomes
-
-    def _fit(self, queries: list[str], targets: Rows) -> None:
-        labels = [self.classes_[target] for target in targets]
-        outcomes = [{} for _ in queries] if self._outcomes is None else list(self._outcomes)
         # Several parts, or one several times, see the same questions.
         with _vectors_computed_once():
-            self._fit_parts(Lessons(queries, labels, self.train_ids_, outcomes), targets)
+            self._fit_parts(self._lessons, targets)
         # A part that was spared some of the questions may not have met every model.
         parts = self.parts_.values()
         self.models_ = [model for model in self.models_ if all(model in part.models_ for part in parts)]
@@ -125,8 +92,11 @@ class CompositeRouter(Router):
             part.save(folder / "parts" / name)
         return {}, {}
 
+    def _restore_parts(self, folder: Path, locate: Locate | None) -> None:
+        self.parts_ = {name: Router.load(folder / "parts" / name, locate) for name in self._parts()}
+
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
-        self.parts_ = {name: Router.load(folder / "parts" / name) for name in self._parts()}
+        return
 
 
 def fitted(router: Router, lessons: Lessons) -> Router:
@@ -155,10 +125,8 @@ def held_out_rows(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows
     """Row numbers to learn from and to hold out, stratified by class, without one in common.
 
     Raises:
-        RouterError: no class has a question to spare, or `fraction` is not between 0 and 1.
+        RouterError: no class has a question to spare.
     """
-    if not 0 < fraction < 1:
-        raise RouterError(f"fraction={fraction}: must be between 0 and 1")
     rest, out = stratified_holdout(targets, fraction, seed)
     # The only question of a class is in both.
     out = np.setdiff1d(out, rest)

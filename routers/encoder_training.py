@@ -4,17 +4,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from common.checks import Constraints, Settings, at_least, between, one_of, positive
 from common.files import atomic_dir
 from common.progress import say
+from common.splits import Rows, stratified_holdout
 from routers.base import FloatArray, RouterError, valid_text
-from routers.classifier_training import progress_callback, stratified_holdout
-
-Rows = NDArray[np.int64]
+from routers.classifier_training import progress_callback
+from routers.encoder_backends import load_network
 
 TRIPLETS = ("batch_all_triplet", "batch_hard_soft_margin_triplet", "batch_semi_hard_triplet")
 LOSSES = (*TRIPLETS, "cosine_similarity")
@@ -23,8 +23,12 @@ HELD_OUT = 0.1
 COLLAPSED = 0.9
 
 
+def _even_and_at_least_four(value: Any) -> str | None:
+    return None if at_least(4)(value) is None and value % 2 == 0 else "must be even and at least 4"
+
+
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Settings):
     """How an encoder is fine-tuned.
 
     Attributes:
@@ -43,6 +47,16 @@ class Recipe:
         seed: of the held-out questions, batches, pairs and dropout.
         max_tokens: longer texts are cut here.
     """
+
+    prefix: ClassVar[str] = "encoder.finetune_"
+    parameter_constraints: ClassVar[Constraints] = {
+        "loss": one_of(*LOSSES),
+        "epochs": at_least(1),
+        "batch_size": _even_and_at_least_four,
+        "learning_rate": positive,
+        "margin": between(0, 2),
+        "seed": at_least(0),
+    }
 
     loss: str = "batch_all_triplet"
     epochs: int = 1
@@ -99,8 +113,8 @@ def fine_tune(
     """
     classes = sorted(set(labels))
     targets = np.array([classes.index(label) for label in labels], dtype=np.int64)
-    _check(recipe, classes, targets)
-    network = _load(model, recipe.max_tokens)
+    _check(classes, targets)
+    network = load_network(model, recipe.max_tokens)
     train, judge = split(targets, recipe.seed)
     clean = [valid_text(text) for text in texts]
     judged = [clean[row] for row in judge]
@@ -165,13 +179,7 @@ def sample_pairs(targets: Rows, generator: np.random.Generator) -> tuple[Rows, R
     return np.concatenate(left), np.concatenate(right), np.concatenate(wanted)
 
 
-def _check(recipe: Recipe, classes: list[str], targets: Rows) -> None:
-    if recipe.loss not in LOSSES:
-        raise RouterError(f"encoder.finetune={recipe.loss}: not one of none, {', '.join(LOSSES)}")
-    if recipe.batch_size < 4 or recipe.batch_size % 2:
-        raise RouterError(f"encoder.finetune_batch_size={recipe.batch_size}: must be even and at least 4")
-    if recipe.seed < 0:
-        raise RouterError(f"encoder.finetune_seed={recipe.seed}: must be at least 0")
+def _check(classes: list[str], targets: Rows) -> None:
     if len(classes) < 2:
         raise RouterError("fine-tuning an encoder needs training questions of at least two classes")
     alone = [classes[number] for number in np.flatnonzero(np.bincount(targets) < 2)]
@@ -182,26 +190,17 @@ def _check(recipe: Recipe, classes: list[str], targets: Rows) -> None:
         )
 
 
-def _load(model: str, max_tokens: int) -> Any:
-    from datasets import disable_progress_bars
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    disable_progress_bars()
-    logging.disable_progress_bar()
-    network = SentenceTransformer(model, local_files_only=True)
-    network.max_seq_length = min(max_tokens, network.max_seq_length or max_tokens)
-    return network
-
-
 def _vectors(network: Any, texts: list[str]) -> FloatArray:
     return np.asarray(network.encode(texts, normalize_embeddings=True, show_progress_bar=False))
 
 
 def _train(network: Any, texts: list[str], targets: Rows, recipe: Recipe) -> None:
     """Train `network` in place."""
+    from datasets import disable_progress_bars
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from transformers import PrinterCallback
+
+    disable_progress_bars()
 
     class Trainer(SentenceTransformerTrainer):  # type: ignore[misc]  # untyped base
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:

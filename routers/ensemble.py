@@ -1,20 +1,22 @@
 """Several routers that vote, or whose votes another one has learned to read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routers.base import FloatArray, Inference, Router, RouterError, softmax
+from common.checks import ConfigError, Constraints, at_least, check, one_of, positive
+from common.splits import stratified_folds
+from routers.base import FloatArray, Inference, Lessons, Router, RouterError, softmax
 from routers.baselines import row_per_class
-from routers.composite import CompositeRouter, Lessons, Rows, fitted, in_columns, log_proba
+from routers.composite import CompositeRouter, Rows, fitted, in_columns, log_proba
 from routers.inference import promised
 
-METHODS = ("soft", "stacked")
 
-
+@dataclass(eq=False, repr=False)
 class EnsembleRouter(CompositeRouter):
     """All of `members` answer; the confidence is the weighted mean of theirs, and so is `expected`.
 
@@ -30,42 +32,39 @@ class EnsembleRouter(CompositeRouter):
         seed: of the folds.
     """
 
-    def __init__(
-        self,
-        members: Mapping[str, Router],
-        method: str = "soft",
-        weights: Mapping[str, float] | None = None,
-        folds: int = 5,
-        c: float = 1.0,
-        seed: int = 0,
-    ) -> None:
-        self.members = members
-        self.method = method
-        self.weights = weights
-        self.folds = folds
-        self.c = c
-        self.seed = seed
+    parameter_constraints: ClassVar[Constraints] = {
+        "method": one_of("soft", "stacked"),
+        "folds": at_least(2),
+        "c": positive,
+    }
+
+    @staticmethod
+    def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
+        members, weights = values.get("members", {}), values["weights"]
+        if not members:
+            raise ConfigError(f"{prefix}members has none: add one with +router@router.members.knn=knn")
+        if weights is None:
+            return
+        if not isinstance(weights, Mapping) or set(weights) != set(members):
+            raise ConfigError(f"{prefix}weights={weights}: needs one for each of {', '.join(members)}")
+        check(weights, dict.fromkeys(weights, at_least(0)), f"{prefix}weights.")
+        total = f"the sum of {prefix}weights"
+        check({total: sum(weights.values())}, {total: positive})
+
+    members: Mapping[str, Router]
+    method: str = "soft"
+    weights: Mapping[str, float] | None = None
+    folds: int = 5
+    c: float = 1.0
+    seed: int = 0
 
     def _parts(self) -> dict[str, Router]:
         return dict(self.members)
 
     def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
-        self._check_settings()
         if self.method == "stacked":
             self.coef_, self.intercept_ = self._learn_to_read(lessons, targets)
         self.parts_ = {name: fitted(member, lessons) for name, member in self.members.items()}
-
-    def _check_settings(self) -> None:
-        if self.method not in METHODS:
-            raise RouterError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
-        if not self.members:
-            raise RouterError("an ensemble needs at least one member")
-        if self.weights is None:
-            return
-        if set(self.weights) != set(self.members):
-            raise RouterError(f"weights of {_listed(self.weights)}, but members {_listed(self.members)}")
-        if min(self.weights.values()) < 0 or not sum(self.weights.values()) > 0:
-            raise RouterError("weights are at least 0, and one is more")
 
     def _learn_to_read(self, lessons: Lessons, targets: Rows) -> tuple[FloatArray, FloatArray]:
         from sklearn.linear_model import LogisticRegression
@@ -89,15 +88,7 @@ class EnsembleRouter(CompositeRouter):
                 f"method=stacked needs two questions of every class, and {self.classes_[fewest]!r} has "
                 f"{counts[fewest]}: add some, or use method=soft"
             )
-        if self.folds < 2:
-            raise RouterError(f"folds={self.folds}: method=stacked needs at least 2")
-        n_folds = min(self.folds, int(counts[fewest]))
-        generator = np.random.default_rng(self.seed)
-        fold_of = np.zeros(len(targets), dtype=np.int64)
-        for target in range(len(counts)):
-            rows = generator.permutation(np.flatnonzero(targets == target))
-            fold_of[rows] = (np.arange(len(rows)) + target) % n_folds
-        return fold_of
+        return stratified_folds(targets, min(self.folds, int(counts[fewest])), self.seed)
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
@@ -145,7 +136,3 @@ class EnsembleRouter(CompositeRouter):
 
 def _mean(values: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
     return np.average(np.stack(values), axis=0, weights=weights).astype(np.float32)
-
-
-def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(names))

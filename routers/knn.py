@@ -3,34 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.checks import Constraints, at_least, one_of, positive
 from routers.base import FloatArray, Inference, RouterError
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
-from routers.index import ExactIndex, Neighbours
+from routers.index import ExactIndex, Index, Neighbours
 from routers.interop.points import Points, ranked, server_uid, shortest, unit_rows
 from routers.stages import stage
 
-WEIGHTINGS = ("softmax", "similarity", "uniform")
 # Utterances of points that are encoded again to see whether the encoder is the one that made them: the
 # same with other settings stays near its vectors, another one comes nowhere near.
 PROBES = 5
 RELATED = 0.5
 
 
-@dataclass(frozen=True)
-class Hit:
-    """One neighbour: the training question's id, its class, and its cosine similarity."""
-
-    id: str
-    category: str
-    similarity: float
-
-
+@dataclass(eq=False, repr=False)
 class KNNRouter(EmbeddingRouter):
     """Weighted vote of the k nearest training questions, by cosine similarity.
 
@@ -48,29 +40,26 @@ class KNNRouter(EmbeddingRouter):
         temperature: of the `softmax` weighting.
     """
 
-    def __init__(
-        self,
-        encoder: SentenceEncoder,
-        k: int = 20,
-        weighting: str = "softmax",
-        temperature: float = 0.1,
-    ) -> None:
-        self.encoder = encoder
-        self.k = k
-        self.weighting = weighting
-        self.temperature = temperature
+    parameter_constraints: ClassVar[Constraints] = {
+        "k": at_least(1),
+        "weighting": one_of("softmax", "similarity", "uniform"),
+        "temperature": positive,
+    }
+
+    # The engine that finds the neighbours; a subclass with another one is a router of its own.
+    index_class: ClassVar[type[Index]] = ExactIndex
+
+    encoder: SentenceEncoder
+    k: int = 20
+    weighting: str = "softmax"
+    temperature: float = 0.1
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
-        self._check_weighting()
         if not queries:
             raise RouterError("nearest neighbours need at least one training question")
         self._learn_encoder(queries, targets)
-        self.index_ = ExactIndex(self.encoder_.encode(queries))
+        self.index_ = self.index_class(self.encoder_.encode(queries))
         self.targets_ = targets
-
-    def _check_weighting(self) -> None:
-        if self.weighting not in WEIGHTINGS:
-            raise RouterError(f"weighting {self.weighting!r} is not one of {', '.join(WEIGHTINGS)}")
 
     def _fit_outcomes(self, outcomes: FloatArray) -> None:
         self.outcomes_ = outcomes
@@ -78,16 +67,8 @@ class KNNRouter(EmbeddingRouter):
         sums, counts = np.where(known, outcomes, 0).sum(axis=0, dtype=np.float64), known.sum(axis=0)
         self.mean_outcomes_ = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
 
-    @classmethod
-    def from_points(
-        cls,
-        points: Points,
-        encoder: SentenceEncoder,
-        k: int = 20,
-        weighting: str = "softmax",
-        temperature: float = 0.1,
-    ) -> Self:
-        """A router fitted by points: their categories are its classes, their targets its models.
+    def fit_points(self, points: Points) -> Self:
+        """Learn from points: their categories are the classes, their targets the models.
 
         Their vectors are taken as they are, brought to length 1: nothing is fine-tuned. A single
         category will do, where `fit` wants two.
@@ -95,33 +76,29 @@ class KNNRouter(EmbeddingRouter):
         Raises:
             RouterError: no points, or vectors that `encoder` cannot have made.
         """
-        router = cls(encoder, k=k, weighting=weighting, temperature=temperature)
-        router._take(points)
-        return router
-
-    def _take(self, points: Points) -> None:
-        self._check_weighting()
+        self.check_parameters()
         if not points.uids:
             raise RouterError("nearest neighbours need at least one point")
         vectors = unit_rows(points.vectors)
         _check_made_by(self.encoder, vectors, points.utterances)
         self.classes_ = sorted(set(points.categories))
         self.train_ids_, self.models_ = list(points.uids), points.targets
-        self.index_ = ExactIndex(vectors)
+        self.index_ = self.index_class(vectors)
         self.targets_ = np.array([self.classes_.index(name) for name in points.categories], dtype=np.int64)
         self.encoder_ = self.encoder
         self.encoder_fingerprint_ = self.encoder.fingerprint()
         if self.models_:
             known = [[scores.get(target, np.nan) for target in self.models_] for scores in points.scores]
             self._fit_outcomes(np.array(known, dtype=np.float32))
+        return self
 
-    def to_points(self, queries: Sequence[str] | None = None) -> Points:
+    def to_points(self, queries: Sequence[str | None] | None = None) -> Points:
         """The fitted state as points; each training id becomes a UUID where it is none.
 
         Scores are the known outcomes; without any, each question scores 1 for its own class as target.
 
         Args:
-            queries: the questions it was fitted on, in order, to be the utterances.
+            queries: the questions it was fitted on, in order, to be the utterances; None for unknown ones.
 
         Raises:
             RouterError: as many questions as it was fitted on have to be given.
@@ -179,18 +156,6 @@ class KNNRouter(EmbeddingRouter):
         with stage("search"):
             return self._vote(self.index_.search(vectors, self.k))
 
-    def neighbours(self, queries: Sequence[str]) -> list[list[Hit]]:
-        """The training questions that vote on each query, nearest first."""
-        self._check_fitted()
-        found = self.index_.search(self.encoder_.encode(queries), self.k)
-        return [
-            [
-                Hit(self.train_ids_[row], self.classes_[self.targets_[row]], similarity)
-                for row, similarity in zip(rows, similarities, strict=True)
-            ]
-            for rows, similarities in zip(found.rows.tolist(), found.similarities.tolist(), strict=True)
-        ]
-
     def _vote(self, found: Neighbours) -> Inference:
         weights = self._weights(found.similarities)
         votes = np.zeros((len(weights), len(self.classes_)), dtype=np.float32)
@@ -225,10 +190,11 @@ class KNNRouter(EmbeddingRouter):
         arrays: dict[str, NDArray[Any]] = {"vectors": self.index_.vectors, "targets": self.targets_}
         if self.models_:
             arrays["outcomes"] = self.outcomes_
+        self.index_.save(folder)
         return arrays, self._encoder_state(folder)
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
-        self.index_ = ExactIndex(arrays["vectors"])
+        self.index_ = self.index_class.load(folder, arrays["vectors"])
         self.targets_ = arrays["targets"]
         if self.models_:
             self._fit_outcomes(arrays["outcomes"])

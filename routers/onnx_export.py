@@ -13,6 +13,7 @@ import numpy as np
 from common.files import write_json
 from common.progress import say
 from routers.base import RouterError
+from routers.encoder_backends import OnnxBackend, load_network
 
 # The exported vectors are compared with PyTorch's on these before the file is used.
 PROBES = (
@@ -32,16 +33,10 @@ def export(model: str, folder: Path, backend: str, max_tokens: int) -> None:
             vectors that do not match PyTorch's (cosine below 0.9999 for float32, 0.95 for int8).
     """
     import torch
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     say(f"exporting the encoder to {backend} (once per model)")
-    reference = SentenceTransformer(
-        model, device="cpu", local_files_only=True, model_kwargs={"attn_implementation": "eager"}
-    )
-    limit = min(max_tokens, reference.max_seq_length or max_tokens)
-    reference.max_seq_length = limit
+    eager = {"attn_implementation": "eager"}
+    reference = load_network(model, max_tokens, device="cpu", model_kwargs=eager)
     tokens = reference.preprocess(["export", "of two lengths"])
     inputs = (tokens["input_ids"], tokens["attention_mask"])
     float_path = folder / "model.onnx"
@@ -64,7 +59,7 @@ def export(model: str, folder: Path, backend: str, max_tokens: int) -> None:
     tokenizer = reference.tokenizer
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
-        "max_tokens": limit,
+        "max_tokens": reference.max_seq_length,
         "pad_id": tokenizer.pad_token_id,
         "pad_token": tokenizer.pad_token,
     }
@@ -143,8 +138,6 @@ def _quantise(path: Path) -> None:
 
 
 def _check(reference: Any, folder: Path, minimum: float) -> None:
-    from routers.encoder import OnnxBackend
-
     wanted = reference.encode(list(PROBES), normalize_embeddings=True)
     exported = OnnxBackend(folder)
     got = exported.forward(exported.tokenise(list(PROBES)))

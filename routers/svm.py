@@ -1,12 +1,14 @@
 """Support vector machine on sentence vectors."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.checks import Constraints, optional, positive
 from routers.base import FloatArray, Inference, softmax
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
@@ -18,6 +20,7 @@ NEAREST = 5
 CHUNK = 256
 
 
+@dataclass(eq=False, repr=False)
 class SVMRouter(EmbeddingRouter):
     """A soft-margin machine for each pair of classes (Cortes & Vapnik, 1995), with an RBF kernel.
 
@@ -40,13 +43,16 @@ class SVMRouter(EmbeddingRouter):
             default has the least negative log-likelihood on that validation split.
     """
 
-    def __init__(
-        self, encoder: SentenceEncoder, c: float = 10.0, gamma: float | None = None, temperature: float = 0.25
-    ) -> None:
-        self.encoder = encoder
-        self.c = c
-        self.gamma = gamma
-        self.temperature = temperature
+    parameter_constraints: ClassVar[Constraints] = {
+        "c": positive,
+        "gamma": optional(positive),
+        "temperature": positive,
+    }
+
+    encoder: SentenceEncoder
+    c: float = 10.0
+    gamma: float | None = None
+    temperature: float = 0.25
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         from sklearn.svm import SVC

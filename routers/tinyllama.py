@@ -2,19 +2,21 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import sha256_file
-from routers.base import Inference, Router, RouterError, softmax, valid_text
+from common.checks import Constraints, at_least, between, fraction, one_of, positive
+from common.files import read_json, sha256_unchanged, write_json
+from routers.base import Inference, ModelFolder, Router, RouterError, softmax, valid_text
 from routers.stages import stage
+from routers.weights import Reference, refer, weights_file
 
-QUANTIZATIONS = ("none", "nf4")
 
-
+@dataclass(eq=False, repr=False)
 class TinyLlamaRouter(Router):
     """`LlamaForSequenceClassification` on the last token's state, LoRA (Hu et al., 2021) on attention.
 
@@ -36,36 +38,29 @@ class TinyLlamaRouter(Router):
 
     fit_is_expensive = True
     family: ClassVar[str] = "classifier"
+    parameter_constraints: ClassVar[Constraints] = {
+        **dict.fromkeys(("lora_r", "lora_alpha", "batch_size", "epochs", "patience"), at_least(1)),
+        "lora_dropout": between(0, 1, "[)"),
+        "learning_rate": positive,
+        "validation_fraction": fraction,
+        "max_tokens": at_least(8),
+        "quantization": one_of("none", "nf4"),
+        "dtype": one_of("auto", "float32", "bfloat16"),
+    }
 
-    def __init__(
-        self,
-        model: str,
-        lora_r: int = 8,
-        lora_alpha: int = 16,
-        lora_dropout: float = 0.05,
-        learning_rate: float = 5e-4,
-        batch_size: int = 16,
-        epochs: int = 4,
-        patience: int = 1,
-        validation_fraction: float = 0.1,
-        max_tokens: int = 128,
-        quantization: str = "none",
-        dtype: str = "auto",
-        seed: int = 0,
-    ) -> None:
-        self.model = model
-        self.lora_r = lora_r
-        self.lora_alpha = lora_alpha
-        self.lora_dropout = lora_dropout
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.max_tokens = max_tokens
-        self.quantization = quantization
-        self.dtype = dtype
-        self.seed = seed
+    model: ModelFolder
+    lora_r: int = 8
+    lora_alpha: int = 16
+    lora_dropout: float = 0.05
+    learning_rate: float = 5e-4
+    batch_size: int = 16
+    epochs: int = 4
+    patience: int = 1
+    validation_fraction: float = 0.1
+    max_tokens: int = 128
+    quantization: str = "none"
+    dtype: str = "auto"
+    seed: int = 0
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         from routers.classifier_training import finetune
@@ -102,14 +97,14 @@ class TinyLlamaRouter(Router):
     def asset_paths(self) -> list[Path]:
         return [self._weights_file(), Path(self.model) / "tokenizer.json"]
 
+    def pretrained(self) -> Reference:
+        return refer(self.model, "classifier", with_settings=False)
+
     def weights_sha256(self) -> dict[str, str]:
-        return {"classifier": sha256_file(self._weights_file())}
+        return {"classifier": sha256_unchanged(self._weights_file())}
 
     def _weights_file(self) -> Path:
-        path = Path(self.model) / "model.safetensors"
-        if not path.is_file():
-            raise RouterError(f"no model.safetensors in the classifier folder {self.model}")
-        return path
+        return weights_file(self.model, "classifier")
 
     def _load_tokenizer(self) -> Any:
         from transformers import AutoTokenizer
@@ -145,8 +140,6 @@ class TinyLlamaRouter(Router):
     def _quantization_config(self) -> Any:
         if self.quantization == "none":
             return None
-        if self.quantization != "nf4":
-            raise RouterError(f"quantization {self.quantization!r} is not one of {', '.join(QUANTIZATIONS)}")
         try:
             import bitsandbytes  # noqa: F401
         except ImportError as error:
@@ -169,6 +162,9 @@ class TinyLlamaRouter(Router):
         else:
             self._network.save_pretrained(folder / "adapter")
             (folder / "adapter" / "README.md").unlink(missing_ok=True)
+            config = folder / "adapter" / "adapter_config.json"
+            # The base is a folder of this machine; its checksum is in the router's own file.
+            write_json(config, {**read_json(config), "base_model_name_or_path": None})
         return {}, {"history": self.history_, "weights_sha256": self.weights_sha256()}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:

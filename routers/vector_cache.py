@@ -4,20 +4,23 @@ Nothing that is timed runs with a store in place.
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from common.files import cache_dir
 from common.progress import say
+from common.store import DamagedStore, Store
 from routers.base import FloatArray
 
-# What SQLite takes as parameters of one statement, with room to spare.
-_AT_ONCE = 500
-
 _folder: Path | None = None
+
+
+def vectors_folder() -> Path:
+    """Folder of the cache in which sentence vectors are kept."""
+    return cache_dir() / "vectors"
 
 
 @contextmanager
@@ -46,40 +49,23 @@ def through_store(
     """
     if _folder is None or not texts:
         return encode(texts)
-    _folder.mkdir(parents=True, exist_ok=True)
     file = _folder / f"{key()}.sqlite"
     try:
         return _kept(file, texts, encode)
-    except sqlite3.OperationalError:
-        # Locked or full, which a fresh file would not mend.
-        raise
-    except sqlite3.DatabaseError as error:
+    except DamagedStore as error:
         say(f"kept vectors in {file} cannot be read ({error}); starting them anew")
         file.unlink(missing_ok=True)
         return _kept(file, texts, encode)
 
 
 def _kept(file: Path, texts: Sequence[str], encode: Callable[[Sequence[str]], FloatArray]) -> FloatArray:
-    with closing(sqlite3.connect(file, timeout=60)) as store:
-        store.execute("create table if not exists vectors (text blob primary key, vector blob) without rowid")
-        keys = [hashlib.sha256(text.encode()).digest() for text in texts]
-        known = _read(store, keys)
-        missing = {name: text for name, text in zip(keys, texts, strict=True) if name not in known}
-        if missing:
-            fresh = dict(zip(missing, encode(list(missing.values())), strict=True))
-            rows = [(name, vector.tobytes()) for name, vector in fresh.items()]
-            with store:
-                store.executemany("insert or replace into vectors values (?, ?)", rows)
-            known |= fresh
+    columns = ("text blob primary key", "vector blob")
+    store: Store[bytes] = Store(file, "vectors", columns, "vector", "ON CONFLICT (text) DO NOTHING")
+    keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+    known = {name: np.frombuffer(vector, dtype=np.float32) for name, vector in store.read(keys).items()}
+    missing = {name: text for name, text in zip(keys, texts, strict=True) if name not in known}
+    if missing:
+        fresh = dict(zip(missing, encode(list(missing.values())), strict=True))
+        store.write((name, vector.tobytes()) for name, vector in fresh.items())
+        known |= fresh
     return np.stack([known[name] for name in keys])
-
-
-def _read(store: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, FloatArray]:
-    wanted = list(dict.fromkeys(keys))
-    found: dict[bytes, FloatArray] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        rows = store.execute(f"select text, vector from vectors where text in ({marks})", some)
-        found |= {name: np.frombuffer(vector, dtype=np.float32) for name, vector in rows}
-    return found

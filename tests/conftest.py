@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -96,11 +98,32 @@ Questions = tuple[list[str], list[str]]
 
 # Of several processes that take a file each, the last would else work on these alone.
 LONGEST = ("test_readme.py", "test_cli_experts.py", "test_main.py", "test_contract.py")
+# Markers of the tests that may start processes of Python.
+WITH_PROCESSES = ("process", "signals")
+_running: list[pytest.Item] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; otherwise as collected."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Note the test whose fixtures and code run."""
+    _running.append(item)
+    yield
+    _running.clear()
+
+
+def _refuse_processes(event: str, arguments: tuple[Any, ...]) -> None:
+    """Fail a test that starts Python and is not marked: `make test` would be slow, and nobody know why."""
+    if event == "subprocess.Popen" and _running and str(arguments[0]) == sys.executable:
+        marked = any(map(_running[-1].get_closest_marker, WITH_PROCESSES))
+        assert marked, "this test starts a process of Python; mark it with pytest.mark.process"
+
+
+sys.addaudithook(_refuse_processes)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -177,10 +200,8 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -
     return folder
 
 
-@pytest.fixture
-def qna_folder(tmp_path: Path) -> Path:
-    """A data set in the format of `benchmarks.datasets.files`, the test's own to change."""
-    folder = tmp_path / "qna"
+def write_qna(folder: Path, size: int = 20, overlap: int = 4) -> Path:
+    """Write a data set in the format of `benchmarks.datasets.files`, with `size` questions a domain."""
     folder.mkdir()
 
     def write(name: str, rows: list[dict[str, str]]) -> None:
@@ -188,7 +209,13 @@ def qna_folder(tmp_path: Path) -> Path:
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
     for label, texts in (("car", CAR), ("sleep", SLEEP)):
-        write(label, [{"question": text, "answer": ANSWERS[label]} for text in texts])
-    write("overlap", [{"question": q, "answer": a, "domain": domain} for q, domain, a in OVERLAP])
+        write(label, [{"question": text, "answer": ANSWERS[label]} for text in texts[:size]])
+    write("overlap", [{"question": q, "answer": a, "domain": domain} for q, domain, a in OVERLAP[:overlap]])
     write("out_of_scope", [{"question": text, "answer": "I do not know."} for text in OUT_OF_SCOPE])
     return folder
+
+
+@pytest.fixture
+def qna_folder(tmp_path: Path) -> Path:
+    """A data set of the test's own to change."""
+    return write_qna(tmp_path / "qna")

@@ -3,14 +3,15 @@
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from reports.comparison.figures.all import draw_figures
-from reports.record import read_record, read_result
+from reports.comparison.figures.accuracy_latency import draw_accuracy_latency
+from reports.comparison.figures.style import shown, styled
+from reports.record_files import read_record, read_result
+from tests.benchmarks.helpers import in_process
+from tests.conftest import write_qna
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,13 +31,21 @@ class MyRouter(MajorityRouter):
 '''
 
 
+@pytest.fixture(scope="module")
+def kept_router(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The router and the experts that a run kept."""
+    cwd = tmp_path_factory.mktemp("earlier")
+    write_qna(cwd / "my_questions", size=10, overlap=1)
+    done = in_process("run", "router=knn", *SMALLER["run"], "measure.enabled=false", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return next(cwd.glob("outputs/run/*/router"))
+
+
 @pytest.fixture
-def newcomer(tmp_path: Path, qna_folder: Path) -> Path:
+def newcomer(tmp_path: Path, kept_router: Path) -> Path:
     """A folder with everything that the README tells its reader to have."""
-    for name in ("my_questions", "my_test_questions"):
-        (tmp_path / name).mkdir()
-    for path in qna_folder.glob("*.json"):
-        (tmp_path / "my_questions" / path.name).write_bytes(path.read_bytes())
+    write_qna(tmp_path / "my_questions", size=10, overlap=1)
+    (tmp_path / "my_test_questions").mkdir()
     questions = {"car": "why is my gearbox whining", "sleep": "is eleven hours in bed too much"}
     for domain, question in questions.items():
         text = f'{{"qna": [{{"question": "{question}", "answer": "It depends."}}]}}'
@@ -46,6 +55,7 @@ def newcomer(tmp_path: Path, qna_folder: Path) -> Path:
     shutil.copytree(ROOT / "reports" / "baselines", tmp_path / "reports" / "baselines")
     # A run that did what the committed baseline did.
     shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / EARLIER_RUN)
+    shutil.copytree(kept_router, tmp_path / EARLIER_RUN / "router")
     (tmp_path / "my_conf" / "router").mkdir(parents=True)
     yaml = next(text for language, text in BLOCKS if "_target_" in text and language == "yaml")
     (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
@@ -70,7 +80,7 @@ SMALLER = {
         "measure.rounds=1",
         "measure.budget=0",
         "statistics.resamples=200",
-        "experts.max_new_tokens=4",
+        "experts.max_new_tokens=2",
     ],
     "train": [
         "dataset=files",
@@ -80,7 +90,7 @@ SMALLER = {
         "domains=[car]",
         "threads=1",
     ],
-    "ask": ["threads=1", "dataset=files", "dataset.path=my_questions", "experts.max_new_tokens=4"],
+    "ask": ["threads=1", "dataset=files", "dataset.path=my_questions", "experts.max_new_tokens=2"],
     "experts": [],
     "diff": [],
     "report": [],
@@ -98,10 +108,13 @@ def has_experts(arguments: list[str]) -> bool:
 
 
 def smaller(arguments: list[str]) -> list[str]:
+    if any(word.startswith("run=") for word in arguments):
+        return ["threads=1"]
     given = {word.partition("=")[0] for word in arguments}
     chosen = [word for word in SMALLER[arguments[2]] if word.partition("=")[0] not in given]
     if not has_experts(arguments):
-        chosen = [word for word in chosen if "experts." not in word]
+        # Those with experts are measured.
+        chosen = [word for word in chosen if "experts." not in word] + ["measure.enabled=false"]
         if arguments[2] == "compare":
             chosen.append("~baselines")
     if any(word.startswith("dataset") for word in arguments):
@@ -118,18 +131,12 @@ def made_small(command: str) -> tuple[str, ...]:
 DISTINCT = {tuple(sorted(made_small(command))): command for command in reversed(RUNS)}.values()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", DISTINCT)
 def test_command_works(command: str, newcomer: Path) -> None:
     arguments = shlex.split(command)[1:]
     verb = arguments[2]
-    done = subprocess.run(
-        [sys.executable, *made_small(command)],
-        cwd=newcomer,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_process(*made_small(command)[2:], cwd=newcomer)
     assert done.returncode == 0, done.stderr
     assert done.stdout
     if verb == "run" and "--help" not in arguments:
@@ -148,18 +155,22 @@ def test_command_works(command: str, newcomer: Path) -> None:
 PROGRAMS = [text for language, text in BLOCKS if language == "python"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
-def test_program_works(program: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (0, "car\n"), done.stderr
+def test_program_works(
+    program: str, newcomer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(newcomer)
+    exec(program, {})
+    assert capsys.readouterr().out.startswith("car")
 
 
 def test_picture_shows_the_records_in_the_repository() -> None:
     routers = ("centroid", "knn", "tinyllama", "majority", "random", "tfidf")
     results = {name: read_result(ROOT / "reports" / "baselines" / "car_sleep" / name) for name in routers}
-    (picture,) = [figure for figure in draw_figures(results) if figure.name == "accuracy_latency"]
+    with styled():
+        picture = draw_accuracy_latency(shown(results))
+    assert picture is not None
     assert picture.png == (ROOT / "docs" / "result.png").read_bytes()
 
 

@@ -1,187 +1,185 @@
-"""From configured experts to answers: what is cached is not paid for again, a worker generates the rest."""
+"""Answers of every expert to every test question, so that any router's choices can be evaluated afterwards.
+
+Answers in the cache are not paid for again; a process generates the rest.
+"""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from importlib import import_module
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from benchmarks.answers.cache import AnswerCache, answer_key
-from benchmarks.assets.adapters import Adapters, Version
-from benchmarks.assets.weights import LocalWeights, locate
-from benchmarks.errors import BadInput
-from benchmarks.schema.experts import LocalExperts, NoExperts
-from benchmarks.workers.launch import run_isolated
+from benchmarks.answers.cache import AnswerCache, answer_key, writable
+from benchmarks.answers.experts import ExpertSet, build_experts
+from benchmarks.datasets.base import Dataset
+from benchmarks.measure.memory import cuda_peak, peak_rss
+from benchmarks.metrics.answers import rouge
+from benchmarks.metrics.selective import score_of
+from benchmarks.workers.launch import Workers
 from common.files import cache_dir
-from common.progress import say
-from experts.base import Answer, ExpertError, Experts, Request
-from experts.lora import Model
+from common.progress import progress, say
+from common.settings import Policy
+from experts.base import BASE, Answer, ExpertError, Request
+from reports.record import Answering, AnswerSession, Prediction
+from routers.decision import choose
 
 ANSWERS = "answers.sqlite"
-# Keys of an experts configuration that are ours and not the constructor's.
-_OURS = ("name", "_target_", "adapters", "use_cache")
 
-
-@dataclass(frozen=True)
-class Panel:
-    """Experts that are ready to be asked, in a process of their own.
-
-    Attributes:
-        spec: JSON from which `build_experts` makes the object.
-        weights: SHA-256 of what each domain's expert is made of, for the record.
-        train_ids: by domain, the ids of the questions that its adapter was trained on.
-    """
-
-    name: str
-    spec: dict[str, Any]
-    use_cache: bool
-    weights: dict[str, Any] = field(default_factory=dict)
-    train_ids: dict[str, frozenset[str]] = field(default_factory=dict)
+# By expert (a domain, or `base`) and question id.
+Answers = Mapping[tuple[str, str], Answer]
 
 
 @dataclass(frozen=True)
 class Answered:
-    """Answers in the order asked, and what generating the missing ones took (None: nothing was missing)."""
+    """Answers to the test questions, the experts that gave them, and what generating them took."""
+
+    experts: ExpertSet
+    answers: Answers
+    timings: Answering
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Answers in the order requested, how many came from the cache, and what generating the others took."""
 
     answers: list[Answer]
     from_cache: int
-    session: dict[str, Any] | None
+    session: AnswerSession | None
 
 
-def assemble(config: Any, domains: Sequence[str]) -> Panel | None:
-    """Find the weights and the current adapter of every domain; None for `experts=none`.
+@dataclass(frozen=True)
+class Wanted:
+    """An answer to generate, and under which key and identity of its expert it is cached."""
 
-    Raises:
-        BadInput: a domain has no model or adapter, or the adapter was trained on other weights.
-        ExpertError: another kind of experts refuses a domain.
-    """
-    if isinstance(config, NoExperts):
-        return None
-    if isinstance(config, LocalExperts):
-        return _assemble_local(config, domains)
-    settings = dict(config) if isinstance(config, dict) else dict(vars(config))
-    spec = {key: value for key, value in settings.items() if key not in _OURS}
-    panel = Panel(
-        settings["name"], {"_target_": settings["_target_"], **spec}, settings.get("use_cache", True)
-    )
-    experts = build_experts(panel.spec)
-    for domain in domains:
-        # Also refuses what must not be written into a record, such as a password in an address.
-        experts.identity(domain)
-    return panel
+    key: str
+    identity: dict[str, Any]
+    request: Request
 
 
-def build_experts(spec: dict[str, Any]) -> Experts:
-    """Raises ExpertError when `_target_` is not a class of experts, or does not take the settings."""
-    module, _, name = str(spec["_target_"]).rpartition(".")
-    try:
-        target = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ExpertError(f"cannot import {spec['_target_']}: {error}") from error
-    if not (isinstance(target, type) and issubclass(target, Experts)):
-        raise ExpertError(f"{spec['_target_']} is not an experts.base.Experts class")
-    try:
-        return target(**{key: value for key, value in spec.items() if key != "_target_"})
-    except TypeError as error:
-        raise ExpertError(f"{spec['_target_']}: {error}") from error
+@dataclass(frozen=True)
+class AnswerJob:
+    """Answers to generate by the experts of `experts`, into the cache file `cache`."""
+
+    experts: dict[str, Any]
+    cache: str
+    wanted: list[Wanted]
 
 
-def collect(panel: Panel, requests: Sequence[Request], threads: int) -> Answered:
+@dataclass(frozen=True)
+class AnswerOutput:
+    """Time and memory of generating, and the answers that failed, by key."""
+
+    session: AnswerSession
+    failed: dict[str, Answer]
+
+
+def collect_answers(experts: ExpertSet, dataset: Dataset, workers: Workers) -> Answered:
+    """Each domain's expert on every question that has a reference, and the right domain's base model."""
+    names: list[tuple[str, str]] = []
+    requests: list[Request] = []
+    for example in dataset.test:
+        if example.label is None or not example.reference:
+            continue
+        for domain in dataset.classes:
+            names.append((domain, example.id))
+            requests.append(Request(domain, example.query))
+        names.append((BASE, example.id))
+        requests.append(Request(example.label, example.query, adapted=False))
+    found = generate(experts, requests, workers)
+    failed = [answer.error for answer in found.answers if answer.text is None]
+    if failed:
+        say(f"{len(failed)} of {len(requests)} answers are missing, the first because: {failed[0]}")
+    timings = Answering(len(requests), found.from_cache, len(failed), found.session)
+    return Answered(experts, dict(zip(names, found.answers, strict=True)), timings)
+
+
+def attach(
+    predictions: Sequence[Prediction], dataset: Dataset, answers: Answers, policy: Policy
+) -> list[Prediction]:
+    """The rows with the reference, the expert that the policy chooses, and the answer of every expert."""
+    references = {example.id: example.reference for example in dataset.test}
+    return [_attach(row, references[row.id], answers, policy, dataset.classes) for row in predictions]
+
+
+def generate(experts: ExpertSet, requests: Sequence[Request], workers: Workers) -> Generated:
     """One answer a request; those that had to be generated are in the cache as soon as they are there.
 
     An answer that failed is not cached: the next run tries again.
     """
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
-        path = (cache_dir() if panel.use_cache else Path(scratch)) / ANSWERS
-        experts, cache = build_experts(panel.spec), AnswerCache(path)
-        keys, rows, failed = [], {}, {}
+        path = (cache_dir() if experts.use_cache else Path(scratch)) / ANSWERS
+        built, cache = build_experts(experts.spec), AnswerCache(path)
+        keys: list[str] = []
+        wanted: dict[str, Wanted] = {}
+        failed: dict[str, Answer] = {}
         for request in requests:
             try:
-                identity = experts.identity(request.domain, request.adapted)
+                identity = built.identity(request.domain, request.adapted)
             except ExpertError as error:
                 keys.append(f"no expert: {request.domain}, {request.adapted}")
                 failed[keys[-1]] = Answer(None, error=str(error))
             else:
                 keys.append(answer_key(identity, request.question))
-                rows[keys[-1]] = [keys[-1], identity, list(request)]
-        found = cache.read(list(rows))
-        missing = [row for key, row in rows.items() if key not in found]
+                wanted[keys[-1]] = Wanted(keys[-1], identity, request)
+        cached = cache.read(list(wanted))
+        missing = [one for key, one in wanted.items() if key not in cached]
         session = None
         if missing:
-            say(f"experts={panel.name}: {len(missing)} answers to generate, {len(found)} in the cache")
-            payload = {"experts": panel.spec, "cache": str(path), "rows": missing}
-            session = run_isolated("answer", payload, threads, title="experts: answering")
-            failed |= {key: Answer(*values) for key, values in session.pop("failed")}
-        answers = {**cache.read(list(rows)), **failed}
-    return Answered([answers[key] for key in keys], len(found), session)
+            say(f"experts={experts.name}: {len(missing)} answers to generate, {len(cached)} in the cache")
+            output = workers.run(answer, AnswerJob(experts.spec, str(path), missing), "experts: answering")
+            session = output.session
+            failed |= output.failed
+        answers = {**cache.read(list(wanted)), **failed}
+    return Generated([answers[key] for key in keys], len(cached), session)
 
 
-def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> Panel:
-    adapters = Adapters(Path(config.adapters))
-    # All of them first: locating weights may download gigabytes.
-    versions = {domain: _current(adapters, config, domain) for domain in domains}
-    sources = {domain: domain_weights(config, domain) for domain in domains}
-    located: dict[str, LocalWeights] = {}
-    models: dict[str, Model] = {}
-    weights: dict[str, Any] = {}
-    for domain, version in versions.items():
-        # Domains that share a base share its checksum, which takes a second.
-        source = str(sources[domain])
-        if source not in located:
-            located[source] = locate(sources[domain])
-        base = located[source]
-        _check_base(version, base.sha256, base.source)
-        models[domain] = {
-            "folder": str(base.folder),
-            "sha256": base.sha256,
-            "adapter": str(version.folder),
-            "adapter_sha256": version.sha256,
+def answer(job: AnswerJob) -> AnswerOutput:
+    """Answer questions in this process, writing each group to the cache as soon as it is there."""
+    cache, wanted = AnswerCache(Path(job.cache)), job.wanted
+    experts = build_experts(job.experts)
+    progress("loading", 0, len(wanted))
+    start = perf_counter()
+    experts.load()
+    loaded = perf_counter()
+    failed: dict[str, Answer] = {}
+    tokens = done = 0
+    for group in experts.generate([one.request for one in wanted]):
+        cache.write(
+            (wanted[row].key, wanted[row].identity, wanted[row].request.question, found)
+            for row, found in group
+            if found.text is not None
+        )
+        failed |= {
+            wanted[row].key: found._replace(error=writable(str(found.error)))
+            for row, found in group
+            if found.text is None
         }
-        weights[domain] = {
-            "base": {base.source: base.sha256},
-            "adapter": {f"{config.name}/{domain}/{version.name}": version.sha256},
-        }
-    settings = {item.name: getattr(config, item.name) for item in fields(config)}
-    spec = {key: value for key, value in settings.items() if key not in _OURS}
-    return Panel(
-        config.name,
-        {"_target_": config._target_, **spec, "models": models},
-        config.use_cache,
-        weights,
-        {domain: frozenset(version.card["data"]["train_ids"]) for domain, version in versions.items()},
+        done, tokens = done + len(group), tokens + sum(found.tokens or 0 for _, found in group)
+        progress(f"{tokens / (perf_counter() - loaded):.0f} tokens/s", done, len(wanted))
+    spent = perf_counter() - loaded
+    session = AnswerSession(loaded - start, spent, done - len(failed), tokens, peak_rss(), cuda_peak())
+    return AnswerOutput(session, failed)
+
+
+def _attach(
+    row: Prediction, reference: str | None, answers: Answers, policy: Policy, classes: Sequence[str]
+) -> Prediction:
+    expert = choose(row.predicted, score_of(row, policy), policy.threshold, policy.fallback)
+    if row.label is None or not reference:
+        return replace(row, reference=reference, expert=expert, answers={})
+    own = {name: answers[name, row.id] for name in (*classes, BASE) if (name, row.id) in answers}
+    text = own[expert].text if expert is not None else None
+    scores = rouge(reference, text) if text is not None else {}
+    remarks = {name: found.error or found.note for name, found in own.items()}
+    return replace(
+        row,
+        reference=reference,
+        expert=expert,
+        answer=text,
+        rouge1=scores.get("rouge1"),
+        rouge2=scores.get("rouge2"),
+        rougeL=scores.get("rougeL"),
+        answers={name: found.text for name, found in own.items()},
+        notes={name: remark for name, remark in remarks.items() if remark},
     )
-
-
-def _current(adapters: Adapters, config: LocalExperts, domain: str) -> Version:
-    version = adapters.current(config.name, domain)
-    if version is None:
-        raise BadInput(
-            f"experts={config.name} has no adapter for domain {domain!r}; train one with "
-            f"`python -m benchmarks train experts={config.name}` on the same dataset=…, or leave the "
-            "experts out with experts=none"
-        )
-    return version
-
-
-def domain_weights(config: LocalExperts, domain: str) -> Any:
-    """The base model of a domain. Raises BadInput where the configuration names none."""
-    source = config.models.get(domain) or config.models.get("default")
-    if source is None:
-        known = ", ".join(sorted(config.models)) or "none"
-        raise BadInput(
-            f"experts={config.name} has no base model for domain {domain!r} (there is: {known}); name one "
-            f"with +weights.experts.{domain}.path=…"
-        )
-    return source
-
-
-def _check_base(version: Version, sha256: str, source: str) -> None:
-    trained_on = version.card["base"]
-    if trained_on["sha256"] != sha256:
-        raise BadInput(
-            f"adapter {version.experts}/{version.domain}/{version.name} was trained on "
-            f"{trained_on['source']} (SHA-256 {trained_on['sha256'][:12]}…), not on {source} "
-            f"({sha256[:12]}…); train one for these weights, or go back to a fitting one with "
-            "`python -m benchmarks experts use`"
-        )

@@ -2,32 +2,53 @@
 
 import ast
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import experts
-from benchmarks.answers.collect import domain_weights
+from benchmarks.answers.experts import domain_weights
 from benchmarks.assets.adapters import Adapters, Version
 from benchmarks.assets.weights import LocalWeights, locate
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.datasets.leakage import without_tested
 from benchmarks.datasets.load import load_dataset
 from benchmarks.errors import BadInput
+from benchmarks.measure.memory import cuda_peak, peak_rss
 from benchmarks.records.provenance import code_and_packages
-from benchmarks.schema.experts import LocalExperts
+from benchmarks.schema import LocalExperts
 from benchmarks.settings import Train
-from benchmarks.workers.launch import run_isolated
+from benchmarks.workers.launch import Workers
 from common.files import digest
-from common.progress import say
-from experts.train import Recipe
+from common.progress import progress, say
+from common.typed_json import to_json
+from experts.train import Recipe, Trained
 
-# What decides how an adapter comes out.
+# Files whose code decides what an adapter learns.
 _CODE = ("model.py", "prompt.py", "train.py")
 
 
-def train(settings: Train) -> list[Version]:
+@dataclass(frozen=True)
+class TrainJob:
+    """An adapter to train on questions and answers, over the base model in a folder."""
+
+    model: str
+    pairs: list[tuple[str, str]]
+    recipe: Recipe
+    folder: str
+
+
+@dataclass(frozen=True)
+class TrainOutput:
+    """Result of training an adapter, and the memory that it took."""
+
+    trained: Trained
+    peak_rss_bytes: int
+    cuda_peak_bytes: int | None = None
+
+
+def train(settings: Train, workers: Workers | None = None) -> list[Version]:
     """Train `settings.domains`, by default every domain of the data set, one after the other.
 
     A version is kept as soon as it is trained.
@@ -50,7 +71,20 @@ def train(settings: Train) -> list[Version]:
         check()
     work = [(domain, _rows(dataset, domain), locate(domain_weights(config, domain))) for domain in domains]
     adapters = Adapters(Path(config.adapters))
-    return [_train_one(adapters, domain, rows, base, dataset, settings) for domain, rows, base in work]
+    workers = workers or Workers(settings.threads)
+    versions = []
+    for domain, rows, base in work:
+        versions.append(_train_one(adapters, domain, rows, base, dataset, settings, workers))
+        _say_dropped(versions[-1], settings.trainer.max_tokens)
+    return versions
+
+
+def train_adapter(job: TrainJob) -> TrainOutput:
+    """Train one adapter, in this process, and write it into a folder."""
+    from experts.train import train
+
+    trained = train(job.model, job.pairs, job.recipe, Path(job.folder), progress)
+    return TrainOutput(trained, peak_rss(), cuda_peak())
 
 
 def recipe(settings: Train, domain: str) -> Recipe:
@@ -67,7 +101,7 @@ def recipe(settings: Train, domain: str) -> Recipe:
 
 
 def fingerprint(settings: Train, dataset: Dataset, domain: str) -> dict[str, str]:
-    """By name, what an adapter is trained from: where a card differs, its adapter is out of date."""
+    """Digests of data, recipe and code; an adapter is out of date if those of its card differ."""
     rows = _rows(dataset, domain)
     return {
         "data": digest([[row.id, row.query, row.reference] for row in rows]),
@@ -94,49 +128,58 @@ def _train_one(
     base: LocalWeights,
     dataset: Dataset,
     settings: Train,
+    workers: Workers,
 ) -> Version:
     config = settings.experts
 
     def build(folder: Path) -> dict[str, Any]:
-        payload = {
-            "model": str(base.folder),
-            "pairs": [[row.query, row.reference] for row in rows],
-            "recipe": asdict(recipe(settings, domain)),
-            "folder": str(folder),
-        }
-        trained = run_isolated("train", payload, settings.threads, title=f"{domain}: training")
+        pairs = [(row.query, str(row.reference)) for row in rows]
+        job = TrainJob(str(base.folder), pairs, recipe(settings, domain), str(folder))
+        trained = workers.run(train_adapter, job, f"{domain}: training")
         return {
-            "base": {"source": base.source, "sha256": base.sha256},
+            "base": {"source": base.name, "sha256": base.sha256},
             "data": {
                 "name": dataset.name,
                 "questions": len(rows),
                 "train_ids": [row.id for row in rows],
             },
             "fingerprint": fingerprint(settings, dataset, domain),
-            "recipe": payload["recipe"],
-            "trained": trained,
+            "recipe": asdict(job.recipe),
+            "trained": {
+                **asdict(trained.trained),
+                "peak_rss_bytes": trained.peak_rss_bytes,
+                "cuda_peak_bytes": trained.cuda_peak_bytes,
+            },
             "threads": settings.threads,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            **code_and_packages(),
+            **_code_and_packages(),
         }
 
-    version = adapters.add(config.name, domain, build)
-    dropped = version.card["trained"]["questions_dropped"]
+    return adapters.add(config.name, domain, build)
+
+
+def _say_dropped(version: Version, max_tokens: int) -> None:
+    dropped, questions = version.card["trained"]["questions_dropped"], version.card["data"]["questions"]
     if dropped:
         say(
-            f"{domain}: {dropped} of {len(rows)} questions were dropped, with their answers they are longer "
-            f"than trainer.max_tokens={settings.trainer.max_tokens}"
+            f"{version.domain}: {dropped} of {questions} questions were dropped, with their answers they are "
+            f"longer than trainer.max_tokens={max_tokens}"
         )
-    return version
+
+
+def _code_and_packages() -> dict[str, Any]:
+    names = ("git", "own_git", "python", "packages", "machine")
+    return {name: value for name, value in to_json(code_and_packages()).items() if name in names}
 
 
 def _code() -> str:
-    """Of the training code, without its comments, docstrings and layout."""
+    """Digest of the structure of the training code."""
     folder = Path(experts.__file__).parent
-    return digest([_meaning((folder / name).read_text(encoding="utf-8")) for name in _CODE])
+    return digest([structure((folder / name).read_text(encoding="utf-8")) for name in _CODE])
 
 
-def _meaning(source: str) -> str:
+def structure(source: str) -> str:
+    """Syntax of a module without its comments, docstrings and layout."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if (

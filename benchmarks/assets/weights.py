@@ -8,7 +8,7 @@ from omegaconf import MISSING
 
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
-from benchmarks.workers.launch import run_isolated
+from benchmarks.workers.launch import Workers
 from common.checks import ConfigError
 from common.files import cache_dir, cached_dir, digest, read_json, sha256_file
 from common.progress import say
@@ -49,9 +49,15 @@ def as_weights(key: str, value: Any) -> Weights:
 
 @dataclass
 class WeightsSet:
-    """Weights by role; `experts` by domain, `default` being that of every other domain."""
+    """Weights by role.
+
+    Attributes:
+        encoders: option of `encoder=` by router, where none is chosen.
+        experts: by domain, `default` being that of every other domain.
+    """
 
     name: str = MISSING
+    encoders: dict[str, str] = field(default_factory=dict)
     classifier: Weights = field(default_factory=Weights)
     experts: dict[str, Any] = field(default_factory=dict)
 
@@ -63,11 +69,28 @@ HUB_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 
 @dataclass(frozen=True)
 class LocalWeights:
-    """A folder that `from_pretrained` reads, what the configuration called it, and its SHA-256."""
+    """A folder that `from_pretrained` reads, what the configuration called it, and its SHA-256.
+
+    Attributes:
+        wanted: the configuration; None where there was none.
+    """
 
     folder: Path
     source: str
     sha256: str
+    wanted: Weights | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Name in a record: of a user's own folder its last part, so that no path of the machine is in it."""
+        return Path(self.source).name if self.is_own else self.source
+
+    @property
+    def is_own(self) -> bool:
+        """Whether they lie in a folder that the configuration names, not in a package or on the hub."""
+        return self.wanted is None or (
+            self.wanted.package is None and Path(self.wanted.path).expanduser().absolute() == self.folder
+        )
 
 
 def locate(weights: Weights) -> LocalWeights:
@@ -84,7 +107,7 @@ def locate(weights: Weights) -> LocalWeights:
     if weights.gguf:
         folder = _converted(folder, weights.gguf, actual)
     name = "/".join(filter(None, (weights.package, weights.path, weights.gguf)))
-    return LocalWeights(folder, name, actual)
+    return LocalWeights(folder, name, actual, weights)
 
 
 def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
@@ -156,7 +179,35 @@ def _converted(folder: Path, gguf: str, sha256: str) -> Path:
 
     def build(target: Path) -> None:
         say(f"converting {gguf} to safetensors (once)")
-        payload = {"folder": str(folder), "gguf": gguf, "target": str(target)}
-        run_isolated("convert", payload, title="converting")
+        Workers().run(convert, ConvertJob(str(folder), gguf, str(target)), "converting")
 
     return cached_dir(cache_dir() / "models" / sha256[:32], build, say=say)
+
+
+@dataclass(frozen=True)
+class ConvertJob:
+    """A GGUF model in `folder` to write as safetensors into `target`."""
+
+    folder: str
+    gguf: str
+    target: str
+
+
+def convert(job: ConvertJob) -> bool:
+    """Write a GGUF model as float32 safetensors with its tokenizer, in this process."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    quantised = AutoModelForCausalLM.from_pretrained(job.folder, gguf_file=job.gguf, dtype=torch.float32)
+    config = quantised.config
+    # save_pretrained refuses a model that still calls itself quantised.
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.load_state_dict(quantised.state_dict())
+    model.save_pretrained(job.target)
+    AutoTokenizer.from_pretrained(job.folder, gguf_file=job.gguf).save_pretrained(job.target)
+    return True

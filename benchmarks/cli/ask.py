@@ -11,31 +11,32 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.config import checked, hydra_application
+import click
+
+from benchmarks.cli.configured import Configured
 from benchmarks.errors import BadInput
-from benchmarks.workers.launch import THREAD_VARIABLES
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from benchmarks.pipeline import Pipeline
     from benchmarks.settings import Ask
+    from benchmarks.workers.launch import Workers
 
 # Answered, and printed, together.
 GROUP = 256
-_OVERRIDE = re.compile(r"[+~]{0,2}[\w./@]+(@[\w.]*)?=|~[\w./@]+$")
-# Hydra's, written with the value as a word of its own.
-FLAGS_WITH_VALUE = {
-    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
-    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),
-}
 
 
-def main(verb: str) -> None:
-    questions, overrides = split_arguments(sys.argv[1:])
-    sys.argv[1:] = overrides
+@click.command("ask", cls=Configured, config="ask", questions=True)
+@click.pass_obj
+def command(workers: "Workers | None", questions: list[str]) -> None:
+    """Route a question and print the chosen expert's answer."""
+
+    from benchmarks.config import hydra_application
 
     def task(config: "DictConfig") -> None:
+        from benchmarks.config import checked
+
         settings: Ask = checked(config)
         if questions and settings.input:
             raise BadInput("give a question or input=…, not both")
@@ -46,42 +47,32 @@ def main(verb: str) -> None:
             raise BadInput("the question is empty")
         lines = _read(source) if source else []
         quiet(settings.threads)
-        from benchmarks.pipeline import build_pipeline
+        from benchmarks.pipeline import open_pipeline
 
-        pipeline = build_pipeline(settings)
+        if settings.run:
+            refuse_settings("run", "input", "threads", "locate")
+        pipeline = open_pipeline(settings, workers)
         if source:
             _answer_together(pipeline, lines)
         for question in questions:
             _answer_at_once(pipeline, question)
 
-    hydra_application(verb, task)
+    hydra_application("ask", task)
 
 
-def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Questions, and what is Hydra's: options with their values, and KEY=VALUE without a space in KEY.
+def refuse_settings(*known: str) -> None:
+    """Raises BadInput for a setting other than those known, which run=… would leave without effect."""
+    from hydra.core.hydra_config import HydraConfig
 
-    Whatever follows `--` is a question.
-    """
-    questions: list[str] = []
-    others: list[str] = []
-    rest = iter(arguments)
-    for word in rest:
-        if word == "--":
-            questions.extend(rest)
-        elif word.startswith("-") and word != "-":
-            others.append(word)
-            others.extend(islice(rest, 1) if word in FLAGS_WITH_VALUE else ())
-        elif word == "-":
-            others.append("input=-")
-        elif _OVERRIDE.match(word):
-            others.append(word)
-        else:
-            questions.append(word)
-    return questions, others
+    for override in HydraConfig.get().overrides.task:
+        if re.split(r"[.=@]", override.lstrip("+~"))[0] not in known:
+            raise BadInput(f"{override}: run=… brings its own router, experts and policy; leave it out")
 
 
 def quiet(threads: int) -> None:
     """Set the threads before any library loads, and keep libraries from writing between the answers."""
+    from benchmarks.workers.launch import THREAD_VARIABLES
+
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -125,7 +116,7 @@ def _answer_together(pipeline: "Pipeline", questions: Sequence[str]) -> None:
     done = 0
     with display("asking") as show, listening(show):
         while group := list(islice(waiting, GROUP)):
-            for reply in pipeline.process_queries(group):
+            for reply in pipeline.answer(group):
                 print(json.dumps(reply._asdict(), ensure_ascii=False), flush=True)
             done += len(group)
             progress("answered", done, len(questions))

@@ -3,18 +3,29 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import click
+
+from benchmarks.cli.configured import Configured
 from benchmarks.cli.result_folder import finish, unfinished
-from benchmarks.config import checked, hydra_application
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-
-def main(verb: str) -> None:
-    hydra_application(verb, _task)
+    from benchmarks.workers.launch import Workers
 
 
-def _task(config: "DictConfig") -> None:
+@click.command("compare", cls=Configured, config="compare")
+@click.pass_obj
+def command(workers: "Workers | None") -> None:
+    """Run several routers on the same questions and compare them."""
+    from benchmarks.config import hydra_application
+
+    hydra_application("compare", lambda config: _compare(config, workers))
+
+
+def _compare(config: "DictConfig", workers: "Workers | None") -> None:
+    from benchmarks.config import checked
+
     with unfinished() as folder:
         from hydra.core.hydra_config import HydraConfig
 
@@ -23,7 +34,7 @@ def _task(config: "DictConfig") -> None:
         from reports.terminal.report import print_report
 
         settings = checked(config)
-        results = compare(settings, list(HydraConfig.get().overrides.task), folder / "results")
+        results = compare(settings, list(HydraConfig.get().overrides.task), folder / "results", workers)
         # Whatever becomes of the report, what was measured is kept.
         folder = finish(folder)
     moved = [replace(result, folder=folder / "results" / result.folder.name) for result in results]

@@ -1,99 +1,52 @@
-"""Shell completion for the console script: verbs first, then what Hydra knows of the verb's configuration.
+"""Shell completion: click's, with Hydra's knowledge of a verb's keys and values."""
 
-`eval "$(derby --shell-completion install=bash)"` installs it. Hydra's own completion expects an
-application without verbs, so the verb is taken out of the line before Hydra sees it.
-"""
-
-import os
-import sys
-from collections.abc import Iterable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-INSTALL = """\
-_derby_completion() {
-    local choices
-    choices=$(COMP_LINE=$COMP_LINE derby --shell-completion query=bash 2>/dev/null)
-    COMPREPLY=($(compgen -W "$choices" -- "${COMP_WORDS[COMP_CWORD]}"))
-}
-COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
-complete -o nospace -o default -F _derby_completion derby
-"""
-# They take folders and options of their own.
-WITHOUT_CONFIGURATION = ("check", "diff", "experts", "verify")
-USAGE = 'error: completion is for bash: eval "$(derby --shell-completion install=bash)"'
+import click
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, shell_complete
+
+from benchmarks.errors import EXIT_BAD_INPUT
 
 
-def complete(arguments: Sequence[str], verbs: Sequence[str]) -> int:
-    """Answer `--shell-completion install=bash` or `query=bash`; returns the exit code."""
-    action = arguments[-1]
-    if action == "install=bash":
-        print(INSTALL, end="")
-    elif action == "query=bash":
-        print(" ".join(_choices(os.environ.get("COMP_LINE", ""), verbs)))
-    else:
-        print(USAGE, file=sys.stderr)
-        return 2
-    return 0
+class WholeWords(BashComplete):
+    """Bash completion in which KEY=VALUE is one word, and a space follows only a whole word."""
+
+    source_template = "COMP_WORDBREAKS=${COMP_WORDBREAKS//=}\n" + BashComplete.source_template.replace(
+        "-o nosort", "-o nosort -o nospace"
+    )
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        unfinished = item.type != "plain" or item.value.endswith(("=", "."))
+        return super().format_completion(item) + ("" if unfinished else " ")
 
 
-def _choices(line: str, verbs: Sequence[str]) -> list[str]:
-    """What could stand in place of the last word, or after the last space."""
-    words = line.split()
-    last = words.pop() if len(words) > 1 and not line.endswith(" ") else ""
-    if len(words) < 2:
-        return _beginning(last, [f"{verb} " for verb in verbs])
-    verb, *given = words[1:]
-    if verb not in verbs:
-        return []
-    if last.startswith("-"):
-        return _beginning(last, _options(verb))
-    if verb == "experts":
-        return _beginning(last, ["list ", "show ", "use "]) if not given else []
-    if verb == "points":
-        if not given:
-            return _beginning(last, ["export ", "ask "])
-        # After the folder, which bash completes, come the keys of `ask`.
-        return _hydra_choices("ask", given[2:], last) if len(given) > 1 else []
-    # Folders: bash itself completes these.
-    return [] if verb in WITHOUT_CONFIGURATION else _hydra_choices(verb, given, last)
+def complete(commands: click.Command, variable: str, instruction: str) -> int:
+    """Answer a shell's `bash_source`, `zsh_complete` or the like; returns the exit code."""
+    add_completion_class(WholeWords, "bash")
+    failed = shell_complete(commands, {}, "derby", variable, instruction)
+    if failed:
+        shells = "bash_source, zsh_source or fish_source"
+        click.echo(f"error: {variable}={instruction}: expected {shells}", err=True)
+    return EXIT_BAD_INPUT if failed else 0
 
 
-def _beginning(start: str, choices: Iterable[str]) -> list[str]:
-    return [choice for choice in choices if choice.startswith(start)]
-
-
-def _options(verb: str) -> list[str]:
-    """The long options of a verb: its own, or those of every Hydra application."""
-    from hydra._internal.utils import get_args_parser
-
-    parser = get_args_parser()
-    if verb in WITHOUT_CONFIGURATION:
-        parser = import_module(f"benchmarks.cli.{verb}").argument_parser(verb)
-    return [option for option in parser._option_string_actions if option.startswith("--")]
-
-
-def _hydra_choices(verb: str, given: Sequence[str], last: str) -> list[str]:
+def hydra_choices(config: str, given: Sequence[str], last: str, config_dir: str | None) -> list[str]:
+    """Keys, groups and values that could stand in place of the word `last`, after the words `given`."""
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.core_plugins.bash_completion import BashCompletion
-    from hydra._internal.utils import create_config_search_path, get_args
+    from hydra._internal.utils import create_config_search_path
     from hydra.errors import HydraException
 
-    from benchmarks.assets.packages import register as register_resolvers
-    from benchmarks.cli.ask import FLAGS_WITH_VALUE, split_arguments
-    from benchmarks.schema import register as register_schemas
+    from benchmarks.config import register
 
-    # A question is nothing of Hydra's.
-    _, overrides = split_arguments(given)
-    if overrides[-1:] and overrides[-1] in FLAGS_WITH_VALUE:
-        return []
-    register_schemas()
-    register_resolvers()
+    register()
     search_path = create_config_search_path("pkg://conf")
-    if own := get_args(overrides).config_dir:
-        search_path.append("command-line", f"file://{Path(own).expanduser().absolute()}")
+    if config_dir:
+        search_path.append("command-line", f"file://{Path(config_dir).expanduser().absolute()}")
     try:
         completion = BashCompletion(ConfigLoaderImpl(search_path))
-        return completion._query(config_name=verb, line=" ".join([*overrides, last]))
+        return completion._query(config_name=config, line=" ".join([*given, last]))
     except HydraException:
         return []

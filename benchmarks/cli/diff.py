@@ -1,64 +1,58 @@
 """`python -m benchmarks diff`: which of several recorded routers is better, and where they disagree."""
 
-import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cli.arguments import verb_parser
+import click
 
 if TYPE_CHECKING:
-    from benchmarks.stats.paired import Pair
-    from reports.record import Result
-
-USAGE = """\
-A RUN is a result folder: outputs/run/DATE_TIME_ROUTER, or one of the baselines under it.
-
-examples:
-  python -m benchmarks diff outputs/run/A outputs/run/B
-  python -m benchmarks diff outputs/run/A outputs/run/A/baselines/tfidf --rows 30
-  python -m benchmarks diff outputs/run/* --json
-"""
+    from reports.record import Pair
+    from reports.record_files import Result
 
 
-def main(verb: str) -> None:
-    options = argument_parser(verb).parse_args(sys.argv[1:])
+@click.command("diff")
+@click.argument("folders", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option(
+    "--rows",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Questions to show on which they disagree.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, with every such row.")
+def command(folders: tuple[Path, ...], rows: int, as_json: bool) -> None:
+    """Say which of several recorded routers is better, pair by pair.
+
+    A RUN is a result folder: outputs/run/DATE_TIME_ROUTER, or one of the baselines under it.
+
+    \b
+    Examples:
+      python -m benchmarks diff outputs/run/A outputs/run/B
+      python -m benchmarks diff outputs/run/A outputs/run/A/baselines/tfidf --rows 30
+      python -m benchmarks diff outputs/run/* --json
+    """
     from benchmarks.errors import BadInput
     from benchmarks.records.folders import named, read_results
-    from benchmarks.stats.paired import POWER, pairwise
+    from benchmarks.stats.paired import pairwise
+    from benchmarks.stats.significance import POWER
     from common.settings import Statistics
     from reports.terminal.diff import print_pairs
+    from reports.text.statistics import Paired
 
-    if len(options.runs) < 2:
-        raise BadInput(f"one run cannot be compared; name another beside {options.runs[0]}")
-    if options.rows < 0:
-        raise BadInput(f"--rows is {options.rows}; it must be 0 or more")
-    runs = named(read_results([Path(folder) for folder in options.runs]))
+    if len(folders) < 2:
+        raise BadInput(f"one run cannot be compared; name another beside {folders[0]}")
+    runs = named(read_results(folders))
     _check_questions(runs)
     # As the first run was configured, so that its intervals are those of its record.
-    asked = next(iter(runs.values())).record.config
-    known = asked.get("statistics", {})
+    config = next(iter(runs.values())).record.config
+    known = config.get("statistics", {})
     statistics = Statistics(**{key: known[key] for key in ("resamples", "confidence") if key in known})
-    rows = {name: run.predictions for name, run in runs.items()}
-    pairs = pairwise(rows, statistics, asked.get("seed", 0))
-    if options.json:
+    predictions = {name: run.predictions for name, run in runs.items()}
+    pairs = pairwise(predictions, statistics, config.get("seed", 0))
+    if as_json:
         print(_as_json(runs, pairs, statistics.confidence, POWER))
     else:
-        from dataclasses import asdict
-
-        print_pairs([asdict(pair) for pair in pairs], statistics.confidence, POWER, options.rows)
-
-
-def argument_parser(verb: str) -> argparse.ArgumentParser:
-    parser = verb_parser(
-        verb, "Compare recorded routers on the same test questions, every two of them.", USAGE
-    )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="result folder of a run or of a baseline")
-    parser.add_argument(
-        "--rows", type=int, default=10, help="how many questions to show on which they disagree (10)"
-    )
-    parser.add_argument("--json", action="store_true", help="print everything as JSON, with every such row")
-    return parser
+        print_pairs(pairs, Paired(statistics.confidence, statistics.resamples), rows)
 
 
 def _check_questions(runs: "dict[str, Result]") -> None:

@@ -1,4 +1,4 @@
-"""The command line: one verb a command, each a Hydra application; nothing heavy is imported to parse."""
+"""The command line: one click command a verb, imported when used; nothing heavy is imported to parse."""
 
 import os
 import signal
@@ -6,128 +6,147 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
 
 from benchmarks.cli.output import drop_output, show_anything
-from benchmarks.errors import EXIT_BAD_INPUT, BadInput, WorkerError
-from benchmarks.workers.interrupts import end_interrupted, interrupts_prevail, listen
+from benchmarks.errors import EXIT_BAD_INPUT, WorkerError
+from benchmarks.workers.interrupts import end_interrupted, listen
+
+if TYPE_CHECKING:
+    from benchmarks.workers.launch import Workers
 
 EXIT_FAILED = 1
-# Each is a module of benchmarks.cli, imported when it is used.
+PROGRAM = "python -m benchmarks"
+# Holds the instruction of a shell that completes a line; click's own name for the program `derby`.
+COMPLETE = "_DERBY_COMPLETE"
 VERBS = ("run", "compare", "report", "check", "verify", "diff", "ask", "train", "experts", "points")
-# To exit with 1 is a verdict of theirs, which a bug must not look like.
-JUDGES = ("check", "verify")
-
-HELP = """\
-usage: python -m benchmarks VERB [OPTIONS] [KEY=VALUE ...]
-
-Pit query routers against each other on accuracy, latency, memory and the answers that come of their choices.
-
-verbs:
-  run       fit a router, serve it in a process of its own, judge it and its experts' answers beside baselines
-  compare   run several routers on the same questions and write a comparison report
-  report    write the same report from runs that are there
-  check     fail when a run is worse than its committed baseline
-  verify    derive every figure of a run again from its predictions
-  diff      say which of several recorded runs is better, and where they disagree
-  ask       route a question and print the chosen expert's answer
-  train     fine-tune the experts' LoRA adapters
-  experts   list trained adapters, show one, choose the one in use
-  points    write a fitted knn router in the format of the KNN Router server; answer as that server does
-
-examples:
-  python -m benchmarks run router=knn
-  python -m benchmarks compare
-  python -m benchmarks report runs=[outputs/run/A,outputs/run/B]
-  python -m benchmarks check --baseline reports/baselines/ci/knn
-  python -m benchmarks run router=centroid encoder.backend=onnx_int8
-  python -m benchmarks run router=knn dataset=files dataset.path=DIR experts=none
-  python -m benchmarks ask "How do I change my car's oil?"
-  python -m benchmarks train experts=local
-  python -m benchmarks experts list
-  python -m benchmarks points export DIR router=knn
-  python -m benchmarks diff outputs/run/A outputs/run/B
-
-  python -m benchmarks VERB --help       every key of a verb, with its value
-  python -m benchmarks VERB --cfg job    the configuration that would run
-  derby --shell-completion install=bash  a line for eval that completes verbs, keys and options
-"""
+# Exit code 1 is a result of theirs, which a bug must not look like.
+WITH_VERDICT = ("check", "verify")
 
 
-def main() -> int:
-    """Run the command line in `sys.argv`; returns the exit code."""
+class Verbs(click.Group):
+    """The verbs; each is the `command` of the module in `benchmarks.cli` that has its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in VERBS:
+            command: click.Command = import_module(f"benchmarks.cli.{cmd_name}").command
+            return command
+        if not (cmd_name.startswith("-") or ctx.resilient_parsing):
+            ctx.fail(f"no verb {cmd_name!r}; there is: {', '.join(VERBS)}")
+        return None
+
+
+@click.group(
+    cls=Verbs,
+    subcommand_metavar="VERB [OPTIONS] [KEY=VALUE]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="router-derby", message="router-derby %(version)s")
+def commands() -> None:
+    """Compare query routers by accuracy, latency, memory and the quality of the experts' answers.
+
+    \b
+    Examples:
+      python -m benchmarks run router=knn
+      python -m benchmarks compare
+      python -m benchmarks report runs=[outputs/run/A,outputs/run/B]
+      python -m benchmarks check --baseline reports/baselines/ci/knn
+      python -m benchmarks run router=centroid encoder.backend=onnx_int8
+      python -m benchmarks run router=knn dataset=files dataset.path=DIR experts=none
+      python -m benchmarks ask "How do I change my car's oil?"
+      python -m benchmarks train experts=local
+      python -m benchmarks experts list
+      python -m benchmarks points export DIR router=knn
+      python -m benchmarks diff outputs/run/A outputs/run/B
+
+    \b
+      python -m benchmarks VERB --help       every key of a verb, with its value
+      python -m benchmarks VERB --cfg job    the configuration that would run
+
+    \b
+    Completion of verbs, options, keys and values, for bash, zsh and fish:
+      eval "$(_DERBY_COMPLETE=bash_source derby)"
+      eval "$(_DERBY_COMPLETE=zsh_source derby)"
+      _DERBY_COMPLETE=fish_source derby | source
+    """
+
+
+def main(workers: "Workers | None" = None) -> int:
+    """Run the command line in `sys.argv`; returns the exit code.
+
+    Args:
+        workers: what starts the processes of run, compare and train; by default as they are configured.
+    """
     listen()
-    # Where routers of one's own are: `python -m` finds them, and a script would not. Last, because folders
-    # called conf or reports are many.
+    # Folder of the user's own routers: `python -m` finds them, a script would not. Last, because folders
+    # called conf or reports are common.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     show_anything()
-    arguments = sys.argv[1:]
-    if arguments[:1] in ([], ["-h"], ["--help"], ["help"]):
-        print(HELP, end="")
-        return 0 if arguments else EXIT_BAD_INPUT
-    if arguments[0] == "--version":
-        from importlib.metadata import version
-
-        print(f"router-derby {version('router-derby')}")
-        return 0
-    if any(argument.startswith("--shell-completion") or argument == "-sc" for argument in arguments):
+    if instruction := os.environ.get(COMPLETE):
         from benchmarks.cli.completion import complete
 
-        return complete(arguments, sorted(VERBS))
-    verb, *rest = arguments
-    if verb not in VERBS:
-        return _complain(f"no verb {verb!r}; there is: {', '.join(sorted(VERBS))} (see --help)")
+        return complete(commands, COMPLETE, instruction)
+    words = sys.argv[1:]
     try:
-        return _guarded(verb, rest)
+        if not words:
+            return _run(["--help"], workers) or EXIT_BAD_INPUT
+        return _run(["--help"] if words == ["help"] else words, workers)
     except KeyboardInterrupt:
         end_interrupted()
     except BrokenPipeError:
         drop_output()
         return 128 + signal.SIGPIPE
     except Exception:
-        if verb not in JUDGES:
+        if words[0] not in WITH_VERDICT:
             raise
         traceback.print_exc()
         return EXIT_BAD_INPUT
 
 
-def _guarded(verb: str, arguments: Sequence[str]) -> int:
-    """Run a verb, turning what the user can mend into one line and exit code 2."""
+def _run(words: Sequence[str], workers: "Workers | None") -> int:
+    """Run a verb; an error that the user can fix becomes one line and exit code 2."""
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "") not in ("", "0")
+    # Hydra would otherwise print errors its own way and exit with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        with commands.make_context(PROGRAM, list(words), obj=workers) as context:
+            return commands.invoke(context) or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except WorkerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except Exception as error:
+        message = _message(error)
+        if message is None or (wants_traceback and not isinstance(error, click.UsageError)):
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+
+
+def _message(error: Exception) -> str | None:
+    """One line about an error that the user can fix; None for a bug."""
+    if isinstance(error, click.UsageError):
+        message = " ".join(error.format_message().split()).rstrip(".")
+        return f"{message} (see {error.ctx.command_path if error.ctx else PROGRAM} --help)"
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    from benchmarks.explain import explain
-    from common.checks import ConfigError
-    from experts.base import ExpertError
-    from routers.base import RouterError
+    from benchmarks.config import explain
+    from common.errors import UserError
 
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "") not in ("", "0")
-    # Hydra would otherwise print errors its own way and exit with 1.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = [f"python -m benchmarks {verb}", *arguments]
-    try:
-        with interrupts_prevail():
-            import_module(f"benchmarks.cli.{verb}").main(verb)
-    except (BadInput, ConfigError, ExpertError, RouterError, HydraException, OmegaConfBaseException) as error:
-        if wants_traceback:
-            raise
-        return _complain(explain(error))
-    except YAMLError as error:
-        return _complain(f"not YAML: {' '.join(str(error).split())}")
-    except WorkerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        # A folder that cannot be written, a full disk: with the name of the file.
-        if wants_traceback or error.filename is None:
-            raise
-        return _complain(f"{error.filename}: {error.strerror}")
-    return 0
-
-
-def _complain(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return EXIT_BAD_INPUT
+    if isinstance(error, YAMLError):
+        return f"not YAML: {' '.join(str(error).split())}"
+    if isinstance(error, (UserError, HydraException, OmegaConfBaseException)):
+        return explain(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        # A folder that cannot be written, a full disk.
+        return f"{error.filename}: {error.strerror}"
+    return None

@@ -1,88 +1,107 @@
 """`python -m benchmarks points`: a knn router in the files of the KNN Router server, and its answers."""
 
 import json
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cli.ask import quiet, split_arguments
-from benchmarks.config import checked, hydra_application
+import click
+
+from benchmarks.cli.ask import quiet, refuse_settings
+from benchmarks.cli.configured import Configured
 from benchmarks.errors import BadInput
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from benchmarks.settings import Ask
+    from benchmarks.workers.launch import Workers
     from routers.knn import KNNRouter
 
-HELP = """\
-usage: python -m benchmarks points [-h] export DIR [KEY=VALUE ...]
-       python -m benchmarks points [-h] ask DIR "QUESTION" ["QUESTION" ...] [KEY=VALUE ...]
 
-Exchange points with the KNN Router server, which reads a folder DIR with two files: points.jsonl (point_uid,
-category, embedding and utterance of each question) and targets.jsonl (point_uid, target, score).
+@click.group("points", no_args_is_help=False)
+def command() -> None:
+    """Exchange points with the KNN Router server, or answer as it does.
 
-  export  fit router=knn on the training questions of dataset= and write the pair; targets are the models
-          whose outcomes the data set knows, and without any the domains
-  ask     print what the server would answer from the pair, one JSON object a question: the nearest points
-          (hits) and their targets' scores; encoder= has to be the one that made the points
+    The server reads a folder DIR with two files: points.jsonl (point_uid, category, embedding and utterance
+    of each question) and targets.jsonl (point_uid, target, score). Keys are those of `python -m benchmarks
+    ask --help` that choose a router and its data: router.k=10 is how many points answer.
 
-Keys are those of `python -m benchmarks ask --help` that choose a router and its data: router.k=10 is how many
-points answer. A question that looks like KEY=VALUE, or begins with -, goes after --.
-
-examples:
-  python -m benchmarks points export points dataset=files dataset.path=DIR
-  python -m benchmarks points ask points "How do I change my car's oil?" router.k=10
-"""
+    \b
+    Examples:
+      python -m benchmarks points export points dataset=files dataset.path=DIR
+      python -m benchmarks points export points run=outputs/run/A
+      python -m benchmarks points ask points "How do I change my car's oil?" router.k=10
+    """
 
 
-def main(verb: str) -> None:
-    words, overrides = split_arguments(sys.argv[1:])
-    if {"-h", "--help"} & set(overrides):
-        print(HELP, end="")
-        return
-    do = _action(words)
-    sys.argv[1:] = overrides
+@command.command("export", cls=Configured, config="ask", hydra_help=False)
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.pass_obj
+def export(workers: "Workers | None", folder: Path) -> None:
+    """Fit router=knn on the training questions of dataset= and write the two files.
+
+    Targets are the models whose outcomes the data set knows, and without any the domains. With run=FOLDER it
+    is the router of that run, and nothing is fitted; dataset= then only looks up the questions.
+    """
+    _with_settings(lambda settings: _export(folder, settings, workers))
+
+
+@command.command("ask", cls=Configured, config="ask", questions=True, hydra_help=False)
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def ask(folder: Path, questions: list[str]) -> None:
+    """Print what the server would answer from the two files, one JSON object a question.
+
+    It holds the nearest points (hits) and their targets' scores; encoder= has to be the one that made the
+    points. A question that looks like KEY=VALUE, or begins with -, goes after --.
+    """
+    if not questions:
+        raise BadInput('what is the question? python -m benchmarks points ask DIR "QUESTION"')
+    if not all(question.strip() for question in questions):
+        raise BadInput("the question is empty")
+    _with_settings(lambda settings: _ask(folder, questions, settings))
+
+
+def _with_settings(action: Callable[["Ask"], None]) -> None:
+    """Run `action` on the settings that the line composes to."""
+
+    from benchmarks.config import hydra_application
 
     def task(config: "DictConfig") -> None:
+        from benchmarks.config import checked
+
         settings: Ask = checked(config)
         if settings.input:
             raise BadInput('points takes no input=; give questions as words: points ask DIR "QUESTION"')
+        if settings.run:
+            refuse_settings("run", "threads", "locate", "dataset")
         quiet(settings.threads)
-        do(settings)
+        action(settings)
 
     hydra_application("ask", task)
 
 
-def _action(words: Sequence[str]) -> Callable[["Ask"], None]:
-    """What the words before and between the settings ask for."""
-    match words:
-        case ["export", folder]:
-            return lambda settings: _export(Path(folder), settings)
-        case ["ask", folder, _, *_]:
-            questions = words[2:]
-            if not all(question.strip() for question in questions):
-                raise BadInput("the question is empty")
-            return lambda settings: _ask(Path(folder), questions, settings)
-    raise BadInput('expected points export DIR, or points ask DIR "QUESTION" (see points --help)')
-
-
-def _export(folder: Path, settings: "Ask") -> None:
-    from benchmarks.assets.weights import LocalWeights, router_spec
+def _export(folder: Path, settings: "Ask", workers: "Workers | None") -> None:
+    from benchmarks.assets.weights import router_spec
     from benchmarks.datasets.load import load_dataset
-    from benchmarks.experiment.fit import fit
-    from routers.base import Router, build
+    from benchmarks.pipeline import fitted_router, load_run
+    from common.settings import Policy
+    from routers.base import build
     from routers.interop.points import write_points
 
-    dataset = load_dataset(settings.dataset)
-    weights: dict[str, LocalWeights] = {}
-    spec = router_spec(settings.router, weights)
-    _knn(build(spec))
-    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
-        saved, _ = fit(spec, dataset.train, weights, Path(scratch, "fitted"), settings.threads)
-        points = _knn(Router.load(saved)).to_points([example.query for example in dataset.train])
+    if settings.run:
+        router = _knn(load_run(settings.run, weights=settings.locate, experts=False).router)
+        dataset = load_dataset(settings.dataset)
+    else:
+        _knn(build(router_spec(settings.router, {})))
+        dataset = load_dataset(settings.dataset)
+        # Every question is a point: none is held out.
+        plain = replace(settings, calibration="none", tune=False, policy=Policy())
+        router = _knn(fitted_router(plain, dataset, workers))
+    # A kept router has no questions, and a run on other data has others.
+    questions = {example.id: example.query for example in dataset.train}
+    points = router.to_points([questions.get(identity) for identity in router.train_ids_])
     write_points(points, folder)
     print(
         f"{folder}: {len(points.uids)} points in {len(set(points.categories))} categories, "
@@ -99,16 +118,17 @@ def _ask(folder: Path, questions: Sequence[str], settings: "Ask") -> None:
     chosen = _knn(build(router_spec(settings.router, {})))
     if chosen.encoder.finetune != "none":
         raise BadInput("points come with their vectors, nothing is fitted: set encoder.finetune=none")
-    router = chosen.from_points(
-        points, chosen.encoder, k=chosen.k, weighting=chosen.weighting, temperature=chosen.temperature
-    )
+    router = chosen.fit_points(points)
     for question in questions:
         print(json.dumps(router.respond(question), ensure_ascii=False), flush=True)
 
 
 def _knn(router: object) -> "KNNRouter":
+    from routers.calibrated import CalibratedRouter
     from routers.knn import KNNRouter
 
+    if isinstance(router, CalibratedRouter):
+        router = router.parts_["router"]
     if not isinstance(router, KNNRouter):
         raise BadInput(f"points are of router=knn; a {type(router).__name__} has none")
     return router

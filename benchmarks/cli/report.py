@@ -2,19 +2,27 @@
 
 from typing import TYPE_CHECKING
 
+import click
+
+from benchmarks.cli.configured import Configured
 from benchmarks.cli.result_folder import finish, unfinished
-from benchmarks.config import checked, hydra_application
 from benchmarks.errors import BadInput
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def main(verb: str) -> None:
-    hydra_application(verb, _task)
+@click.command("report", cls=Configured, config="report")
+def command() -> None:
+    """Write the same report from existing runs."""
+    from benchmarks.config import hydra_application
+
+    hydra_application("report", _task)
 
 
 def _task(config: "DictConfig") -> None:
+    from benchmarks.config import checked
+
     with unfinished() as folder:
         from benchmarks.records.folders import expanded, read_results
         from benchmarks.records.report import write_report

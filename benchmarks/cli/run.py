@@ -1,37 +1,46 @@
-"""`python -m benchmarks run`: judge routers, and leave a folder for each that was judged to the end."""
+"""`python -m benchmarks run`: evaluate routers, and leave a folder for each that ran to the end."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from benchmarks.cli.configured import Configured
 from benchmarks.cli.result_folder import UNFINISHED, finish, remove_if_empty, unfinished
-from benchmarks.config import hydra_application
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from benchmarks.workers.launch import Workers
     from reports.record import Record
 
 
-def main(verb: str) -> None:
+@click.command("run", cls=Configured, config="run", sweeps=True)
+@click.pass_obj
+def command(workers: "Workers | None") -> None:
+    """Measure a router and its experts' answers, beside baselines."""
+    from benchmarks.config import hydra_application
+
     finished: list[list[Record]] = []
 
     def task(config: "DictConfig") -> None:
         with unfinished() as folder:
             from benchmarks.experiment.run import run
-            from benchmarks.explain import check_keys
+            from benchmarks.metrics.table import glossary
             from reports.terminal.run import print_run
 
-            check_keys(config)
-            records = run(config, folder)
-        print_run(records, finish(folder))
+            records = run(config, folder, workers)
+        print_run(records, finish(folder), glossary(records))
         finished.append(records)
 
     try:
-        hydra_application(verb, task, sweeps=True)
+        hydra_application("run", task, sweeps=True)
     finally:
         # A sweep writes its own file there before its first job.
-        remove_if_empty(Path("outputs", verb, UNFINISHED))
+        remove_if_empty(Path("outputs", "run", UNFINISHED))
         if len(finished) > 1:
+            from benchmarks.metrics.table import glossary
             from reports.terminal.run import print_tables
 
-            print_tables([*(records[0] for records in finished), *finished[-1][1:]])
+            shown = [*(records[0] for records in finished), *finished[-1][1:]]
+            print_tables(shown, glossary(shown))

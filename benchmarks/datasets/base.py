@@ -1,6 +1,7 @@
 """The data contract, the stable split, and the checks that every data set passes."""
 
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from unicodedata import normalize
@@ -15,15 +16,15 @@ class Example:
     """One question.
 
     Attributes:
-        id: stable: it depends on the question alone.
+        id: depends on the question alone.
         query: the question.
         label: its domain; None for an out-of-scope question.
-        reference: the answer to compare with, where there is one.
+        reference: answer to compare with, if there is one.
         slice: `standard`, `overlap`, `out_of_scope`, or a data set's own.
-        weight: how many questions this one stands for in the quality metrics.
-        outcomes: quality of each model's answer to it, by model, in [0, 1], where that is known; the label
-            is then one of the models.
-        labels: every domain that it belongs to, where that is more than `label` alone.
+        weight: number of questions that this one counts as in the quality metrics.
+        outcomes: quality of each model's answer, by model, in [0, 1], if known; the label is then one of
+            the models.
+        labels: every domain that it belongs to, if there is more than `label` alone.
     """
 
     id: str
@@ -37,22 +38,21 @@ class Example:
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """All its domains; none for an out-of-scope question."""
+        """All domains of the question; empty when it is out of scope."""
         return self.labels or (() if self.label is None else (self.label,))
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a router learns from and what it is judged on.
+    """Questions to train routers on and to test them on.
 
     Attributes:
         name: as in the configuration.
         train: every example has a label.
         test: examples of every slice.
-        files: SHA-256 by the path of each file read.
-        validation: the data set's own split for calibrating; empty where it has none, and a part of `train`
-            is held out instead.
-        prices: of each model in `outcomes`, in US dollars for a million tokens.
+        files: SHA-256 of each file that was read, by its path.
+        validation: the data set's own split for calibration; if empty, a part of `train` is held out.
+        prices: US dollars for a million tokens, for each model in `outcomes`.
     """
 
     name: str
@@ -69,12 +69,12 @@ class Dataset:
 
 
 def fold(question: str) -> str:
-    """The question without differences of Unicode form, case and space: what counts as the same question."""
+    """Question with Unicode form, case and space normalised: equal for the same question."""
     return " ".join(normalize("NFKC", question).casefold().split())
 
 
 def question_id(question: str, prefix: str) -> str:
-    """`prefix` and the first 12 hex digits of the folded question's SHA-256."""
+    """Id of a question: `prefix` and the first 12 hex digits of the folded question's SHA-256."""
     return f"{prefix}-{_hash(question)[:12]}"
 
 
@@ -84,19 +84,18 @@ def _hash(question: str, seed: int | None = None) -> str:
 
 
 def fold_of(question: str, folds: int, seed: int) -> int:
-    """Which of so many folds a question is in, from 0; the same question is always in the same one."""
+    """Number of the fold, from 0, that a question belongs to; it depends on question and seed alone."""
     return int(_hash(question, seed)[:16], 16) % folds
 
 
 def split(
     examples: Sequence[Example], test_fraction: float, seed: int | None = None
 ) -> tuple[list[Example], list[Example]]:
-    """Train and test, stratified by label, by a hash of the question.
+    """Split into train and test by a hash of the question, stratified by label.
 
-    The order of the examples does not matter, and a new question moves at most one other of its label
-    across. A `seed` gives another split; by default there is but one. Both parts keep at least one
-    example of each label. A question that stands twice is on one side; under several labels, it is
-    shared out with those of the first by name.
+    The order of the examples does not matter, and a new question moves at most one other of its label.
+    Each `seed` gives another split. Both parts keep at least one example of each label. Copies of a question
+    are on one side; a question with several labels is split with those of the first label by name.
     """
     label_of: dict[str, str] = {}
     for example in examples:
@@ -110,3 +109,12 @@ def split(
     on_test = [_hash(example.query, seed) in tested for example in examples]
     train = [example for example, test in zip(examples, on_test, strict=True) if not test]
     return train, [example for example, test in zip(examples, on_test, strict=True) if test]
+
+
+def subset(examples: Sequence[Example], size: int, seed: int) -> list[Example]:
+    """At most `size` questions of each label, drawn by `seed`, in their old order."""
+    chosen: set[str] = set()
+    for label in sorted({str(example.label) for example in examples}):
+        members = sorted(example.id for example in examples if example.label == label)
+        chosen.update(random.Random(f"{seed}\0{label}").sample(members, min(size, len(members))))
+    return [example for example in examples if example.id in chosen]

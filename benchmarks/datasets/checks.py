@@ -1,4 +1,4 @@
-"""What every row and every split of a public data set is checked for."""
+"""Checks of rows and splits, shared by the loaders."""
 
 import math
 from collections import Counter
@@ -12,7 +12,7 @@ from routers.base import valid_text
 
 
 def question_text(value: Any, where: str, part: str = "") -> str:
-    """The question as it is; `part` says which one of `where` (" of entry 3").
+    """Check that `value` is a question and return it; `part` names its place in `where` (" of entry 3").
 
     Raises:
         BadInput: it is empty or not text.
@@ -30,7 +30,7 @@ def check_surrogates(text: str, what: str) -> None:
 
 
 def score(value: Any, model: str, where: str) -> float:
-    """How good an answer was, in [0, 1], from a truth value or a number, or either as text.
+    """Score of an answer, in [0, 1], from a truth value, a number, or either as text.
 
     Raises:
         BadInput: anything else.
@@ -46,9 +46,9 @@ def score(value: Any, model: str, where: str) -> float:
 
 
 def numbered(examples: Sequence[Example]) -> list[Example]:
-    """The same rows with ids that differ: a question that stands again gets the count behind its id.
+    """Rows with unique ids: the second copy of a question gets `#2` behind its id, and so on.
 
-    A public data set is kept as published, repetitions and all, or its figures compare with nobody's.
+    Public data sets are kept as published, copies included, so that figures compare with those of others.
     """
     seen: Counter[str] = Counter()
     kept = []
@@ -60,11 +60,10 @@ def numbered(examples: Sequence[Example]) -> list[Example]:
 
 
 def check_learnable(dataset: Dataset, source: str) -> Dataset:
-    """The data set as it is.
+    """Check that a router can be trained and tested on the data set, and return it.
 
     Raises:
-        BadInput: fewer than two classes to learn, nothing to test on, or a question to judge by whose class
-            has no training question.
+        BadInput: fewer than two classes, no test question, or a class without a training question.
     """
     classes = set(dataset.classes)
     if len(classes) < 2:
@@ -72,8 +71,13 @@ def check_learnable(dataset: Dataset, source: str) -> Dataset:
         raise BadInput(f"{source}: routing needs at least two labels in the training part, found: {only}")
     if not dataset.test:
         raise BadInput(f"{source}: no question to test on; there are {len(dataset.train)} to train on")
-    judged = [example.label for example in (*dataset.validation, *dataset.test) if example.label is not None]
-    unknown = sorted(set(judged) - classes)
+    labels = {example.label for example in (*dataset.validation, *dataset.test)} - {None}
+    unknown = sorted(str(label) for label in labels - classes)
     if unknown:
         raise BadInput(f"{source}: no training question has the label {unknown[0]!r}, which others do")
     return dataset
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an error's message; its type if it has none."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -6,15 +6,16 @@ clinc/clinc_oos on the Hugging Face hub, which hold the same queries and more ou
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from benchmarks.datasets.base import Dataset, Example, question_id
 from benchmarks.datasets.checks import check_learnable, question_text
-from benchmarks.datasets.class_labels import class_name, class_names
-from benchmarks.datasets.json_file import read_json_file
 from benchmarks.datasets.source import Fetched, fetch
-from benchmarks.datasets.tables import column, read_table
+from benchmarks.datasets.tables import class_name, class_names, column, read_json_file, read_table
 from benchmarks.errors import BadInput
+from common.checks import constrained, one_of
 
 HUB = "clinc/clinc_oos"
 JSON = "data_full.json"
@@ -26,14 +27,25 @@ OOS = "oos"
 Queries = list[tuple[str, str]]
 
 
+class Published(msgspec.Struct):
+    """Content of `data_full.json`."""
+
+    train: Queries
+    val: Queries
+    test: Queries
+    oos_val: Queries
+    oos_test: Queries
+
+
 class Parts(NamedTuple):
-    """Query and intent of each row; the intent `oos` is none."""
+    """Query and intent of each row; the intent is `oos` for an out-of-scope query."""
 
     train: Queries
     validation: Queries
     test: Queries
 
 
+@constrained("dataset.", labels=one_of("domains", "intents"))
 def load(
     name: str,
     path: str | None = None,
@@ -43,18 +55,17 @@ def load(
     revision: str | None = None,
     sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """Its own train, validation and test split, without the out-of-scope queries of the training part.
+    """Load the published splits, without the out-of-scope queries of the training part.
 
     Args:
         path: a folder with the JSON or the Parquet files, or one of them.
+        hub, revision, sha256: see `benchmarks.datasets.source.fetch`.
         labels: `domains` (10) or `intents` (150).
-        domains: `domains.json`, the intents of each domain; by default it is beside `data_full.json`.
+        domains: path of `domains.json`, the intents of each domain; by default beside `data_full.json`.
 
     Raises:
         BadInput: a file is missing or not the CLINC150 format, or the domains are not known.
     """
-    if labels not in ("domains", "intents"):
-        raise BadInput(f"dataset.labels={labels}: not one of domains, intents")
     names = _names(path)
     if labels == "domains" and domains is None and names == PARQUET and (path or hub):
         raise BadInput(
@@ -78,7 +89,7 @@ def load(
 
 
 def _names(path: str | None) -> tuple[str, ...]:
-    """The files to read: Parquet where there are such, and from the hub."""
+    """Names of the files to read: the JSON file, or Parquet if there is only that, or from the hub."""
     if path is None:
         return PARQUET
     given = Path(path).expanduser()
@@ -88,24 +99,8 @@ def _names(path: str | None) -> tuple[str, ...]:
 
 
 def _read_json(path: Path) -> Parts:
-    data = read_json_file(path)
-    if not isinstance(data, dict):
-        raise BadInput(f"{path}: not the CLINC150 format: expected an object with train, val and test")
-    parts = {
-        key: _queries(data.get(key), key, path) for key in ("train", "val", "test", "oos_val", "oos_test")
-    }
-    return Parts(parts["train"], parts["val"] + parts["oos_val"], parts["test"] + parts["oos_test"])
-
-
-def _queries(rows: Any, key: str, path: Path) -> Queries:
-    if not isinstance(rows, list):
-        raise BadInput(f"{path}: not the CLINC150 format: no list {key!r}")
-    for number, row in enumerate(rows, start=1):
-        where = f"{path}: not the CLINC150 format: {key}, row {number}"
-        if not isinstance(row, list) or len(row) != 2 or not isinstance(row[1], str):
-            raise BadInput(f"{where}: expected a query and its intent")
-        question_text(row[0], where)
-    return [(query, intent) for query, intent in rows]
+    data: Published = read_json_file(path, Published)
+    return Parts(data.train, data.val + data.oos_val, data.test + data.oos_test)
 
 
 def _read_parquet(found: Fetched) -> Parts:
@@ -120,7 +115,7 @@ def _table(path: Path) -> Queries:
         )
     return [
         (
-            question_text(column(row, "text", where), where),
+            column(row, "text", where),
             class_name(column(row, "intent", where), names, where),
         )
         for where, row in read_table(path)
@@ -129,16 +124,12 @@ def _table(path: Path) -> Queries:
 
 def _read_domains(path: Path) -> dict[str, str]:
     """The domain of each intent."""
-    content = read_json_file(path)
-    if not isinstance(content, dict) or not all(
-        isinstance(intents, list) and all(isinstance(intent, str) for intent in intents)
-        for intents in content.values()
-    ):
-        raise BadInput(f"{path}: not the CLINC150 format: expected {{domain: [intent, …], …}}")
+    content: dict[str, list[str]] = read_json_file(path, dict[str, list[str]])
     return {intent: domain for domain, intents in content.items() for intent in intents}
 
 
 def _example(query: str, intent: str, label_of: Mapping[str, str] | None, source: str) -> Example:
+    question_text(query, source)
     if intent == OOS:
         return Example(question_id(query, OOS), query, None, slice=OOS)
     if label_of is not None and intent not in label_of:

@@ -1,17 +1,24 @@
-"""Your own questions: a folder of `qna` JSON files (see qna.py) or one table (see question_table.py)."""
+"""Your own questions: a folder of `qna` JSON files, or one table (see questions.py)."""
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.datasets.base import Dataset, Example, fold, split
-from benchmarks.datasets.qna import read_folder
-from benchmarks.datasets.question_table import Columns, read_question_table
-from benchmarks.datasets.questions import Placed, Questions, unique
+from benchmarks.datasets.questions import (
+    Columns,
+    Placed,
+    Questions,
+    read_folder,
+    read_question_table,
+    unique,
+)
 from benchmarks.datasets.tables import READERS
 from benchmarks.errors import BadInput
+from common.checks import constrained, fraction
 
 
+@constrained("dataset.", test_fraction=fraction)
 def load(
     name: str,
     path: str,
@@ -26,7 +33,18 @@ def load(
 ) -> Dataset:
     """Load a folder or a table, splitting each domain, or training on all of it when `test_path` is given.
 
-    What is both learned and tested is for `benchmarks.datasets.leakage` to find.
+    Test questions that are also trained on are found later, by `benchmarks.datasets.leakage`.
+
+    Args:
+        path: a folder with one `qna` JSON file a domain, or a table in CSV, JSONL or Parquet with a row a
+            question.
+        test_path: a folder or table to test on; then everything in `path` is for training.
+        test_fraction: else each domain's share of questions to test on, by a hash of the question.
+        question_column, label_column: columns that a table must have.
+        labels_column: all of a question's domains with `|` between them.
+        answer_column: reference answers.
+        slice_column: `standard`, `overlap`, `out_of_scope` (which needs no label) or your own.
+        weight_column: how many questions a row stands for.
 
     Raises:
         BadInput: a missing or empty folder or table, a file that is not what its name says, a bad
@@ -47,10 +65,10 @@ def load(
         test += [found.example for found in source.test_only]
     else:
         train = labelled
-        judged = _read(Path(test_path), columns, test_only=True)
-        test = _tested(Path(test_path), judged, domains)
+        tested = _read(Path(test_path), columns, test_only=True)
+        test = _test_examples(Path(test_path), tested, domains)
         same = Path(test_path).name == Path(path).name
-        files = files | {f"test/{file}" if same else file: sha256 for file, sha256 in judged.files.items()}
+        files = files | {f"test/{file}" if same else file: sha256 for file, sha256 in tested.files.items()}
     _check_once(test)
     return Dataset(name, train, test, files)
 
@@ -62,7 +80,7 @@ def _read(path: Path, columns: Columns, test_only: bool) -> Questions:
 
 
 def _check_trainable(path: Path, examples: Sequence[Example], source: Questions) -> list[str]:
-    """The domains, sorted; BadInput where no router could learn them."""
+    """Domains, sorted. Raises BadInput if there are too few domains or questions to train on."""
     counts = Counter(str(example.label) for example in examples)
     for domain, where in source.domains.items():
         if counts[domain] < 2:
@@ -74,7 +92,7 @@ def _check_trainable(path: Path, examples: Sequence[Example], source: Questions)
 
 
 def _check_known(placed: Sequence[Placed], domains: Sequence[str]) -> None:
-    """No domain without training questions, and no slice that a record would take for a domain."""
+    """Raises BadInput for a domain without training questions, or a slice with the name of a domain."""
     known = ", ".join(domains)
     for where, example in placed:
         unknown = [domain for domain in example.domains if domain not in domains]
@@ -84,8 +102,8 @@ def _check_known(placed: Sequence[Placed], domains: Sequence[str]) -> None:
             raise BadInput(f"{where}: no slice can be called {example.slice!r}; rename it")
 
 
-def _tested(path: Path, source: Questions, domains: Sequence[str]) -> list[Example]:
-    """The examples to test on."""
+def _test_examples(path: Path, source: Questions, domains: Sequence[str]) -> list[Example]:
+    """Examples of a test folder or table."""
     examples = unique(source.labelled)
     unknown = sorted({str(example.label) for example in examples} - set(domains))
     if unknown:
@@ -97,7 +115,7 @@ def _tested(path: Path, source: Questions, domains: Sequence[str]) -> list[Examp
 
 
 def _check_once(test: Sequence[Example]) -> None:
-    """A question that is tested twice would count twice, and once wrongly where its labels differ."""
+    """Raises BadInput for a question that is tested twice: it would count twice, maybe with two labels."""
     counts = Counter(fold(example.query) for example in test)
     for example in test:
         if counts[fold(example.query)] > 1:

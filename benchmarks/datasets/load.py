@@ -9,12 +9,12 @@ from benchmarks.errors import BadInput
 from experts.base import BASE
 from routers.decision import ABSTAIN, BEST_GUESS
 
-# Slices, policies and fallbacks of these names would be mistaken for the domain's.
+# Names of slices, policies and fallbacks, which a domain could be confused with.
 RESERVED = {"all", STANDARD, OVERLAP, OUT_OF_SCOPE, BASE, BEST_GUESS, ABSTAIN}
 
 
 def load_dataset(config: Any) -> Dataset:
-    """The data set of `config._target_`; not by Hydra's `instantiate`, which rewraps every error.
+    """Call the loader `config._target_` (Hydra's `instantiate` would wrap its errors).
 
     Raises:
         BadInput: the loader refuses the data, or returns something else than a Dataset.

@@ -1,4 +1,4 @@
-"""Questions with the score of each model's answer: which model is the right one to ask."""
+"""Labels of questions with a score for each model: the cheapest model that is right."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from benchmarks.errors import BadInput
 
 
 class Scored(NamedTuple):
-    """A question and how good each model's answer to it was, in [0, 1]."""
+    """A question and the score of each model's answer, in [0, 1]."""
 
     question: str
     scores: dict[str, float]
@@ -17,10 +17,9 @@ class Scored(NamedTuple):
 def labelled(
     name: str, rows: Sequence[Scored], train: Sequence[Scored], prices: Mapping[str, float], right: float
 ) -> list[Example]:
-    """Each row with the cheapest model that is right as its label, or the cheapest of all where none is.
+    """Label each row with the cheapest model that is right, or the cheapest of all if none is.
 
-    Of models at one price the one with the higher mean score in `train` counts as the cheaper, then the
-    first by name. The id does not depend on prices.
+    Ties are broken as in `by_price`. The id does not depend on prices.
     """
     order = by_price(train, prices)
     return [
@@ -35,13 +34,13 @@ def labelled(
 
 
 def by_price(train: Sequence[Scored], prices: Mapping[str, float]) -> list[str]:
-    """Models from the cheapest to the dearest; a tie goes to the better in training, then by name."""
+    """Models by price, cheapest first; ties by mean score in `train`, highest first, then by name."""
     mean = {model: sum(row.scores[model] for row in train) / len(train) for model in train[0].scores}
     return sorted(mean, key=lambda model: (prices[model], -mean[model], model))
 
 
 def check_models(rows: Sequence[tuple[str, Scored]]) -> None:
-    """Raises BadInput where a row, given with its place, has other models than the first."""
+    """Raises BadInput if a row, given with its place, has other models than the first row."""
     expected = set(rows[0][1].scores)
     for where, row in rows:
         differing = sorted(expected ^ set(row.scores))

@@ -1,4 +1,4 @@
-"""Questions as people really type them: seeded changes that leave the meaning alone."""
+"""Questions as people type them: seeded changes that keep the meaning."""
 
 import random
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from unicodedata import category
 KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 OPENERS = ("hey, ", "um, ", "quick question: ", "hi there, ", "so basically, ", "ok so ")
 CLOSERS = (" please", " thanks", ", any ideas?", " you know", ", just wondering", " asap")
-# One typo in so many letters.
+# Letters for each typo.
 LETTERS_A_TYPO = 15
 
 
 def typos(question: str, draw: random.Random) -> str:
-    """Letters swapped, doubled, dropped or replaced by their neighbour on the keyboard; at least one."""
+    """Swap, double, drop or replace (by a neighbour on the keyboard) some letters, at least one."""
     letters = list(question)
     places = [place for place, letter in enumerate(letters) if letter.isalpha()]
     for place in draw.sample(places, min(len(places), max(1, len(places) // LETTERS_A_TYPO))):
@@ -33,7 +33,7 @@ def _doubled(letters: list[str], place: int, draw: random.Random) -> str:
 
 
 def _dropped(letters: list[str], place: int, draw: random.Random) -> str:
-    # The last one stays, or nothing would be asked.
+    # The last letter is kept, so that a question remains.
     others = letters[:place] + letters[place + 1 :]
     return "" if any(map(str.isalpha, others)) else _doubled(letters, place, draw)
 
@@ -49,25 +49,25 @@ def _slipped(letters: list[str], place: int, draw: random.Random) -> str:
 
 
 def case(question: str, draw: random.Random) -> str:
-    """All lower case or all upper case, whichever differs."""
+    """Lower or upper case, whichever differs from the question."""
     options = [text for text in (question.lower(), question.upper()) if text != question]
     return draw.choice(options) if options else question
 
 
 def punctuation(question: str, draw: random.Random) -> str:
-    """Without any, or with too much at the end."""
+    """Remove all punctuation, or end with too much."""
     bare = " ".join("".join(" " if _is_mark(letter) else letter for letter in question).split())
     loud = question.rstrip("?!. ") + draw.choice(("???", "!!", "...", " ?"))
     return draw.choice([text for text in (bare, loud) if text and text != question] or [question])
 
 
 def _is_mark(letter: str) -> bool:
-    """Punctuation and symbols; accents and vowel signs that stand for themselves are part of a word."""
+    """Whether it is punctuation or a symbol; combining accents and vowel signs are part of a word."""
     return category(letter)[0] in "PS" and letter not in "'’"
 
 
 def fillers(question: str, draw: random.Random) -> str:
-    """Words in front or behind that say nothing."""
+    """Add filler words before or after the question."""
     if draw.random() < 0.5:
         return draw.choice(OPENERS) + question
     return question.rstrip() + draw.choice(CLOSERS)

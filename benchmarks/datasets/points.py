@@ -6,17 +6,23 @@ from benchmarks.datasets.base import Dataset, Example, question_id, split
 from benchmarks.datasets.checks import check_learnable
 from benchmarks.datasets.questions import Placed, unique
 from benchmarks.errors import BadInput
+from common.checks import constrained, fraction
 from common.files import sha256_file
 from common.progress import say
 from routers.base import RouterError
 from routers.interop.points import POINTS, TARGETS, Points, read_points
 
 
+@constrained("dataset.", test_fraction=fraction)
 def load(name: str, path: str, test_fraction: float = 0.2) -> Dataset:
-    """The points that have an utterance and a score, split by a hash of the utterance.
+    """Load the points that have an utterance and a score, split by a hash of the utterance.
 
-    The label is the target with the highest score, the first by name where several have it; the
-    outcomes are the scores. The embeddings are not used: each router makes its own.
+    The label is the target with the highest score, on a tie the first by name; the outcomes are the scores.
+    The embeddings are not used: each router computes its own.
+
+    Args:
+        path: the folder of points.jsonl and targets.jsonl.
+        test_fraction: each label's share of utterances to test on, chosen by a hash of the utterance.
 
     Raises:
         BadInput: the files cannot be read, no point is left, a score outside [0, 1], an utterance
@@ -27,17 +33,17 @@ def load(name: str, path: str, test_fraction: float = 0.2) -> Dataset:
         points = read_points(folder)
     except RouterError as error:
         raise BadInput(str(error)) from error
-    asked = [row for row, utterance in enumerate(points.utterances) if utterance is not None]
-    usable = [row for row in asked if points.scores[row]]
-    _report(folder, len(points.uids), len(asked), len(usable))
+    with_text = [row for row, utterance in enumerate(points.utterances) if utterance is not None]
+    usable = [row for row in with_text if points.scores[row]]
+    _report(folder, len(points.uids), len(with_text), len(usable))
     examples = unique([_example(folder, points, row) for row in usable])
     train, test = split(examples, test_fraction)
     files = {f"{folder.name}/{file}": sha256_file(folder / file) for file in (POINTS, TARGETS)}
     return check_learnable(Dataset(name, train, test, files), str(folder))
 
 
-def _report(folder: Path, n_points: int, n_asked: int, n_usable: int) -> None:
-    silent, unscored = n_points - n_asked, n_asked - n_usable
+def _report(folder: Path, n_points: int, n_with_text: int, n_usable: int) -> None:
+    silent, unscored = n_points - n_with_text, n_with_text - n_usable
     if not n_usable:
         raise BadInput(
             f"{folder}: none of {n_points} points has both an utterance, to ask, and a score, to judge by"

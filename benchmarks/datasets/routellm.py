@@ -6,6 +6,7 @@ a score) for each of two models.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.datasets.base import Dataset, fold_of
 from benchmarks.datasets.checks import check_learnable, numbered, question_text, score
@@ -13,15 +14,29 @@ from benchmarks.datasets.outcomes import Scored, labelled
 from benchmarks.datasets.source import fetch
 from benchmarks.datasets.tables import column, read_table
 from benchmarks.errors import BadInput
+from common.checks import ConfigError, at_least, between, check, constrained
 
 FILE = "mmlu_responses.csv"
+# US dollars for a million tokens, as the paper has them.
+PRICES = {"weak": 0.24, "strong": 24.7}
 
 
+def _check_together(values: Mapping[str, Any], prefix: str = "") -> None:
+    prices, folds = values["prices"], values["folds"]
+    unknown = sorted(set(prices) ^ set(PRICES))
+    if unknown:
+        raise ConfigError(f"{prefix}prices={prices}: one of weak and one of strong, not {unknown[0]}")
+    check(prices, dict.fromkeys(PRICES, at_least(0)), f"{prefix}prices.")
+    if not 0 <= values["fold"] < folds:
+        raise ConfigError(f"{prefix}fold={values['fold']}: must be from 0 to {folds - 1}")
+
+
+@constrained("dataset.", _check_together, right=between(0, 1, "(]"), folds=at_least(2), seed=at_least(0))
 def load(
     name: str,
-    weak: str,
-    strong: str,
-    prices: Mapping[str, float],
+    weak: str = "mistralai/Mixtral-8x7B-Instruct-v0.1",
+    strong: str = "gpt-4-1106-preview",
+    prices: Mapping[str, float] = PRICES,
     path: str | None = None,
     hub: str | None = None,
     revision: str | None = None,
@@ -32,13 +47,15 @@ def load(
     fold: int = 0,
     seed: int = 0,
 ) -> Dataset:
-    """One fold to test on, the others to train on; the label is the cheapest model that is right.
+    """Load one fold to test on and the others to train on; the label is the cheapest model that is right.
 
     Args:
-        weak, strong: the models' columns, and their names.
-        prices: of `weak` and `strong`, in US dollars for a million tokens.
-        right: the least score of a right answer.
-        seed: of the folds. A question that stands twice is in one fold.
+        weak, strong: names of the models and of their columns.
+        prices: of `weak` and `strong`, in US dollars for a million tokens; by default the paper's.
+        path, hub, revision, sha256: see `benchmarks.datasets.source.fetch`.
+        right: lowest score that counts as right. The label is the cheapest model if none is right.
+        folds, fold: how many, and the one to test on, counted from 0.
+        seed: of the folds. Copies of a question are in one fold.
 
     Raises:
         BadInput: no such file or column, a value that is not a score, or too few questions.

@@ -8,16 +8,17 @@ from pathlib import Path
 
 from benchmarks.datasets.base import Dataset, Example, question_id, split
 from benchmarks.datasets.checks import check_learnable, numbered, question_text
-from benchmarks.datasets.class_labels import class_name, class_names
 from benchmarks.datasets.source import fetch
-from benchmarks.datasets.tables import column, read_table
+from benchmarks.datasets.tables import class_name, class_names, column, read_table
+from common.checks import at_least, constrained
 
 HUB = "Muhammad2003/routing-dataset"
 FILE = "data/train-00000-of-00001.parquet"
-# It has no split of its own: a fifth to test on, and a fifth (a quarter of the rest) to calibrate on.
+# The data set has no split: a fifth is for testing, and a quarter of the rest for calibration.
 TEST, VALIDATION_OF_REST = 0.2, 0.25
 
 
+@constrained("dataset.", seed=at_least(0))
 def load(
     name: str,
     path: str | None = None,
@@ -28,10 +29,15 @@ def load(
     label_column: str = "label",
     seed: int = 0,
 ) -> Dataset:
-    """Three fifths to train on, one to calibrate on and one to test on, each label alike.
+    """Load a table and split it by label: three fifths for training, one for calibration, one for testing.
 
-    The parts depend on the questions and `seed`, not on the order of the rows; a question that stands twice
-    is in one part.
+    The parts depend on the questions and `seed`, not on the order of the rows; copies of a question are in
+    one part.
+
+    Args:
+        path: any CSV, JSONL or Parquet table with a question and a label a row.
+        hub, revision, sha256: see `benchmarks.datasets.source.fetch`.
+        seed: of the parts. It is not the seed of the run: runs with other seeds test the same questions.
 
     Raises:
         BadInput: no such file or column, a row without a question or a label, or too few questions.

@@ -1,4 +1,4 @@
-"""Where the files of a public data set come from: this machine, or a pinned revision of a hub repository."""
+"""Files of a public data set, from this machine or from a pinned revision of a hub repository."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from common.files import sha256_file
 
 
 class Fetched(NamedTuple):
-    """Local paths by the names that were asked for, and SHA-256 by the names that the files have."""
+    """Local paths by requested name, and SHA-256 by actual file name."""
 
     paths: dict[str, Path]
     sha256: dict[str, str]
@@ -24,18 +24,18 @@ def fetch(
     sha256: Mapping[str, str] | None,
     usual_hub: str | None = None,
 ) -> Fetched:
-    """Find or download the files, and check them before anybody parses them.
+    """Find or download the files, and check them before they are parsed.
 
     Nothing is downloaded unless `hub` names a repository.
 
     Args:
         files: their names in a hub repository.
-        path: a folder with them (also without the folders in their names), one of them, or, where only
-            one is asked for, that file under any name.
+        path: a folder with them (also without the folders in their names), one of them, or, if there is
+            only one, that file under any name.
         hub: a data set repository on the Hugging Face hub.
-        revision: the commit of it to take; nothing else stays the same tomorrow.
-        sha256: what files of these names must have.
-        usual_hub: where this data set can be had, for the message.
+        revision: commit of that repository.
+        sha256: expected checksums by file name.
+        usual_hub: repository to suggest in the message.
 
     Raises:
         BadInput: neither or both of `path` and `hub`, `hub` without a commit, a file that is not there, a
@@ -103,11 +103,7 @@ def _download(name: str, hub: str, revision: str) -> Path:
             f"data set {hub} is not on the Hugging Face hub, or needs `hf auth login`; "
             "dataset.path=PATH reads files on this machine"
         ) from error
-    except RevisionNotFoundError as error:
-        raise BadInput(
-            f"data set {hub} has no commit {revision}; pin dataset.revision to one of its"
-        ) from error
-    except RemoteEntryNotFoundError as error:
+    except (RevisionNotFoundError, RemoteEntryNotFoundError) as error:
         raise BadInput(f"data set {hub} has no file {name} at commit {revision}") from error
     except (OSError, HfHubHTTPError, RuntimeError) as error:
         raise BadInput(
@@ -121,7 +117,7 @@ def _named(name: str, file: Path) -> str:
 
 
 def _checked(file: Path, configured: Mapping[str, str]) -> str:
-    """The SHA-256 of a file. Raises BadInput where another one is configured for a file of its name."""
+    """SHA-256 of a file. Raises BadInput if another one is configured for a file of its name."""
     actual = sha256_file(file)
     expected = configured.get(file.name, actual)
     if actual != expected:

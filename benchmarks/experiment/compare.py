@@ -1,4 +1,4 @@
-"""Several routers of `compare.routers`, and the baselines, judged under one roof."""
+"""Several routers of `compare.routers`, and the baselines, on the same questions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,44 +6,46 @@ from pathlib import Path
 from hydra import compose
 
 from benchmarks.errors import BadInput
-from benchmarks.experiment.entrants import Entrant, baselines_of, entrant_of
-from benchmarks.experiment.race import compared, race, write
-from benchmarks.explain import check_keys
+from benchmarks.experiment.evaluate import with_comparisons
+from benchmarks.experiment.run import run_routers, write
+from benchmarks.experiment.spec import RunSpec, baseline_specs, run_spec
 from benchmarks.settings import Compare
-from reports.record import Result
+from benchmarks.workers.launch import Workers
+from reports.record_files import Result
 
 # What has to be the same for all, or they would not be compared.
 SHARED = ("dataset", "experts", "guard", "measure", "statistics", "seed", "train_per_domain", "baselines")
 
 
-def compare(settings: Compare, overrides: Sequence[str], folder: Path) -> list[Result]:
-    """Judge every router of `compare.routers` and write each into a folder of its own below `folder`.
+def compare(
+    settings: Compare, overrides: Sequence[str], folder: Path, workers: Workers | None = None
+) -> list[Result]:
+    """Run every router of `compare.routers` and write each into a folder of its own below `folder`.
 
     `overrides` are those of the command line, which hold for every router that they fit.
 
     Raises:
         BadInput: two entries have one name, or one changes what all must share.
     """
-    entrants = _entrants(settings, overrides)
-    baselines = baselines_of(next(iter(entrants.values())))
-    # A baseline that takes part by itself is looked into as such.
-    judged = race({**baselines, **entrants})
-    found = {
-        name: compared(one, {other: rival for other, rival in judged.items() if other != name}, settings)
-        for name, one in judged.items()
-    }
-    write({folder / name: one for name, one in found.items()})
-    order = [*entrants, *(name for name in baselines if name not in entrants)]
-    return [Result(folder / name, found[name].record, found[name].predictions) for name in order]
+    specs = _specs(settings, overrides)
+    baselines = baseline_specs(next(iter(specs.values())))
+    # A baseline that is named is run in full.
+    everyone = {**baselines, **specs}
+    folders = {name: folder / name for name in everyone}
+    evaluated = run_routers(everyone, folders, workers)
+    evaluated = {name: with_comparisons(name, evaluated, settings) for name in evaluated}
+    write(folders, evaluated)
+    order = [*specs, *(name for name in baselines if name not in specs)]
+    return [Result(folders[name], evaluated[name].record, evaluated[name].predictions) for name in order]
 
 
 def _short(setting: str) -> str:
-    """For a folder's name: the setting, without the `router.` that most begin with."""
+    """Setting as a part of a folder's name, without the `router.` that most begin with."""
     return setting.removeprefix("router.").replace("/", "-")
 
 
-def _entrants(settings: Compare, overrides: Sequence[str]) -> dict[str, Entrant]:
-    """By name: the router's, with its own settings where it has any."""
+def _specs(settings: Compare, overrides: Sequence[str]) -> dict[str, RunSpec]:
+    """Run specs of the routers by name, each with its own settings."""
     common = [override for override in overrides if not override.lstrip("+~").startswith("compare")]
     for override in common:
         if override.lstrip("+").startswith(("router=", "router.")):
@@ -51,23 +53,22 @@ def _entrants(settings: Compare, overrides: Sequence[str]) -> dict[str, Entrant]
                 f"{override}: routers are chosen, each with its own settings, by compare.routers, such as "
                 "\"compare.routers=[centroid,'knn router.k=5']\""
             )
-    entrants: dict[str, Entrant] = {}
+    specs: dict[str, RunSpec] = {}
     for entry in settings.compare.routers:
         router, *own = entry.split()
         name = "_".join([router, *map(_short, own)])
-        if name in entrants:
+        if name in specs:
             raise BadInput(f"compare.routers: {entry!r} has the name of another, {name}; name each once")
         try:
             config = compose("run", [*common, f"router={router}", *own])
         except ValueError as error:
             raise BadInput(f"compare.routers: {entry!r}: {error}") from error
-        check_keys(config)
-        entrants[name] = entrant_of(config)
-    first, *others = entrants.values()
-    for name, other in zip(list(entrants)[1:], others, strict=True):
+        specs[name] = run_spec(config)
+    first, *others = specs.values()
+    for name, other in zip(list(specs)[1:], others, strict=True):
         for key in SHARED:
             if getattr(other.settings, key) != getattr(first.settings, key):
                 raise BadInput(
                     f"compare.routers: {name} changes {key}, which all routers share; set it for all"
                 )
-    return entrants
+    return specs

@@ -9,7 +9,9 @@ import numpy as np
 
 from benchmarks.datasets.base import Example
 from benchmarks.errors import BadInput
-from benchmarks.experiment.trials import Outcome, Trial, run_trials
+from benchmarks.experiment.fit_batch import Fit, FitOutput, fit_batch
+from benchmarks.workers.launch import Workers
+from reports.record import Candidate, Tuning
 from routers.base import Router, build
 
 FOLDS = 5
@@ -18,13 +20,13 @@ _LEAST = 1e-6
 
 
 def tune(
-    name: str, spec: dict[str, Any], train: Sequence[Example], threads: int, seed: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """`spec` with the best settings of the router's `grid`, and every candidate's score, as JSON.
+    name: str, spec: dict[str, Any], train: Sequence[Example], workers: Workers, seed: int
+) -> tuple[dict[str, Any], Tuning]:
+    """`spec` with the best settings of the router's `grid`, and every candidate's score.
 
     The score is the accuracy over all folds, on a tie the likelihood. Where the data has outcomes and the
-    router predicts them, it is how well: the mean squared error, turned round, of how much better than the
-    mean of the models each does on a question.
+    router predicts them, it is the negative mean squared error of how much better than the mean of the models
+    each does on a question.
 
     Raises:
         BadInput: the router has nothing to tune, or there are too few questions to tune it on.
@@ -37,22 +39,20 @@ def tune(
     folds = list(split_folds(train, FOLDS, seed))
     if not folds:
         raise BadInput("tune=true: no domain has two training questions to compare settings on; add some")
-    trials = [
-        Trial({**spec, **candidate}, learned, [example.query for example in left_out])
+    fits = [
+        Fit({**spec, **candidate}, learned, [example.query for example in left_out])
         for candidate in candidates
         for learned, left_out in folds
     ]
-    outcomes = run_trials(trials, threads, f"{name}: tuning")
-    scores = [
-        _score([left_out for _, left_out in folds], outcomes[number * len(folds) : (number + 1) * len(folds)])
-        for number in range(len(candidates))
-    ]
-    best = max(range(len(candidates)), key=scores.__getitem__)
-    tried = [
-        {**candidate, "score": score[0], "log_likelihood": score[1]}
-        for candidate, score in zip(candidates, scores, strict=True)
-    ]
-    return {**spec, **candidates[best]}, {"folds": len(folds), "chosen": candidates[best], "tried": tried}
+    outputs = fit_batch(fits, workers, f"{name}: tuning")
+    left_out = [fold for _, fold in folds]
+    tried = []
+    for number, candidate in enumerate(candidates):
+        score, tie = _score(left_out, outputs[number * len(folds) : (number + 1) * len(folds)])
+        tried.append(Candidate(candidate, score, tie))
+    # The first of equally good ones.
+    best = max(tried, key=lambda candidate: (candidate.score, candidate.log_likelihood))
+    return {**spec, **best.settings}, Tuning(len(folds), best.settings, tried)
 
 
 def split_folds(
@@ -71,20 +71,20 @@ def split_folds(
             yield others, fold
 
 
-def _score(folds: Sequence[Sequence[Example]], outcomes: Sequence[Outcome]) -> tuple[float, float]:
-    """What is compared first, and what decides a tie."""
+def _score(folds: Sequence[Sequence[Example]], outputs: Sequence[FitOutput]) -> tuple[float, float]:
+    """Score, and the likelihood that decides a tie."""
     right: list[bool] = []
     likelihood: list[float] = []
     errors: list[float] = []
-    for fold, (classes, models, said) in zip(folds, outcomes, strict=True):
+    for fold, (classes, models, output) in zip(folds, outputs, strict=True):
         column = {label: number for number, label in enumerate(classes)}
         for row, example in enumerate(fold):
-            proba = said.proba[row]
+            proba = output.proba[row]
             right.append(classes[int(proba.argmax())] == example.label)
             known = column.get(str(example.label))
             likelihood.append(float(np.log(max(proba[known], _LEAST) if known is not None else _LEAST)))
-            if said.expected is not None and example.outcomes:
-                expected = dict(zip(models, said.expected[row].tolist(), strict=True))
+            if output.expected is not None and example.outcomes:
+                expected = dict(zip(models, output.expected[row].tolist(), strict=True))
                 known_models = [model for model in example.outcomes if model in expected]
                 missed = np.array([expected[model] - example.outcomes[model] for model in known_models])
                 # A choice among models depends on how they differ, not on how hard the question is.

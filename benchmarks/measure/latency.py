@@ -1,6 +1,7 @@
 """Latency, throughput and memory of one saved router, taken in the process that calls this.
 
-Raw values are returned, in seconds and bytes; statistics are derived from them elsewhere.
+Raw values are returned, in seconds and bytes; statistics are computed elsewhere. No result is cached
+between calls.
 """
 
 import random
@@ -10,20 +11,25 @@ from itertools import cycle, islice
 from math import ceil
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
-from typing import Any
+from typing import ClassVar
 
-from benchmarks.inferences import concatenate, save_inferences
 from benchmarks.measure.memory import cuda_peak, peak_rss
-from common.checks import at_least, fraction
+from common.checks import Constraints, Settings, at_least, fraction
 from common.progress import progress
+from reports.record import Round
 from routers.base import Inference, Router
 from routers.decision import decide, route
 from routers.inference import check_inference
+from routers.inference_files import concatenate, save_inferences
 from routers.stages import STAGES, collect_stages
+
+# Queries timed in a row before the reference workload is timed as often.
+BLOCK = 10
+NANO = 1e-9
 
 
 @dataclass
-class Measure:
+class Measure(Settings):
     """How latency and throughput are taken.
 
     Attributes:
@@ -40,6 +46,14 @@ class Measure:
         min_batches: batches timed for it.
     """
 
+    prefix: ClassVar[str] = "measure."
+    parameter_constraints: ClassVar[Constraints] = {
+        **dict.fromkeys(("threads", "min_queries", "rounds", "batch_size", "min_batches"), at_least(1)),
+        "warmup": at_least(0),
+        "budget": at_least(0),
+        "precision": fraction,
+    }
+
     enabled: bool = True
     threads: int = 1
     warmup: int = 20
@@ -50,58 +64,71 @@ class Measure:
     batch_size: int = 32
     min_batches: int = 10
 
-    def __post_init__(self) -> None:
-        for key in ("threads", "min_queries", "rounds", "batch_size", "min_batches"):
-            at_least(f"measure.{key}", getattr(self, key), 1)
-        at_least("measure.warmup", self.warmup, 0)
-        at_least("measure.budget", self.budget, 0)
-        fraction("measure.precision", self.precision)
+    @property
+    def queries_a_round(self) -> int:
+        """Single queries timed in a round: whole blocks."""
+        return ceil(self.min_queries / self.rounds / BLOCK) * BLOCK
 
 
-# Queries timed in a row before the reference workload is timed as often.
-BLOCK = 10
-NANO = 1e-9
+@dataclass(frozen=True)
+class ServeJob:
+    """A saved router to serve.
 
-
-def measure(
-    folder: Path, queries: Sequence[str], timed: Sequence[str], settings: dict[str, Any], scores: Path
-) -> dict[str, Any]:
-    """Serve `queries` from the router saved in `folder`.
-
-    In this order: load, first query, every query in batches (their scores go to the `scores`
-    file), peak memory, single queries of `timed` beside the reference workload, which with loading and the
-    first query are the first of `rounds`. `settings` are those of `Measure`. No result is ever
-    cached between calls.
+    Attributes:
+        queries: served in batches; their outputs go to the safetensors file `outputs`.
+        timed: queries to time one at a time, in this order.
     """
-    router, started = _start(folder, timed)
-    batches = _batches(router, queries, settings, scores)
-    # Before the reference workload adds memory of its own.
-    memory = {"peak_rss_bytes": peak_rss(), "cuda_peak_bytes": cuda_peak()}
-    first = {**started, **_latency(router, timed, settings)}
-    return {**batches, **memory, **_sizes(router, folder), "rounds": [first]}
+
+    router: str
+    queries: list[str]
+    timed: list[str]
+    measure: Measure
+    outputs: str
 
 
-def measure_again(folder: Path, timed: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
-    """One more round, in this process: load, first query, single queries beside the reference workload."""
-    router, started = _start(folder, timed)
-    return {**started, **_latency(router, timed, settings)}
+@dataclass(frozen=True)
+class RoundJob:
+    """A saved router to time once more."""
+
+    router: str
+    timed: list[str]
+    measure: Measure
 
 
-def timed_in(queries: Sequence[str], number: int, settings: dict[str, Any], seed: int) -> list[str]:
-    """The test questions in the order in which round `number` (0, 1, …) takes them, one after the other:
-    shuffled by the seed, so that every kind is timed, and each round goes on where the last one ended."""
-    shuffled = random.Random(seed).sample(list(queries), len(queries))
-    start = number * (settings["warmup"] + _queries_a_round(settings)) % len(queries)
-    return [*shuffled[start:], *shuffled[:start]]
+@dataclass(frozen=True)
+class FirstRound:
+    """Measurements of the first process; see `reports.record.Serving`."""
+
+    batch_seconds: list[float]
+    peak_rss_bytes: int
+    index_bytes: int
+    weights_bytes: int
+    round: Round
+    cuda_peak_bytes: int | None = None
 
 
-def _queries_a_round(settings: dict[str, Any]) -> int:
-    """Those timed, whole blocks."""
-    blocks: int = ceil(settings["min_queries"] / settings["rounds"] / BLOCK)
-    return blocks * BLOCK
+def serve(job: ServeJob) -> FirstRound:
+    """Serve every query in batches, then time single queries beside the reference workload.
+
+    In this order: load, first query, batches, peak memory, single queries: the reference workload would add
+    memory of its own.
+    """
+    router, *seconds = _load_and_route(Path(job.router), job.timed[0])
+    batch_seconds = _batches(router, job)
+    rss, cuda = peak_rss(), cuda_peak()
+    timed = _time_single(router, job.timed, job.measure, *seconds)
+    index_bytes = sum(path.stat().st_size for path in Path(job.router).rglob("*") if path.is_file())
+    weights_bytes = sum(path.stat().st_size for path in router.asset_paths())
+    return FirstRound(batch_seconds, rss, index_bytes, weights_bytes, timed, cuda)
 
 
-def reference_memory() -> int:
+def time_again(job: RoundJob) -> Round:
+    """Time the same router in this process: loading, first query, single queries."""
+    router, *seconds = _load_and_route(Path(job.router), job.timed[0])
+    return _time_single(router, job.timed, job.measure, *seconds)
+
+
+def reference_memory(_: None) -> int:
     """Peak memory in bytes of this process, which runs the reference workload alone."""
     from benchmarks.measure.reference_workload import ReferenceWorkload
 
@@ -109,65 +136,69 @@ def reference_memory() -> int:
     return peak_rss()
 
 
-def _start(folder: Path, timed: Sequence[str]) -> tuple[Router, dict[str, Any]]:
+def timed_in(queries: Sequence[str], number: int, measure: Measure, seed: int) -> list[str]:
+    """Queries in the order in which round `number` (0, 1, …) takes them: shuffled by the seed, so that every
+    kind is timed, and each round goes on where the last one ended."""
+    shuffled = random.Random(seed).sample(list(queries), len(queries))
+    start = number * (measure.warmup + measure.queries_a_round) % len(queries)
+    return [*shuffled[start:], *shuffled[:start]]
+
+
+def _load_and_route(folder: Path, query: str) -> tuple[Router, float, float]:
+    """The router, the seconds of loading it, and of its first `route`, in two steps: a bad output is named
+    before the second trips over it."""
     start = perf_counter()
     router = Router.load(folder)
-    load_seconds = perf_counter() - start
-    return router, {"load_seconds": load_seconds, "first_query_seconds": _first_query(router, timed[0])}
+    loaded = perf_counter()
+    output = router.infer([query])
+    inferred = perf_counter()
+    check_inference(router, [query], output)
+    checked = perf_counter()
+    decide(output, router.classes_)
+    return router, loaded - start, inferred - loaded + perf_counter() - checked
 
 
-def _first_query(router: Router, query: str) -> float:
-    """Seconds of `route`, in its two steps: a broken promise is named before the second trips over it."""
-    start = perf_counter()
-    said = router.infer([query])
-    seconds = perf_counter() - start
-    check_inference(router, [query], said)
-    start = perf_counter()
-    decide(said, router.classes_)
-    return seconds + perf_counter() - start
-
-
-def _batches(
-    router: Router, queries: Sequence[str], settings: dict[str, Any], scores: Path
-) -> dict[str, Any]:
-    """Serve every query in batches, then more of them until enough full batches were timed."""
-    size = settings["batch_size"]
+def _batches(router: Router, job: ServeJob) -> list[float]:
+    """Seconds of each full batch: every query is served in batches, then more until enough were timed."""
+    size, queries = job.measure.batch_size, job.queries
     served = [queries[start : start + size] for start in range(0, len(queries), size)]
     stream = cycle(queries)
     n_full = len(queries) // size
-    extra = [list(islice(stream, size)) for _ in range(settings["min_batches"] - n_full)]
-    answers: list[Inference] = []
+    extra = [list(islice(stream, size)) for _ in range(job.measure.min_batches - n_full)]
+    outputs: list[Inference] = []
     seconds: list[float] = []
     for number, batch in enumerate([*served, *extra]):
         progress("serving batches", number, len(served) + len(extra))
         start = perf_counter()
-        answers.append(router.infer(batch))
+        outputs.append(router.infer(batch))
         if len(batch) == size:
             seconds.append(perf_counter() - start)
-    said = [check_inference(router, *pair) for pair in zip(served, answers, strict=False)]
-    save_inferences([concatenate(said)], scores)
-    return {"batch_seconds": seconds, "batch_size": size}
+    checked = [check_inference(router, *pair) for pair in zip(served, outputs, strict=False)]
+    save_inferences([concatenate(checked)], Path(job.outputs))
+    return seconds
 
 
-def _latency(router: Router, timed: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+def _time_single(
+    router: Router, timed: Sequence[str], measure: Measure, load_seconds: float, first_query_seconds: float
+) -> Round:
+    """Time blocks of single queries by turns with blocks of the reference workload."""
     from benchmarks.measure.reference_workload import ReferenceWorkload
 
     reference = ReferenceWorkload()
     stream = cycle(timed)
-    for query in islice(stream, settings["warmup"]):
+    for query in islice(stream, measure.warmup):
         route(router, query)
         reference()
-    totals: list[float] = []
+    latency: list[float] = []
     stages: dict[str, list[float]] = {name: [] for name in STAGES}
     references: list[float] = []
-    wanted = _queries_a_round(settings)
-    while len(totals) < wanted:
-        progress("timing single queries", len(totals), wanted)
+    while len(latency) < measure.queries_a_round:
+        progress("timing single queries", len(latency), measure.queries_a_round)
         for query in islice(stream, BLOCK):
             with collect_stages() as spent:
                 start = perf_counter_ns()
                 route(router, query)
-                totals.append((perf_counter_ns() - start) * NANO)
+                latency.append((perf_counter_ns() - start) * NANO)
             for name in spent:
                 stages[name].append(spent[name] * NANO)
         for _ in range(BLOCK):
@@ -175,12 +206,4 @@ def _latency(router: Router, timed: Sequence[str], settings: dict[str, Any]) -> 
             reference()
             references.append((perf_counter_ns() - start) * NANO)
     used = {name: values for name, values in stages.items() if values}
-    return {"latency_seconds": totals, "stage_seconds": used, "reference_seconds": references}
-
-
-def _sizes(router: Router, folder: Path) -> dict[str, int]:
-    saved = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return {
-        "index_bytes": saved,
-        "weights_bytes": sum(path.stat().st_size for path in router.asset_paths()),
-    }
+    return Round(load_seconds, first_query_seconds, latency, used, references)

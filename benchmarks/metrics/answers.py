@@ -1,156 +1,160 @@
-"""What a router's mistakes cost: the answers' ROUGE under each policy, from prediction rows alone."""
+"""Quality of the answers that a user would get: ROUGE under each policy of choosing an expert.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+Every expert answered every question that has a domain and a reference, so that any policy can be evaluated.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.datasets.base import Dataset
-from benchmarks.metrics.rouge import MEASURES, rouge
-from benchmarks.metrics.selective import score_of
-from benchmarks.stats.bootstrap import percentile_interval
-from common.settings import Policy, Statistics
-from experts.base import BASE, Answer
-from reports.record import Metric, Prediction, Unscored
-from routers.decision import choose
+from benchmarks.metrics.entry import (
+    WITH_REFERENCE,
+    Floats,
+    Gate,
+    Missing,
+    QualityMetric,
+    Questions,
+    by_slice_and_domain,
+    mean,
+    mean_of,
+)
+from experts.base import BASE
+from reports.metric_info import Group
+from reports.reasons import Reason
+from reports.record import Derivation, Prediction
 
+MEASURES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 # Policies whose score needs the answers of more than one expert.
-_OF_SEVERAL = ("random", "regret", "gain")
-NO_REFERENCE = "no test question with a domain has a reference answer"
+_SEVERAL = ("random", "regret", "gain")
 
 
-Answers = Mapping[tuple[str, str], Answer]
-"""By expert (a domain, or `base`) and question id."""
+@lru_cache(maxsize=100_000)
+def rouge(reference: str, answer: str) -> dict[str, float]:
+    """ROUGE (Lin, 2004) by the names of `MEASURES`: F1 in [0, 1], with stemming, by Google's rouge-score."""
+    return {name: float(score.fmeasure) for name, score in _scorer().score(reference, answer).items()}
 
 
-def attach(
-    predictions: Sequence[Prediction],
-    dataset: Dataset,
-    answers: Answers,
-    policy: Policy,
-) -> list[Prediction]:
-    """The rows with the reference, the expert that the policy chooses, and what every expert answered."""
-    references = {example.id: example.reference for example in dataset.test}
-    return [_attach(row, references[row.id], answers, policy, dataset.classes) for row in predictions]
+@cache
+def _scorer() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(list(MEASURES), use_stemmer=True)
 
 
-def end_to_end(
-    predictions: Sequence[Prediction], classes: Sequence[str], statistics: Statistics, seed: int
-) -> tuple[list[Metric], list[Unscored]]:
-    """Each policy's ROUGE and the regret, by slice and domain, of rows that carry answers."""
-    rows = [row for row in predictions if row.label is not None and row.reference]
-    if not rows:
-        return [], [Unscored(name, NO_REFERENCE) for name in MEASURES]
-    scores = {name: _policy_scores(rows, classes, name) for name in MEASURES}
-    parts = {"all": np.ones(len(rows), dtype=bool)}
-    parts |= {
-        name: np.array([row.slice == name for row in rows]) for name in sorted({row.slice for row in rows})
-    }
-    parts |= {name: np.array([row.label == name for row in rows]) for name in classes}
-    metrics, unscored = [], []
-    for slice_, part in parts.items():
-        for measure, by_policy in scores.items():
-            values = {name: column[part] for name, column in by_policy.items()}
-            for name, (value, low, high, n) in _means(values, statistics, seed).items():
-                full = f"{measure}_{name}" if name != "routed" else measure
-                if n:
-                    metrics.append(Metric(full, value, "F1", name != "regret", slice_, n, low, high))
-                else:
-                    unscored.append(Unscored(full, _why_none(rows, part, name), slice_))
-    answered = [row.answer is not None for row in rows]
-    metrics.append(Metric("answered", float(np.mean(answered)), "fraction", True, "all", len(rows)))
-    return metrics, unscored
+def _answered(questions: Questions) -> bool:
+    return any(row.answers is not None for row in questions.rows)
 
 
-def _attach(
-    row: Prediction, reference: str | None, answers: Answers, policy: Policy, classes: Sequence[str]
-) -> Prediction:
-    expert = choose(row.predicted, score_of(row, policy), policy.threshold, policy.fallback)
-    if row.label is None or not reference:
-        return replace(row, reference=reference, expert=expert, answers={})
-    own = {name: answers[name, row.id] for name in (*classes, BASE) if (name, row.id) in answers}
-    text = own[expert].text if expert is not None else None
-    scores = rouge(reference, text) if text is not None else {}
-    remarks = {name: found.error or found.note for name, found in own.items()}
-    return replace(
-        row,
-        reference=reference,
-        expert=expert,
-        answer=text,
-        rouge1=scores.get("rouge1"),
-        rouge2=scores.get("rouge2"),
-        rougeL=scores.get("rougeL"),
-        answers={name: found.text for name, found in own.items()},
-        notes={name: remark for name, remark in remarks.items() if remark},
+def _domains(questions: Questions) -> list[str]:
+    return questions.how.classes
+
+
+def _score(row: Prediction, expert: str | None, measure: str) -> float:
+    """ROUGE of an expert's answer; NaN where there is none."""
+    text = (row.answers or {}).get(expert) if expert is not None else None
+    return float("nan") if text is None else rouge(str(row.reference), text)[measure]
+
+
+def _each(questions: Questions, measure: str) -> Floats:
+    """Score of every expert's answer: (n_rows, n_domains)."""
+    rows = [[_score(row, name, measure) for name in questions.how.classes] for row in questions.rows]
+    return np.array(rows, dtype=np.float64)
+
+
+_EACH = {measure: partial(_each, measure=measure) for measure in MEASURES}
+
+
+def _column(questions: Questions, measure: str, policy: str) -> Floats:
+    """Score of each row under a policy, NaN where there is no answer: (n_rows, n_variants)."""
+
+    def chosen(choice: Callable[[Prediction], str | None]) -> Floats:
+        return np.array([[_score(row, choice(row), measure)] for row in questions.rows], dtype=np.float64)
+
+    match policy:
+        case "routed":
+            return chosen(lambda row: row.expert)
+        case "oracle":
+            return chosen(lambda row: row.label)
+        case "base":
+            return chosen(lambda row: BASE)
+        case "regret":
+            return _column(questions, measure, "oracle") - _column(questions, measure, "routed")
+    each = questions.of(_EACH[measure])
+    if policy == "always":
+        return each
+    # The expectation of a uniform choice: no luck in it.
+    everyone = each.sum(axis=1, keepdims=True)
+    if policy == "random":
+        return np.asarray(everyone / each.shape[1])
+    oracle = _column(questions, measure, "oracle")
+    return np.asarray(oracle - (everyone - oracle) / (each.shape[1] - 1))
+
+
+def _why(part: Questions, variant: str, policy: str) -> Missing:
+    """Why no row has a score: nobody was asked, or the first error of an expert that was."""
+    if policy == "routed" and all(row.expert is None for row in part.rows):
+        return Missing(Reason.NOBODY_ASKED)
+    for row in part.rows:
+        asked = {"routed": row.expert, "oracle": row.label, "base": BASE}.get(policy, variant)
+        for expert, text in (row.answers or {}).items():
+            note = (row.notes or {}).get(expert)
+            if text is None and note and (expert == asked or policy in _SEVERAL):
+                return Missing(Reason.NO_ANSWER, {"error": note})
+    return Missing(Reason.NOT_ANSWERED)
+
+
+# By policy: suffix of the name, title and description.
+_POLICIES = {
+    "routed": ("", "", "the answers of the experts that the router and the policy choose"),
+    "oracle": ("_oracle", " (oracle)", "the answers of the right experts"),
+    "random": ("_random", " (random)", "the answers of an expert drawn at random, in the mean over experts"),
+    "always": ("_always:*", " (always *)", "the answers of the expert for *, whatever the question"),
+    "base": ("_base", " (base)", "the answers of the right domain's model without its adapter"),
+    "gain": ("_gain", " gain", "the right expert minus the mean of the others: what routing can win"),
+    "regret": ("_regret", " regret", "the right expert minus the chosen one: what wrong choices cost"),
+}
+
+
+def _entry(measure: str, policy: str) -> QualityMetric:
+    suffix, title, words = _POLICIES[policy]
+    routed = policy == "routed"
+    return QualityMetric(
+        **mean_of(partial(_column, measure=measure, policy=policy)),
+        name=f"{measure}{suffix}",
+        title=f"{MEASURES[measure]}{title}",
+        description=f"{MEASURES[measure]} (F1; Lin, 2004) of {words}",
+        group=Group.ANSWERS,
+        unit="F1",
+        higher_is_better=policy != "regret",
+        first=routed and measure == "rougeL",
+        scope=WITH_REFERENCE,
+        slices=by_slice_and_domain,
+        variants=_domains if policy == "always" else None,
+        placeholder="domain",
+        applies=_answered,
+        listed=routed,
+        why=partial(_why, policy=policy),
+        weighted=False,
+        gate=Gate() if routed and measure == "rougeL" else None,
     )
 
 
-def _policy_scores(
-    rows: Sequence[Prediction], classes: Sequence[str], measure: str
-) -> dict[str, NDArray[np.float64]]:
-    """Each row's score under each policy, NaN where there is no answer: (n_rows,) by policy."""
-
-    def score(row: Prediction, expert: str | None) -> float:
-        text = (row.answers or {}).get(expert) if expert is not None else None
-        return float("nan") if text is None else rouge(str(row.reference), text)[measure]
-
-    def column(choice: Any) -> NDArray[np.float64]:
-        return np.array([score(row, choice(row)) for row in rows], dtype=np.float64)
-
-    always = {domain: column(lambda row, domain=domain: domain) for domain in classes}
-    routed, oracle = column(lambda row: row.expert), column(lambda row: row.label)
-    everyone = np.sum(list(always.values()), axis=0)
-    wrong = (everyone - oracle) / (len(classes) - 1)
-    return {
-        "routed": routed,
-        "oracle": oracle,
-        # The expectation of a uniform choice: no luck in it.
-        "random": everyone / len(classes),
-        **{f"always:{domain}": values for domain, values in always.items()},
-        BASE: column(lambda row: BASE),
-        "regret": oracle - routed,
-        "gain": oracle - wrong,
-    }
+ROUGE: Sequence[QualityMetric] = [_entry(measure, policy) for measure in MEASURES for policy in _POLICIES]
 
 
-def _means(
-    columns: Mapping[str, NDArray[np.float64]], statistics: Statistics, seed: int
-) -> dict[str, tuple[float, float, float, int]]:
-    """Mean, limits of its bootstrap interval, and n of each column, over the rows where it is defined.
-
-    All columns see the same resamples, so their intervals can be compared.
-    """
-    names, values = list(columns), np.stack(list(columns.values()), axis=1)
-    n_rows = len(values)
-    if not n_rows:
-        return dict.fromkeys(names, (float("nan"), float("nan"), float("nan"), 0))
-    defined = ~np.isnan(values)
-    filled = np.where(defined, values, 0.0)
-    generator = np.random.default_rng(seed)
-    # How often each row is drawn says all that a mean needs of a resample.
-    counts = generator.multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=statistics.resamples)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        resampled = (counts @ filled) / (counts @ defined)
-        means = filled.sum(axis=0) / defined.sum(axis=0)
-    found = {}
-    for column, name in enumerate(names):
-        low, high = percentile_interval(resampled[:, column], statistics.confidence)
-        found[name] = (float(means[column]), low, high, int(defined[:, column].sum()))
-    return found
-
-
-def _why_none(rows: Sequence[Prediction], part: NDArray[np.bool_], policy: str) -> str:
-    inside = [row for row, chosen in zip(rows, part, strict=True) if chosen]
-    if not inside:
-        return "no test question that it could be computed from"
-    if policy == "routed" and all(row.expert is None for row in inside):
-        return "the policy abstained from every question"
-    for row in inside:
-        asked = {"routed": row.expert, "oracle": row.label}.get(policy, policy.removeprefix("always:"))
-        for expert, text in (row.answers or {}).items():
-            reason = (row.notes or {}).get(expert)
-            if text is None and reason and (expert == asked or policy in _OF_SEVERAL):
-                return f"no answer: {reason}"
-    return "no answer from this expert"
+@mean(
+    title="Answered",
+    group=Group.ANSWERS,
+    scope=WITH_REFERENCE,
+    applies=_answered,
+    listed=False,
+    weighted=False,
+    interval=False,
+    gate=Gate(),
+)
+def answered(row: Prediction, how: Derivation) -> float:
+    """Share of questions with a reference that got an answer from the chosen expert; abstentions and failures
+    count as none."""
+    return float(row.answer is not None)

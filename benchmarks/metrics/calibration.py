@@ -1,170 +1,185 @@
-"""Is a router as sure as it should be? From prediction rows alone.
+"""Calibration and ranking of the two scores of a router.
 
-Two scores are looked at: the probability of the predicted class, which should be the chance of being
-right, and the router's confidence, by which a policy accepts or refuses a question.
+The probability of the predicted class should be the chance of being right. The confidence is what a policy
+compares with its threshold.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import bootstrap_weighted
-from common.settings import Statistics
-from reports.record import Metric, Prediction, Unscored
-
-Floats = NDArray[Any]
+from benchmarks.metrics.classification import ranks
+from benchmarks.metrics.entry import Draws, Floats, Gate, Questions, mean, metric, of_sums, ratio
+from reports.metric_info import Group
+from reports.record import Derivation, Prediction, ReliabilityBin, RiskPoint
 
 BINS = 15
 # Points of a curve that is kept in a record.
 CURVE_POINTS = 100
-# Routers as good as their word that are drawn to see what ECE chance alone gives.
+# Perfectly calibrated routers that are drawn to see which ECE chance alone gives.
 CALIBRATED_DRAWS = 200
-NAMES = ("ece", "ece_by_chance", "brier", "aurc", "aurc_confidence")
-NO_ROWS = "no test question that it could be computed from"
 
 
-class Certainty(NamedTuple):
-    """What `certainty` returns; `curves` by name, as JSON."""
-
-    metrics: list[Metric]
-    unscored: list[Unscored]
-    curves: dict[str, Any]
+def probability(questions: Questions) -> Floats:
+    """Probability of the predicted class (n_rows,)."""
+    return np.array([row.scores[row.predicted] for row in questions.rows], dtype=np.float64)
 
 
-def certainty(
-    rows: Sequence[Prediction], classes: Sequence[str], statistics: Statistics, seed: int
-) -> Certainty:
-    """Calibration and selective prediction over the rows with a label, all slices together."""
-    labelled = [row for row in rows if row.label is not None]
-    if not labelled:
-        return Certainty([], [Unscored(name, NO_ROWS) for name in NAMES], {})
-    probability = np.array([row.scores[row.predicted] for row in labelled])
-    confidence = np.array([row.confidence for row in labelled])
-    right = np.array([row.predicted == row.label for row in labelled], dtype=np.float64)
-    squares = np.array([brier_of(row, classes) for row in labelled])
-    weights = np.array([row.weight for row in labelled])
-    bins = equal_mass_bins(probability)
-
-    def metric(name: str, statistic: Callable[[Floats], Floats]) -> Metric:
-        interval = bootstrap_weighted(
-            statistic,
-            weights,
-            resamples=statistics.resamples,
-            confidence=statistics.confidence,
-            seed=seed,
-        )
-        value = float(statistic(weights[None])[0])
-        return Metric(name, value, "fraction", False, "all", len(labelled), interval.low, interval.high)
-
-    # Without an interval: ECE is biased upwards on resamples, so that theirs may leave the value out.
-    error = float(ece(weights[None], probability, right, bins)[0])
-    by_chance = ece_of_calibrated(probability, bins, weights, seed)
-    metrics = [
-        Metric("ece", error, "fraction", False, "all", len(labelled)),
-        Metric("ece_by_chance", by_chance, "fraction", False, "all", len(labelled)),
-        metric("brier", lambda drawn: drawn @ squares / drawn.sum(axis=1)),
-        metric("aurc", lambda drawn: aurc(drawn, probability, right)),
-        metric("aurc_confidence", lambda drawn: aurc(drawn, confidence, right)),
-    ]
-    curves = {
-        "reliability": reliability_curve(probability, right, bins, weights),
-        "risk_coverage": {
-            "probability": risk_coverage_curve(probability, right, weights),
-            "confidence": risk_coverage_curve(confidence, right, weights),
-        },
-    }
-    return Certainty(metrics, [], curves)
+def confidence(questions: Questions) -> Floats:
+    """Confidence (n_rows,)."""
+    return np.array([row.confidence for row in questions.rows], dtype=np.float64)
 
 
-def brier_of(row: Prediction, classes: Sequence[str]) -> float:
-    """Sum over classes of (probability − outcome)², in [0, 2] (Brier, 1950, eq. 2)."""
-    return sum((row.scores.get(name, 0.0) - (name == row.label)) ** 2 for name in classes)
+def right(questions: Questions) -> Floats:
+    """1 for a row sent to the right domain, else 0 (n_rows,)."""
+    return np.array([row.predicted == row.label for row in questions.rows], dtype=np.float64)
 
 
-def equal_mass_bins(probability: Floats, most: int = BINS) -> NDArray[np.int64]:
-    """Bin number of each row: bins of as equal a number of rows as ties allow, which share a bin."""
-    n_bins = min(most, len(probability))
-    order = np.argsort(probability, kind="stable")
-    edges = probability[order][[len(order) * number // n_bins for number in range(1, n_bins)]]
-    return np.searchsorted(np.unique(edges), probability, side="right")
+def equal_mass_bins(values: Floats, most: int = BINS) -> NDArray[np.int64]:
+    """Bin of each value: bins of as equal a number of values as ties allow, which share a bin."""
+    n_bins = min(most, len(values))
+    edges = np.sort(values)[[len(values) * number // n_bins for number in range(1, n_bins)]]
+    return np.searchsorted(np.unique(edges), values, side="right")
 
 
-def ece(counts: Floats, probability: Floats, right: Floats, bins: NDArray[np.int64]) -> Floats:
-    """Expected calibration error: the mean over bins of |accuracy − probability|, weighted by rows
-    (Naeini et al., 2015; equal-mass bins: Nguyen & O'Connor, 2015).
+def _bins(questions: Questions) -> NDArray[np.int64]:
+    return equal_mass_bins(questions.of(probability))
 
-    `counts` (n_resamples, n_rows) is how often each row counts; returns (n_resamples,).
-    """
+
+def gaps_by_bin(questions: Questions) -> Floats:
+    """Outcome minus probability of each row in its bin, and 1: (n_rows, n_bins + 1)."""
+    bins = questions.of(_bins)
+    gaps = questions.of(right) - questions.of(probability)
+    return np.concatenate([np.eye(bins.max() + 1)[bins] * gaps[:, None], np.ones((len(bins), 1))], axis=1)
+
+
+@of_sums(
+    features=gaps_by_bin,
+    title="ECE",
+    group=Group.CALIBRATION,
+    higher_is_better=False,
+    # Resampling only ever raises it, so that an interval might leave the value out.
+    interval=False,
+)
+def ece(sums: Floats) -> Floats:
+    """Expected calibration error: mean over bins of |accuracy − probability|, weighted by rows; 15 bins of
+    equal numbers of questions, ties together (Naeini et al., 2015; Nguyen & O'Connor, 2015)."""
+    return np.asarray(np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1])
+
+
+def calibrated_outcomes(questions: Questions) -> Floats:
+    """Bin of each row, and outcome minus probability if a perfectly calibrated router were right by chance:
+    (n_rows, 1 + CALIBRATED_DRAWS)."""
+    chance = questions.of(probability)
+    drawn = np.random.default_rng(questions.how.seed).random((CALIBRATED_DRAWS, len(chance))) < chance
+    return np.concatenate([questions.of(_bins)[:, None], drawn.T - chance[:, None]], axis=1)
+
+
+@metric(
+    features=calibrated_outcomes,
+    title="ECE by chance",
+    group=Group.CALIBRATION,
+    higher_is_better=False,
+    interval=False,
+)
+def ece_by_chance(rows: Floats, draws: Draws) -> Floats:
+    """Mean ECE of a perfectly calibrated router with these probabilities on so many questions: an ECE near it
+    is noise."""
+    bins = rows[:, 0].astype(int)
     member = np.eye(bins.max() + 1)[bins]
-    gaps = np.abs(counts @ (member * (right - probability)[:, None]))
-    return np.asarray(gaps.sum(axis=1) / counts.sum(axis=1))
+    # (n_resamples, n_bins, n_draws), with a single resample.
+    gaps = np.einsum("mr,rb,rd->mbd", draws.weights, member, rows[:, 1:], optimize=True)
+    return np.asarray(np.abs(gaps).sum(axis=1).mean(axis=1) / draws.weights.sum(axis=1))
 
 
-def ece_of_calibrated(probability: Floats, bins: NDArray[np.int64], weights: Floats, seed: int) -> float:
-    """The mean ECE of a perfectly calibrated router with these probabilities on so many rows: what is
-    measured below it is chance."""
-    generator = np.random.default_rng(seed)
-    draws = [
-        ece(weights[None], probability, (generator.random(len(probability)) < probability) * 1.0, bins)[0]
-        for _ in range(CALIBRATED_DRAWS)
-    ]
-    return float(np.mean(draws))
+@mean(title="Brier score", group=Group.CALIBRATION, higher_is_better=False, gate=Gate())
+def brier(row: Prediction, how: Derivation) -> float:
+    """Mean over questions of the squared error summed over domains, 0 to 2 (Brier, 1950)."""
+    return sum((row.scores.get(name, 0.0) - (name == row.label)) ** 2 for name in how.classes)
 
 
-def aurc(counts: Floats, score: Floats, right: Floats) -> Floats:
-    """Area under the risk–coverage curve (Geifman & El-Yaniv, 2017): the mean over rows of the error rate
-    among the rows with at least their score.
-
-    `counts` (n_resamples, n_rows) is how often each row counts; rows of one score come and go together,
-    so their order does not matter. Returns (n_resamples,).
-    """
-    order = np.argsort(-score, kind="stable")
-    ends = _group_ends(score[order])
-    drawn = counts[:, order]
-    accepted = np.cumsum(drawn, axis=1)[:, ends]
-    errors = np.cumsum(drawn * (1 - right[order]), axis=1)[:, ends]
-    group = np.diff(accepted, axis=1, prepend=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        risk = np.where(accepted > 0, errors / accepted, 0.0)
-    return np.asarray((risk * group).sum(axis=1) / accepted[:, -1])
+def ranked_by(score: Callable[[Questions], Floats]) -> Callable[[Questions], Floats]:
+    """Rank of each row by a score, and whether it is right: (n_rows, 2)."""
+    return lambda questions: np.stack([ranks(questions.of(score)), questions.of(right)], axis=1)
 
 
-def _group_ends(ordered: Floats) -> NDArray[np.int64]:
+def _ends(ordered: Floats) -> NDArray[np.int64]:
     """Position of the last row of each run of equal scores."""
     return np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
 
 
-def risk_coverage_curve(score: Floats, right: Floats, weights: Floats) -> list[dict[str, float]]:
-    """At most `CURVE_POINTS` points from the surest row to all: threshold, coverage, risk."""
+def area(rows: Floats, draws: Draws) -> Floats:
+    """Area under the risk–coverage curve (Geifman & El-Yaniv, 2017): the mean over rows of the error rate
+    among the rows with at least their score. Rows of one score are accepted together."""
+    order = np.argsort(-rows[:, 0], kind="stable")
+    ends = _ends(rows[order, 0])
+    drawn = draws.weights[:, order]
+    accepted = np.cumsum(drawn, axis=1)[:, ends]
+    errors = np.cumsum(drawn * (1 - rows[order, 1]), axis=1)[:, ends]
+    risk = np.nan_to_num(ratio(errors, accepted))
+    return np.asarray((risk * np.diff(accepted, axis=1, prepend=0)).sum(axis=1) / accepted[:, -1])
+
+
+@metric(features=ranked_by(probability), title="AURC", group=Group.CALIBRATION, higher_is_better=False)
+def aurc(rows: Floats, draws: Draws) -> Floats:
+    """Area under the risk–coverage curve (Geifman & El-Yaniv, 2017), questions ordered by probability."""
+    return area(rows, draws)
+
+
+@metric(
+    features=ranked_by(confidence),
+    title="AURC by confidence",
+    group=Group.CALIBRATION,
+    higher_is_better=False,
+)
+def aurc_confidence(rows: Floats, draws: Draws) -> Floats:
+    """Area under the risk–coverage curve, questions ordered by confidence."""
+    return area(rows, draws)
+
+
+def risk_coverage_curve(score: Floats, right: Floats, weights: Floats) -> list[RiskPoint]:
+    """At most `CURVE_POINTS` points from the surest row to all."""
     order = np.argsort(-score, kind="stable")
-    ends = _group_ends(score[order])
+    ends = _ends(score[order])
     accepted = np.cumsum(weights[order])[ends]
     risk = np.cumsum(weights[order] * (1 - right[order]))[ends] / accepted
     chosen = np.unique(np.linspace(0, len(ends) - 1, CURVE_POINTS).round().astype(int))
     return [
-        {
-            "threshold": float(score[order][ends[point]]),
-            "coverage": float(accepted[point] / accepted[-1]),
-            "risk": float(risk[point]),
-        }
-        for point in chosen
+        RiskPoint(float(score[order][ends[at]]), float(accepted[at] / accepted[-1]), float(risk[at]))
+        for at in chosen
     ]
 
 
 def reliability_curve(
     probability: Floats, right: Floats, bins: NDArray[np.int64], weights: Floats
-) -> list[dict[str, float]]:
-    """By bin, from unsure to sure: mean probability, accuracy, number of rows."""
-    curve = []
-    for number in np.unique(bins):
-        inside = bins == number
-        curve.append(
-            {
-                "probability": float(np.average(probability[inside], weights=weights[inside])),
-                "accuracy": float(np.average(right[inside], weights=weights[inside])),
-                "n": int(inside.sum()),
-            }
+) -> list[ReliabilityBin]:
+    """One point a bin, from unsure to sure."""
+    insides = [bins == number for number in np.unique(bins)]
+    return [
+        ReliabilityBin(
+            float(np.average(probability[inside], weights=weights[inside])),
+            float(np.average(right[inside], weights=weights[inside])),
+            int(inside.sum()),
         )
-    return curve
+        for inside in insides
+    ]
+
+
+def reliability(questions: Questions) -> list[ReliabilityBin]:
+    """Reliability curve of the probability; empty without rows."""
+    if not questions.rows:
+        return []
+    columns = (questions.of(probability), questions.of(right), questions.of(_bins))
+    return reliability_curve(*columns, questions.weights)
+
+
+def risk_coverage(questions: Questions) -> dict[str, list[RiskPoint]]:
+    """Risk–coverage curve of each score; empty without rows."""
+    if not questions.rows:
+        return {}
+    scores = {"probability": probability, "confidence": confidence}
+    return {
+        name: risk_coverage_curve(questions.of(score), questions.of(right), questions.weights)
+        for name, score in scores.items()
+    }

@@ -1,96 +1,175 @@
 """Every quality metric of a record, from its prediction rows and its `derivation` alone.
 
-`run` derives what it records here, and `verify` derives it again: there is no other way to a quality metric.
+`run` computes them here for its record, and `verify` computes them again. All of them see the same resamples.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from benchmarks.metrics.answers import end_to_end
-from benchmarks.metrics.calibration import certainty
-from benchmarks.metrics.classification import mean_metric, quality
-from benchmarks.metrics.cost_quality import cost_quality
-from benchmarks.metrics.multilabel import multilabel
-from benchmarks.metrics.robustness import flips
-from benchmarks.metrics.selective import selective
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.metrics.calibration import reliability, risk_coverage
+from benchmarks.metrics.classification import confusion_matrix
+from benchmarks.metrics.cost_quality import cost_curves
+from benchmarks.metrics.entry import LABELLED, Draws, Floats, Missing, QualityMetric, Questions, Scope
+from benchmarks.metrics.table import QUALITY
+from benchmarks.stats.bootstrap import percentile_interval, resamples
 from common.settings import Policy, Statistics
-from reports.record import Metric, Prediction, Unscored
+from reports.metric_info import Group
+from reports.reasons import Reason
+from reports.record import ConfusionMatrix, Curves, Derivation, Metric, Prediction, Unscored
 
 
-@dataclass(frozen=True)
-class Derivation:
-    """What the metrics depend on besides the rows.
-
-    Attributes:
-        classes: every domain, sorted.
-        seed: of the bootstrap.
-        policy: with its threshold, also where that was chosen on held-out questions.
-        refuses: whether the policy has a threshold at all, which may be 0.
-        label_threshold: of a question's set of domains; None when sets are not judged.
-        prices: of each model, in US dollars for a million tokens, where the data set has them.
-    """
-
-    classes: list[str]
-    seed: int
-    statistics: Statistics
-    policy: Policy = field(default_factory=Policy)
-    refuses: bool = False
-    label_threshold: float | None = None
-    prices: dict[str, float] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """What a record holds."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Derivation":
-        """Raises TypeError, ValueError or KeyError for anything that `as_json` did not return."""
-        statistics, policy = Statistics(**content["statistics"]), Policy(**content["policy"])
-        return cls(**{**content, "statistics": statistics, "policy": policy})
-
-
-class Derived(NamedTuple):
-    """What `derive` returns; `curves` go into the record's analyses."""
+class Computed(NamedTuple):
+    """Metrics of prediction rows, the metrics that they do not allow, and curves."""
 
     metrics: list[Metric]
     unscored: list[Unscored]
-    confusion_matrix: dict[str, Any]
-    curves: dict[str, Any]
+    confusion_matrix: ConfusionMatrix
+    curves: Curves
 
 
-def derive(rows: Sequence[Prediction], how: Derivation) -> Derived:
-    """Every metric that the rows allow, and why others are missing."""
-    statistics, seed = how.statistics, how.seed
-    judged = quality(rows, how.classes, statistics, seed)
-    certain = certainty(rows, how.classes, statistics, seed)
-    metrics = [*judged.metrics, *certain.metrics]
-    unscored = [*judged.unscored, *certain.unscored]
-    curves = dict(certain.curves)
+def compute_metrics(rows: Sequence[Prediction], how: Derivation) -> Computed:
+    """Every metric that the rows allow, and why others are missing.
 
-    def add(more: Sequence[Metric], reasons: Sequence[Unscored] = ()) -> None:
-        metrics.extend(more)
-        unscored.extend(reasons)
-
-    if how.refuses:
-        add(*selective(rows, how.policy, statistics, seed))
-    add(_sent_on(rows, statistics, seed))
-    if how.label_threshold is not None:
-        add(*multilabel(rows, how.classes, how.label_threshold, statistics, seed))
-    if any(row.outcomes for row in rows):
-        money = cost_quality(rows, how.prices, statistics, seed)
-        add(money.metrics, money.unscored)
-        curves["cost_quality"] = money.curves
-    add(flips(rows, statistics, seed))
-    if any(row.answers is not None for row in rows):
-        add(*end_to_end(rows, how.classes, statistics, seed))
-    return Derived(metrics, unscored, judged.confusion_matrix, curves)
+    Raises:
+        KeyError, ValueError: a row has a class that is not in `how.classes`.
+    """
+    questions = Questions(rows, how)
+    metrics, unscored = evaluate(QUALITY, questions)
+    _, labelled = questions.of(LABELLED)
+    curves = Curves(reliability(labelled), risk_coverage(labelled), cost_curves(questions))
+    return Computed(metrics, unscored, confusion_matrix(labelled), curves)
 
 
-def _sent_on(rows: Sequence[Prediction], statistics: Statistics, seed: int) -> list[Metric]:
-    """The share that a cascade sent on, of a cascade."""
-    asked = [row for row in rows if row.sent_on is not None]
-    if not asked:
-        return []
-    values, weights = [bool(row.sent_on) for row in asked], [row.weight for row in asked]
-    return [mean_metric("sent_on", values, statistics, seed, weights=weights, higher_is_better=False)]
+def selective(
+    rows: Sequence[Prediction], policy: Policy, statistics: Statistics, seed: int
+) -> tuple[list[Metric], list[Unscored]]:
+    """What a policy's threshold accepts, and what it refuses."""
+    entries = [entry for entry in QUALITY if entry.group == Group.SELECTIVE]
+    return evaluate(entries, Questions(rows, Derivation([], seed, statistics, policy, refuses=True)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """An entry of the table on one slice, ready to be evaluated.
+
+    Attributes:
+        inside: the rows of the slice, alone.
+        numbers: theirs among all rows (n_rows,).
+        features: of these rows; see `QualityMetric`.
+        variants: of a family; a single empty one otherwise.
+    """
+
+    entry: QualityMetric
+    slice: str
+    inside: Questions
+    numbers: NDArray[np.int64]
+    features: Floats
+    variants: Sequence[str]
+
+    def values(self, draws: Draws) -> Floats:
+        """The statistic: (n_resamples, n_variants); NaN without rows."""
+        if not self.inside.rows:
+            return np.full((len(draws.weights), len(self.variants)), np.nan)
+        values = self.entry.statistic(self.features, draws)
+        return values.reshape(len(values), -1)
+
+    def metrics(
+        self, values: Floats, resampled: Floats | None, confidence: float
+    ) -> Iterator[Metric | Unscored]:
+        """One a variant, of its value and of those of resamples (n_resamples, n_variants)."""
+        entry = self.entry
+        counts = entry.count(self.features) if entry.count else [len(self.inside.rows)] * len(self.variants)
+        for column, (variant, value, n) in enumerate(zip(self.variants, values, counts, strict=True)):
+            name, slice_ = _named(entry, self.slice, variant)
+            if np.isnan(value):
+                missing = entry.why(self.inside, variant) if self.inside.rows else Missing(Reason.NO_ROWS)
+                yield Unscored(name, missing.reason, slice_, dict(missing.details))
+                continue
+            low, high = (None, None)
+            if resampled is not None:
+                low, high = percentile_interval(resampled[:, column], confidence)
+            yield Metric(name, float(value), entry.unit, entry.higher_is_better, slice_, n, low, high)
+
+
+def parts_of(entry: QualityMetric, questions: Questions) -> list[Part] | Missing:
+    """The entry on each of its slices, or why it cannot be computed."""
+    numbers, inside = questions.of(entry.scope)
+    if not inside.rows:
+        return Missing(entry.scope.empty)
+    if missing := inside.of(entry.missing):
+        return missing
+    variants = list(entry.variants(inside)) if entry.variants else [""]
+    features = inside.of(entry.features)
+    parts = []
+    for slice_, mask in inside.of(entry.slices).items():
+        if mask.all():
+            parts.append(Part(entry, slice_, inside, numbers, features, variants))
+        else:
+            rows = Questions([inside.rows[number] for number in np.flatnonzero(mask).tolist()], questions.how)
+            parts.append(Part(entry, slice_, rows, numbers[mask], features[mask], variants))
+    return parts
+
+
+def evaluate(entries: Sequence[QualityMetric], questions: Questions) -> tuple[list[Metric], list[Unscored]]:
+    """Metrics of those entries that apply, with their intervals, and those that cannot be computed."""
+    parts: list[Part] = []
+    found: list[Metric | Unscored] = []
+    for entry in entries:
+        if entry.applies(questions):
+            ready = parts_of(entry, questions)
+            if isinstance(ready, Missing):
+                found += _all_missing(entry, ready, questions)
+            else:
+                parts += ready
+    statistics = questions.how.statistics
+    once = values_of(parts, questions.weights, np.ones((1, len(questions.rows))))
+    uncertain = [part for part in parts if part.entry.interval]
+    resampled = dict(zip(map(id, uncertain), _resampled(uncertain, questions), strict=True))
+    for part, values in zip(parts, once, strict=True):
+        found += part.metrics(values[0], resampled.get(id(part)), statistics.confidence)
+    return (
+        [one for one in found if isinstance(one, Metric)],
+        [one for one in found if isinstance(one, Unscored)],
+    )
+
+
+def values_of(parts: Sequence[Part], weights: Floats, counts: Floats) -> list[Floats]:
+    """Each part's statistic (n_resamples, n_variants), of resamples that have each row as often as `counts`
+    (n_resamples, n_rows) says."""
+    weighted = counts * weights if (weights != 1).any() else counts
+    shared: dict[tuple[Scope, str, bool], Draws] = {}
+    values = []
+    for part in parts:
+        key = (part.entry.scope, part.slice, part.entry.weighted)
+        if key not in shared:
+            drawn = weighted if part.entry.weighted else counts
+            shared[key] = Draws(drawn if len(part.numbers) == drawn.shape[1] else drawn[:, part.numbers])
+        values.append(part.values(shared[key]))
+    return values
+
+
+def _resampled(parts: Sequence[Part], questions: Questions) -> list[Floats]:
+    """Each part's statistic of every resample: (n_resamples, n_variants)."""
+    how = questions.how
+    drawn = resamples(questions.groups, how.statistics.resamples, how.seed)
+    chunks = [values_of(parts, questions.weights, counts) for counts in drawn] if parts else []
+    return [np.concatenate(values) for values in zip(*chunks, strict=True)]
+
+
+def _named(entry: QualityMetric, slice_: str, variant: str) -> tuple[str, str]:
+    """Name and slice in a record; the variants of a name without `*` are slices."""
+    in_slice = variant and "*" not in entry.name
+    return (entry.name, variant) if in_slice else (entry.name.replace("*", variant), slice_)
+
+
+def _all_missing(entry: QualityMetric, missing: Missing, questions: Questions) -> Iterator[Unscored]:
+    if entry.listed:
+        _, inside = questions.of(entry.scope)
+        slice_ = next(iter(entry.slices(inside)))
+        for variant in entry.variants(inside) if entry.variants else [""]:
+            name, part = _named(entry, slice_, variant)
+            yield Unscored(name, missing.reason, part, dict(missing.details))

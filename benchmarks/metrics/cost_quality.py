@@ -1,314 +1,380 @@
-"""What a router's choice among models costs and what its answers are worth, from prediction rows alone.
+"""Cost of a router's choice among models and quality of their answers.
 
 The cost of a question is the price of the model asked, in US dollars for a million tokens: every call counts
 as the same number of tokens, because the data sets say how good an answer was, not how long.
+
+Intervals are bootstrapped over the rows: the thresholds, prices and choices stay those of all rows, and their
+shares, means and hull are computed anew from each resample.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.metrics.entry import (
+    WITH_OUTCOMES,
+    Draws,
+    Floats,
+    Gate,
+    Missing,
+    QualityMetric,
+    Questions,
+    mean_of,
+)
 from benchmarks.metrics.routellm import Deferral, apgr, auc, calls_for, optimal, selections
 from benchmarks.metrics.routerbench import aiq, hull, sweep
-from benchmarks.stats.bootstrap import Interval, drawn_counts, percentile_interval
-from common.settings import Statistics
-from reports.record import Metric, Prediction, Unscored
+from reports.metric_info import Group
+from reports.reasons import Reason
+from reports.record import CostCurves, ModelPoint
 
 GAPS = (20, 50, 80)
-OF_TWO = ("apgr", "auc_deferral", *(f"calls_for_{gap}" for gap in GAPS))
 COST_UNIT = "USD/M tokens"
 
-Floats = NDArray[Any]
 
-
-class CostQuality(NamedTuple):
-    """What `cost_quality` returns.
-
-    Attributes:
-        curves: points of every curve, and which models stand for the weak and the strong one.
-    """
-
-    metrics: list[Metric]
-    unscored: list[Unscored]
-    curves: dict[str, Any]
-
-
-class _Outcomes(NamedTuple):
+class Outcomes(NamedTuple):
     """The rows as arrays; models in ascending order of price, then of name.
 
     Attributes:
+        price: of each model (n_models,); NaN where it is not known.
         quality: of each model's answer (n_rows, n_models).
-        expected: the same as the router sees it; its probabilities where it predicts no quality.
+        expected: the same as the router predicts it; its probabilities where it predicts no quality.
         chosen: column of the model that the router chose (n_rows,).
         weights: how many questions a row stands for (n_rows,).
     """
 
     models: list[str]
+    price: Floats
     quality: Floats
     expected: Floats
     chosen: NDArray[np.int64]
     weights: Floats
 
     def mean(self, values: Floats) -> Floats:
-        """Over the rows, by weight: (n_rows, …) -> (…)."""
+        """Mean over the rows, by weight: (n_rows, …) -> (…)."""
         averaged: Floats = self.weights @ values / self.weights.sum()
         return averaged
 
+    @property
+    def two(self) -> tuple[int, int]:
+        """Columns of the weak and the strong model: of more than two the cheapest, and the one with the best
+        mean quality; equal where one is both."""
+        if len(self.models) == 2:
+            return 0, 1
+        # Of equally good ones the cheapest.
+        return 0, int(self.mean(self.quality).argmax())
 
-class _Measured(NamedTuple):
-    """Values of a row (n_rows, n_columns), and the statistic of their means (…, n_columns) -> (…,)."""
-
-    name: str
-    columns: Floats
-    statistic: Callable[[Floats], Floats]
-
-
-def cost_quality(
-    rows: Sequence[Prediction], prices: Mapping[str, float], statistics: Statistics, seed: int
-) -> CostQuality:
-    """Quality and cost of the router's choice and of its whole trade-off, beside reference policies.
-
-    `quality` and `cost` are those of the predicted model. `apgr`, `auc_deferral` and `calls_for_20`, `_50`,
-    `_80` are RouteLLM's (see `benchmarks.metrics.routellm`) between two models, and `aiq` is RouterBench's
-    (see `benchmarks.metrics.routerbench`) over all. Of more than two models, the two are the cheapest and
-    the one with the best mean quality; `curves` names them. A name may end in a policy: `_oracle` chooses
-    the cheapest of the best answers, or, of a curve, knows every answer's quality; `_random` draws among the
-    models, or, of a curve, between the two; `_always:<model>`; and `aiq_zero` mixes single models without
-    seeing the question, which
-    is RouterBench's zero router. Rows without `outcomes` are left out. Means are by `weight`.
-
-    Intervals are bootstrapped over the rows: the thresholds, prices and choices stay those of all rows, and
-    their shares, means and hull are taken anew from each resample.
-    """
-    judged = [row for row in rows if row.outcomes is not None]
-    if not judged:
-        reason = "the test questions have no outcomes of models"
-        return CostQuality([], [Unscored(name, reason) for name in ("quality", "cost", "aiq", *OF_TWO)], {})
-    gap = _gap(judged)
-    if gap:
-        return CostQuality([], [Unscored(name, gap) for name in ("quality", "cost", "aiq", *OF_TWO)], {})
-    table = _outcomes(judged, prices)
-    unpriced = [model for model in table.models if model not in prices]
-    taken = [_chosen_quality(table)]
-    metrics = _references("quality", table.mean(table.quality), _best(table), table)
-    unscored: list[Unscored] = []
-    curves: dict[str, Any] = {}
-    if unpriced:
-        reason = f"the data set has no price of {unpriced[0]}"
-        unscored += [Unscored(name, reason) for name in ("cost", "aiq", *OF_TWO)]
-    else:
-        price = np.array([prices[model] for model in table.models])
-        curves["models"] = {
-            model: {"price": cost, "quality": quality}
-            for model, cost, quality in zip(
-                table.models, price.tolist(), table.mean(table.quality).tolist(), strict=True
-            )
-        }
-        metrics += [
-            _metric("cost", table.mean(price[table.chosen]), table),
-            *_references("cost", price, table.mean(price[_cheapest_best(table)]), table),
-        ]
-        for part in (_between_two(table, price), _over_all(table, price)):
-            metrics += part.metrics
-            unscored += part.unscored
-            curves |= part.curves
-            taken += part.measured
-    intervals = _intervals(taken, table.weights, statistics, seed)
-    return CostQuality([*_with_intervals(taken, intervals, table), *metrics], unscored, curves)
+    @property
+    def cheapest_best(self) -> NDArray[np.int64]:
+        """Column by row of the cheapest model among those with the best answer."""
+        # The first of several maxima, and models ascend by price.
+        return np.asarray(self.quality.argmax(axis=1))
 
 
-class _Part(NamedTuple):
-    """Some of the result; `measured` are the metrics that get an interval."""
-
-    measured: list[_Measured]
-    metrics: list[Metric]
-    unscored: list[Unscored]
-    curves: dict[str, Any]
-
-
-def _outcomes(rows: Sequence[Prediction], prices: Mapping[str, float]) -> _Outcomes:
-    known = rows[0].outcomes or {}
-    models = sorted(known, key=lambda model: (prices.get(model, 0.0), model))
+def outcomes(questions: Questions) -> Outcomes:
+    """The rows as arrays."""
+    rows, prices = questions.rows, questions.how.prices
+    models = sorted(rows[0].outcomes or {}, key=lambda model: (prices.get(model, 0.0), model))
     with_expected = all(row.expected is not None for row in rows)
-    return _Outcomes(
+    expected = [(row.expected or {}) if with_expected else row.scores for row in rows]
+    return Outcomes(
         models,
+        np.array([prices.get(model, np.nan) for model in models]),
         np.array([[(row.outcomes or {})[model] for model in models] for row in rows], dtype=float),
-        np.array(
-            [
-                [((row.expected or {}) if with_expected else row.scores).get(model, 0.0) for model in models]
-                for row in rows
-            ],
-            dtype=float,
-        ),
+        np.array([[known.get(model, 0.0) for model in models] for known in expected], dtype=float),
         np.array([models.index(row.predicted) for row in rows]),
-        np.array([row.weight for row in rows], dtype=float),
+        questions.weights,
     )
 
 
-def _gap(rows: Sequence[Prediction]) -> str | None:
-    """Why the outcomes are not enough to judge by; None when they are."""
-    known = set(rows[0].outcomes or {})
-    for row in rows:
+def obstacles(questions: Questions) -> dict[str, Missing]:
+    """Why figures cannot be computed: the `quality` or `cost` of the answers, those between `two` models, as
+    a share of the `gap` between these, of the `trade_off` over all models."""
+    if missing := _incomplete(questions):
+        return dict.fromkeys(("quality", "cost", "two", "gap", "trade_off"), missing)
+    table = questions.of(outcomes)
+    for model in table.models:
+        if model not in questions.how.prices:
+            no_price = Missing(Reason.NO_PRICE, {"model": model})
+            return dict.fromkeys(("cost", "two", "gap", "trade_off"), no_price)
+    found = {"trade_off": Missing(Reason.ONE_PRICE)} if table.price[0] == table.price[-1] else {}
+    weak, strong = table.two
+    low, high = table.mean(table.quality)[[weak, strong]]
+    names = {"weak": table.models[weak], "strong": table.models[strong]}
+    if weak == strong:
+        found |= dict.fromkeys(("two", "gap"), Missing(Reason.NOTHING_TO_DEFER_TO, {"model": names["weak"]}))
+    elif high <= low:
+        found["gap"] = Missing(Reason.NO_GAP, names)
+    return found
+
+
+def _incomplete(questions: Questions) -> Missing | None:
+    known = set(questions.rows[0].outcomes or {})
+    for row in questions.rows:
         missing = sorted(known ^ set(row.outcomes or {}))
         if missing:
-            return f"the outcome of {missing[0]} is known for some test questions only"
+            return Missing(Reason.OUTCOME_MISSING, {"id": row.id, "model": missing[0]})
         if row.predicted not in known:
-            return f"the router chose {row.predicted}, whose outcome is not known"
+            return Missing(Reason.NOT_AMONG_OUTCOMES, {"model": row.predicted})
     return None
 
 
-def _chosen_quality(table: _Outcomes) -> _Measured:
-    values = table.quality[np.arange(len(table.chosen)), table.chosen]
-    return _Measured("quality", values[:, None], lambda means: means[..., 0])
+def _metric(needs: str, policy: str, **more: Any) -> QualityMetric:
+    """A metric of this group; `needs` is a key of `obstacles`, and the router's own policy is empty."""
+    return QualityMetric(
+        group=Group.COST,
+        scope=WITH_OUTCOMES,
+        applies=lambda questions: any(row.outcomes for row in questions.rows),
+        missing=lambda inside: inside.of(obstacles).get(needs),
+        listed=not policy,
+        **more,
+    )
 
 
-def _best(table: _Outcomes) -> Floats:
-    return table.mean(table.quality.max(axis=1))
+def _models(questions: Questions) -> list[str]:
+    return questions.of(outcomes).models
 
 
-def _cheapest_best(table: _Outcomes) -> NDArray[np.int64]:
-    """Column by row of the cheapest model among those with the best answer."""
-    # The first of several maxima, and models ascend by price.
-    columns: NDArray[np.int64] = table.quality.argmax(axis=1)
-    return columns
+def _values(questions: Questions, of_cost: bool, policy: str) -> Floats:
+    """Quality or cost of each row's answer under a policy: (n_rows, n_variants)."""
+    table = questions.of(outcomes)
+    values = np.broadcast_to(table.price, table.quality.shape) if of_cost else table.quality
+    match policy:
+        case "_always:*":
+            return values
+        case "_random":
+            return np.asarray(values.mean(axis=1, keepdims=True))
+        case "_oracle":
+            columns = table.cheapest_best
+        case _:
+            columns = table.chosen
+    return np.asarray(np.take_along_axis(values, columns[:, None], axis=1))
 
 
-def _between_two(table: _Outcomes, price: Floats) -> _Part:
-    """RouteLLM's measures of the router as one that defers from the weak model to the strong one."""
-    weak, strong = _two(table)
-    if weak == strong:
-        reason = f"the cheapest model, {table.models[weak]}, is also the best: there is nothing to defer to"
-        return _Part([], [], [Unscored(name, reason) for name in OF_TWO], {})
-    named = {"weak": table.models[weak], "strong": table.models[strong]}
-    weak_quality, strong_quality = table.quality[:, weak], table.quality[:, strong]
+# Title and description.
+_CHOICES = {
+    "": ("", "the model that the router chose"),
+    "_oracle": (" (oracle)", "the cheapest of the models with the best answer"),
+    "_random": (" (random)", "a model drawn at random, as the mean over models"),
+    "_always:*": (" (always *)", "the model *, whatever the question"),
+}
+
+
+def _choice(name: str, policy: str) -> QualityMetric:
+    title, words = _CHOICES[policy]
+    of_cost = name == "cost"
+    what = "Mean price" if of_cost else "Mean quality of the answer"
+    return _metric(
+        name,
+        policy,
+        **mean_of(partial(_values, of_cost=of_cost, policy=policy)),
+        name=f"{name}{policy}",
+        title=f"{name.capitalize()}{title}",
+        description=f"{what} of {words}",
+        unit=COST_UNIT if of_cost else "fraction",
+        higher_is_better=not of_cost,
+        variants=_models if "*" in policy else None,
+        placeholder="model",
+        interval=not policy,
+        gate=None if policy else Gate(share=0.10 if of_cost else None),
+    )
+
+
+CHOICES = [_choice(name, policy) for name in ("quality", "cost") for policy in _CHOICES]
+
+
+def between_two(questions: Questions) -> Floats:
+    """Of each row and threshold whether it is deferred and the quality of the answer, then the quality of the
+    weak and the strong model and 1: (n_rows, 2 * n_points + 3); shares and qualities in per cent."""
+    table = questions.of(outcomes)
+    weak, strong = table.two
     selected = selections(table.expected[:, strong] - table.expected[:, weak])
-    deferred = np.where(selected, strong_quality[:, None], weak_quality[:, None])
-    curve = Deferral(100 * table.mean(selected), 100 * table.mean(deferred))
-    best = optimal(weak_quality, strong_quality, table.weights)
-    low, high = 100 * float(table.mean(weak_quality)), 100 * float(table.mean(strong_quality))
-    straight = Deferral(np.array([0.0, 100.0]), np.array([low, high]))
-    by_policy = {"": curve, "_oracle": best, "_random": straight}
-    metrics = [
-        _metric(f"auc_deferral{policy}", auc(drawn) / 100, table) for policy, drawn in by_policy.items()
+    low, high = table.quality[:, [weak]], table.quality[:, [strong]]
+    ones = np.ones((len(low), 1))
+    return np.concatenate(
+        [100 * np.concatenate([selected, np.where(selected, high, low), low, high], axis=1), ones], axis=1
+    )
+
+
+def _deferred(sums: Floats) -> tuple[Deferral, Floats, Floats]:
+    """Curve of the router, and mean quality of the weak and the strong model."""
+    means = sums[:, :-1] / sums[:, -1:]
+    points = (means.shape[1] - 2) // 2
+    return Deferral(means[:, :points], means[:, points:-2]), means[:, -2], means[:, -1]
+
+
+def _pair(questions: Questions) -> Floats:
+    """Quality of the weak and the strong model: (n_rows, 2)."""
+    table = questions.of(outcomes)
+    return table.quality[:, list(table.two)]
+
+
+def _straight(low: Floats, high: Floats) -> Deferral:
+    return Deferral(np.tile([0.0, 100.0], (len(low), 1)), np.stack([low, high], axis=1))
+
+
+# A figure of a curve (n_resamples, n_points) between two models of these mean qualities (n_resamples,).
+Height = Callable[[Deferral, Floats, Floats], Floats]
+_POLICIES = {
+    "": "",
+    "_oracle": "; of a router that knows every answer's quality",
+    "_random": "; of a random choice between the two models",
+}
+
+
+def _titled(title: str, policy: str) -> str:
+    return f"{title} ({policy[1:]})" if policy else title
+
+
+def _of_curve(name: str, title: str, description: str, height: Height, **more: Any) -> list[QualityMetric]:
+    """A figure of the deferral curves of the router, of the oracle and of chance."""
+
+    def statistic(rows: Floats, draws: Draws, policy: str) -> Floats:
+        if policy == "_oracle":
+            # Without an interval, so that there is one resample.
+            (weights,) = draws.weights
+            low, high = (100 * (weights @ rows / weights.sum()))[:, None]
+            best = optimal(rows[:, 0], rows[:, 1], weights)
+            return height(Deferral(best.share[None], best.quality[None]), low, high)
+        curve, low, high = _deferred(draws.sums(rows))
+        return height(_straight(low, high) if policy else curve, low, high)
+
+    return [
+        _metric(
+            "two" if name == "auc_deferral" else "gap",
+            policy,
+            name=f"{name}{policy}",
+            title=_titled(title, policy),
+            description=f"{description} (RouteLLM, Ong et al., 2024){words}",
+            features=_pair if policy == "_oracle" else between_two,
+            statistic=partial(statistic, policy=policy),
+            interval=name == "apgr" and not policy,
+            **more,
+        )
+        for policy, words in _POLICIES.items()
     ]
-    curves = named | {
-        f"deferral{policy}": np.stack(drawn, axis=1).tolist()
-        for policy, drawn in by_policy.items()
-        if policy != "_oracle"
-    }
+
+
+def _calls_for(gap: int) -> Height:
+    def share(curve: Deferral, low: Floats, high: Floats) -> Floats:
+        single = Deferral(curve.share[0], curve.quality[0])
+        return np.array([calls_for(gap / 100, single, float(low[0]), float(high[0])) / 100])
+
+    return share
+
+
+DEFERRAL = [
+    *_of_curve("apgr", "APGR", "Average performance gap recovered between the two models", apgr),
+    *_of_curve(
+        "auc_deferral",
+        "Deferral AUC",
+        "Area under quality by share of calls to the strong model",
+        lambda curve, low, high: auc(curve) / 100,
+    ),
+]
+for _gap in GAPS:
+    DEFERRAL += _of_curve(
+        f"calls_for_{_gap}",
+        f"Calls for {_gap} %",
+        f"Share of calls to the strong model that recovers {_gap} % of the gap",
+        _calls_for(_gap),
+        higher_is_better=False,
+    )
+
+
+def trade_off(questions: Questions, policy: str) -> Floats:
+    """Cost and quality of each row under every setting of a policy's trade-off, the lowest and the highest
+    price, and 1: (n_rows, 2 * n_settings + 3)."""
+    table = questions.of(outcomes)
+    if policy in ("_random", "_zero"):
+        # Of single models: the two, or all.
+        columns = list(table.two) if policy == "_random" else range(len(table.models))
+        chosen = np.tile(np.array(columns), (len(table.quality), 1))
+    else:
+        chosen = sweep(table.quality if policy else table.expected, table.price)
+    quality = np.take_along_axis(table.quality, chosen, axis=1)
+    ends = np.tile([table.price[0], table.price[-1], 1.0], (len(quality), 1))
+    return np.concatenate([table.price[chosen], quality, ends], axis=1)
+
+
+def _improvement(rows: Floats, draws: Draws) -> Floats:
+    sums = draws.sums(rows)
+    means = sums / sums[:, -1:]
+    points = (means.shape[1] - 3) // 2
+    # Prices are the same in every resample.
+    lowest, highest = means[0, -3:-1].tolist()
+    return aiq(means[:, :points], means[:, points:-3], lowest, highest)
+
+
+_TRADE_OFFS = {policy: partial(trade_off, policy=policy) for policy in ("", "_oracle", "_random", "_zero")}
+IMPROVEMENT = [
+    _metric(
+        "trade_off",
+        policy,
+        name=f"aiq{policy}",
+        title=_titled("AIQ", policy),
+        description="Average quality below the non-decreasing convex hull of cost and quality "
+        f"(RouterBench, Hu et al., 2024){words}",
+        features=_TRADE_OFFS[policy],
+        statistic=_improvement,
+        interval=not policy,
+    )
+    for policy, words in (
+        *_POLICIES.items(),
+        ("_zero", "; of single models mixed without seeing the question"),
+    )
+]
+
+
+def cost_curves(questions: Questions) -> CostCurves | None:
+    """Points of every curve, and which models are the weak and the strong one; None without outcomes."""
+    _, inside = questions.of(WITH_OUTCOMES)
+    if not any(row.outcomes for row in inside.rows):
+        return None
+    missing = inside.of(obstacles)
+    if "cost" in missing:
+        return CostCurves()
+    table = inside.of(outcomes)
+    figures = zip(table.models, table.price, table.mean(table.quality), strict=True)
+    return CostCurves(
+        models={model: ModelPoint(float(price), float(quality)) for model, price, quality in figures},
+        **({} if "two" in missing else _deferral_curves(inside)),
+        **({} if "trade_off" in missing else _hulls(inside)),
+    )
+
+
+Points = list[tuple[float, float]]
+
+
+def _points(x: Floats, y: Floats) -> Points:
+    return [(float(one), float(other)) for one, other in zip(x, y, strict=True)]
+
+
+def _deferral_curves(inside: Questions) -> dict[str, Any]:
+    table = inside.of(outcomes)
+    weak, strong = table.two
+    curve, low, high = _deferred(table.weights[None] @ inside.of(between_two))
     # As many corners as there are gains, which may be as many as rows.
     steps = np.linspace(0, 100, 101)
-    curves["deferral_oracle"] = np.stack([steps, np.interp(steps, *best)], axis=1).tolist()
-    if high <= low:
-        reason = f"{named['strong']} is not better than {named['weak']}: there is no gap to recover"
-        names = [name for name in OF_TWO if name != "auc_deferral"]
-        return _Part([], metrics, [Unscored(name, reason) for name in names], curves)
-    for policy, drawn in by_policy.items():
-        if policy:
-            metrics.append(_metric(f"apgr{policy}", apgr(drawn, low, high), table))
-        metrics += [
-            _metric(f"calls_for_{gap}{policy}", calls_for(gap / 100, drawn, low, high) / 100, table)
-            for gap in GAPS
-        ]
-    points = selected.shape[1]
-
-    def recovered(means: Floats) -> Floats:
-        percent = 100 * means
-        drawn = Deferral(percent[..., :points], percent[..., points : 2 * points])
-        return apgr(drawn, percent[..., -2], percent[..., -1])
-
-    columns = np.concatenate([selected, deferred, weak_quality[:, None], strong_quality[:, None]], axis=1)
-    return _Part([_Measured("apgr", columns, recovered)], metrics, [], curves)
-
-
-def _two(table: _Outcomes) -> tuple[int, int]:
-    """Columns of the weak and the strong model; equal where one is both."""
-    if len(table.models) == 2:
-        return 0, 1
-    # Of equally good ones the cheapest.
-    return 0, int(table.mean(table.quality).argmax())
-
-
-def _over_all(table: _Outcomes, price: Floats) -> _Part:
-    """RouterBench's measure over every model, and the curves it is taken from."""
-    lowest, highest = float(price[0]), float(price[-1])
-    if lowest == highest:
-        return _Part([], [], [Unscored("aiq", "all models have the same price")], {})
-    cost, quality = _swept(table, price, table.expected)
-    means = table.mean(table.quality)
-    line = list(_two(table))
-    oracle = [table.mean(values) for values in _swept(table, price, table.quality)]
-    references = {"_oracle": oracle, "_random": [price[line], means[line]], "_zero": [price, means]}
-    points = [table.mean(cost), table.mean(quality)]
-    curves = {
-        "cost_quality": np.stack(points, axis=1).tolist(),
-        "hull": [list(corner) for corner in hull(*points)],
+    best = optimal(table.quality[:, weak], table.quality[:, strong], table.weights)
+    return {
+        "weak": table.models[weak],
+        "strong": table.models[strong],
+        "deferral": _points(curve.share[0], curve.quality[0]),
+        "deferral_random": _points(*(part[0] for part in _straight(low, high))),
+        "deferral_oracle": _points(steps, np.interp(steps, *best)),
     }
-    metrics = []
-    for policy, (costs, qualities) in references.items():
-        value = aiq(costs[None], qualities[None], lowest, highest)[0]
-        metrics.append(_metric(f"aiq{policy}", value, table))
-        curves[f"hull{policy}"] = [list(corner) for corner in hull(costs, qualities)]
-    n_points = cost.shape[1]
-
-    def improved(means: Floats) -> Floats:
-        flat = means.reshape(-1, means.shape[-1])
-        return aiq(flat[:, :n_points], flat[:, n_points:], lowest, highest).reshape(means.shape[:-1])
-
-    measured = _Measured("aiq", np.concatenate([cost, quality], axis=1), improved)
-    return _Part([measured], metrics, [], curves)
 
 
-def _swept(table: _Outcomes, price: Floats, expected: Floats) -> tuple[Floats, Floats]:
-    """Cost and quality (n_rows, n_settings) of each row under every setting of the trade-off."""
-    columns = sweep(expected, price)
-    return price[columns], np.take_along_axis(table.quality, columns, axis=1)
-
-
-def _references(name: str, values: Floats, oracle: Any, table: _Outcomes) -> list[Metric]:
-    """`values` (n_models,) of always asking one model, their mean for a random choice, and the oracle's."""
-    always = dict(zip(table.models, values, strict=True))
-    return [
-        _metric(f"{name}_oracle", oracle, table),
-        _metric(f"{name}_random", values.mean(), table),
-        *(_metric(f"{name}_always:{model}", value, table) for model, value in always.items()),
-    ]
-
-
-def _metric(name: str, value: Any, table: _Outcomes) -> Metric:
-    is_cost = name == "cost" or name.startswith("cost_")
-    higher_is_better = not is_cost and not name.startswith("calls_for_")
-    unit = COST_UNIT if is_cost else "fraction"
-    return Metric(name, float(value), unit, higher_is_better, "all", len(table.chosen))
-
-
-def _with_intervals(
-    measured: Sequence[_Measured], intervals: Sequence[Interval], table: _Outcomes
-) -> list[Metric]:
-    metrics = [_metric(entry.name, entry.statistic(table.mean(entry.columns)), table) for entry in measured]
-    return [
-        replace(metric, ci_low=interval.low, ci_high=interval.high)
-        for metric, interval in zip(metrics, intervals, strict=True)
-    ]
-
-
-def _intervals(
-    measured: Sequence[_Measured], weights: Floats, statistics: Statistics, seed: int
-) -> list[Interval]:
-    """Percentile intervals over the same resamples for every statistic.
-
-    A resample is how often it has each row, so that the means of every column are one matrix product.
-    """
-    # Single precision is far finer than the interval and twice as fast.
-    columns = np.concatenate([weights[:, None], *(m.columns * weights[:, None] for m in measured)], axis=1)
-    columns = columns.astype(np.float32)
-    ends = np.cumsum([1, *(entry.columns.shape[1] for entry in measured)])
-    values: list[list[Floats]] = [[] for _ in measured]
-    for counts in drawn_counts(len(weights), statistics.resamples, seed):
-        sums = (counts.astype(np.float32) @ columns).astype(float)
-        for entry, begin, end, found in zip(measured, ends[:-1], ends[1:], values, strict=True):
-            found.append(entry.statistic(sums[:, begin:end] / sums[:, :1]))
-    return [percentile_interval(np.concatenate(found), statistics.confidence) for found in values]
+def _hulls(inside: Questions) -> dict[str, Any]:
+    found: dict[str, Points] = {}
+    for policy, features in _TRADE_OFFS.items():
+        means = inside.of(outcomes).mean(inside.of(features))
+        points = (len(means) - 3) // 2
+        cost, quality = means[:points], means[points:-3]
+        found[f"hull{policy}"] = hull(cost, quality)
+        if not policy:
+            found["cost_quality"] = _points(cost, quality)
+    return found

@@ -1,14 +1,14 @@
 """RouteLLM's measures of a router between a weak and a strong model (Ong et al., 2024, section 3.2), as its
 evaluation code computes them: in per cent, at eleven thresholds."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-BINS = 10
+from benchmarks.metrics.entry import Floats, ratio
 
-Floats = NDArray[Any]
+BINS = 10
 
 
 class Deferral(NamedTuple):
@@ -49,14 +49,6 @@ def selections(scores: Floats) -> NDArray[np.bool_]:
     return np.concatenate([above, scores[:, None] >= reached[::-1]], axis=1)
 
 
-def deferral(scores: Floats, weak: Floats, strong: Floats) -> Deferral:
-    """The curve of a router that gives rows (n_rows,) these scores, where the models' answers are of quality
-    `weak` and `strong` in [0, 1]."""
-    selected = selections(scores)
-    quality = np.where(selected, strong[:, None], weak[:, None])
-    return Deferral(100 * selected.mean(axis=0), 100 * quality.mean(axis=0))
-
-
 def optimal(weak: Floats, strong: Floats, weights: Floats) -> Deferral:
     """The best that can be done with at most that share of strong calls: where they gain most first, and
     never where they gain nothing (RouteLLM's `get_optimal_accuracy`, there for right and wrong answers)."""
@@ -80,8 +72,7 @@ def apgr(curve: Deferral, weak: Floats | float, strong: Floats | float) -> Float
     that between the two; `weak` and `strong` in per cent (…,). NaN where the strong one is not better."""
     width = (curve.share[..., -1] - curve.share[..., 0]) / 100
     gap = np.asarray(strong, dtype=float) - weak
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(gap > 0, (auc(curve) - weak * width) / (gap * width), np.nan)
+    return ratio(auc(curve) - weak * width, gap * width)
 
 
 def calls_for(recovered: float, curve: Deferral, weak: float, strong: float) -> float:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.metrics.entry import Floats
+
 # Settings of the trade-off that a curve is drawn from, at most.
 SETTINGS = 100
-
-Floats = NDArray[Any]
 
 
 def sweep(expected: Floats, prices: Floats) -> NDArray[np.int64]:

@@ -1,113 +1,60 @@
-"""Accepting and refusing: thresholds chosen on held-out questions, and what they do on the test."""
+"""Accepting and refusing: what a policy's threshold does on the test."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from benchmarks.datasets.base import Dataset, Example
-from benchmarks.metrics.classification import OUT_OF_SCOPE, mean_metric
-from common.settings import Policy, Statistics
-from reports.record import Metric, Prediction, Unscored
-from routers.base import Router
-from routers.calibrated import CalibratedRouter
-from routers.decision import CONFIDENCE, PROBABILITY
-
-CALIBRATED = f"{CalibratedRouter.__module__}.{CalibratedRouter.__qualname__}"
-SCORES = (CONFIDENCE, PROBABILITY)
-COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)
-
-
-def calibrated(
-    spec: dict[str, Any], method: str, fraction: float, policy: Policy, seed: int
-) -> dict[str, Any]:
-    """`spec` inside a router that holds questions out, where a calibration or a threshold needs them."""
-    if method == "none" and not policy.is_chosen:
-        return spec
-    return {"_target_": CALIBRATED, "router": spec, "method": method, "fraction": fraction, "seed": seed}
-
-
-def holds_out(spec: Mapping[str, Any]) -> bool:
-    """Whether `calibrated` wrapped it."""
-    return bool(spec["_target_"] == CALIBRATED)
-
-
-def held_out_of(dataset: Dataset) -> list[Example]:
-    """What the data set itself holds out for calibrating; nothing when it has no such split."""
-    return [example for example in dataset.validation if example.label is not None]
-
-
-def thresholds(router: Router, wanted: Sequence[Mapping[str, Any]]) -> list[float]:
-    """The threshold for each of `wanted`, of a fitted router that holds questions out; else none.
-
-    Raises:
-        RouterError: no threshold has the wanted accuracy.
-    """
-    return [router.threshold_for(**asked) for asked in wanted] if isinstance(router, CalibratedRouter) else []
-
-
-def wanted_thresholds(policy: Policy) -> list[dict[str, Any]]:
-    """Arguments of `CalibratedRouter.threshold_for`: the policy's own first, where it wants one."""
-    own = [{"score": policy.score, "coverage": policy.coverage, "accuracy": policy.accuracy}]
-    usual = [{"score": score, "coverage": coverage} for score in SCORES for coverage in COVERAGES]
-    return [*(own if policy.is_chosen else []), *usual]
-
-
-def settled(policy: Policy, thresholds: Sequence[float]) -> Policy:
-    """The policy with the threshold that was chosen for it; `thresholds` belong to `wanted_thresholds`."""
-    if not policy.is_chosen:
-        return policy
-    return replace(policy, threshold=thresholds[0], coverage=None, accuracy=None)
+from benchmarks.metrics.entry import FOREIGN, Gate, Missing, Questions, mean, out_of_scope
+from common.settings import Policy
+from reports.metric_info import Group
+from reports.reasons import Reason
+from reports.record import Derivation, Prediction
+from routers.decision import CONFIDENCE
 
 
 def score_of(row: Prediction, policy: Policy) -> float:
-    """What the policy compares with its threshold."""
+    """The score that the policy compares with its threshold."""
     return row.confidence if policy.score == CONFIDENCE else row.scores[row.predicted]
 
 
-def selective(
-    rows: Sequence[Prediction], policy: Policy, statistics: Statistics, seed: int
-) -> tuple[list[Metric], list[Unscored]]:
-    """What the policy's threshold accepts of the test."""
-
-    def accepted(row: Prediction) -> bool:
-        return score_of(row, policy) >= policy.threshold
-
-    labelled = [row for row in rows if row.label is not None]
-    columns = {
-        "coverage": [(row, accepted(row)) for row in labelled],
-        "selective_accuracy": [(row, row.predicted == row.label) for row in labelled if accepted(row)],
-        "out_of_scope_recall": [(row, not accepted(row)) for row in rows if row.label is None],
-    }
-    metrics, unscored = [], []
-    for name, column in columns.items():
-        slice_ = OUT_OF_SCOPE if name == "out_of_scope_recall" else "all"
-        if column:
-            values, weights = [value for _, value in column], [row.weight for row, _ in column]
-            metrics.append(mean_metric(name, values, statistics, seed, weights=weights, slice_=slice_))
-        else:
-            unscored.append(Unscored(name, _WHY_NONE[name], slice_))
-    return metrics, unscored
+def is_accepted(row: Prediction, how: Derivation) -> bool:
+    """Whether the row's score reaches the policy's threshold."""
+    return score_of(row, how.policy) >= how.policy.threshold
 
 
-_WHY_NONE = {
-    "coverage": "no test question with a domain",
-    "selective_accuracy": "the threshold accepts no test question",
-    "out_of_scope_recall": "no out-of-scope test question",
-}
+def _refuses(questions: Questions) -> bool:
+    return questions.how.refuses
 
 
-def asked_and_obtained(
-    rows: Sequence[Prediction],
-    wanted: Sequence[Mapping[str, Any]],
-    thresholds: Sequence[float],
-    statistics: Statistics,
-    seed: int,
-) -> list[dict[str, Any]]:
-    """For each threshold chosen on held-out questions: what was wanted, and what the test made of it."""
-    table = []
-    for asked, threshold in zip(wanted, thresholds, strict=True):
-        policy = Policy(threshold=threshold, score=asked["score"])
-        metrics, _ = selective(rows, policy, statistics, seed)
-        obtained = {metric.name: [metric.value, metric.ci_low, metric.ci_high] for metric in metrics}
-        table.append({"asked": dict(asked), "threshold": threshold, "obtained": obtained})
-    return table
+def _nothing_accepted(questions: Questions) -> Missing | None:
+    accepted: Sequence[bool] = [is_accepted(row, questions.how) for row in questions.rows]
+    return None if any(accepted) else Missing(Reason.NOTHING_ACCEPTED)
+
+
+@mean(title="Coverage", group=Group.SELECTIVE, applies=_refuses, gate=Gate())
+def coverage(row: Prediction, how: Derivation) -> float:
+    """Share of questions that the policy's threshold accepts; only with a threshold."""
+    return float(is_accepted(row, how))
+
+
+@mean(
+    title="Selective accuracy",
+    group=Group.SELECTIVE,
+    applies=_refuses,
+    missing=_nothing_accepted,
+    gate=Gate(),
+)
+def selective_accuracy(row: Prediction, how: Derivation) -> float | None:
+    """Accuracy on the questions that the policy's threshold accepts."""
+    return float(row.predicted == row.label) if is_accepted(row, how) else None
+
+
+@mean(
+    title="Out-of-scope recall",
+    group=Group.SELECTIVE,
+    scope=FOREIGN,
+    slices=out_of_scope,
+    applies=_refuses,
+    gate=Gate(),
+)
+def out_of_scope_recall(row: Prediction, how: Derivation) -> float:
+    """Share of out-of-scope questions that the policy's threshold refuses."""
+    return float(not is_accepted(row, how))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from benchmarks.errors import BadInput
 from benchmarks.stats.paired import difference_of_questions
-from reports.comparison.model import Skipped
-from reports.record import PREDICTIONS, RECORD, Record, RecordError, Result, read_result
+from reports.comparison.model import Skipped, Statement, state
+from reports.comparison.sentences import Code
+from reports.record import Record
+from reports.record_files import PREDICTIONS, RECORD, RecordError, Result, read_result
 
 
 def read_results(folders: Sequence[Path]) -> list[Result]:
@@ -52,7 +54,7 @@ def _matching(pattern: str) -> list[Path]:
 
 
 def is_result(folder: Path) -> bool:
-    """Whether it holds, or held, a result: one without its record is named when it is read."""
+    """Tell whether it holds, or held, a result: one without its record is named when it is read."""
     return (folder / RECORD).exists() or (folder / PREDICTIONS).exists()
 
 
@@ -94,16 +96,17 @@ def _end_of_path(folder: Path, folders: Sequence[Path], taken: Container[str]) -
 
 
 def _end(folder: Path, length: int) -> str:
-    """Without the folders that every comparison and every run has."""
+    """End of a path without the folders that every comparison and every run has."""
     return "/".join([part for part in folder.parts if part not in ("results", "baselines")][-length:])
 
 
 def dataset_of(record: Record) -> str:
-    return str(record.provenance.get("dataset", {}).get("name", "unknown"))
+    """Name of the data set."""
+    return record.provenance.dataset.name
 
 
 def comparable(results: Sequence[Result]) -> tuple[list[Result], list[Skipped]]:
-    """Those on the data and split of the first, and why the others are not among them."""
+    """Results on the data and split of the first, and those left out with the reason."""
     first, *others = results
     kept, skipped = [first], []
     for result in others:
@@ -115,19 +118,21 @@ def comparable(results: Sequence[Result]) -> tuple[list[Result], list[Skipped]]:
     return kept, skipped
 
 
-def _why_not(first: Result, other: Result, kept: Sequence[Result]) -> str | None:
-    difference = difference_of_questions(first.predictions, other.predictions)
-    if difference:
-        return (
-            f"other data: its test questions (data set {dataset_of(other.record)}) are not those of "
-            f"{first.folder} (data set {dataset_of(first.record)}): {difference}"
+def _why_not(first: Result, other: Result, kept: Sequence[Result]) -> Statement | None:
+    mismatch = difference_of_questions(first.predictions, other.predictions)
+    if mismatch:
+        return state(
+            Code.OTHER_QUESTIONS,
+            dataset=dataset_of(other.record),
+            first=str(first.folder),
+            first_dataset=dataset_of(first.record),
+            mismatch=mismatch,
         )
-    ours, theirs = (result.record.provenance.get("dataset", {}).get("train") for result in (first, other))
-    if ours != theirs:
-        return f"other split: it learned from other questions than {first.folder}"
+    if first.record.provenance.dataset.train != other.record.provenance.dataset.train:
+        return state(Code.OTHER_TRAINING, first=str(first.folder))
     for twin in kept:
         if _is_twin(twin.record, other.record) and twin.predictions == other.predictions:
-            return f"the same router with the same predictions as {twin.folder}"
+            return state(Code.SAME_RESULT, first=str(twin.folder))
     return None
 
 

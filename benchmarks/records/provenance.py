@@ -1,4 +1,4 @@
-"""Where a record comes from: code, packages, machine, data, weights."""
+"""Provenance of a record: code, packages, machine, data, weights."""
 
 import os
 import platform
@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.measure import reference_workload as reference
 from common.files import digest
+from reports.record import DatasetUsed, Git, Machine, Provenance, Split, WeightsUsed
 
 PACKAGES = (
     "numpy",
@@ -33,74 +34,72 @@ PACKAGES = (
 )
 
 
-def provenance(dataset: Dataset, seed: int, threads: int, weights: dict[str, Any]) -> dict[str, Any]:
-    """Everything that could explain a different figure; `weights` is name and SHA-256 by role."""
-    return {
-        **code_and_packages(),
-        "threads": threads,
-        "seed": seed,
-        "reference_workload": reference.VERSION,
-        "dataset": _dataset(dataset),
-        "weights": weights,
-    }
+def provenance(dataset: Dataset, seed: int, threads: int, weights: WeightsUsed) -> Provenance:
+    """Everything that could explain a different figure."""
+    return replace(
+        code_and_packages(),
+        threads=threads,
+        seed=seed,
+        reference_workload=reference.VERSION,
+        dataset=_dataset(dataset),
+        weights=weights,
+    )
 
 
-def code_and_packages() -> dict[str, Any]:
+def code_and_packages() -> Provenance:
     """The commit, the versions and the machine."""
-    return {
-        **git_states(),
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "machine": _machine(),
-    }
+    git, own_git = git_states()
+    return Provenance(
+        git=git,
+        own_git=own_git,
+        python=platform.python_version(),
+        packages={name: version for name in PACKAGES if (version := _version(name))},
+        machine=_machine(),
+    )
 
 
-def _dataset(dataset: Dataset) -> dict[str, Any]:
+def _dataset(dataset: Dataset) -> DatasetUsed:
     """The split is recorded by its ids: the test ones are the rows of predictions.jsonl."""
-    return {
-        "name": dataset.name,
-        "files": dataset.files,
-        "train": _ids_and_labels(dataset.train),
-        **({"validation": _ids_and_labels(dataset.validation)} if dataset.validation else {}),
-        "test": {
-            "ids_sha256": digest(sorted(example.id for example in dataset.test)),
-            "by_slice": dict(sorted(Counter(example.slice for example in dataset.test).items())),
-        },
-    }
+    by_slice = Counter(example.slice for example in dataset.test)
+    return DatasetUsed(
+        name=dataset.name,
+        files=dataset.files,
+        train=_split(dataset.train),
+        validation=_split(dataset.validation) if dataset.validation else None,
+        test=Split(_ids_sha256(dataset.test), by_slice=dict(sorted(by_slice.items()))),
+    )
 
 
-def _ids_and_labels(examples: Sequence[Example]) -> dict[str, Any]:
-    return {
-        "ids_sha256": digest(sorted(example.id for example in examples)),
-        "by_label": dict(sorted(Counter(str(example.label) for example in examples).items())),
-    }
+def _split(examples: Sequence[Example]) -> Split:
+    by_label = Counter(str(example.label) for example in examples)
+    return Split(_ids_sha256(examples), by_label=dict(sorted(by_label.items())))
 
 
-def git_states() -> dict[str, dict[str, Any]]:
-    """Commit and dirty flag: `git` of the checkout that this code runs from, nulls for an installed copy; and
-    `own_git` of the repository in which the command was given, where it is another."""
-    here, there = Path(__file__).resolve().parent, Path.cwd()
+def _ids_sha256(examples: Sequence[Example]) -> str:
+    return digest(sorted(example.id for example in examples))
+
+
+def git_states(source: Path = Path(__file__)) -> tuple[Git, Git | None]:
+    """States of the checkout that this code (`source`) runs from, unknown for an installed copy; and of the
+    repository in which the command was given, where it is another."""
+    here, there = source.resolve().parent, Path.cwd()
     # An installed copy may lie in somebody's checkout, which does not track it.
-    is_checkout = _run_git(here, "ls-files", "--error-unmatch", Path(__file__).name) is not None
-    states: dict[str, dict[str, Any]] = {
-        "git": _git_state(here) if is_checkout else {"commit": None, "dirty": None}
-    }
+    is_checkout = _run_git(here, "ls-files", "--error-unmatch", source.name) is not None
+    git = _git_state(here) if is_checkout else Git()
     own = _top_of(there)
-    if own is not None and not (is_checkout and own == _top_of(here)):
-        # Results of runs lie there too, which need not be ignored.
-        states["own_git"] = _git_state(there, "--untracked-files=no")
-    return states
+    if own is None or (is_checkout and own == _top_of(here)):
+        return git, None
+    # Results of runs lie there too, which need not be ignored.
+    return git, _git_state(there, "--untracked-files=no")
 
 
 def _top_of(folder: Path) -> str | None:
     return _run_git(folder, "rev-parse", "--show-toplevel")
 
 
-def _git_state(folder: Path, *options: str) -> dict[str, Any]:
-    return {
-        "commit": _run_git(folder, "rev-parse", "HEAD"),
-        "dirty": bool(_run_git(folder, "status", "--porcelain", *options)),
-    }
+def _git_state(folder: Path, *options: str) -> Git:
+    dirty = bool(_run_git(folder, "status", "--porcelain", *options))
+    return Git(_run_git(folder, "rev-parse", "HEAD"), dirty)
 
 
 def _run_git(folder: Path, *arguments: str) -> str | None:
@@ -120,20 +119,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _machine() -> dict[str, Any]:
-    return {
-        "system": f"{platform.system()} {platform.release()}",
-        "cpu": _cpu("model name") or platform.processor() or platform.machine(),
+def _machine() -> Machine:
+    return Machine(
+        system=f"{platform.system()} {platform.release()}",
+        cpu=_cpu("model name") or platform.processor() or platform.machine(),
         # What a virtual machine's short name leaves open.
-        "cpu_version": "/".join(filter(None, map(_cpu, ("cpu family", "model", "stepping")))) or None,
-        "cores": os.cpu_count(),
-        "memory_gb": _memory_gb(),
-        "gpu": _gpu(),
-    }
+        cpu_version="/".join(filter(None, map(_cpu, ("cpu family", "model", "stepping")))) or None,
+        cores=os.cpu_count(),
+        memory_gb=_memory_gb(),
+        gpu=_gpu(),
+    )
 
 
 def _cpu(key: str) -> str | None:
-    """What Linux says of the first processor; None elsewhere."""
+    """Value of the first processor in Linux's cpuinfo; None elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     if sys.platform == "linux" and cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():

@@ -1,12 +1,11 @@
 """A comparison report from results: compared in pairs, drawn, and written in every form."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks.metrics.table import glossary
 from benchmarks.records.folders import comparable, named
-from benchmarks.stats.paired import answers_gain, pairwise
+from benchmarks.stats.paired import pairwise
 from common.progress import say
 from common.settings import Statistics
 from reports.comparison.build import build_report
@@ -15,9 +14,9 @@ from reports.comparison.model import Report
 from reports.comparison.render.html import to_html
 from reports.comparison.render.json import to_json
 from reports.comparison.render.markdown import to_markdown
-from reports.record import Result
-from reports.terminal.console import harmless
+from reports.record_files import Result
 from reports.text.statistics import Paired
+from reports.text.unicode import harmless
 
 
 def write_report(results: Sequence[Result], folder: Path, statistics: Statistics, seed: int) -> Report:
@@ -25,25 +24,22 @@ def write_report(results: Sequence[Result], folder: Path, statistics: Statistics
     figure as SVG and PNG into an existing folder."""
     kept, skipped = comparable(results)
     for one in skipped:
-        say(harmless(f"left out {one.folder}: {one.reason}"))
-    entrants = named(kept)
-    figures = draw_figures(entrants)
-    paired = Paired(statistics.confidence, statistics.resamples)
-    report = build_report(entrants, _pairs(entrants, statistics, seed), paired, skipped, figures)
-    for figure in figures:
+        say(harmless(f"left out {one.folder}: {one.reason.message}"))
+    by_name = named(kept)
+    rows = {name: result.predictions for name, result in by_name.items()}
+    pairs = pairwise(rows, statistics, seed) if len(rows) > 1 else []
+    report = build_report(
+        by_name,
+        pairs,
+        Paired(statistics.confidence, statistics.resamples),
+        glossary([result.record for result in kept]),
+        skipped,
+        draw_figures(by_name),
+    )
+    for figure in report.figures:
         (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
         (folder / f"{figure.name}.png").write_bytes(figure.png)
-    for name, text in (("md", to_markdown(report)), ("json", to_json(report)), ("html", to_html(report))):
-        (folder / f"report.{name}").write_text(text, encoding="utf-8")
+    texts = {"md": to_markdown(report), "json": to_json(report), "html": to_html(report)}
+    for ending, text in texts.items():
+        (folder / f"report.{ending}").write_text(text, encoding="utf-8")
     return report
-
-
-def _pairs(entrants: Mapping[str, Result], statistics: Statistics, seed: int) -> list[dict[str, Any]]:
-    """Every two of them; none of a single one."""
-    if len(entrants) < 2:
-        return []
-    rows = {name: result.predictions for name, result in entrants.items()}
-    return [
-        {**asdict(pair), "rougeL": answers_gain(rows[pair.first], rows[pair.second], statistics, seed)}
-        for pair in pairwise(rows, statistics, seed)
-    ]

@@ -1,139 +1,163 @@
-"""Are the figures of a record those of its predictions and timings? Derived again, and compared."""
+"""Verification of a record: its figures are computed again from its rows and raw timings, and compared."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-from benchmarks.metrics.compute import Derivation, derive
-from benchmarks.metrics.performance import performance
-from benchmarks.metrics.rouge import rouge
+from benchmarks.metrics.answers import rouge
+from benchmarks.metrics.compute import compute_metrics
+from benchmarks.metrics.performance import AnsweringMetric, performance
+from benchmarks.metrics.table import entry_of
 from benchmarks.stats.paired import aligned, compare
-from reports.record import Metric, Prediction, RecordError, Result
+from common.typed_json import to_json
+from reports.record import SCHEMA_VERSION, Curves, Metric, Prediction, Record
+from reports.record_files import RecordError, Result
 
 # Sums in another order, on another machine, differ in their last digits.
 CLOSE = {"rel_tol": 1e-9, "abs_tol": 1e-12}
-# Of the experts' process and of answers that may come from the cache: no raw value is in the folder.
-TAKEN_ELSEWHERE = ("experts_", "generation_")
-FIELDS = ("value", "unit", "higher_is_better", "n", "ci_low", "ci_high")
+FIGURES = ("value", "unit", "higher_is_better", "n")
+COMPARED = ("difference", "n", "p_adjusted", "verdict")
+INTERVAL = ("ci_low", "ci_high")
+Key = tuple[str, str]
+
+
+class Kind(StrEnum):
+    """What a difference is in."""
+
+    METRIC = "metric"
+    CURVE = "curve"
+    ROW = "row"
+    COMPARISON = "comparison"
 
 
 class Difference(NamedTuple):
-    """A figure that the record has otherwise; None where one side lacks it.
+    """A figure that the record has otherwise; None where one side lacks it, and of a curve.
 
     Attributes:
-        kind: what it is of: `metric`, `curve`, `row` or `comparison`.
-        slice: of a row its id, of a comparison the other router.
+        metric: its name, that of the curve, or of the field of a row.
+        slice: that of the metric, the id of a row, the other router of a comparison.
+        derived: the figure as it was computed again.
     """
 
-    kind: str
+    kind: Kind
     metric: str
     slice: str
     field: str
-    recorded: Any
-    derived: Any
+    recorded: Any = None
+    derived: Any = None
 
 
 class Verified(NamedTuple):
-    """How many metrics and comparisons were derived again, and what differs."""
+    """How many metrics and comparisons were computed again, and what differs.
+
+    Attributes:
+        intervals: whether intervals were compared too: not of a record of an older schema, whose resamples
+            were drawn otherwise.
+    """
 
     n_metrics: int
     n_comparisons: int
+    intervals: bool
     differences: list[Difference]
 
 
 def verify(result: Result, others: Mapping[str, Sequence[Prediction]] | None = None) -> Verified:
-    """Derive every quality metric and the confusion matrix from the rows, and every metric of speed and
-    memory from the raw timings; with the rows of all `others` that the record compares itself with, by their
-    names there, also the comparisons.
+    """Compute every quality metric, the confusion matrix and the curves again from the rows, and every metric
+    of speed and memory from the raw timings; with the rows of all `others` that the record compares itself
+    with, by their names there, also the comparisons. The rows are checked in themselves: the predicted domain
+    is the best-scored one, ROUGE that of the answer.
 
-    Also the rows themselves: the predicted domain is the best-scored one, ROUGE that of the answer; and the
-    curves that come with the metrics. What an experts' session took is the record's word alone. A metric of
-    another name counts as a difference when the record has it and nothing gives it.
+    Of an older record only the metrics that its schema version knew are compared. Figures of generating
+    answers have no raw values in the folder. Any other metric that cannot be computed is a difference.
 
     Raises:
-        RecordError: the record does not say how, or the rows do not allow it.
+        RecordError: the rows or the timings do not allow it.
     """
-    record, timings = result.record, result.record.timings
+    record = result.record
     try:
-        how = Derivation.from_json(record.derivation)
-        derived = derive(result.predictions, how)
-        metrics = list(derived.metrics)
-        if "served" in timings:
-            metrics += performance(timings["served"], timings["trained"], how.statistics, how.seed)[0]
+        computed = compute_metrics(result.predictions, record.derivation)
+        metrics = [*computed.metrics, *_performance(record)]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RecordError(
-            f"{result.folder}: nothing can be derived from its predictions: {type(error).__name__}: {error}"
+            f"{result.folder}: nothing can be computed from its predictions: {type(error).__name__}: {error}"
         ) from error
-    found = {(metric.name, metric.slice): metric for metric in metrics}
-    recorded = {(metric.name, metric.slice): metric for metric in record.metrics}
-    differences = [
-        difference for key, metric in found.items() for difference in _differences(recorded.get(key), metric)
-    ]
-    differences += [
-        Difference("metric", *key, "value", metric.value, None)
-        for key, metric in recorded.items()
-        if key not in found and not key[0].startswith(TAKEN_ELSEWHERE)
-    ]
-    matrices = (record.confusion_matrix, derived.confusion_matrix)
-    if matrices[0] != matrices[1]:
-        differences.append(Difference("curve", "confusion_matrix", "all", "value", *matrices))
-    differences += [
-        Difference("curve", name, "all", "curve", "another", "one")
-        for name, curve in derived.curves.items()
-        if not _same(record.analyses.get(name), json.loads(json.dumps(curve)))
-    ]
+    known = {(metric.name, metric.slice): metric for metric in metrics if _is_known(metric.name, record)}
+    with_intervals = record.schema_version == SCHEMA_VERSION
+    # Figures of generating answers have no raw values here.
+    recorded = {
+        (metric.name, metric.slice): metric
+        for metric in record.metrics
+        if (metric.name, metric.slice) in known or not isinstance(entry_of(metric.name), AnsweringMetric)
+    }
+    differences = [*_differences(Kind.METRIC, recorded, known, FIGURES, with_intervals)]
+    if record.confusion_matrix != computed.confusion_matrix:
+        differences.append(Difference(Kind.CURVE, "confusion_matrix", "all", "value"))
+    for curve in (field.name for field in fields(Curves)):
+        if not _same(*(to_json(getattr(curves, curve)) for curves in (record.curves, computed.curves))):
+            differences.append(Difference(Kind.CURVE, curve, "all", "curve"))
     differences += [found for row in result.predictions for found in _row_differences(row)]
-    if not others:
-        return Verified(len(found), 0, differences)
-    differences += _comparison_differences(result, others, how)
-    return Verified(len(found), len(record.comparisons), differences)
+    if others:
+        differences += _comparison_differences(result, others, with_intervals)
+    n_comparisons = len(record.comparisons) if others else 0
+    return Verified(len(known), n_comparisons, with_intervals, differences)
 
 
-def _comparison_differences(
-    result: Result, others: Mapping[str, Sequence[Prediction]], how: Derivation
+def _performance(record: Record) -> list[Metric]:
+    served, trained, how = record.timings.served, record.timings.trained, record.derivation
+    if served is None or trained is None:
+        return []
+    return performance(served, trained, how.statistics, how.seed)[0]
+
+
+def _is_known(name: str, record: Record) -> bool:
+    """Whether the record's schema version had that metric."""
+    entry = entry_of(name)
+    return entry is None or entry.since <= record.schema_version
+
+
+def _differences(
+    kind: Kind, recorded: Mapping[Key, Any], computed: Mapping[Key, Any], figures: Sequence[str], also: bool
 ) -> Iterator[Difference]:
-    rows, *theirs = aligned({"": result.predictions, **others})
-    again = compare(rows, dict(zip(others, theirs, strict=True)), how.statistics, how.seed)
-    recorded, derived = (
-        {(one.metric, one.other): asdict(one) for one in side} for side in (result.record.comparisons, again)
-    )
-    for key in {**recorded, **derived}:
-        here, there = recorded.get(key, {}), derived.get(key, {})
-        for field in {**here, **there}:
-            if not _same(here.get(field), there.get(field)):
-                yield Difference("comparison", *key, field, here.get(field), there.get(field))
+    """Figures that differ, intervals `also`; of what one side lacks the first figure."""
+    for key in {**computed, **recorded}:
+        here, there = recorded.get(key), computed.get(key)
+        both = here is not None and there is not None
+        for field in (*figures, *(INTERVAL if also else ())) if both else figures[:1]:
+            pair = getattr(here, field, None), getattr(there, field, None)
+            if not both or not _same(*pair):
+                yield Difference(kind, *key, field, *pair)
 
 
 def _row_differences(row: Prediction) -> Iterator[Difference]:
     best = max(row.scores.values())
     if row.scores[row.predicted] != best:
         named = next(name for name, score in row.scores.items() if score == best)
-        yield Difference("row", "predicted", row.id, "value", row.predicted, named)
+        yield Difference(Kind.ROW, "predicted", row.id, "value", row.predicted, named)
     if row.answer is not None and row.reference:
         for name, value in rouge(row.reference, row.answer).items():
             if not _same(getattr(row, name), value):
-                yield Difference("row", name, row.id, "value", getattr(row, name), value)
+                yield Difference(Kind.ROW, name, row.id, "value", getattr(row, name), value)
 
 
-def _differences(recorded: Metric | None, derived: Metric) -> list[Difference]:
-    if recorded is None:
-        return [Difference("metric", derived.name, derived.slice, "value", None, derived.value)]
-    return [
-        Difference(
-            "metric", derived.name, derived.slice, field, getattr(recorded, field), getattr(derived, field)
-        )
-        for field in FIELDS
-        if not _same(getattr(recorded, field), getattr(derived, field))
-    ]
+def _comparison_differences(
+    result: Result, others: Mapping[str, Sequence[Prediction]], with_intervals: bool
+) -> Iterator[Difference]:
+    how = result.record.derivation
+    rows, *theirs = aligned({"": result.predictions, **others})
+    again = compare(rows, dict(zip(others, theirs, strict=True)), how.statistics, how.seed)
+    recorded, computed = (
+        {(one.metric, one.other): one for one in side} for side in (result.record.comparisons, again)
+    )
+    return _differences(Kind.COMPARISON, recorded, computed, COMPARED, with_intervals)
 
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, float) and isinstance(other, float):
+    if isinstance(one, float) and isinstance(other, float | int):
         return math.isclose(one, other, **CLOSE)
     return bool(one == other)

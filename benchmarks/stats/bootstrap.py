@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-ROUNDING = 1e-9
-# Random signs or swaps of a permutation test, and those held at once.
-PERMUTATIONS = 10_000
-AT_ONCE = 500
-# Resampled rows held at once, to bound memory on large test sets.
-_CELLS = 4_000_000
+# Resampled values held at once, to bound memory on large test sets.
+CELLS = 1_000_000
+
+Floats = NDArray[Any]
 
 
 class Interval(NamedTuple):
@@ -21,59 +19,42 @@ class Interval(NamedTuple):
     high: float
 
 
-def bootstrap(
-    statistic: Callable[[NDArray[np.int64]], NDArray[Any]],
-    n_rows: int,
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> Interval:
-    """Percentile interval over rows drawn with replacement.
+def resamples(groups: Sequence[NDArray[np.int64]], number: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """How often each of `number` resamples has each row, float64 (n, n_rows), about `CELLS` values at a time.
 
-    `statistic` maps row numbers, int64 (n_resamples, n_rows), to one value a resample; resamples
-    for which it is undefined are NaN and left out.
+    The groups share out the row numbers. Each is drawn from with replacement by itself, so that it keeps its
+    size in every resample.
     """
-    values = [statistic(rows) for rows in _drawn_rows(n_rows, resamples, seed)]
-    return percentile_interval(np.concatenate(values), confidence)
+    generator = np.random.default_rng(seed)
+    n_rows = sum(map(len, groups))
+    for size in _chunks(number, n_rows):
+        counts = np.empty((size, n_rows))
+        for group in groups:
+            drawn = generator.integers(0, len(group), size=(size, len(group))) if len(group) else group[None]
+            places = drawn + np.arange(size)[:, None] * len(group)
+            flat = np.bincount(places.ravel(), minlength=size * len(group))
+            counts[:, group] = flat.reshape(size, len(group))
+        yield counts
 
 
-def bootstrap_weighted(
-    statistic: Callable[[NDArray[np.float64]], NDArray[Any]],
+def bootstrap(
+    statistic: Callable[[NDArray[np.float64]], Floats],
     weights: NDArray[np.float64],
     *,
-    resamples: int,
+    number: int,
     confidence: float,
     seed: int,
 ) -> Interval:
-    """As `bootstrap`, of a statistic that needs to know of a resample only how much each row counts.
+    """Percentile interval of a statistic over rows drawn with replacement.
 
-    `statistic` maps that, float64 (n_resamples, n_rows), to one value a resample. `weights` (n_rows,) are
-    what each row counts when it is drawn once.
+    `statistic` maps how much each row counts, float64 (n_resamples, n_rows), to one value a resample; NaN
+    where it is undefined. `weights` (n_rows,) are what each row counts when it is drawn once.
     """
-    values = [statistic(counts * weights) for counts in drawn_counts(len(weights), resamples, seed)]
-    return percentile_interval(np.concatenate(values), confidence)
+    drawn = resamples([np.arange(len(weights))], number, seed)
+    return percentile_interval(np.concatenate([statistic(counts * weights) for counts in drawn]), confidence)
 
 
-def drawn_counts(n_rows: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """How often each of `resamples` resamples has each row: int64 (n, n_rows), some resamples at a time.
-
-    They are those of `bootstrap` with the same seed, and each adds up to `n_rows`.
-    """
-    for drawn in _drawn_rows(n_rows, resamples, seed):
-        places = drawn + np.arange(len(drawn))[:, None] * n_rows
-        yield np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
-
-
-def _drawn_rows(n_rows: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Row numbers of each resample, int64 (n, n_rows), at most `_CELLS` of them at a time."""
-    generator = np.random.default_rng(seed)
-    size = max(1, _CELLS // max(n_rows, 1))
-    for start in range(0, resamples, size):
-        yield generator.integers(0, n_rows, size=(min(size, resamples - start), n_rows))
-
-
-def percentile_interval(values: NDArray[Any], confidence: float) -> Interval:
+def percentile_interval(values: Floats, confidence: float) -> Interval:
     """The central `confidence` share of `values`, NaN left out; NaN when nothing is left."""
     defined = values[~np.isnan(values)]
     if not len(defined):
@@ -84,7 +65,7 @@ def percentile_interval(values: NDArray[Any], confidence: float) -> Interval:
 
 
 def bootstrap_rounds(
-    statistic: Callable[[NDArray[np.float64]], NDArray[Any]],
+    statistic: Callable[[NDArray[np.float64]], Floats],
     rounds: Sequence[NDArray[np.float64]],
     *,
     resamples: int,
@@ -102,20 +83,38 @@ def bootstrap_rounds(
     table = np.stack(rounds)
     n_rounds, length = table.shape
     generator = np.random.default_rng(seed)
-    size = max(1, _CELLS // table.size)
     found = []
-    for start in range(0, resamples, size):
-        count = min(size, resamples - start)
-        chosen = generator.integers(0, n_rounds, size=(count, n_rounds, 1))
-        values = table[chosen, generator.integers(0, length, size=(count, n_rounds, length))]
-        found.append(statistic(values.reshape(count, -1)))
+    for size in _chunks(resamples, table.size):
+        chosen = generator.integers(0, n_rounds, size=(size, n_rounds, 1))
+        values = table[chosen, generator.integers(0, length, size=(size, n_rounds, length))]
+        found.append(statistic(values.reshape(size, -1)))
     return percentile_interval(np.concatenate(found), confidence)
+
+
+def _chunks(number: int, width: int) -> Iterator[int]:
+    """Parts of `number`, each of at most `CELLS` values of that width and at least one."""
+    size = max(1, CELLS // max(width, 1))
+    for start in range(0, number, size):
+        yield min(size, number - start)
 
 
 def mean_interval(values: NDArray[np.float64], confidence: float) -> Interval:
     """Student's t interval of the mean of two values or more."""
-    from scipy.stats import t
+    from scipy.stats import sem, t
 
-    spread = np.std(values, ddof=1) / np.sqrt(len(values))
-    reach = t.ppf((1 + confidence) / 2, len(values) - 1) * spread
-    return Interval(float(np.mean(values) - reach), float(np.mean(values) + reach))
+    error = float(sem(values))
+    mean = float(np.mean(values))
+    # Scipy has no interval of width zero.
+    low, high = t.interval(confidence, len(values) - 1, mean, error) if error else (mean, mean)
+    return Interval(float(low), float(high))
+
+
+def difference_interval(values: Floats, others: Floats, confidence: float) -> Interval:
+    """Welch's t interval (Welch, 1947) of the difference of two means; two values or more on both sides."""
+    from scipy.stats import ttest_ind
+
+    difference = float(np.mean(values) - np.mean(others))
+    if not np.var(values) and not np.var(others):
+        return Interval(difference, difference)
+    found = ttest_ind(values, others, equal_var=False).confidence_interval(confidence)
+    return Interval(float(found.low), float(found.high))

@@ -1,52 +1,16 @@
-"""Ctrl-C and termination: heard at any moment, by this process alone, and passed on to who started it."""
+"""Ctrl-C and termination: cleaned up after by this process alone, and passed on to who started it."""
 
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
-
-SECONDS_UNTIL_HEARD_AGAIN = 0.01
-
-
-class _Interrupt:
-    """What a Ctrl-C does; `heard` is whether there was one."""
-
-    heard = False
-
-    def __call__(self, _signal: int, _frame: FrameType | None) -> NoReturn:
-        self.heard = True
-        raise KeyboardInterrupt
-
-
-_interrupt = _Interrupt()
+from typing import NoReturn
 
 
 def listen() -> None:
-    """Let SIGTERM end the process with its `finally` clauses, and no Ctrl-C be lost."""
+    """Let SIGTERM end the process with its `finally` clauses, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _terminate)
-    _interrupt.heard = False
-    # In the background it is ignored, which stays so.
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGALRM, _interrupt)
-    sys.unraisablehook = _hear_again
-
-
-@contextmanager
-def interrupts_prevail() -> Iterator[None]:
-    """After a Ctrl-C any error is an interrupt: libraries that were interrupted may end with errors of their
-    own, and call the configuration wrong."""
-    try:
-        yield
-    except BaseException as error:
-        if _interrupt.heard:
-            raise KeyboardInterrupt from error
-        raise
 
 
 def end_interrupted() -> NoReturn:
@@ -62,25 +26,16 @@ def end_interrupted() -> NoReturn:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back: it is heard at the end of the block, and a process that is started in it never
+    """Hold Ctrl-C and termination back until the end of the block; a process that is started in it never
     hears one, since it inherits what is held back.
 
     No `preexec_fn` instead: it runs the callbacks of a fork, in which Python drops interrupts.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _hear_again(dropped: "UnraisableHookArgs") -> None:
-    """Python drops what is raised in a finalizer or a callback of its own, as at each import: a Ctrl-C that
-    comes there is raised again a moment later, outside of it."""
-    if issubclass(dropped.exc_type, KeyboardInterrupt):
-        signal.setitimer(signal.ITIMER_REAL, SECONDS_UNTIL_HEARD_AGAIN)
-    else:
-        sys.__unraisablehook__(dropped)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

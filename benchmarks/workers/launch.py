@@ -1,19 +1,24 @@
-"""Run one task of `benchmarks.workers.main` in a fresh process: clean memory, clean imports, set threads."""
+"""Run one function in a fresh process: clean memory, clean imports, set threads."""
 
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from benchmarks.errors import EXIT_BAD_INPUT, BadInput, WorkerError
 from benchmarks.workers.interrupts import interrupts_held
 from benchmarks.workers.progress_bar import display
 from common.progress import Event
+from common.typed_json import from_json, to_json
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 # The pools that do the work: PyTorch's, MKL's, ONNX Runtime's (which reads the first), tokenizers'.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -24,36 +29,58 @@ SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMU
 EVENT = "\x1eevent "
 
 
-def run_isolated(
-    task: str, payload: dict[str, Any], threads: int | None = None, title: str | None = None
-) -> Any:
-    """Run `benchmarks.workers.main.TASKS[task](payload)` elsewhere and return its JSON result.
+@dataclass(frozen=True)
+class Workers:
+    """Where functions run: each call in a fresh process.
 
-    `title` stands before its progress on a terminal.
-
-    Raises:
-        BadInput: the task said that its input is bad.
-        WorkerError: the process ended in any other way than well.
+    Attributes:
+        threads: of every numerical library in the process; None leaves them to the libraries.
     """
-    with tempfile.TemporaryDirectory(prefix="router-derby-") as folder:
-        job, result = Path(folder, "job.json"), Path(folder, "result.json")
-        job.write_text(
-            json.dumps({"task": task, "payload": payload, "result": str(result)}), encoding="utf-8"
+
+    threads: int | None = None
+
+    def run(self, function: Callable[[Job], Result], job: Job, title: str) -> Result:
+        """`function(job)`; job and result travel as JSON, by the types that the function declares.
+
+        Args:
+            function: of a module, so that the process finds it by its name.
+            title: stands before its progress on a terminal.
+
+        Raises:
+            BadInput: the function raised a `UserError`.
+            WorkerError: the process crashed or was killed.
+        """
+        with tempfile.TemporaryDirectory(prefix="router-derby-") as folder:
+            task, result = Path(folder, "task.json"), Path(folder, "result.json")
+            name = f"{function.__module__}:{function.__qualname__}"
+            content = {"function": name, "job": to_json(job), "result": str(result)}
+            task.write_text(json.dumps(content), encoding="utf-8")
+            # Libraries tell their own developers what will change; a user of ours can do nothing about it.
+            command = [
+                sys.executable,
+                "-W",
+                "ignore::FutureWarning",
+                "-m",
+                "benchmarks.workers.main",
+                str(task),
+            ]
+            status = _run(command, _environment(self.threads), title)
+            output = _output(result)
+        if status == 0 and output is not None:
+            found: Result = from_json(output["result"], get_type_hints(function)["return"])
+            return found
+        if status == EXIT_BAD_INPUT and output is not None:
+            raise BadInput(output["error"])
+        how = (
+            f"was killed by signal {-status} (out of memory?)"
+            if status < 0
+            else f"ended with status {status}"
         )
-        # Libraries tell their own developers what will change; a user of ours can do nothing about it.
-        command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "benchmarks.workers.main", str(job)]
-        status = _run(command, _environment(threads), title or task)
-        answer = _answer(result)
-    if status == 0 and answer is not None:
-        return answer
-    if status == EXIT_BAD_INPUT and answer is not None:
-        raise BadInput(answer)
-    how = f"was killed by signal {-status} (out of memory?)" if status < 0 else f"ended with status {status}"
-    raise WorkerError(f"the process for '{task}' {how}")
+        raise WorkerError(f"{title}: the process {how}")
 
 
-def _answer(result: Path) -> Any:
-    """What the task wrote; None when it did not, or was stopped while it did."""
+def _output(result: Path) -> Any:
+    """Content of the worker's result file; None if it is missing or incomplete."""
     try:
         return json.loads(result.read_text(encoding="utf-8"))
     except (OSError, ValueError):

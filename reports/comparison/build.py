@@ -1,73 +1,83 @@
-"""What a comparison report says: every part of it from the records of the results, nothing else."""
+"""A comparison report from the records of its results."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from reports.comparison.cells import listed
 from reports.comparison.conditions import facts, notices
-from reports.comparison.model import Figure, Report, Skipped, Table
-from reports.comparison.ranking import Contest, contest
+from reports.comparison.model import Figure, Recommendation, Report, Skipped, state
+from reports.comparison.ranking import BASELINE, Ranking, rank, value_of
+from reports.comparison.reasons import caveats, reasons
+from reports.comparison.recommend import choose, shortlist
+from reports.comparison.sentences import Code
 from reports.comparison.tables.details import detail_tables
 from reports.comparison.tables.families import families_table
 from reports.comparison.tables.method import method_tables
-from reports.comparison.tables.overview import comparison_table
-from reports.comparison.tables.pair_table import pairs_table
+from reports.comparison.tables.metrics import first_table, group_tables
+from reports.comparison.tables.pairs import pairs_table
 from reports.comparison.tables.questions import hard_questions
-from reports.comparison.verdict import verdict
-from reports.record import Result
-from reports.text.statistics import Paired, confidence_of, interval_words
+from reports.metric_info import Glossary
+from reports.record import Pair
+from reports.record_files import Result
+from reports.table import Table
+from reports.text.statistics import Paired, interval_words
 
 
 def build_report(
     results: Mapping[str, Result],
-    pairs: Sequence[Mapping[str, Any]],
+    pairs: Sequence[Pair],
     paired: Paired,
-    skipped: Sequence[Skipped],
-    figures: Sequence[Figure],
+    glossary: Glossary,
+    skipped: Sequence[Skipped] = (),
+    figures: Sequence[Figure] = (),
 ) -> Report:
     """Put the report together.
 
     Args:
         results: by the name to show, one or more; all of the same data set and test questions.
-        pairs: every two of them, with the keys of `benchmarks.stats.paired.Pair`, and `rougeL`: difference,
-            low and high of the paired ROUGE-L of the answers, or None.
+        pairs: every two of them.
         paired: how the pairs were compared.
-        skipped: results that do not belong beside the others.
+        glossary: every metric that a table shall show.
+        skipped: results that cannot be compared with the others.
         figures: already drawn.
     """
-    compared = contest(results, pairs)
-    found = verdict(compared)
-    questions, n_questions = hard_questions(compared, results)
+    ranking = rank(results, pairs)
+    recommended = recommendation(ranking)
+    questions, n_questions = hard_questions(ranking, results)
     return Report(
-        dataset=str(compared.records[0].provenance.get("dataset", {}).get("name", "unknown")),
-        facts=facts(compared, results),
-        notices=[*notices(compared, skipped), *_levels(compared, paired)],
-        verdict=found,
-        comparison=comparison_table(compared, paired),
-        interval=interval_words(compared.records),
-        tables=list(_tables(compared, found.router, paired)),
+        dataset=ranking.records[0].provenance.dataset.name,
+        facts=list(facts(ranking, results)),
+        notices=list(notices(ranking, skipped, paired)),
+        recommendation=recommended,
+        comparison=first_table(ranking, glossary, paired),
+        interval=interval_words(ranking.records),
+        tables=list(_tables(ranking, recommended.router, paired, glossary)),
+        pairs=list(pairs),
         figures=list(figures),
         questions=questions,
         n_questions=n_questions,
-        method=method_tables(compared, results, paired),
+        method=method_tables(ranking, results, paired),
         skipped=list(skipped),
     )
 
 
-def _levels(compared: Contest, paired: Paired) -> Iterator[str]:
-    """That a router's own figures are not as sure as what is said of two."""
-    known = {confidence_of(record) for record in compared.records}
-    levels = sorted(confidence for confidence in known if confidence is not None)
-    if compared.met and set(levels) - {paired.confidence}:
-        yield (
-            f"Intervals of a router's own figures are at {listed(f'{100 * level:g} %' for level in levels)}, "
-            "but differences between two routers, and what is beyond doubt about accuracy, at "
-            f"{100 * paired.confidence:g} %."
-        )
+def recommendation(ranking: Ranking) -> Recommendation:
+    """The router to take by the rule of `choose`, why, and what speaks against it."""
+    chosen, decided = choose(ranking)
+    code = Code.ONLY_BASELINES if chosen.family == BASELINE else Code.TAKE
+    if len(ranking.records) == 1:
+        code = Code.ONLY_ROUTER
+    names = {"accuracy": "accuracy", "latency": "latency_p50", "memory": "peak_rss"}
+    figures = {title: value_of(chosen.metric(name)) for title, name in names.items()}
+    return Recommendation(
+        router=chosen.router,
+        headline=state(code, router=chosen.router, **figures),
+        reasons=list(reasons(ranking, chosen, decided)),
+        caveats=list(caveats(ranking, chosen, shortlist(ranking))),
+    )
 
 
-def _tables(compared: Contest, chosen: str, paired: Paired) -> Iterator[Table]:
-    for table in (families_table(compared), pairs_table(compared, chosen, paired)):
+def _tables(ranking: Ranking, chosen: str, paired: Paired, glossary: Glossary) -> Iterator[Table]:
+    for table in (families_table(ranking), pairs_table(ranking, chosen, paired)):
         if table is not None:
             yield table
-    yield from detail_tables(compared)
+    yield from group_tables(ranking, glossary)
+    yield from detail_tables(ranking)

@@ -1,74 +1,147 @@
-"""Under what conditions the routers of a report ran: in a few words, and what is not alike."""
+"""Conditions under which the routers of a report ran, and where they were not the same."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
-from reports.comparison.cells import grouped, listed
-from reports.comparison.model import Skipped
-from reports.comparison.ranking import BASELINE, Contest
-from reports.comparison.tables.families import training_questions
-from reports.record import Record, Result
+from reports.comparison.model import Skipped, Statement, state
+from reports.comparison.ranking import BASELINE, Ranking
+from reports.comparison.sentences import Code
+from reports.record import Metric, Record
+from reports.record_files import Result
+from reports.text.cells import counted
+from reports.text.statistics import Paired
 
-MOST_NAMES = 3
-# How the reason begins of a baseline that several runs had beside them.
-TWIN = "the same router with the same predictions"
+Key = TypeVar("Key")
+
+MOST_DOMAINS_NAMED = 4
+# One process does not show how much the next would differ.
+_LEAST_PROCESSES = 2
 _SHORT_COMMIT = 7
 
 
-def facts(contest: Contest, results: Mapping[str, Result]) -> list[str]:
-    """What was compared, in a few words each."""
-    records = contest.records
-    return [
-        _routers(contest),
-        _questions(next(iter(results.values()))),
-        *_alike(records, _learned_from),
-        *_alike(records, _domains),
-        *(_alike(records, _where) or ["several machines or thread counts"]),
-        *(_alike(records, commit) or ["several commits"]),
-        *_weights(records),
+def facts(ranking: Ranking, results: Mapping[str, Result]) -> Iterator[Statement]:
+    """Facts on what was compared."""
+    records = ranking.records
+    baselines = sum(record.family == BASELINE for record in records)
+    counts = {"router": len(records) - baselines, "baseline": baselines}
+    yield state(Code.ROUTERS, counts={noun: n for noun, n in counts.items() if n})
+    rows = next(iter(results.values())).predictions
+    inside = sum(row.label is not None for row in rows)
+    yield state(Code.QUESTIONS, inside=inside, outside=len(rows) - inside or None)
+    for n in _common(records, training_questions):
+        yield state(Code.TRAINING_QUESTIONS, n=n)
+    for names in _common(records, lambda record: record.confusion_matrix.labels):
+        yield state(Code.DOMAINS, n=len(names), names=names if len(names) <= MOST_DOMAINS_NAMED else None)
+    where = [
+        state(Code.MACHINE, machine=machine(records[0]), threads=threads)
+        for _, threads in _common(records, lambda record: (machine(record), _threads(record)))
     ]
+    yield from where or [state(Code.SEVERAL_MACHINES)]
+    code = [state(Code.COMMIT, commit=found) for found in _common(records, commit)]
+    yield from code or [state(Code.SEVERAL_COMMITS)]
+    weights = {str((record.config.get("weights") or {}).get("name", "")) for record in records}
+    if names := sorted(weights - {""}):
+        yield state(Code.WEIGHTS, names=names)
 
 
-def notices(contest: Contest, skipped: Sequence[Skipped]) -> list[str]:
-    """What has to be known before a figure is believed."""
-    return [*_speeds(measured(contest.records)), *_contents(contest), *_skipped(skipped)]
+def notices(ranking: Ranking, skipped: Sequence[Skipped], paired: Paired) -> Iterator[Statement]:
+    """Notices that a reader needs before using a figure."""
+    yield from _speeds(measured(ranking.records))
+    yield from _contents(ranking)
+    # A baseline that several runs brought along is in the report once, and nothing is missing.
+    if left_out := sum(one.reason.code != Code.SAME_RESULT for one in skipped):
+        yield state(Code.LEFT_OUT, n=left_out)
+    levels = sorted({record.derivation.statistics.confidence for record in ranking.records})
+    if ranking.pairs and levels != [paired.confidence]:
+        yield state(Code.DIFFERENT_CONFIDENCE, own=levels, pairs=[paired.confidence])
 
 
 def measured(records: Sequence[Record]) -> list[Record]:
-    """Those whose speed was measured."""
+    """Records of routers whose speed was measured."""
     return [record for record in records if record.metric("latency_p50")]
 
 
 def machine(record: Record) -> str:
     """Processor and GPU."""
-    found: Mapping[str, Any] = record.provenance.get("machine") or {}
-    if not found:
+    found = record.provenance.machine
+    if not found.cpu and not found.cores:
         return "an unknown machine"
-    cores = found.get("cores")
-    text = f"{cores} core{'' if cores == 1 else 's'} of {found.get('cpu') or 'an unknown processor'}"
-    return ", ".join([text, *(found.get("gpu") or [])])
+    cores = f"{counted(found.cores or 0, 'core')} of {found.cpu or 'an unknown processor'}"
+    return ", ".join([cores, *(found.gpu or [])])
 
 
-def threads(record: Record) -> str:
-    count = record.provenance.get("threads")
-    return "1 thread" if count == 1 else f"{count or 'unknown'} threads"
+def commit(record: Record) -> str:
+    """Short, and whether there were changes beside it."""
+    found = record.provenance.git.commit
+    if not found:
+        return "no commit known (an installed copy)"
+    return f"commit {found[:_SHORT_COMMIT]}" + (" with changes" if record.is_dirty else "")
 
 
-def reference_version(record: Record) -> str:
-    return f"version {record.provenance.get('reference_workload', 'unknown')}"
+def training_questions(record: Record) -> int:
+    """Number of training questions; 0 where the record does not say."""
+    train = record.provenance.dataset.train
+    return sum(train.by_label.values()) if train else 0
+
+
+def leakage_mode(record: Record) -> str | None:
+    """Handling of training questions that are also in the test."""
+    found = record.analyses.leakage
+    # Records of schema 2 name the setting after the guard.
+    config = record.config.get("leakage") or record.config.get("guard") or {}
+    return found.mode if found else config.get("mode")
+
+
+def latencies(record: Record) -> list[list[float]]:
+    """Seconds a question, a list for each process that it was measured in; empty where it was not."""
+    served = record.timings.served
+    return [one.latency_seconds for one in served.rounds if one.latency_seconds] if served else []
+
+
+def repeated(record: Record) -> bool:
+    """Tell whether its latency was measured in more than one process."""
+    return len(latencies(record)) >= _LEAST_PROCESSES
+
+
+def separate(lower: Metric, higher: Metric) -> bool:
+    """Tell whether the interval of the first ends before that of the second begins."""
+    end, beginning = lower.ci_high, higher.ci_low
+    return end is not None and beginning is not None and end < beginning
+
+
+def disk(record: Record) -> float | None:
+    """Pretrained files that serving reads and the saved router together, in MB."""
+    weights, index = record.metric("weights_size"), record.metric("index_size")
+    return weights.value + index.value if weights and index else None
+
+
+def grouped(records: Sequence[Record], key: Callable[[Record], Key]) -> dict[Key, list[str]]:
+    """Names of the routers by what they have in common, in the order in which it occurs."""
+    found: dict[Key, list[str]] = {}
+    for record in records:
+        found.setdefault(key(record), []).append(record.router)
+    return found
+
+
+def _threads(record: Record) -> str:
+    count = record.provenance.threads
+    return counted(count, "thread") if count else "unknown threads"
+
+
+def _reference(record: Record) -> str:
+    return f"version {record.provenance.reference_workload or 'unknown'}"
 
 
 # What a speed depends on besides the router: speeds compare where these are the same.
-MILLISECONDS = {"machines": machine, "thread counts": threads}
-MULTIPLES = {"thread counts": threads, "versions of the reference workload": reference_version}
+MILLISECONDS = {"machines": machine, "thread counts": _threads}
+MULTIPLES = {"thread counts": _threads, "versions of the reference workload": _reference}
 CONDITIONS = MILLISECONDS | MULTIPLES
 
 
 def differing(
     records: Sequence[Record], conditions: Mapping[str, Callable[[Record], str]] = MILLISECONDS
 ) -> list[str]:
-    """Which of the conditions are not the same for all of them."""
+    """Conditions that are not the same for all of them."""
     return [name for name, key in conditions.items() if len(grouped(records, key)) > 1]
 
 
@@ -79,123 +152,44 @@ def comparable_speed(records: Sequence[Record]) -> str | None:
     return None if differing(records, MULTIPLES) else "latency_p50_vs_reference"
 
 
-def commit(record: Record) -> str:
-    """Short, and whether there were changes beside it."""
-    git = record.provenance.get("git") or {}
-    if not git.get("commit"):
-        return "no commit known (an installed copy)"
-    return f"commit {git['commit'][:_SHORT_COMMIT]}" + (" with changes" if record.is_dirty else "")
+def _common(records: Sequence[Record], key: Callable[[Record], Key]) -> list[Key]:
+    """The one value that all of them have; empty where they differ."""
+    first = key(records[0])
+    return [first] if all(key(record) == first for record in records) else []
 
 
-def _routers(contest: Contest) -> str:
-    counts = Counter(record.family == BASELINE for record in contest.records)
-    parts = [
-        f"{count} {word}{'' if count == 1 else 's'}"
-        for count, word in ((counts[False], "router"), (counts[True], "baseline"))
-        if count
-    ]
-    return listed(parts)
-
-
-def _questions(result: Result) -> str:
-    inside = sum(row.label is not None for row in result.predictions)
-    outside = len(result.predictions) - inside
-    text = f"{inside:,} test questions with a domain"
-    return f"{text}, {outside:,} without" if outside else text
-
-
-def _learned_from(record: Record) -> str:
-    return f"{training_questions(record):,} training questions"
-
-
-def _domains(record: Record) -> str:
-    labels = record.confusion_matrix["labels"]
-    return f"{len(labels)} domains" + (f": {', '.join(labels)}" if len(labels) <= 4 else "")
-
-
-def _where(record: Record) -> str:
-    return f"{machine(record)}, {threads(record)}"
-
-
-def _weights(records: Sequence[Record]) -> list[str]:
-    names = {
-        str(name) for record in records if (name := (record.config.get("weights") or {}).get("name", ""))
-    }
-    return [f"{listed(sorted(names))} weights"] if names else []
-
-
-def _alike(records: Sequence[Record], say: Any) -> list[str]:
-    """What is said of all of them, if it is the same; else nothing."""
-    said = {say(record) for record in records}
-    return list(said) if len(said) == 1 else []
-
-
-def _speeds(records: Sequence[Record]) -> Iterator[str]:
-    """Of those that were measured: what makes their speeds hard to compare."""
-    by_reference = not differing(records, MULTIPLES)
-    advice = {
-        "machines": "compare p50 ÷ reference, not milliseconds"
-        if by_reference
-        else "their milliseconds do not compare",
-        "thread counts": "their speeds do not compare",
-        "versions of the reference workload": "their p50 ÷ reference do not compare",
-    }
-    for what, key in CONDITIONS.items():
+def _speeds(records: Sequence[Record]) -> Iterator[Statement]:
+    codes = (Code.DIFFERENT_MACHINES, Code.DIFFERENT_THREADS, Code.DIFFERENT_REFERENCES)
+    for code, key in zip(codes, CONDITIONS.values(), strict=True):
         groups = grouped(records, key)
         if len(groups) > 1:
-            yield f"Measured with different {what}, {advice[what]}: {_by_group(groups)}."
+            by_reference = code == Code.DIFFERENT_MACHINES and not differing(records, MULTIPLES)
+            yield state(code, groups=groups, instead="p50 ÷ reference" if by_reference else None)
 
 
-def _contents(contest: Contest) -> Iterator[str]:
-    records = contest.records
+def _contents(ranking: Ranking) -> Iterator[Statement]:
+    records = ranking.records
     commits = grouped(records, commit)
     if len(commits) > 1:
-        yield f"Not all of the same code: {_by_group(commits)}."
-    dirty = [record.router for record in records if record.is_dirty]
-    if dirty:
-        yield (
-            "Run from a working tree with uncommitted changes, so that no commit says what ran: "
-            f"{listed(dirty)}."
-        )
-    # A baseline stands in the run of a router and has no guard of its own.
-    unguarded = [
+        yield state(Code.DIFFERENT_COMMITS, groups=commits)
+    if dirty := [record.router for record in records if record.is_dirty]:
+        yield state(Code.UNCOMMITTED_RUNS, routers=dirty)
+    # A baseline is part of the run of a router, whose leakage was checked.
+    unchecked = [
         record.router
-        for record in contest.candidates
-        if record.family != BASELINE and (record.config.get("guard") or {}).get("mode") == "off"
+        for record in ranking.candidates
+        if record.family != BASELINE and leakage_mode(record) == "off"
     ]
-    if unguarded:
-        yield (
-            "The leakage guard was off, so that test questions may also stand in the training data: "
-            f"{listed(unguarded)}."
-        )
-    learned = grouped(records, _training_ids)
-    if len(learned) > 1:
-        sizes = {
-            f"{training_questions(_named(records, names[0])):,} (ids {ids[:_SHORT_COMMIT]})": names
-            for ids, names in learned.items()
-        }
-        yield f"They did not learn from the same training questions: {_by_group(sizes)}."
+    if unchecked:
+        yield state(Code.LEAKAGE_UNCHECKED, routers=unchecked)
+    trained = grouped(records, _trained_on)
+    if len(trained) > 1:
+        yield state(Code.DIFFERENT_TRAINING, groups=trained)
     answered = [record for record in records if record.metric("rougeL")]
-    if len(grouped(answered, lambda record: repr(record.provenance.get("experts")))) > 1:
-        yield "Not all asked the same experts, so that ROUGE-L differs for more reasons than routing."
+    if len(grouped(answered, lambda record: repr(record.provenance.experts))) > 1:
+        yield state(Code.DIFFERENT_EXPERTS)
 
 
-def _training_ids(record: Record) -> str:
-    return str(record.provenance.get("dataset", {}).get("train", {}).get("ids_sha256", "unknown"))
-
-
-def _named(records: Sequence[Record], name: str) -> Record:
-    return next(record for record in records if record.router == name)
-
-
-def _by_group(groups: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(f"{what} ({listed(names, MOST_NAMES)})" for what, names in groups.items())
-
-
-def _skipped(skipped: Sequence[Skipped]) -> list[str]:
-    """Not of twins: what they say is in the report."""
-    count = sum(not entry.reason.startswith(TWIN) for entry in skipped)
-    if not count:
-        return []
-    were = "result was" if count == 1 else "results were"
-    return [f"{count} {were} left out; the report lists the reason."]
+def _trained_on(record: Record) -> str:
+    train = record.provenance.dataset.train
+    return f"{training_questions(record):,} (ids {train.ids_sha256[:_SHORT_COMMIT] if train else 'unknown'})"

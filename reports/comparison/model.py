@@ -1,89 +1,57 @@
-"""A comparison report before it is Markdown, HTML or JSON: what it says, in the order in which it says it."""
+"""Contents of a comparison report before it is text: the terminal, Markdown, HTML and JSON show these."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from reports.comparison.sentences import Code, sentence
+from reports.record import Pair
+from reports.table import Table
 
 
 @dataclass(frozen=True)
-class Column:
-    """Of a table.
+class Statement:
+    """Something that a report says: a code, and the names and figures of its sentence."""
 
-    Attributes:
-        key: stable name in report.json.
-        title: short, as the table's head has it; the unit stands beside it.
-        unit: `%`, `ms`, `MB`, …; empty for words.
-        about: one sentence on what it is and how it was taken.
-    """
+    code: Code
+    details: Mapping[str, Any] = field(default_factory=dict)
 
-    key: str
-    title: str
-    unit: str = ""
-    about: str = ""
+    @property
+    def message(self) -> str:
+        """The statement in words."""
+        return sentence(self.code, self.details)
 
 
-@dataclass(frozen=True)
-class Cell:
-    """Of a table.
-
-    Attributes:
-        text: what is shown; an en dash where there is nothing.
-        value, low, high: the figure and its interval in the column's unit, where it is one.
-        best: better than every other in its column, beyond doubt.
-        why: why there is no figure.
-    """
-
-    text: str
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    best: bool = False
-    why: str | None = None
+def state(code: Code, **details: Any) -> Statement:
+    """A statement; details that are None are unknown, and their part of the sentence is left out."""
+    return Statement(code, {name: value for name, value in details.items() if value is not None})
 
 
 @dataclass(frozen=True)
-class Row:
-    """Of a table; `note` says what kind of row it is where that is not plain, such as `baseline`."""
-
-    name: str
-    cells: list[Cell]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One row head and as many cells a row as `columns`; `about` is what a reader has to know of it."""
-
-    key: str
-    title: str
-    columns: list[Column]
-    rows: list[Row]
-    about: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
+class Recommendation:
     """The answer to "which router?".
 
     Attributes:
         router: the one to take.
-        sentence: the answer with its figures, one sentence.
-        evidence, doubts: further sentences, the weightiest first.
+        headline: with accuracy, latency and memory.
+        reasons, caveats: the most important first.
     """
 
     router: str
-    sentence: str
-    evidence: list[str]
-    doubts: list[str]
+    headline: Statement
+    reasons: list[Statement]
+    caveats: list[Statement]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What one router made of a question.
+    """Decision of one router on a question.
 
     Attributes:
-        answer: what the expert that was asked said.
+        answer: text of the expert that was asked.
         expert: who was asked, by the policy; None where nobody was.
-        abstained: experts were there, and the policy asked none.
+        abstained: whether experts were there, and the policy asked none.
     """
 
     router: str
@@ -115,7 +83,7 @@ class Figure:
     Attributes:
         name: of its files, without the ending.
         caption: what it shows, with n and how to read it.
-        alt: what somebody who cannot see it needs to know: the finding, not the looks.
+        alt: the result in words, for somebody who cannot see it.
         svg: text whose ids no other figure has.
     """
 
@@ -129,10 +97,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A result that does not belong beside the others."""
+    """A result that cannot be compared with the others, and why."""
 
     folder: Path
-    reason: str
+    reason: Statement
 
 
 @dataclass(frozen=True)
@@ -141,22 +109,24 @@ class Report:
 
     Attributes:
         dataset: name of the data set.
-        facts: what was compared, in a few words each: questions, machine, threads, commit.
-        notices: what has to be known before a figure is believed.
-        comparison: the table of the first screen.
-        interval: what stands in its square brackets.
-        tables: the further ones, in order.
+        facts: what was compared: questions, machine, threads, commit.
+        notices: what a reader has to know before using a figure.
+        comparison: the first table.
+        interval: `95 % interval`, what stands in its square brackets.
+        tables: the others, in order.
+        pairs: every two routers, as they were compared.
         questions: those shown; there are `n_questions` in all.
         method: how it was measured: tables of conditions, weights, checksums.
     """
 
     dataset: str
-    facts: list[str]
-    notices: list[str]
-    verdict: Verdict
+    facts: list[Statement]
+    notices: list[Statement]
+    recommendation: Recommendation
     comparison: Table
     interval: str
     tables: list[Table]
+    pairs: list[Pair]
     figures: list[Figure]
     questions: list[Question]
     n_questions: int

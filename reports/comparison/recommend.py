@@ -1,61 +1,51 @@
-"""Which router to take, by a rule that can be checked; `verdict` puts it into words."""
+"""The router to take, by a rule that can be checked."""
 
 from collections.abc import Callable, Sequence
 
-from reports.comparison.cells import disk_cell
-from reports.comparison.conditions import comparable_speed, measured
-from reports.comparison.ranking import Contest
-from reports.comparison.speeds import separate
+from reports.comparison.conditions import comparable_speed, disk, measured, separate
+from reports.comparison.ranking import Ranking, value_of
 from reports.record import Metric, Record
 
 # Accuracies and differences of weighted questions are sums, which rounding moves by less.
 ROUNDING = 1e-9
 
 
-def taken(contest: Contest) -> tuple[Record, list[str]]:
+def choose(ranking: Ranking) -> tuple[Record, list[str]]:
     """The router to take, and what decided between it and those as accurate; nothing where there are none.
 
     The rule: candidates are the routers that are no baselines (all, if there are only baselines). Those
-    that no other candidate beats in accuracy beyond doubt lead. Where some of the leaders beat every
-    baseline beyond doubt, only they stay: what cannot be told from a baseline has not earned its place;
-    else those stay that no baseline beats, if there are any. Of the rest, those stay whose p50 has an
-    interval that overlaps that of the lowest p50: what lies within the noise decides nothing. The most
-    accurate of them is taken; of those as accurate the one with the lowest p50, then the least memory, then
-    the least disk, then the first. The p50 is in milliseconds, or a multiple of the reference workload
-    where milliseconds do not compare (see `comparable_speed`), and plays no part if that does not compare
-    either or is unknown for one of them.
+    than which no other candidate is significantly more accurate lead. Where some of the leaders are
+    significantly more accurate than every baseline, only they stay; else those stay that no baseline beats,
+    if there are any. Of the rest, those stay whose p50 has an interval that overlaps that of the lowest p50:
+    a difference within the noise decides nothing. The most accurate of them is taken; of those as accurate
+    the one with the lowest p50, then the least memory, then the least disk, then the first. The p50 is in
+    milliseconds, or a multiple of the reference workload where milliseconds do not compare (see
+    `comparable_speed`), and plays no part if that does not compare either or is unknown for one of them.
     """
-    return _decided(most_accurate(fastest(shortlist(contest))))
+    return _decided(most_accurate(fastest(shortlist(ranking))))
 
 
-def leaders(contest: Contest) -> list[Record]:
-    """Candidates that no other candidate beats in accuracy beyond doubt, most accurate first."""
-    return [
-        record
-        for record in contest.candidates
-        if not any(contest.beats(other.router, record.router) for other in contest.candidates)
-    ]
+def leaders(ranking: Ranking) -> list[Record]:
+    """Candidates than which no other is significantly more accurate, most accurate first."""
+    candidates = ranking.candidates
+    return [record for record in candidates if not ranking.beating(record.router, candidates)]
 
 
-def shortlist(contest: Contest) -> list[Record]:
-    """The leaders that beat every baseline beyond doubt; else those that no baseline beats; else all."""
-    leading = leaders(contest)
-    proven = [record for record in leading if is_proven(contest, record)]
-    unbeaten = [
-        record
-        for record in leading
-        if not any(contest.beats(other.router, record.router) for other in contest.baselines)
-    ]
+def shortlist(ranking: Ranking) -> list[Record]:
+    """The leaders that beat every baseline significantly; else those that no baseline beats; else all."""
+    leading = leaders(ranking)
+    proven = [record for record in leading if is_proven(ranking, record)]
+    unbeaten = [record for record in leading if not ranking.beating(record.router, ranking.baselines)]
     return proven or unbeaten or leading
 
 
-def is_proven(contest: Contest, record: Record) -> bool:
-    """Whether it beats every baseline beyond doubt."""
-    return all(contest.beats(record.router, other.router) for other in contest.baselines)
+def is_proven(ranking: Ranking, record: Record) -> bool:
+    """Tell whether it is significantly more accurate than every baseline."""
+    return len(ranking.beaten(record.router, ranking.baselines)) == len(ranking.baselines)
 
 
 def fastest(records: Sequence[Record]) -> list[Record]:
-    """Those whose p50 cannot be told from the lowest by its interval; all where speeds do not compare."""
+    """Routers whose p50 has an interval that overlaps the lowest; all where speeds do not compare."""
     speeds = [speed(record, records) for record in records]
     known = [found for found in speeds if found is not None]
     if len(known) < len(records):
@@ -65,7 +55,7 @@ def fastest(records: Sequence[Record]) -> list[Record]:
 
 
 def most_accurate(records: Sequence[Record]) -> list[Record]:
-    """Those as accurate as the first, which is the most accurate."""
+    """Routers as accurate as the first, which is the most accurate."""
     top = records[0].metric("accuracy")
     return [
         record
@@ -82,33 +72,27 @@ def speed(record: Record, among: Sequence[Record]) -> Metric | None:
 
 
 def _decided(tied: Sequence[Record]) -> tuple[Record, list[str]]:
-    """Of equally accurate routers the one to take, and what told it from the others."""
-
+    """The one to take of equally accurate routers, and what told it from the others."""
     keys: dict[str, Callable[[Record], float | None]] = {
-        "the lower p50": lambda record: _value(speed(record, tied)),
-        "less memory": lambda record: _value(record.metric("peak_rss")),
-        "less disk": lambda record: disk_cell(record).value,
+        "latency": lambda record: value_of(speed(record, tied)),
+        "memory": lambda record: value_of(record.metric("peak_rss")),
+        "disk": disk,
     }
     left = list(tied)
-    reasons: list[str] = []
-    for reason, key in keys.items():
-        least = _least(left, key)
-        if len(least) < len(left):
-            left = least
-            reasons.append(reason)
-    if len(left) > 1:
-        reasons.append("the order in which they were named")
-    return left[0], reasons
+    decided: list[str] = []
+    for name, key in keys.items():
+        values = [value for record in left if (value := key(record)) is not None]
+        if len(values) == len(left) and max(values) > min(values):
+            left = [record for record, value in zip(left, values, strict=True) if value == min(values)]
+            decided.append(name)
+    return left[0], [*decided, "order"] if len(left) > 1 else decided
 
 
-def _value(metric: Metric | None) -> float | None:
-    return metric.value if metric else None
+def speed_unit(metric: Metric) -> str:
+    """Unit of a speed as `speed` returns it."""
+    return "ms" if metric.name == "latency_p50" else "× the reference"
 
 
-def _least(records: Sequence[Record], key: Callable[[Record], float | None]) -> list[Record]:
-    """Those with the least of it; all where it is unknown for one."""
-    values = [key(record) for record in records]
-    known = [value for value in values if value is not None]
-    if len(known) < len(records):
-        return list(records)
-    return [record for record, value in zip(records, known, strict=True) if value == min(known)]
+def recovered(record: Record) -> Metric | None:
+    """The figure of quality over cost: APGR, or AIQ where there is none."""
+    return record.metric("apgr") or record.metric("aiq")

@@ -1,1 +1,1 @@
-"""What the regression gate found, for people and for machines."""
+"""Results of the regression gate, for people and for machines."""

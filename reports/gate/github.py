@@ -3,17 +3,27 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from reports.gate.check import Check, Outcome
 from reports.gate.markdown import check_markdown
-from reports.gate.wording import figures, name, one_line, skipped_lines
+from reports.gate.results import Check, Outcome
+from reports.gate.wording import figures, message, name, sentence, skipped_lines
+from reports.text.unicode import one_line
 
 
-def annotations(check: Check) -> list[str]:
+def annotations(check: Check) -> Iterator[str]:
     """Workflow commands to print, one a line, the worst first: GitHub shows ten of a level a step.
 
-    What fails the job is an error, refusals and missing metrics too; what was skipped is a notice a reason.
+    What fails the job is an error, refusals and missing metrics too; skipped metrics are a notice a reason.
     """
-    return list(_annotations(check))
+    router = one_line(check.router)
+    for refusal in check.refusals:
+        yield _command("error", f"{router}: cannot be compared", sentence(refusal))
+    for outcome in (Outcome.REGRESSION, Outcome.MISSING):
+        for result in check.of(outcome):
+            yield _command(
+                "error", f"{router}: {name(result)}: {outcome}", f"{message(result)}\n{figures(result)}"
+            )
+    for line in skipped_lines(check):
+        yield _command("notice", f"{router}: skipped", line)
 
 
 def write_step_summary(check: Check, path: Path) -> None:
@@ -24,18 +34,6 @@ def write_step_summary(check: Check, path: Path) -> None:
     """
     with path.open("a", encoding="utf-8") as summary:
         summary.write(check_markdown(check) + "\n")
-
-
-def _annotations(check: Check) -> Iterator[str]:
-    router = one_line(check.router)
-    for refusal in check.refusals:
-        yield _command("error", f"{router}: cannot be compared", one_line(refusal))
-    for outcome in (Outcome.REGRESSION, Outcome.MISSING):
-        for finding in check.of(outcome):
-            message = f"{one_line(finding.reason)}\n{figures(finding)}"
-            yield _command("error", f"{router}: {name(finding)}: {outcome}", message)
-    for line in skipped_lines(check):
-        yield _command("notice", f"{router}: skipped", line)
 
 
 def _command(level: str, title: str, message: str) -> str:

@@ -3,14 +3,15 @@
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from reports.gate.check import Check, Finding, Outcome
-from reports.gate.wording import figures, one_line
+from reports.gate.results import Check, GateResult, Outcome
+from reports.gate.wording import figures, message, sentence
+from reports.text.unicode import one_line
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def to_junit(check: Check) -> str:
-    """One suite, a test a finding or refusal; nothing in it depends on when it is written.
+    """One suite, a test a result or refusal; nothing in it depends on when it is written.
 
     The optional `time` is left out, because nothing here was timed. Write it as UTF-8.
     """
@@ -27,26 +28,26 @@ def _suite(check: Check) -> Element:
     for number, refusal in enumerate(check.refusals, start=1):
         # GitLab keeps one test of several with the same name.
         test = SubElement(suite, "testcase", {"classname": place, "name": f"comparable[{number}]"})
-        SubElement(test, "error", {"message": one_line(refusal), "type": "refusal"})
-    for finding in check.findings:
-        title = f"{one_line(finding.metric)}[{one_line(finding.slice)}]"
+        SubElement(test, "error", {"message": sentence(refusal), "type": "refusal"})
+    for result in check.results:
+        title = f"{one_line(result.metric)}[{one_line(result.slice)}]"
         test = SubElement(suite, "testcase", {"classname": place, "name": title})
-        _say(test, finding)
+        _add_outcome(test, result)
     suite.attrib |= _counts(suite)
     return suite
 
 
-def _say(test: Element, finding: Finding) -> None:
-    reason = {"message": one_line(finding.reason)}
-    match finding.outcome:
+def _add_outcome(test: Element, result: GateResult) -> None:
+    reason = {"message": message(result)}
+    match result.outcome:
         case Outcome.REGRESSION:
-            SubElement(test, "failure", {**reason, "type": "regression"}).text = figures(finding)
+            SubElement(test, "failure", {**reason, "type": "regression"}).text = figures(result)
         case Outcome.MISSING:
-            SubElement(test, "error", {**reason, "type": "missing"}).text = figures(finding)
+            SubElement(test, "error", {**reason, "type": "missing"}).text = figures(result)
         case Outcome.SKIPPED:
             SubElement(test, "skipped", reason)
         case Outcome.PASSED | Outcome.IMPROVED:
-            SubElement(test, "system-out").text = f"{finding.outcome}: {figures(finding)}"
+            SubElement(test, "system-out").text = f"{result.outcome}: {figures(result)}"
 
 
 def _counts(element: Element) -> dict[str, str]:

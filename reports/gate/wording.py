@@ -1,91 +1,128 @@
-"""A check in words and figures as people read them; everything that is shown of one says it this way."""
+"""A check in words and figures as people read them: one template a code, the same words in every renderer."""
 
-import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from reports.comparison.cells import written as significant
-from reports.gate.check import CANNOT_TELL, FINE, REGRESSED, Check, Finding, Outcome
-from reports.terminal.console import LEAST_P
+from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Check, Code, GateResult, Outcome, Remark
+from reports.table import Cell, Column, Row, Table
+from reports.text.cells import NOTHING, counted, figure_text, in_points, p_text, shown
+from reports.text.unicode import one_line
 
 VERDICTS = {FINE: "FINE", REGRESSED: "REGRESSION", CANNOT_TELL: "CANNOT TELL"}
 # A first line that names more cannot be read at a glance; the table has them all.
 MOST_NAMED = 3
-# What is shown times 100, and changes by points.
-IN_HUNDREDTHS = {"fraction": " %", "F1": ""}
-# Shown with three significant digits: next to nothing is not nothing.
-MEASURED = {"ms", "s", "MB", "×", "queries/s", "tokens/s"}
 WORST_FIRST = (Outcome.REGRESSION, Outcome.MISSING, Outcome.IMPROVED, Outcome.PASSED)
+TEMPLATES = {
+    Code.MAY_BE_CHANCE: "worse by more than the tolerance, but that may be chance",
+    Code.NOT_IN_RUN: "the baseline has this metric, the run does not",
+    Code.NOT_IN_BASELINE: "the baseline does not have this metric; check --update adds it",
+    Code.OTHER_MACHINE: "measured on another kind of machine: {differences}",
+    Code.ONE_PROCESS: "timed in one process only, which is not enough: set measure.rounds=3 or more",
+    Code.TOO_FAST: "too fast to tell: the change is less than {least} of the reference workload's time",
+    Code.TOO_NOISY: "worse by more than the tolerance, but the measurement is too noisy to tell",
+    Code.UNREADABLE: "{error}",
+    Code.NO_BASELINE: "{folder} has no baseline yet; check --update --baseline {folder} makes one",
+    Code.NO_RUN: "{error}",
+    Code.DIRTY_BASELINE: (
+        "{folder} is a dirty baseline: it was measured on uncommitted changes, so nobody can go back to it; "
+        "make one from a commit with check --update"
+    ),
+    Code.OTHER_ROUTER: "{folder} is the baseline of another router: of {baseline}, and the run is of {run}",
+    Code.OTHER_QUESTIONS: (
+        "other data ({run} and {baseline}): {difference}; compare a run on the baseline's test questions"
+    ),
+    Code.OTHER_COMMIT: "{repository}: {baseline} in the baseline, {run} in the run",
+    Code.DIRTY_RUN: "the run was made with uncommitted changes",
+    Code.OTHER_CODE_NOW: (
+        "the newest run is of {run}{run_dirty}, and the code is now {now}{now_dirty}: run again to check it"
+    ),
+    Code.CHANGED: "{what}: {key} was {baseline}, is {run}",
+}
+_OUTCOMES = {
+    Outcome.REGRESSION: "{significantly}worse by more than the tolerance of {tolerance}",
+    Outcome.IMPROVED: "{significantly}better",
+    Outcome.PASSED: "within the tolerance of {tolerance}",
+}
+_REPOSITORIES = {"git": "commit", "own_git": "commit of your own repository"}
 
-_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-# No file in UTF-8 and no XML can hold them.
-_UNWRITABLE = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
+
+def sentence(remark: Remark) -> str:
+    """A reason, refusal or note in words, on one line."""
+    return one_line(TEMPLATES[remark.code].format(**_words(remark.details)))
 
 
-def one_line(text: str) -> str:
-    """The text without line breaks, control characters and what cannot be written."""
-    return _BREAKS.sub(" ", _UNWRITABLE.sub("", text)).strip()
+def message(result: GateResult) -> str:
+    """Why a result is what it is, with its figures; without a change only the reason."""
+    if result.reason is None:
+        significantly = "" if result.ci_low is None else "significantly "
+        text = _OUTCOMES.get(result.outcome, str(result.outcome)).format(
+            significantly=significantly, tolerance=tolerance(result)
+        )
+    else:
+        text = sentence(result.reason)
+    if result.unscored is not None:
+        text += f": {one_line(result.unscored.sentence)}"
+    if result.change is None:
+        return text
+    n = (
+        ""
+        if result.n is None
+        else f", {counted(result.n, 'process')}"
+        if _timed(result)
+        else f", n={result.n:,}"
+    )
+    return f"{text}: {change(result)}{_p(result)}{n}"
 
 
-def name(finding: Finding) -> str:
+def name(result: GateResult) -> str:
     """`accuracy`, or with a slice that is not all `accuracy[overlap]`."""
-    metric = one_line(finding.metric)
-    return metric if finding.slice == "all" else f"{metric}[{one_line(finding.slice)}]"
+    metric = one_line(result.metric)
+    return metric if result.slice == "all" else f"{metric}[{one_line(result.slice)}]"
 
 
-def value(finding: Finding, figure: float | None) -> str:
+def value(result: GateResult, figure: float | None) -> str:
     """A figure of the metric with its unit; a dash where there is none."""
     if figure is None:
-        return "–"
-    if finding.unit in IN_HUNDREDTHS:
-        return f"{_signed(100 * figure, 'z.1f')}{IN_HUNDREDTHS[finding.unit]}"
-    text = significant(figure).replace("-", "−") if finding.unit in MEASURED else _signed(figure, "z.4g")
-    return f"{text} {one_line(finding.unit)}".rstrip()
+        return NOTHING
+    scale, unit, digits = shown(one_line(result.unit))
+    # `16.1`: that ROUGE is times 100 goes without saying in a sentence.
+    return f"{figure_text(scale * figure, digits)} {'' if result.unit == 'F1' else unit}".rstrip()
 
 
-def change(finding: Finding, with_unit: bool = True) -> str:
-    """How the run differs, with the interval: `−1.0 points [−1.7, −0.4]`; a dash where nobody knows."""
-    if finding.change is None:
-        return "–"
-    text = _difference(finding, finding.change) + (_unit_of_change(finding) if with_unit else "")
-    if finding.ci_low is None or finding.ci_high is None:
+def change(result: GateResult) -> str:
+    """Difference to the baseline with its interval: `−1.0 points [−1.7, −0.4]`; a dash for none."""
+    if result.change is None:
+        return NOTHING
+    text = _difference(result, result.change) + _unit_of_change(result)
+    if result.ci_low is None or result.ci_high is None:
         return text
-    return f"{text} [{_difference(finding, finding.ci_low)}, {_difference(finding, finding.ci_high)}]"
+    return f"{text} [{_difference(result, result.ci_low)}, {_difference(result, result.ci_high)}]"
 
 
-def tolerance(finding: Finding, with_unit: bool = True) -> str:
-    """How much worse is let pass: `0.5 points`, `10 %`."""
-    hundredfold = _in_hundredths(finding)
-    figure = round(100 * finding.tolerance, 2) if hundredfold else finding.tolerance
-    return f"{figure:g}{_unit_of_change(finding) if with_unit else ''}"
+def tolerance(result: GateResult) -> str:
+    """How much worse passes: `0.5 points`, `10 %`."""
+    figure = round(100 * result.tolerance, 2) if _in_hundredths(result) else result.tolerance
+    return f"{figure:g}{_unit_of_change(result)}"
 
 
-def chance(finding: Finding) -> str:
-    """The p that chance alone does this; a dash where nothing was tested."""
-    if finding.p is None:
-        return "–"
-    return f"{finding.p:.2g}" if finding.p >= LEAST_P else f"<{LEAST_P}"
+def evidence(result: GateResult) -> str:
+    """A result in short: `accuracy −1.0 points [−1.7, −0.4], p=0.002`."""
+    if result.change is None:
+        return f"{name(result)}: {message(result)}"
+    return f"{name(result)} {change(result)}{_p(result)}"
 
 
-def evidence(finding: Finding) -> str:
-    """What was found of a metric, short: `accuracy −1.0 points [−1.7, −0.4], p=0.002`."""
-    if finding.change is None:
-        return f"{name(finding)}: {one_line(finding.reason)}"
-    text = f"{name(finding)} {change(finding)}"
-    if finding.p is None:
-        return text
-    return f"{text}, p{'=' if finding.p >= LEAST_P else ''}{chance(finding)}"
-
-
-def figures(finding: Finding) -> str:
-    """All figures of a finding in one line."""
-    parts = [
-        f"baseline {value(finding, finding.baseline)}",
-        f"run {value(finding, finding.run)}",
-        f"change {change(finding)}",
-        f"tolerance {tolerance(finding)}",
-    ]
-    if finding.p is not None:
-        parts.append(f"p {chance(finding)}")
-    return ", ".join(parts)
+def figures(result: GateResult) -> str:
+    """All figures of a result in one line."""
+    parts = {
+        "baseline": value(result, result.baseline),
+        "run": value(result, result.run),
+        "change": change(result),
+        "tolerance": tolerance(result),
+    }
+    if result.p is not None:
+        parts["p"] = p_text(result.p)
+    return ", ".join(f"{title} {text}" for title, text in parts.items())
 
 
 def verdict(check: Check) -> str:
@@ -94,28 +131,23 @@ def verdict(check: Check) -> str:
 
 
 def headline(check: Check, with_code: bool = True) -> str:
-    """The verdict in one line: who, what, why, and the exit code where there is one."""
+    """The verdict in one line: router, verdict, reason, and the exit code where there is one."""
     words = {FINE: _fine, REGRESSED: _regressed, CANNOT_TELL: _cannot_tell}[check.exit_code](check)
     ending = f" (exit code {check.exit_code})" if with_code else ""
     return f"{one_line(check.router)}: {verdict(check)}: {words}{ending}"
 
 
-def worst_first(check: Check) -> list[Finding]:
-    """Every finding but the skipped ones, regressions on top."""
-    return [finding for outcome in WORST_FIRST for finding in check.of(outcome)]
+def worst_first(check: Check) -> list[GateResult]:
+    """Every result but the skipped ones, regressions on top."""
+    return [result for outcome in WORST_FIRST for result in check.of(outcome)]
 
 
 def skipped_lines(check: Check) -> list[str]:
     """What was not compared, a line a reason: `Skipped 2 (another processor): latency_p50, peak_rss`."""
     groups: dict[str, list[str]] = {}
-    for finding in check.of(Outcome.SKIPPED):
-        groups.setdefault(one_line(finding.reason), []).append(name(finding))
+    for result in check.of(Outcome.SKIPPED):
+        groups.setdefault(message(result), []).append(name(result))
     return [f"Skipped {len(names)} ({reason}): {', '.join(names)}" for reason, names in groups.items()]
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 metric`, `2 metrics`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _fine(check: Check) -> str:
@@ -130,19 +162,17 @@ def _fine(check: Check) -> str:
 
 
 def _regressed(check: Check) -> str:
-    parts = _named([evidence(finding) for finding in check.of(Outcome.REGRESSION)])
+    parts = _named([evidence(result) for result in check.of(Outcome.REGRESSION)])
     if missing := check.of(Outcome.MISSING):
         parts.append(f"besides, {len(missing)} missing")
     return "; ".join(parts)
 
 
 def _cannot_tell(check: Check) -> str:
-    missing = [
-        f"{name(finding)} is missing: {one_line(finding.reason)}" for finding in check.of(Outcome.MISSING)
-    ]
+    missing = [f"{name(result)} is missing: {message(result)}" for result in check.of(Outcome.MISSING)]
     if not check.refusals and not missing:
         return f"nothing was compared, {len(check.of(Outcome.SKIPPED))} skipped"
-    return "; ".join(_named([*(one_line(refusal) for refusal in check.refusals), *missing]))
+    return "; ".join(_named([*map(sentence, check.refusals), *missing]))
 
 
 def _named(words: list[str]) -> list[str]:
@@ -150,19 +180,78 @@ def _named(words: list[str]) -> list[str]:
     return words if more <= 0 else [*words[:MOST_NAMED], f"and {more} more"]
 
 
-def _in_hundredths(finding: Finding) -> bool:
-    return finding.kind != "quality" or finding.unit in IN_HUNDREDTHS
+def _words(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Details as a template takes them."""
+    words = {key: _word(value) for key, value in details.items()}
+    if "least" in words:
+        words["least"] = f"{100 * details['least']:g} %"
+    if "differences" in words:
+        words["differences"] = "; ".join(
+            f"{one['name']} {_word(one['baseline'])} in the baseline, {_word(one['run'])} in the run"
+            for one in details["differences"]
+        )
+    if "repository" in words:
+        words["repository"] = _REPOSITORIES.get(words["repository"], words["repository"])
+    for key in ("run_dirty", "now_dirty"):
+        if key in words:
+            words[key] = " with uncommitted changes" if words[key] is True else ""
+    return words
 
 
-def _difference(finding: Finding, figure: float) -> str:
-    return _signed(100 * figure, "+z.1f") if _in_hundredths(finding) else _signed(figure, "+z.4g")
+def _word(value: Any) -> Any:
+    return "none" if value is None else value
 
 
-def _unit_of_change(finding: Finding) -> str:
-    if finding.kind != "quality":
+def _timed(result: GateResult) -> bool:
+    return result.kind == "latency"
+
+
+def _in_hundredths(result: GateResult) -> bool:
+    return result.kind != "quality" or in_points(result.unit)
+
+
+def _difference(result: GateResult, figure: float) -> str:
+    return (
+        figure_text(100 * figure, 1, signed=True)
+        if _in_hundredths(result)
+        else figure_text(figure, signed=True)
+    )
+
+
+def _unit_of_change(result: GateResult) -> str:
+    if result.kind != "quality":
         return " %"
-    return " points" if finding.unit in IN_HUNDREDTHS else f" {one_line(finding.unit)}".rstrip()
+    return " points" if in_points(result.unit) else f" {one_line(result.unit)}".rstrip()
 
 
-def _signed(figure: float, form: str) -> str:
-    return format(figure, form).replace("-", "−")
+def _p(result: GateResult) -> str:
+    if result.p is None:
+        return ""
+    text = p_text(result.p)
+    return f", p{text}" if text.startswith("<") else f", p={text}"
+
+
+_BAD = (Outcome.REGRESSION, Outcome.MISSING)
+
+
+def results_table(key: str, title: str, results: Sequence[GateResult]) -> Table:
+    """A row a result; p only where something was tested. Figures are words: every row has its own unit."""
+    titles = ["outcome", "baseline", "run", "change", "p", "tolerance"]
+    cells = [
+        {
+            "outcome": result.outcome.upper() if result.outcome in _BAD else str(result.outcome),
+            "baseline": value(result, result.baseline),
+            "run": value(result, result.run),
+            "change": change(result),
+            "p": NOTHING if result.p is None else p_text(result.p),
+            "tolerance": tolerance(result),
+        }
+        for result in results
+    ]
+    if all(result.p is None for result in results):
+        titles.remove("p")
+    rows = [
+        Row(name(result), [Cell(words[title]) for title in titles])
+        for result, words in zip(results, cells, strict=True)
+    ]
+    return Table(key, title, [Column(title, title) for title in titles], rows, head="metric")

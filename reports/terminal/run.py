@@ -1,136 +1,229 @@
-"""What a run prints: the judged router beside the baselines, and its own details."""
+"""Output of a run: the router in one line, its verdicts against the others, then tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from reports.comparison.ranking import BASELINE, Ranking
+from reports.comparison.tables.details import detail_tables
+from reports.comparison.tables.metrics import first_table, group_tables
+from reports.metric_info import Glossary, Group, MetricInfo
+from reports.record import Comparison, Record, Verdict
+from reports.table import Cell, Column, Row, Table, metric_cell
+from reports.terminal.render import plain_console, print_lines, print_table
+from reports.text.cells import figure_text, in_points, in_sentence, metric_column, p_text, shown
+from reports.text.statistics import VERDICTS, Paired, by_weight, interval_words
 
-from reports.comparison.cells import NONE, disk_cell
-from reports.record import BETTER, WORSE, Comparison, Record
-from reports.terminal.analyses import depth_lines, depth_tables
-from reports.terminal.answers import answering_lines, answers_table, experts_table
-from reports.terminal.console import LEAST_P, columns, harmless, percent, plain, plain_console, table
-from reports.text.statistics import by_weight, interval_words
+# Of the line above the tables: the first metric of each.
+_HEADLINE = (Group.QUALITY, Group.LATENCY, Group.MEMORY, Group.ANSWERS)
+# What becomes of a question that is not accepted, where no domain gets it.
+_FALLBACKS = {"abstain": "are not answered", "best_guess": "still go to the best guess"}
+# Of a confusion matrix; the record has the others.
+_MOST_DOMAINS = 6
+# Differences to a policy, which a terminal shows of the first metric of a group only.
+_DIFFERENCES = ("_regret", "_gain")
 
 
-def print_run(records: Sequence[Record], folder: Path) -> None:
-    """Print the first record in full beside the others, and where the result is."""
+def print_run(records: Sequence[Record], folder: Path, glossary: Glossary) -> None:
+    """Print the first record beside the others, and where the result is."""
+    record = records[0]
     console = plain_console()
-    chosen = records[0]
-    print_tables(records, console)
-    console.print(_domain_table(chosen))
-    for shown in depth_tables(records):
-        console.print(shown)
-    verdicts = [_verdict(chosen.router, comparison) for comparison in chosen.comparisons]
-    lines = (*_stages(chosen), *depth_lines(chosen), *answering_lines(chosen), *verdicts)
-    for line in (*lines, f"Result: {folder}"):
-        console.print(harmless(line), highlight=False, soft_wrap=True)
+    print_lines(console, ["", headline(record, glossary)])
+    against = baselines_table(record, glossary)
+    for table in (
+        *([against] if against else []),
+        *_tables(records, glossary),
+        domain_table(record, glossary),
+    ):
+        print_table(console, table)
+    print_lines(console, ["", *notes(record), f"Result: {folder}"])
 
 
-def print_tables(records: Sequence[Record], console: Console | None = None) -> None:
-    """Print the quality table, the speed table and, with experts, the answers' table, a row a record."""
-    console = console or plain_console()
-    console.print()
-    console.print(_quality_table(records))
-    if any(record.metric("latency_p50") for record in records):
-        console.print(_speed_table(records))
-    answered = [record for record in records if record.metric("rougeL")]
-    if answered:
-        console.print(answers_table(answered))
-        console.print(experts_table(answered[0]))
+def print_tables(records: Sequence[Record], glossary: Glossary) -> None:
+    """Print the tables of several routers, a row a record."""
+    console = plain_console()
+    for table in _tables(records, glossary):
+        print_table(console, table)
 
 
-def _quality_table(records: Sequence[Record]) -> Table:
-    first = records[0].metric("accuracy")
-    n = first.n if first else 0
-    shown = table(f"Quality in %, {n} test questions with a domain [{interval_words(records)}]")
-    names = ("accuracy", "standard", "overlap", "macro-F1", "o.o.s.\nAUROC", "o.o.s.\nFPR95", "ECE", "AURC")
-    columns(shown, "router", names)
-    for record in records:
-        shown.add_row(
-            harmless(record.router),
-            percent(record.metric("accuracy"), interval=True),
-            percent(record.metric("accuracy", "standard")),
-            percent(record.metric("accuracy", "overlap")),
-            percent(record.metric("macro_f1")),
-            percent(record.metric("out_of_scope_auroc", "out_of_scope")),
-            percent(record.metric("out_of_scope_fpr95", "out_of_scope")),
-            percent(record.metric("ece")),
-            percent(record.metric("aurc")),
-        )
-    return shown
+def domain_table(record: Record, glossary: Glossary) -> Table:
+    """Metrics of each domain, and where its questions went unless there are too many domains."""
+    labels = record.confusion_matrix.labels
+    infos = [info for info in glossary.values() if info.group == Group.BY_DOMAIN]
+    chosen = labels if len(labels) <= _MOST_DOMAINS else []
+    unit, digits = ("weight", None) if by_weight(record) else ("questions", 0)
+    rows = []
+    for label, counts in zip(labels, record.confusion_matrix.rows_true_columns_predicted, strict=True):
+        figures = [metric_cell(record, info.name, label) for info in infos]
+        rows.append(Row(label, [*figures, *map(Cell, counts[: len(chosen)])]))
+    columns = [Column(f"to:{label}", f"→ {label}", unit, digits=digits) for label in chosen]
+    title = f"{record.router} by domain, and where it sent the questions"
+    return Table("domains", title, [*map(metric_column, infos), *columns], rows, "domain")
 
 
-METRIC_TITLES = {"rougeL": "ROUGE-L of the answers"}
-SPEED_COLUMNS = (
-    ("p50\nms", "latency_p50", 2),
-    ("p95\nms", "latency_p95", 2),
-    ("p99\nms", "latency_p99", 2),
-    ("p50 ×\nref.", "latency_p50_vs_reference", 2),
-    ("first\nms", "first_query", 1),
-    ("load\ns", "load_time", 2),
-    ("queries\n/s", "throughput", 0),
-    ("RSS\nMB", "peak_rss", 0),
-    ("train\ns", "train_time", 1),
-)
+def _tables(records: Sequence[Record], glossary: Glossary) -> Iterator[Table]:
+    """The tables of a report, narrower: intervals in the first one only."""
+    first, *others = records
+    ranking = Ranking([first, *sorted(others, key=lambda record: record.family == BASELINE)], {})
+    statistics = first.derivation.statistics
+    kept = {name: info for name, info in glossary.items() if _is_shown(name, glossary)}
+    table = first_table(ranking, kept, Paired(statistics.confidence, statistics.resamples))
+    accuracy = first.metric("accuracy")
+    questions = f", {accuracy.n:,} test questions with a domain" if accuracy else ""
+    title = f"Routers on {first.provenance.dataset.name}{questions} [{interval_words(records)}]"
+    yield replace(table, title=title, about=[])
+    known = {column.key for column in table.columns}
+    for table in group_tables(ranking, kept):
+        if table.key in (Group.ANSWERS, Group.COST):
+            # Of the policies, nothing is in the first table.
+            yield _narrow(table, range(len(table.columns)))
+        elif table.key != Group.BY_DOMAIN:
+            places = [place for place, column in enumerate(table.columns) if column.key not in known]
+            if places:
+                yield _narrow(table, places)
+    yield from detail_tables(replace(ranking, records=[first]))
 
 
-def _speed_table(records: Sequence[Record]) -> Table:
-    threads = records[0].provenance["threads"]
-    shown = table(f"Speed and memory, each router alone, {threads} thread{'s' if threads > 1 else ''}")
-    columns(shown, "router", [*(title for title, _, _ in SPEED_COLUMNS), "disk\nMB"])
-    for record in records:
-        figures = [plain(record.metric(name), digits) for _, name, digits in SPEED_COLUMNS]
-        shown.add_row(harmless(record.router), *figures, _disk(record))
-    return shown
-
-
-def _domain_table(record: Record) -> Table:
-    labels = record.confusion_matrix["labels"]
-    matrix = record.confusion_matrix["rows_true_columns_predicted"]
-    # A matrix of many domains would not fit; it is in the record.
-    chosen = labels if len(labels) <= 6 else []
-    weighed = ", by weight" if by_weight(record) else ""
-    shown = table(harmless(f"{record.router} by domain in %, and what it chose{weighed}"))
-    columns(shown, "domain", ["precision", "recall", *(harmless(f"→ {label}") for label in chosen)])
-    for label, counts in zip(labels, matrix, strict=True):
-        figures = [percent(record.metric(name, label)) for name in ("precision", "recall")]
-        shown.add_row(harmless(label), *figures, *(f"{count:,.10g}" for count in counts[: len(chosen)]))
-    return shown
-
-
-def _stages(record: Record) -> Iterator[str]:
-    parts = [
-        f"{name} {metric.value:.3f}"
-        for name in ("tokenise", "encode", "search", "decide")
-        if (metric := record.metric(f"{name}_p50"))
-    ]
-    if parts:
-        yield f"{record.router}, p50 by stage in ms: {', '.join(parts)}"
-
-
-def _verdict(router: str, comparison: Comparison) -> str:
-    """Is the router better beyond chance, in one sentence?"""
-    found = comparison.verdict or _by_interval(comparison)
-    difference, low, high = (
-        f"{100 * value:+.1f}" for value in (comparison.difference, comparison.ci_low, comparison.ci_high)
+def _narrow(table: Table, places: Sequence[int]) -> Table:
+    """The columns at these places, without intervals; the first table says which routers are baselines."""
+    return replace(
+        table,
+        columns=[replace(table.columns[place], interval=False) for place in places],
+        rows=[
+            replace(
+                row,
+                cells=[row.cells[place] for place in places],
+                note="" if row.note == BASELINE else row.note,
+            )
+            for row in table.rows
+        ],
     )
-    title = METRIC_TITLES.get(comparison.metric, comparison.metric)
-    evidence = f"{title} {difference} points [{low}, {high}], n={comparison.n}"
-    if comparison.p_adjusted is not None:
-        p = comparison.p_adjusted
-        evidence += f", p={p:.2g}" if p >= LEAST_P else f", p<{LEAST_P}"
-    known = {BETTER: "is better than", WORSE: "is WORSE than"}
-    return f"{router} {known.get(found, 'cannot be told apart from')} {comparison.other}: {evidence}"
 
 
-def _by_interval(comparison: Comparison) -> str:
+def _is_shown(name: str, glossary: Glossary) -> bool:
+    for ending in _DIFFERENCES:
+        if name.endswith(ending):
+            of = glossary.get(name.removesuffix(ending))
+            # What there is to gain is the same for every router; the experts' table has it.
+            return ending == "_regret" and of is not None and of.first
+    return True
+
+
+def headline(record: Record, glossary: Glossary) -> str:
+    """Router, accuracy, latency, memory, and the quality of its answers if it has any, in one line."""
+    firsts = {}
+    for info in glossary.values():
+        metric = record.metric(info.name)
+        if info.first and metric is not None and info.group not in firsts:
+            scale, unit, digits = shown(info.unit)
+            figure = (
+                f"{figure_text(scale * metric.value, digits)} {'' if info.unit == 'F1' else unit}".rstrip()
+            )
+            firsts[info.group] = f"{in_sentence(info.title)} {figure}"
+    parts = [firsts[group] for group in _HEADLINE if group in firsts]
+    return f"{record.router} on {record.provenance.dataset.name}: {', '.join(parts)}"
+
+
+def notes(record: Record) -> Iterator[str]:
+    """Sentences on leakage, tuning, fine-tuned encoders, the threshold, a cascade, and missing answers."""
+    leakage, tuning = record.analyses.leakage, record.analyses.tuning
+    if leakage and leakage.dropped:
+        yield f"Leakage: {leakage.dropped} training questions left out, too close to a test question"
+    if tuning:
+        chosen = ", ".join(f"{name}={value}" for name, value in tuning.chosen.items())
+        yield f"Tuned by {tuning.folds}-fold cross-validation on the training questions: {chosen}"
+    for part, encoder in _encoders(record.analyses.learned):
+        yield f"{part}{_encoder_note(encoder)}"
+    if coverage := record.metric("coverage"):
+        yield _threshold_note(record, coverage.value)
+    if sent_on := record.metric("sent_on"):
+        yield f"{_percent(sent_on.value)} of the questions went on to the expensive router"
+    answered = record.metric("answered")
+    if answered and answered.value < 1:
+        missing = round((1 - answered.value) * answered.n)
+        yield f"{missing} of {answered.n} answers are missing; predictions.jsonl has the reasons"
+
+
+def _threshold_note(record: Record, coverage: float) -> str:
+    policy = record.derivation.policy
+    line = (
+        f"The threshold {figure_text(policy.threshold)} by {policy.score} accepts {_percent(coverage)} of "
+        "the questions with a domain"
+    )
+    if accepted := record.metric("selective_accuracy"):
+        line += f", {_percent(accepted.value)} of them right"
+    if refused := record.metric("out_of_scope_recall", "out_of_scope"):
+        line += f", and refuses {_percent(refused.value)} of those out of scope"
+    return f"{line}; the rest {_FALLBACKS.get(policy.fallback, f'go to {policy.fallback}')}"
+
+
+def _encoders(learned: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What was learned of encoders, also by the parts of a router made of routers."""
+    for name, value in learned.items():
+        if name == "learned_encoder":
+            yield part, value
+        elif isinstance(value, Mapping):
+            yield from _encoders(value, f"{part}{name}: ")
+
+
+def _encoder_note(learned: Mapping[str, Any]) -> str:
+    before, after = learned["before"], learned["after"]
+    return (
+        f"Encoder fine-tuned with {learned['loss']}: mean cosine between domains "
+        f"{before['different_class']:.2f} → {after['different_class']:.2f}, within "
+        f"{before['same_class']:.2f} → {after['same_class']:.2f} "
+        f"({learned['n_texts']} {'held-out' if learned['held_out'] else 'TRAINING'} questions)"
+        f"{'; COLLAPSED' if learned['collapsed'] else ''}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{figure_text(100 * share, 1)} %"
+
+
+def baselines_table(record: Record, glossary: Glossary) -> Table | None:
+    """One router beside each of the others that its record compares it with; None where there is none."""
+    found = {(one.other, one.metric): one for one in record.comparisons}
+    metrics = [name for name in dict.fromkeys(name for _, name in found) if name in glossary]
+    if not metrics:
+        return None
+    first = metrics[0]
+    rows = []
+    for other in dict.fromkeys(other for other, _ in found):
+        main = found.get((other, first))
+        p = main.p_adjusted if main else None
+        cells = [Cell(VERDICTS[verdict_of(main)] if main else None), Cell(None if p is None else p_text(p))]
+        rows.append(Row(other, [*cells, *(_difference(found.get((other, name))) for name in metrics)]))
+    return Table(
+        "baselines",
+        f"{record.router} against the others [{interval_words([record])}]",
+        [
+            Column("verdict", "verdict"),
+            Column("p", "p", about=f"of {glossary[first].title}, corrected for all the others (Holm)"),
+            *(_difference_column(glossary[name]) for name in metrics),
+        ],
+        rows,
+        "against",
+        [f"The verdict is on {in_sentence(glossary[first].title)}; better and worse mean significantly so."],
+    )
+
+
+def verdict_of(comparison: Comparison) -> Verdict:
+    """The verdict of the test; of what was not tested, by whether the interval has zero in it."""
+    if comparison.verdict is not None:
+        return comparison.verdict
     if comparison.ci_low > 0:
-        return BETTER
-    return WORSE if comparison.ci_high < 0 else "cannot tell"
+        return Verdict.BETTER
+    return Verdict.WORSE if comparison.ci_high < 0 else Verdict.CANNOT_TELL
 
 
-def _disk(record: Record) -> str:
-    size = disk_cell(record).value
-    return NONE if size is None else f"{size:.1f}"
+def _difference_column(info: MetricInfo) -> Column:
+    column = metric_column(info, interval=True)
+    return replace(column, unit="points" if in_points(info.unit) else column.unit, signed=True)
+
+
+def _difference(comparison: Comparison | None) -> Cell:
+    if comparison is None:
+        return Cell()
+    return Cell(comparison.difference, comparison.ci_low, comparison.ci_high)

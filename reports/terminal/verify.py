@@ -1,11 +1,12 @@
-"""What `verify` prints: one line a folder, and a line for each figure that differs."""
+"""Output of `verify`: one line a folder, and a line for each figure that differs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.gate.wording import counted, one_line
-from reports.terminal.console import harmless, plain_console
+from reports.terminal.render import plain_console, print_lines
+from reports.text.cells import counted
+from reports.text.unicode import one_line
 
 
 def print_verified(
@@ -14,19 +15,21 @@ def print_verified(
     n_comparisons: int,
     differences: Sequence[Mapping[str, Any]],
     unknown: Sequence[str],
+    intervals: bool = True,
 ) -> None:
-    """What follows and what does not.
+    """Print what follows from the predictions and timings, and what does not.
 
     Args:
         differences: each with `kind`, `metric`, `slice`, `field`, `recorded` and `derived`; None where one is
             missing.
         unknown: routers that the record compares itself with, and whose results are not there.
+        intervals: whether intervals were compared too.
     """
     console = plain_console()
 
     def say(line: str, indent: str = "") -> None:
         # One line, whatever the ids of questions hold.
-        console.print(indent + harmless(one_line(line)), highlight=False, soft_wrap=True)
+        print_lines(console, [indent + one_line(line)])
 
     if not differences:
         compared = f" and {counted(n_comparisons, 'comparison')}" if n_comparisons else ""
@@ -37,6 +40,8 @@ def print_verified(
         kinds = Counter(kind for kind, _, _ in sorted(wrong))
         parts = [f"{counted(number, kind)}{of.get(kind, '')}" for kind, number in kinds.items()]
         say(f"{folder}: {', '.join(parts)} DIFFER from what the predictions and timings give:")
+    if not intervals:
+        say(f"{folder}: intervals not compared: an older version drew other resamples")
     for difference in differences:
         say(_words(difference), indent="  ")
     if unknown:

@@ -1,4 +1,4 @@
-"""When a result was made, as its place says."""
+"""Date of a result, from the name of its folder."""
 
 import re
 from datetime import datetime
@@ -8,7 +8,7 @@ _DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?!\d)")
 
 
 def date_of(folder: Path) -> datetime | None:
-    """Of the folder's name, or of the innermost above it that has a date, in the machine's own time.
+    """Date in the folder's name, or in that of the innermost folder above it that has one, in local time.
 
     None where no name has one: nothing else about a folder is the same on every machine.
     """

@@ -1,10 +1,11 @@
-"""Text of the user's inside GitHub Markdown: shown as it is, and nothing more than shown.
+"""Users' text inside GitHub Markdown: shown as it is, and nothing more than shown.
 
 Mentions, issues (`#12`, `GH-12`), addresses (`https://…`, `www.…`) and emoji (`:tada:`) are kept from
 becoming links and pictures. Not covered are hashes, which GitHub links where its repository has the commit.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 
 from reports.text.unicode import isolated
 
@@ -25,6 +26,21 @@ def inline(text: str) -> str:
 def line(text: str) -> str:
     """At the beginning of a line or of a bullet, where a number or a dash would start a list."""
     return _LIST.sub(_as_text, inline(text))
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
+    """A table of cells in Markdown; `right` tells which columns after the first stand on the right."""
+    rule = ["---", *("---:" if figures else "---" for figures in right)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+
+
+def bullets(title: str, lines: Iterable[str]) -> str:
+    """A list under its title; empty without a line."""
+    points = [f"- {line(text)}" for text in lines]
+    if not points:
+        return ""
+    # A list right under a line is part of its paragraph in some dialects.
+    return "\n".join([title, "", *points] if title else points)
 
 
 def _as_text(found: re.Match[str]) -> str:

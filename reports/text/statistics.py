@@ -1,13 +1,20 @@
-"""Intervals and tests, in words."""
+"""Intervals and tests in words."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from reports.record import BETTER, WORSE, Record
+from reports.record import Record, Verdict
+
+# In tables; better and worse are significant ones.
+VERDICTS = {
+    Verdict.BETTER: "better",
+    Verdict.WORSE: "worse",
+    Verdict.CANNOT_TELL: "cannot tell",
+}
 
 
 class Paired(NamedTuple):
-    """How every two routers were compared, whatever their records were derived with.
+    """How every two routers were compared, whatever the intervals in their records are.
 
     Attributes:
         confidence: of the intervals of their differences; one minus it is the level of the tests.
@@ -23,7 +30,7 @@ class Paired(NamedTuple):
 
     @property
     def level(self) -> str:
-        """Of the tests."""
+        """Level of the tests."""
         return f"{1 - self.confidence:.2g}"
 
 
@@ -32,31 +39,24 @@ def interval_of(confidence: float) -> str:
 
 
 def interval_words(records: Iterable[Record]) -> str:
-    """`95 % interval`; without the number where the records have none, or not the same."""
-    known = {confidence_of(record) for record in records}
-    confidence = known.pop() if len(known) == 1 else None
-    return interval_of(confidence) if confidence else "interval"
-
-
-def confidence_of(record: Record) -> float | None:
-    """Of the intervals of its metrics; None where it does not say."""
-    statistics: Mapping[str, Any] = record.derivation.get("statistics") or {}
-    return statistics.get("confidence")
+    """`95 % interval`; without the number where the records do not have the same."""
+    known = {record.derivation.statistics.confidence for record in records}
+    return interval_of(known.pop()) if len(known) == 1 else "interval"
 
 
 def accuracy_test(weighted: bool) -> str:
-    """The test that the verdict on two routers rests on, by whether the questions have weights."""
+    """The test behind the verdict on two routers, by whether the questions have weights."""
     return "a permutation test with weights" if weighted else "McNemar's exact test"
 
 
 def by_weight(record: Record) -> bool:
-    """Whether the confusion matrix has sums of weights, which are no whole numbers even where they are round;
-    without weights it has counts."""
-    matrix = record.confusion_matrix.get("rows_true_columns_predicted", [])
-    return any(isinstance(cell, float) for row in matrix for cell in row)
+    """Whether the confusion matrix has sums of weights, and not counts of questions."""
+    cells = [cell for row in record.confusion_matrix.rows_true_columns_predicted for cell in row]
+    accuracy = record.metric("accuracy")
+    return any(cell % 1 for cell in cells) or (accuracy is not None and sum(cells) != accuracy.n)
 
 
-def enough_already(verdict: str, rows_needed: int | None, n: int) -> bool:
-    """Whether a rule of thumb says that the `n` questions would do where the test cannot tell: it leaves out
-    the correction for several pairs, and is rough for few questions."""
-    return verdict not in (BETTER, WORSE) and rows_needed is not None and rows_needed <= n
+def enough_already(verdict: Verdict, rows_needed: int | None, n: int) -> bool:
+    """Whether a rule of thumb says that the `n` questions would be enough although the test cannot tell: it
+    leaves out the correction for several pairs, and is rough for few questions."""
+    return verdict == Verdict.CANNOT_TELL and rows_needed is not None and rows_needed <= n

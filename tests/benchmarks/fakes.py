@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.progress import progress, say
 from experts.base import Answer, ExpertError, Experts, Remark, Request, ignore
 from routers.base import Inference, Router, RouterError
 
@@ -108,30 +107,11 @@ class Crashing(Even):
         raise RuntimeError("a bug in this router")
 
 
-class Killed(Even):
-    """Runs out of memory, as the kernel would have it."""
+class Sleeping(Even):
+    """Never done; it ends with its process."""
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Chatty(Even):
-    """Talks while it works, as do the libraries that it might use."""
-
-    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
-        print("a library prints")
-        say("a notice")
-        progress("learning", 1, 2)
-
-
-class Reporting(Even):
-    """Returns its process's thread settings where other routers return checksums."""
-
-    def weights_sha256(self) -> dict[str, str]:
-        from threadpoolctl import threadpool_info
-
-        pools = {f"pool:{pool['internal_api']}": str(pool["num_threads"]) for pool in threadpool_info()}
-        return {**pools, **{name: value for name, value in os.environ.items() if name.endswith("_THREADS")}}
+        time.sleep(3600)
 
 
 class Expensive(Even):

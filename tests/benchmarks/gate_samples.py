@@ -1,4 +1,4 @@
-"""Results for the gate: rows that are right or wrong as told, with every metric derived from them."""
+"""Results for the gate: rows that are right or wrong as told, with every metric computed from them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -6,23 +6,38 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.latency import BLOCK
-from benchmarks.metrics.compute import Derivation, derive
+from benchmarks.metrics.compute import compute_metrics
 from common.settings import Statistics
-from reports.record import Metric, Prediction, Result
-from tests.reports.samples import sample_record
+from reports.record import (
+    DatasetUsed,
+    Derivation,
+    Git,
+    Machine,
+    Metric,
+    Prediction,
+    Provenance,
+    Record,
+    Round,
+    Serving,
+    Split,
+    Timings,
+    WeightsUsed,
+)
+from reports.record_files import Result
 
-MACHINE = {"cpu": "AMD EPYC", "cores": 2, "gpu": None}
-PROVENANCE: dict[str, Any] = {
-    "git": {"commit": "abc", "dirty": False},
-    "machine": MACHINE,
-    "threads": 1,
-    "reference_workload": 2,
-    "python": "3.11.7",
-    "packages": {"numpy": "2.4.6", "torch": "2.13.0"},
-    "dataset": {"name": "made", "train": {"ids_sha256": "0"}},
-    "weights": {"loaded": {"encoder": "1"}},
-}
+MACHINE = Machine(cpu="AMD EPYC", cores=2)
+PROVENANCE = Provenance(
+    git=Git("abc", dirty=False),
+    machine=MACHINE,
+    threads=1,
+    reference_workload=2,
+    python="3.11.7",
+    packages={"numpy": "2.4.6", "torch": "2.13.0"},
+    dataset=DatasetUsed("made", train=Split("0")),
+    weights=WeightsUsed(loaded={"encoder": "1"}),
+)
 QUICK = Statistics(resamples=400)
+HOW = Derivation(["a", "b"], 0, QUICK)
 
 
 def prediction(number: int, right: bool, **changes: Any) -> Prediction:
@@ -31,27 +46,25 @@ def prediction(number: int, right: bool, **changes: Any) -> Prediction:
     predicted = label if right else "ba"[number % 2]
     scores = {name: 0.75 if name == predicted else 0.25 for name in "ab"}
     part = "overlap" if number % 5 == 0 else "standard"
-    return replace(
-        Prediction(f"q{number}", f"question {number}", label, predicted, 0.5, scores, part), **changes
-    )
+    row = Prediction(f"q{number}", f"question {number}", label, predicted, 0.5, scores, part)
+    return replace(row, **changes)
 
 
 def predictions(n: int, wrong: Collection[int] = (), **changes: Any) -> list[Prediction]:
     return [prediction(number, number not in wrong, **changes) for number in range(n)]
 
 
-def rounds(ratios: Sequence[float]) -> list[dict[str, Any]]:
+def serving(ratios: Sequence[float]) -> Serving:
     """A process for each ratio of latency to the reference's second."""
-    return [
-        {
-            "latency_seconds": [ratio] * BLOCK,
-            "reference_seconds": [1.0] * BLOCK,
-            "stage_seconds": {},
-            "load_seconds": 1.0,
-            "first_query_seconds": 1.0,
-        }
-        for ratio in ratios
-    ]
+    return Serving(
+        batch_seconds=[0.5, 0.6],
+        batch_size=32,
+        peak_rss_bytes=200_000_000,
+        index_bytes=1,
+        weights_bytes=2,
+        rounds=[Round(1.0, 1.0, [ratio] * BLOCK, {}, [1.0] * BLOCK) for ratio in ratios],
+        reference_rss_bytes=50_000_000,
+    )
 
 
 def result(
@@ -59,24 +72,26 @@ def result(
     ratios: Sequence[float] = (3.0, 3.03, 2.97),
     memory: float = 4.0,
     router: str = "knn",
+    how: Derivation = HOW,
     **provenance: Any,
 ) -> Result:
-    """What a run of a router with these rows, timings and memory would have left."""
-    how = Derivation(["a", "b"], 0, QUICK)
-    derived = derive(rows, how)
+    """The result of a router with these rows, timings and memory."""
+    computed = compute_metrics(rows, how)
     speed = [
         Metric("latency_mean_vs_reference", sum(ratios) / len(ratios), "×", False, "all", len(ratios)),
         Metric("peak_rss_vs_reference", memory, "×", False),
         Metric("weights_size", 90.0, "MB", False),
     ]
-    record = sample_record(
-        router,
-        ("a", "b"),
-        metrics=[*derived.metrics, *speed],
-        unscored=derived.unscored,
-        provenance={**PROVENANCE, **provenance},
-        derivation=how.as_json(),
-        timings={"served": {"rounds": rounds(ratios)}},
-        confusion_matrix=derived.confusion_matrix,
+    record = Record(
+        router=router,
+        family="embedding",
+        config={"seed": 0, "router": {"name": router}},
+        provenance=replace(PROVENANCE, **provenance),
+        derivation=how,
+        metrics=[*computed.metrics, *speed],
+        unscored=computed.unscored,
+        confusion_matrix=computed.confusion_matrix,
+        timings=Timings(served=serving(ratios)),
+        curves=computed.curves,
     )
     return Result(Path("outputs") / router, record, list(rows))

@@ -1,20 +1,24 @@
-"""Shorthand for prediction rows and for the command line as a user runs it."""
+"""Shorthand for prediction rows and for the command line."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
+from time import sleep
 from typing import Any
 from unittest.mock import patch
 
 from benchmarks.assets.adapters import WEIGHTS, Adapters, Version
 from benchmarks.assets.weights import Weights
 from benchmarks.cli.main import main
-from benchmarks.schema.experts import LocalExperts
+from benchmarks.schema import LocalExperts
+from benchmarks.workers.in_process import InProcess
+from benchmarks.workers.launch import Job, Result, Workers
 from reports.record import Prediction
 
 # Enough to run every step of a measurement, not enough for steady figures.
@@ -53,11 +57,6 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "benchmarks", *arguments]
 
 
-def as_in_a_shell() -> None:
-    """Receive interrupts, even where the tests themselves run in the background and do not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def environment(**changes: str) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if name not in ("HYDRA_FULL_ERROR", "FORCE_COLOR")
@@ -68,51 +67,81 @@ def environment(**changes: str) -> dict[str, str]:
 def derby(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run the real command line in a folder, with `changes` to the environment."""
     return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
+        command(*arguments), cwd=cwd, env=environment(**changes), capture_output=True, text=True, check=False
     )
 
 
-def in_process(
-    *arguments: str, cwd: Path, stdin: str = "", **changes: str
-) -> subprocess.CompletedProcess[str]:
-    """The command line of `derby` in this process, for many small cases: libraries load once.
+def as_in_a_shell() -> None:
+    """Receive interrupts, also where the tests run in the background of a shell and do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    Its workers are processes all the same.
-    """
+
+def started(*arguments: str, cwd: Path, **changes: str) -> subprocess.Popen[str]:
+    """Start the real command line as a shell does: in a process group of its own."""
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=as_in_a_shell,
+    )
+
+
+def children(pid: int) -> set[int]:
+    """Processes that a process started, and that have not ended."""
+    found = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return {child for child in found if alive(child)}
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    # Nobody may be there to collect the orphans of a container.
+    return state != "Z"
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    """Wait as long as it takes; pytest ends a test that hangs."""
+    while not happened():
+        sleep(0.003)
+
+
+class NoWorkers(Workers):
+    """For what is refused before anything is fitted, measured or loaded."""
+
+    def run(self, function: Callable[[Job], Result], job: Job, title: str) -> Result:
+        raise AssertionError(f"a worker was started: {title}")
+
+
+def in_process(
+    *arguments: str, cwd: Path, stdin: str = "", workers: Workers | None = None, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line of `derby` in this process: libraries load once, and no worker is a process."""
     outputs, errors = StringIO(), StringIO()
     with (
-        patch.dict(os.environ, {**environment(**changes)}, clear=True),
+        patch.dict(os.environ, environment(**changes), clear=True),
         patch.object(sys, "argv", ["derby", *arguments]),
-        patch.object(sys, "unraisablehook", sys.unraisablehook),
         patch.object(sys, "path", [*sys.path]),
         patch.object(sys, "stdin", TextIOWrapper(BytesIO(stdin.encode()), encoding="utf-8")),
         redirect_stdout(outputs),
         redirect_stderr(errors),
         chdir(cwd),
     ):
-        before = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+        before = signal.getsignal(signal.SIGTERM)
         try:
-            status: object = main()
+            status: object = main(workers or InProcess())
         except SystemExit as end:
+            # Hydra ends so after its help.
             status = end.code
         finally:
-            for which, handler in before.items():
-                signal.signal(which, handler)
+            signal.signal(signal.SIGTERM, before)
     assert isinstance(status, int)
     return subprocess.CompletedProcess(arguments, status, outputs.getvalue(), errors.getvalue())
-
-
-def here(task: str, payload: dict[str, Any], *_: Any) -> Any:
-    """`run_isolated` without the isolation, for what costs a second to isolate and nothing to do."""
-    from benchmarks.workers.main import TASKS
-
-    return json.loads(json.dumps(TASKS[task](json.loads(json.dumps(payload))) or {}))
 
 
 def results(cwd: Path) -> list[Path]:

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -56,7 +59,7 @@ MIXED = ["sleep 75", "car 50", "sleep 25", "car 100"]
 
 
 def test_replies_are_in_the_order_asked(diary: Diary) -> None:
-    assert Pipeline(Told(), diary).process_queries(MIXED) == [
+    assert Pipeline(Told(), diary).answer(MIXED) == [
         Reply("sleep 75", "sleep", 0.75, "sleep says sleep 75"),
         Reply("car 50", "car", 0.5, "car says car 50"),
         Reply("sleep 25", "sleep", 0.25, "sleep says sleep 25"),
@@ -66,27 +69,12 @@ def test_replies_are_in_the_order_asked(diary: Diary) -> None:
 
 def test_a_router_that_breaks_its_promise_asks_nobody(diary: Diary) -> None:
     with pytest.raises(RouterError, match=r"Told\.infer: confidence has 1\.5 for 'sleep 150', not a number"):
-        Pipeline(Told(), diary).process_query("sleep 150")
+        Pipeline(Told(), diary).answer(["sleep 150"])
     assert written(diary) == []
-
-
-def test_one_query_is_a_batch_of_one(diary: Diary) -> None:
-    pipeline = Pipeline(Told(), diary)
-    assert [pipeline.process_query(query) for query in MIXED] == pipeline.process_queries(MIXED)
-
-
-def test_no_query_asks_nobody(diary: Diary) -> None:
-    assert Pipeline(Told(), diary).process_queries([]) == []
-    assert written(diary) == []
-
-
-def test_the_same_query_twice_has_two_replies(diary: Diary) -> None:
-    first, second = Pipeline(Told(), diary).process_queries(["car 50", "car 50"])
-    assert first == second == Reply("car 50", "car", 0.5, "car says car 50")
 
 
 def test_an_unsure_router_asks_nobody_when_it_abstains(diary: Diary) -> None:
-    replies = Pipeline(Told(), diary, Policy(threshold=0.5, fallback="abstain")).process_queries(MIXED)
+    replies = Pipeline(Told(), diary, Policy(threshold=0.5, fallback="abstain")).answer(MIXED)
     assert [reply.domain for reply in replies] == ["sleep", "car", None, "car"]
     # No error: abstaining is what was asked for.
     assert replies[2] == Reply("sleep 25", None, 0.25)
@@ -95,26 +83,50 @@ def test_an_unsure_router_asks_nobody_when_it_abstains(diary: Diary) -> None:
 
 
 def test_a_named_expert_answers_what_the_router_is_unsure_of(diary: Diary) -> None:
-    replies = Pipeline(Told(), diary, Policy(threshold=0.8, fallback="car")).process_queries(MIXED)
+    replies = Pipeline(Told(), diary, Policy(threshold=0.8, fallback="car")).answer(MIXED)
     assert [reply.domain for reply in replies] == ["car"] * 4
     assert replies[0] == Reply("sleep 75", "car", 0.75, "car says sleep 75")
 
 
 def test_by_default_the_best_guess_is_asked(diary: Diary) -> None:
-    assert Pipeline(Told(), diary).process_query("car 1").domain == "car"
+    assert Pipeline(Told(), diary).answer(["car 1"])[0].domain == "car"
     unsure = Pipeline(Told(), diary, Policy(threshold=1.0, fallback="best_guess"))
-    assert [reply.domain for reply in unsure.process_queries(MIXED)] == ["sleep", "car", "sleep", "car"]
+    assert [reply.domain for reply in unsure.answer(MIXED)] == ["sleep", "car", "sleep", "car"]
 
 
 def test_a_failure_stops_no_other(diary: Diary) -> None:
-    replies = Pipeline(Told(), diary).process_queries(["car 50", "this fails 50", "sleep 50"])
+    replies = Pipeline(Told(), diary).answer(["car 50", "this fails 50", "sleep 50"])
     assert replies[1] == Reply("this fails 50", "car", 0.5, None, "the expert is ill", "it tried")
     assert [reply.answer for reply in replies] == ["car says car 50", None, "sleep says sleep 50"]
 
 
+class OneAtATime(Told):
+    """Fails where two threads are in it at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = Lock()
+
+    def infer(self, queries: Sequence[str]) -> Inference:
+        assert self.inside.acquire(blocking=False), "a second thread is in the router"
+        try:
+            # Gives every other thread its turn.
+            sleep(0.02)
+            return super().infer(queries)
+        finally:
+            self.inside.release()
+
+
+def test_several_threads_are_in_the_router_one_after_the_other() -> None:
+    pipeline = Pipeline(OneAtATime(), None)
+    with ThreadPoolExecutor(4) as threads:
+        replies = list(threads.map(pipeline.answer, [MIXED] * 8))
+    assert replies == [pipeline.answer(MIXED)] * 8
+
+
 def test_without_experts_it_routes() -> None:
     pipeline = Pipeline(Told(), None, Policy(threshold=0.5, fallback="abstain"))
-    assert pipeline.process_queries(["sleep 75", "car 25"]) == [
+    assert pipeline.answer(["sleep 75", "car 25"]) == [
         Reply("sleep 75", "sleep", 0.75),
         Reply("car 25", None, 0.25),
     ]
@@ -140,7 +152,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Ask]]:
     """The settings of every pipeline that is built; none of them has experts."""
     settings: list[Ask] = []
 
-    def build(asked: Ask) -> Pipeline:
+    def build(asked: Ask, workers: object = None) -> Pipeline:
         settings.append(asked)
         return Pipeline(Told(), None, asked.policy)
 
@@ -177,6 +189,7 @@ def test_an_unknown_setting_is_refused(built: list[Ask]) -> None:
     assert built == []
 
 
+@pytest.mark.process
 def test_the_configured_router_is_fitted_and_answers(qna_folder: Path) -> None:
     module._pipeline.cache_clear()
     overrides = ("router=tfidf", "dataset=files", f"dataset.path={qna_folder}", "experts=none", "threads=1")

@@ -4,10 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from experts.base import Answer, ExpertError, Experts, Remark, Request, cut_middle, ignore
+from experts.base import Answer, Experts, Remark, Request, cut_middle, ignore
 
 
 class Backwards(Experts):
@@ -49,38 +47,9 @@ def test_one_question_without_an_answer_leaves_the_others() -> None:
     ]
 
 
-def test_answer_asks_the_adapted_expert_of_one_domain() -> None:
-    assert Backwards().answer("sleep", ["1", "2", "3"]) == [
-        "sleep 1 True",
-        "sleep 2 True",
-        "sleep 3 True",
-    ]
-    assert Backwards().answer("sleep", []) == []
-
-
-def test_answer_says_why_there_is_none() -> None:
-    with pytest.raises(ExpertError, match=r"^the question is strange$"):
-        Backwards().answer("car", ["1", "?", "3"])
-
-
 @pytest.mark.parametrize(
     ("limit", "kept"),
     [(0, ""), (1, "a"), (2, "ag"), (3, "abg"), (4, "abfg"), (6, "abcefg"), (7, "abcdefg"), (8, "abcdefg")],
 )
 def test_cut_middle(limit: int, kept: str) -> None:
     assert "".join(cut_middle("abcdefg", limit)) == kept
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_cut_middle_keeps_both_ends(length: int, limit: int) -> None:
-    items = list(range(length))
-    kept = cut_middle(items, limit)
-    assert kept is not items
-    assert len(kept) == min(length, limit)
-    # One gap at most, and as near to the middle as can be.
-    gaps = [index for index in range(1, len(kept)) if kept[index] != kept[index - 1] + 1]
-    if length > limit >= 2:
-        assert (kept[0], kept[-1]) == (0, length - 1)
-        assert gaps == [(limit + 1) // 2]
-    else:
-        assert gaps == []

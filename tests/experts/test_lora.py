@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -121,45 +120,12 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
 # Batches.
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 64])
+@pytest.mark.parametrize("batch_size", [3, 64])
 def test_every_batching_answers_as_one_plain_model(
     models: Models, base: str, plain: Plain, batch_size: int
 ) -> None:
     asked = lora(models[base], batch_size=batch_size)
     assert texts(asked.answers(REQUESTS)) == [plain(base, request) for request in REQUESTS]
-
-
-def test_the_adapters_learned_their_answers(
-    loaded: dict[str, LoraExperts], pairs: dict[str, list[tuple[str, str]]], base: str
-) -> None:
-    for domain, answer in ANSWERS.items():
-        learned = loaded[base].answer(domain, [question for question, _ in pairs[domain]])
-        # Not all of them, for so small a model; none without the adapter or with the other one.
-        assert learned.count(answer) >= 10
-        base_answers = loaded[base].answers([Request(domain, QUESTIONS[0], adapted=False)])
-        assert base_answers[0].text not in (None, answer)
-
-
-def test_adapters_are_side_by_side_and_lengths_too(
-    models: Models, batches: list[tuple[list[str], int]]
-) -> None:
-    asked = lora(models["llama"], batch_size=3)
-    requests = [Request(domain, question) for question in QUESTIONS for domain in ("car", "sleep")]
-    groups = list(asked.generate(requests))
-    assert [len(group) for group in groups] == [3, 3]
-    assert sorted(row for group in groups for row, _ in group) == list(range(6))
-    # No batch is mixed, for every adapter fills its own; each goes on without the rows that have ended.
-    assert [name for name, _ in groupby(adapters for names, _ in batches for adapters in names)] == [
-        "expert0",
-        "expert1",
-    ]
-    lengths = [len(requests[row].question) for row, _ in groups[0]]
-    assert lengths == sorted(lengths)
-
-
-def test_a_batch_may_be_mixed(models: Models, batches: list[tuple[list[str], int]]) -> None:
-    list(lora(models["llama"]).generate(REQUESTS))
-    assert set(batches[0][0]) == {"__base__", "expert0", "expert1"}
 
 
 # Swapping.
@@ -169,15 +135,10 @@ def test_adapters_are_swapped_without_loading_the_base_again(
     models: Models, plain: Plain, loads: list[str]
 ) -> None:
     asked = lora(models["llama"])
-    assert asked.load() is asked
-    network = asked._bases[models["llama"]["car"]["folder"]].network
-    weights = {name: id(tensor) for name, tensor in network.named_parameters()}
     experts_in_turn = [("car", True), ("sleep", True), ("car", False), ("sleep", True), ("car", True)]
     for domain, adapted in experts_in_turn:
         request = Request(domain, "Which oil?", adapted)
         assert texts(asked.answers([request])) == [plain("llama", request)]
-    assert asked.load()._bases[models["llama"]["car"]["folder"]].network is network
-    assert {name: id(tensor) for name, tensor in network.named_parameters()} == weights
     assert loads == [models["llama"]["car"]["folder"]]
 
 
@@ -226,21 +187,6 @@ def test_an_answer_ends_with_the_turn(models: Models, loaded: dict[str, LoraExpe
     assert texts(answers) == list(zip(ANSWERS.values(), wanted, strict=True))
 
 
-@pytest.mark.parametrize("limit", [1, 5])
-def test_an_answer_is_bounded(models: Models, limit: int) -> None:
-    asked = lora(models["llama"], max_new_tokens=limit)
-    long, short = asked.answers([Request("car", "Which oil, and when?"), Request("car", "Why?", False)])
-    assert long.tokens == short.tokens == limit
-    assert ANSWERS["car"].startswith(str(long.text))
-    assert long.text != ANSWERS["car"]
-
-
-def test_seconds_are_shares_of_the_batch(models: Models) -> None:
-    answers = lora(models["llama"]).load().answers(REQUESTS[:4])
-    assert len({answer.seconds for answer in answers}) == 1
-    assert 0 < answers[0].seconds < 5
-
-
 @pytest.fixture
 def speechless(chat_llama: str, tmp_path: Path) -> LoraExperts:
     """A base whose last norm is zero: every logit is equal, so that it says `<pad>` and nothing else."""
@@ -258,9 +204,6 @@ def test_no_word_is_no_answer(speechless: LoraExperts) -> None:
     answer = speechless.answers([Request("car", "Why?", adapted=False)])[0]
     assert (answer.text, answer.error) == (None, "the model ended its turn without a word")
     assert answer.tokens == MAX_NEW_TOKENS
-
-
-def test_a_stream_without_a_word_is_an_error(speechless: LoraExperts) -> None:
     with pytest.raises(ExpertError, match="the model ended its turn without a word"):
         list(speechless.stream(Request("car", "Why?", adapted=False)))
 
@@ -315,13 +258,6 @@ def test_no_room_for_any_question(models: Models, base: str) -> None:
 # Streaming.
 
 
-def test_a_stream_comes_in_pieces(loaded: dict[str, LoraExperts], base: str) -> None:
-    pieces = list(loaded[base].stream(Request("car", "Which oil, and when?")))
-    assert len(pieces) > 2
-    assert all(pieces)
-    assert "".join(pieces) == ANSWERS["car"]
-
-
 def test_a_failure_while_streaming_is_raised(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = lora(models["llama"]).load()
 
@@ -333,24 +269,7 @@ def test_a_failure_while_streaming_is_raised(models: Models, monkeypatch: pytest
         list(asked.stream(Request("car", "Why?")))
 
 
-def test_a_stream_that_was_left_disturbs_nobody(models: Models) -> None:
-    asked = lora(models["llama"], max_new_tokens=100).load()
-    left = asked.stream(Request("sleep", QUESTIONS[2], adapted=False))
-    next(left)
-    left.close()  # type: ignore[attr-defined]
-    assert asked.answer("car", ["Which oil, and when?"]) == [ANSWERS["car"]]
-
-
 # What is loaded.
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_dtype_is_the_bases(models: Models, base: str, dtype: str) -> None:
-    asked = lora(models[base], dtype=dtype).load()
-    network = asked._bases[models[base]["car"]["folder"]].network
-    dtypes = {str(p.dtype) for name, p in network.named_parameters() if "lora_" not in name}
-    assert dtypes == {f"torch.{dtype}"}
-    assert asked.answer("sleep", ["Which oil, and when?"]) == [ANSWERS["sleep"]]
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
@@ -400,10 +319,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("first", [True, False])
-def test_a_damaged_adapter_is_named(models: Models, tmp_path: Path, damage: str, first: bool) -> None:
+@pytest.mark.parametrize("domain", ["car", "sleep"])
+def test_a_damaged_adapter_is_named(models: Models, tmp_path: Path, damage: str, domain: str) -> None:
     """Whether it is the first adapter on its base, which makes the peft model, or a later one."""
-    domain = "car" if first else "sleep"
     folder = tmp_path / "adapter"
     shutil.copytree(str(models["llama"][domain]["adapter"]), folder)
     DAMAGE[damage](folder)
@@ -417,9 +335,3 @@ def test_an_adapter_of_another_architecture_is_refused(models: Models) -> None:
     foreign: Model = {**models["llama"]["car"], "adapter": models["phi"]["car"]["adapter"]}
     with pytest.raises(ExpertError, match="cannot load the adapter in "):
         lora({"car": foreign}).load()
-
-
-def test_a_missing_base_is_named(models: Models, tmp_path: Path) -> None:
-    moved: Model = {**models["llama"]["car"], "folder": str(tmp_path / "nowhere")}
-    with pytest.raises(ExpertError, match="nowhere"):
-        lora({"car": moved}).load()

@@ -32,18 +32,6 @@ def test_target_modules(bases: dict[str, str], base: str, which: str) -> None:
     assert target_modules(network, which) == LAYERS[base, which]
 
 
-def test_all_linear_is_all_but_the_head(bases: dict[str, str], base: str) -> None:
-    import torch
-
-    network = load_base(bases[base], "float32", "none")
-    linear = {
-        name.rpartition(".")[2]
-        for name, module in network.named_modules()
-        if isinstance(module, torch.nn.Linear)
-    }
-    assert linear - set(target_modules(network, "all-linear")) == {"lm_head"}
-
-
 def test_an_unknown_architecture_is_named() -> None:
     import torch
 

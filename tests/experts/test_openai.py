@@ -70,11 +70,6 @@ def test_what_is_sent(server: Server) -> None:
     assert server.seen[1]["messages"][0]["content"] == "You know car; {braces} stay."
 
 
-def test_no_system_message_without_a_prompt(server: Server) -> None:
-    ask(server.url, "car")
-    assert [message["role"] for message in server.seen[0]["messages"]] == ["user"]
-
-
 @pytest.mark.parametrize(("key", "sent"), [(None, "none"), ("", "none"), (f" {KEY}\n", KEY)])
 def test_the_key_comes_from_the_environment(
     server: Server, monkeypatch: pytest.MonkeyPatch, key: str | None, sent: str
@@ -101,21 +96,6 @@ def test_a_long_question_loses_its_middle(
     answer = ask(server.url, "car", question, max_question_chars=limit)
     asked = server.seen[0]["messages"][-1]["content"]
     assert (len(asked), asked[0], asked[-1], answer.note) == (sent, "<", ">", note)
-
-
-@pytest.mark.parametrize("question", ["", " \n\t"])
-def test_an_empty_question_is_not_sent(server: Server, question: str) -> None:
-    assert ask(server.url, "car", question) == Answer(None, error="the question is empty")
-    assert server.seen == []
-    with pytest.raises(ExpertError, match=r"^the question is empty$"):
-        list(experts(server.url, "car").stream(Request("car", question)))
-
-
-def test_a_question_that_is_no_text_fails_alone(server: Server) -> None:
-    answers = experts(server.url, "car").answers([Request("car", "half \ud800"), Request("car", "whole")])
-    assert answers[0].text is None
-    assert "surrogates not allowed" in str(answers[0].error)
-    assert answers[1].text == "car: whole"
 
 
 @pytest.mark.parametrize(("domain", "adapted", "key"), [("sleep", True, "sleep"), ("car", False, "base")])
@@ -220,6 +200,8 @@ def test_nobody_listens() -> None:
     assert answer.text is None
     assert str(answer.error).startswith("cannot connect after 1 retry: ")
     assert str(answer.error).endswith(f"Connection refused (model car at {url})")
+    with pytest.raises(ExpertError, match=r"^cannot connect: "):
+        list(experts(url, "car").stream(Request("car", "Why?")))
 
 
 # The breaker.
@@ -236,15 +218,6 @@ def test_an_endpoint_that_is_not_there_is_given_up() -> None:
     )
     assert errors[10] == "the question is empty"
     assert "experts.models.sleep" in errors[11]
-
-
-def test_giving_up_is_quick_and_not_for_ever(server: Server) -> None:
-    asked = experts(f"http://127.0.0.1:{closed_port()}/v1", "car", max_concurrency=8, max_retries=3)
-    started = time.perf_counter()
-    assert all(answer.text is None for answer in asked.answers([Request("car", "Why?")] * 700))
-    assert time.perf_counter() - started < 3
-    # The next call tries again.
-    assert str(asked.answers([Request("car", "Why?")])[0].error).startswith("cannot connect")
 
 
 def test_a_server_that_hangs_is_given_up(server: Server) -> None:
@@ -278,11 +251,9 @@ def test_statuses_never_give_up(server: Server) -> None:
 def test_closing_leaves_the_rest_unasked(server: Server) -> None:
     asked = experts(server.url, "car", "held", max_concurrency=2, timeout=30)
     rows = asked.generate([Request("car", "Why?"), *[Request("held", "Why?")] * 20])
-    started = time.perf_counter()
     assert next(rows)[0][1].text == "car: Why?"
     rows.close()
     server.closing.set()
-    assert time.perf_counter() - started < 2
     time.sleep(0.1)
     assert len(server.seen) <= 4
 
@@ -297,6 +268,7 @@ list(asked.generate([Request("held", "Why?")] * 20))
 """
 
 
+@pytest.mark.signals
 def test_an_interrupt_does_not_wait_for_the_server(server: Server) -> None:
     command = [sys.executable, "-c", INTERRUPTED, server.url]
     process = subprocess.Popen(
@@ -359,18 +331,6 @@ def test_a_stream_that_fails(server: Server, model: str, pieces: list[str], reas
         received.extend(stream)
     assert received == pieces
     assert str(caught.value) == f"{reason} (model {model} at {server.url})"
-
-
-def test_a_stream_from_nobody() -> None:
-    asked = experts(f"http://127.0.0.1:{closed_port()}/v1", "car")
-    with pytest.raises(ExpertError, match=r"^cannot connect: "):
-        list(asked.stream(Request("car", "Why?")))
-
-
-def test_a_stream_can_be_left(server: Server) -> None:
-    pieces = experts(server.url, "stream held", timeout=30).stream(Request("stream held", "Why?"))
-    assert next(pieces) == "Check "
-    pieces.close()  # type: ignore[attr-defined]
 
 
 # Secrets, addresses, identity.
@@ -453,21 +413,6 @@ def test_identity() -> None:
     assert asked.identity("car", adapted=False) == {**expected, "model": "smollm"}
 
 
-def test_load_is_done_once() -> None:
-    asked = experts("http://127.0.0.1:1/v1", "car")
-    client = asked.load()._client
-    assert asked.load() is asked
-    assert asked._client is client
-
-
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(ExpertError) as caught:
-        experts("http://127.0.0.1:1/v1", "car").load()
-    wanted = 'experts=openai needs the openai package: pip install "router-derby[openai]"'
-    assert str(caught.value) == wanted
-
-
 # A real server.
 
 TEMPLATE = (
@@ -476,6 +421,7 @@ TEMPLATE = (
 )
 
 
+@pytest.mark.process
 def test_transformers_serve(tiny_llama: str, tmp_path: Path) -> None:
     missing = [name for name in ("fastapi", "uvicorn", "pydantic", "openai") if find_spec(name) is None]
     if missing:

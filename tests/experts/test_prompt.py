@@ -59,25 +59,11 @@ def test_a_template_that_trims_the_system_message_shows_it(tokenizer: Any) -> No
     assert render(tokenizer, f"{INSTRUCTION}\n", "Why?") == wanted
 
 
-def test_no_instruction_is_no_message(tokenizer: Any, chat_phi: str) -> None:
-    for one in (tokenizer, load_tokenizer(chat_phi)):
-        assert messages(one, "", "Why?") == [{"role": "user", "content": "Why?"}]
-
-
 def test_without_a_chat_template_there_is_no_prompt(tokenizer: Any, chat_llama: str) -> None:
     tokenizer.chat_template = None
     with pytest.raises(ExpertError, match="has no chat template") as caught:
         render(tokenizer, INSTRUCTION, "Why?")
     assert chat_llama in str(caught.value)
-
-
-def test_a_question_that_fits_is_left_alone(tokenizer: Any) -> None:
-    question = "Why does  my car\nshake?"
-    length = len(tokenizer(question, add_special_tokens=False)["input_ids"])
-    assert fit_question(tokenizer, question, length) == (question, None)
-    cut, note = fit_question(tokenizer, question, length - 1)
-    assert cut != question
-    assert note == f"question cut from {length} to {length - 1} tokens"
 
 
 def test_a_long_question_loses_its_middle(tokenizer: Any) -> None:

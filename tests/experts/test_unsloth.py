@@ -1,13 +1,12 @@
 """Unsloth where it cannot run, and what it is told where it can."""
 
-import builtins
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ import experts.unsloth
 from experts import unsloth
 from experts.base import ExpertError
 from experts.model import load_base
-from experts.train import Recipe, Trained, train
+from experts.train import Recipe, train
 from tests.experts.conftest import RECIPE
 
 QUICK = replace(RECIPE, trainer="unsloth", steps=2, lora_r=4, lora_alpha=12, lora_dropout=0.25, seed=7)
@@ -140,52 +139,21 @@ def test_what_it_is_told(
     ]
 
 
-class Run(NamedTuple):
-    """A training through it: what it was told, what came first, what came out."""
-
-    calls: list[str]
-    imported: list[str]
-    folder: Path
-    trained: Trained
-
-
-@pytest.fixture(scope="module")
-def run(
-    chat_llama: str, pairs: dict[str, list[tuple[str, str]]], tmp_path_factory: pytest.TempPathFactory
-) -> Run:
-    folder = tmp_path_factory.mktemp("unsloth")
-    imported: list[str] = []
-    check, import_ = unsloth.check, builtins.__import__
-
-    def checked() -> None:
-        # There is a GPU for `check` alone: trl would use it.
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("torch.cuda.is_available", lambda: True)
-            check()
-
-    def spy(name: str, *rest: Any, **named: Any) -> Any:
-        imported.append(name.partition(".")[0])
-        return import_(name, *rest, **named)
-
-    with pytest.MonkeyPatch.context() as patch:
-        calls = install(patch)
-        patch.setattr(unsloth, "check", checked)
-        patch.setattr(builtins, "__import__", spy)
-        trained = train(chat_llama, pairs["car"], QUICK, folder, lambda *said: None)
-    return Run([name for name, _, _ in calls], imported, folder, trained)
-
-
-def test_its_adapter_is_the_one_that_is_trained(run: Run) -> None:
+def test_its_adapter_is_the_one_that_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+    installed: Calls,
+    chat_llama: str,
+    pairs: dict[str, list[tuple[str, str]]],
+    tmp_path: Path,
+) -> None:
     from safetensors.torch import load_file
 
-    assert run.calls == ["from_pretrained", "get_peft_model"]
+    # Only trl must not see a GPU, which it would use.
+    monkeypatch.setattr(unsloth, "check", lambda: None)
+    trained = train(chat_llama, pairs["car"], QUICK, tmp_path, lambda *said: None)
+    assert [name for name, _, _ in installed] == ["from_pretrained", "get_peft_model"]
     # All linear layers at rank 4: half of what rank 8 has.
-    assert run.trained.trainable_parameters == 4096
-    tensors = load_file(run.folder / "adapter_model.safetensors")
+    assert trained.trainable_parameters == 4096
+    tensors = load_file(tmp_path / "adapter_model.safetensors")
     assert {tensor.shape[0] for name, tensor in tensors.items() if "lora_A" in name} == {4}
     assert any(tensor.abs().max() > 0 for name, tensor in tensors.items() if "lora_B" in name)
-
-
-def test_it_comes_before_what_it_patches(run: Run) -> None:
-    first = {name: run.imported.index(name) for name in ("unsloth", "trl", "peft", "transformers")}
-    assert min(first, key=first.__getitem__) == "unsloth"

@@ -1,9 +1,26 @@
 """Records made by hand."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from reports.record import Comparison, Metric, Prediction, Record, Unscored
+from reports.reasons import Reason
+from reports.record import (
+    Comparison,
+    ConfusionMatrix,
+    DatasetUsed,
+    Derivation,
+    Fitting,
+    Metric,
+    Prediction,
+    Provenance,
+    Record,
+    Round,
+    Serving,
+    Timings,
+    Unscored,
+    Verdict,
+)
 
 
 def fraction(
@@ -32,20 +49,28 @@ def sample_record(router: str = "knn", labels: tuple[str, ...] = ("car", "sleep"
         "router": router,
         "family": "embedding",
         "config": {"seed": 0, "router": {"name": router}},
-        "provenance": {"threads": 2, "git": {"commit": None, "dirty": None}},
-        "derivation": {"classes": list(labels), "seed": 0},
+        "provenance": Provenance(threads=2, dataset=DatasetUsed("car_sleep")),
+        "derivation": Derivation(list(labels), seed=0),
         "metrics": metrics,
-        "unscored": [Unscored("out_of_scope_auroc", "no out-of-scope test question", "out_of_scope")],
-        "confusion_matrix": {
-            "labels": list(labels),
-            "rows_true_columns_predicted": [
-                [31 if row == column else 9 for column in range(len(labels))] for row in range(len(labels))
-            ],
-        },
-        "timings": {"served": {"latency_seconds": [0.005, 0.006]}, "trained": {"train_seconds": 1.5}},
-        "comparisons": [Comparison("majority", "accuracy", 0.375, 0.25, 0.5, 40)],
+        "unscored": [Unscored("out_of_scope_auroc", Reason.NO_OUT_OF_SCOPE_ROW, "out_of_scope")],
+        "confusion_matrix": ConfusionMatrix(
+            list(labels), [[17 if row == column else 3 for column in labels] for row in labels]
+        ),
+        "timings": sample_timings([[0.005, 0.006]]),
+        "comparisons": [
+            Comparison("majority", "accuracy", 0.375, 0.25, 0.5, 40, 0.0004, Verdict.BETTER),
+            Comparison("majority", "rougeL", 0.012, -0.004, 0.031, 36),
+        ],
     }
     return Record(**{**content, **changes})
+
+
+def sample_timings(latencies: Sequence[Sequence[float]]) -> Timings:
+    """Timings of a fitted and served router: the latencies by process, in seconds."""
+    rounds = [Round(0.5, 0.01, list(seconds), {}, [0.008] * len(seconds)) for seconds in latencies]
+    return Timings(
+        Fitting(1.5, 200_000_000), Serving([0.1], 32, 245_200_000, 700_000, 91_000_000, rounds, 80_000_000)
+    )
 
 
 def sample_predictions() -> list[Prediction]:

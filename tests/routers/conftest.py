@@ -69,5 +69,5 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, minilm: str) -> Callable
 
 @pytest.fixture(scope="session")
 def tiny_encoder(cache: Path, tiny_bert: Callable[..., str]) -> SentenceEncoder:
-    """A random model on ONNX Runtime, shared: do not change it."""
-    return SentenceEncoder(tiny_bert()).prepare()
+    """A random model on ONNX Runtime, its export beside it; shared: do not change it."""
+    return SentenceEncoder(tiny_bert()).export_beside().prepare()

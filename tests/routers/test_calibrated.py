@@ -13,10 +13,6 @@ from routers.base import Router, RouterError
 from routers.baselines import MajorityRouter, TfidfRouter
 from routers.calibrated import METHODS, CalibratedRouter, HeldOut
 from routers.cascade import CascadeRouter
-from routers.encoder import SentenceEncoder
-from routers.ensemble import EnsembleRouter
-from routers.knn import KNNRouter
-from routers.tinyllama import TinyLlamaRouter
 from tests.routers.spies import Saying
 
 Rows = tuple[list[str], list[str]]
@@ -47,13 +43,10 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def six() -> CalibratedRouter:
-    inner = Saying(
-        {query: (top, 1 - top) for query, (_, top, _) in SIX.items()},
-        {query: confidence for query, (confidence, _, _) in SIX.items()},
-    )
-    held_out = list(SIX), ["car" if right else "sleep" for _, _, right in SIX.values()]
-    return CalibratedRouter(inner, "none").fit(["x", "y"], ["car", "sleep"], held_out=held_out)
+def six() -> HeldOut:
+    confidence, probability, right = zip(*SIX.values(), strict=True)
+    numbers = np.array(confidence, np.float32), np.array(probability, np.float32)
+    return HeldOut(*numbers, np.array(right))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -65,41 +58,11 @@ def test_held_out_questions_never_reach_the_inner_fit(method: str) -> None:
     (fit,) = Saying.fits
     held_out = [query for query in QUERIES if query not in fit.queries]
     assert [query.split()[0] for query in held_out].count("car") == 3
-    assert len(held_out) == len(router.held_right_) == 6
+    assert len(held_out) == len(router.held_out_.right) == 6
     assert len(fit.queries) == 14
     assert fit.ids == [f"id {query}" for query in fit.queries]
     assert fit.outcomes == [[float(QUERIES.index(query))] for query in fit.queries]
     assert router.models_ == ["small"]
-
-
-def test_another_seed_holds_out_others() -> None:
-    for seed in (1, 1, 2):
-        CalibratedRouter(Saying(TOLD), seed=seed).fit(QUERIES, LABELS)
-    one, again, two = (fit.queries for fit in Saying.fits)
-    assert one == again != two
-
-
-def test_given_held_out_questions_leave_all_the_others_for_learning() -> None:
-    proba = {**dict.fromkeys(QUERIES, (0.5, 0.5)), "p": (0.8, 0.2), "q": (0.8, 0.2), "r": (0.8, 0.2)}
-    held_out = ["p", "q", "r"], ["car", "car", "sleep"]
-    router = CalibratedRouter(Saying(proba)).fit(QUERIES, LABELS, held_out=held_out)
-    (fit,) = Saying.fits
-    assert fit.queries == QUERIES
-    # Two of three right at odds of 4: odds of 2 fit best.
-    assert router.temperature_ == pytest.approx(2.0, abs=1e-3)
-    assert router.predict_proba(["p"])[0] == pytest.approx([2 / 3, 1 / 3], abs=1e-3)
-    assert router.held_probability_ == pytest.approx([2 / 3] * 3, abs=1e-3)
-    assert router.held_right_.tolist() == [True, True, False]
-    facts = {"calibration": "temperature", "held_out": 3, "temperature": router.temperature_}
-    assert router.facts() == facts
-
-
-def test_a_class_with_one_question_keeps_it() -> None:
-    proba = dict.fromkeys((*QUERIES, "z"), (0.4, 0.3, 0.3))
-    router = CalibratedRouter(Saying(proba), "isotonic").fit([*QUERIES, "z"], [*LABELS, "z"])
-    (fit,) = Saying.fits
-    assert "z" in fit.queries
-    assert len(router.held_right_) == 4
 
 
 def test_confidence_expected_and_sent_on_pass_through() -> None:
@@ -122,7 +85,7 @@ def test_confidence_expected_and_sent_on_pass_through() -> None:
 @pytest.mark.parametrize(
     ("coverage", "threshold"), [(1.0, 0.5), (0.7, 0.5), (4 / 6, 0.6), (0.5, 0.7), (0.1, 0.9)]
 )
-def test_the_threshold_of_a_coverage(six: CalibratedRouter, coverage: float, threshold: float) -> None:
+def test_the_threshold_of_a_coverage(six: HeldOut, coverage: float, threshold: float) -> None:
     assert six.threshold_for(coverage=coverage) == pytest.approx(threshold)
 
 
@@ -131,11 +94,11 @@ def test_the_threshold_of_a_coverage(six: CalibratedRouter, coverage: float, thr
     # Kept from 0.9 on 1 of 1 right, 0.8: 2 of 2, 0.7: 2 of 3, 0.6: 3 of 4, 0.5: 3 of 6.
     [(0.5, 0.5), (0.51, 0.6), (0.75, 0.6), (0.76, 0.8), (1.0, 0.8)],
 )
-def test_the_threshold_of_an_accuracy(six: CalibratedRouter, accuracy: float, threshold: float) -> None:
+def test_the_threshold_of_an_accuracy(six: HeldOut, accuracy: float, threshold: float) -> None:
     assert six.threshold_for(accuracy=accuracy) == pytest.approx(threshold)
 
 
-def test_thresholds_of_the_probability(six: CalibratedRouter) -> None:
+def test_thresholds_of_the_probability(six: HeldOut) -> None:
     # Right by falling probability: no, yes, yes, no, no, yes.
     assert six.threshold_for(coverage=0.5, score="probability") == pytest.approx(0.8)
     assert six.threshold_for(accuracy=0.6, score="probability") == pytest.approx(0.8)
@@ -153,23 +116,9 @@ def test_thresholds_of_the_probability(six: CalibratedRouter) -> None:
         ({"coverage": 0.5, "score": "margin"}, "score 'margin' is not one of confidence, probability"),
     ],
 )
-def test_refused_questions_about_thresholds(
-    six: CalibratedRouter, asked: dict[str, Any], message: str
-) -> None:
+def test_refused_questions_about_thresholds(six: HeldOut, asked: dict[str, Any], message: str) -> None:
     with pytest.raises(RouterError, match=message):
         six.threshold_for(**asked)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_thresholds_survive_saving(method: str, questions: Rows, tmp_path: Path) -> None:
-    router = CalibratedRouter(TfidfRouter(), method).fit(*questions)
-    router.save(tmp_path / "router")
-    loaded = Router.load(tmp_path / "router")
-    assert isinstance(loaded, CalibratedRouter)
-    for score in ("confidence", "probability"):
-        wanted = router.threshold_for(coverage=0.5, score=score)
-        assert loaded.threshold_for(coverage=0.5, score=score) == wanted
-    assert loaded.facts() == router.facts()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -180,14 +129,15 @@ def test_what_was_held_out_is_read_without_the_router(method: str, questions: Ro
     with pytest.raises(RouterError):
         Router.load(tmp_path / "router")
     found = HeldOut.load(tmp_path / "router")
-    assert np.array_equal(found.confidence, router.held_confidence_)
-    assert np.array_equal(found.probability, router.held_probability_)
-    assert np.array_equal(found.right, router.held_right_)
+    assert np.array_equal(found.confidence, router.held_out_.confidence)
+    assert np.array_equal(found.probability, router.held_out_.probability)
+    assert np.array_equal(found.right, router.held_out_.right)
     assert (found.confidence.dtype, found.right.dtype) == (np.float32, bool)
     for asked in ({"coverage": 0.5}, {"accuracy": 0.5, "score": "probability"}):
-        assert found.threshold_for(**asked) == router.threshold_for(**asked)
+        assert found.threshold_for(**asked) == router.held_out_.threshold_for(**asked)
 
 
+@pytest.mark.process
 def test_reading_what_was_held_out_imports_nothing_heavy(questions: Rows, tmp_path: Path) -> None:
     router = CalibratedRouter(TfidfRouter()).fit(*questions)
     router.save(tmp_path / "router")
@@ -197,7 +147,7 @@ def test_reading_what_was_held_out_imports_nothing_heavy(questions: Rows, tmp_pa
         text=True,
         check=True,
     )
-    assert json.loads(ran.stdout) == router.threshold_for(coverage=0.5)
+    assert json.loads(ran.stdout) == router.held_out_.threshold_for(coverage=0.5)
 
 
 def test_a_router_that_holds_nothing_out_is_refused_by_name(tmp_path: Path) -> None:
@@ -206,40 +156,3 @@ def test_a_router_that_holds_nothing_out_is_refused_by_name(tmp_path: Path) -> N
         HeldOut.load(tmp_path / "router")
     with pytest.raises(RouterError, match=f"^cannot load the router saved in {tmp_path}/nowhere"):
         HeldOut.load(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("inner", "family"),
-    [
-        (KNNRouter(SentenceEncoder("somewhere")), "embedding"),
-        (TinyLlamaRouter("somewhere"), "classifier"),
-        (EnsembleRouter({"words": TfidfRouter(), "most": MajorityRouter()}), "composite"),
-        (TfidfRouter(), "baseline"),
-        (CalibratedRouter(TfidfRouter()), "baseline"),
-        (Saying({}), "other"),
-    ],
-)
-def test_the_family_is_that_of_the_inner_router(inner: Router, family: str) -> None:
-    assert CalibratedRouter(inner).family == inner.family == family
-
-
-@pytest.mark.parametrize(
-    ("settings", "held_out", "message"),
-    [
-        ({"method": "platt"}, None, "method 'platt' is not one of temperature, isotonic, none"),
-        ({"fraction": 1.0}, None, r"fraction=1\.0: must be between 0 and 1"),
-        ({}, (["p"], ["bike"]), "held-out label 'bike' is not among the training labels"),
-        ({}, (["p"], []), "1 queries and 0 labels"),
-        ({}, ([], []), "0 queries and 0 labels"),
-    ],
-)
-def test_refused_settings(settings: dict[str, Any], held_out: Rows | None, message: str) -> None:
-    with pytest.raises(RouterError, match=message):
-        CalibratedRouter(Saying({**TOLD, "p": (0.5, 0.5)}), **settings).fit(
-            QUERIES, LABELS, held_out=held_out
-        )
-
-
-def test_nothing_can_be_held_out_of_single_questions() -> None:
-    with pytest.raises(RouterError, match="no class has two training questions"):
-        CalibratedRouter(Saying(TOLD)).fit(QUERIES[:2], LABELS[:2])

@@ -68,22 +68,6 @@ def test_nothing_sent_on_asks_nobody() -> None:
     assert not sent_on.any()
 
 
-def test_everything_sent_on() -> None:
-    proba, _, _, sent_on = cascade(share=1.0).infer(QUERIES)
-    assert Counting.asked == [QUERIES]
-    assert proba == pytest.approx(np.array(list(DEAR.values())))
-    assert sent_on is not None
-    assert sent_on.all()
-
-
-def test_no_queries_ask_nobody() -> None:
-    proba, confidence, _, sent_on = cascade(share=1.0).infer([])
-    assert Counting.asked == []
-    assert sent_on is not None
-    assert (proba.shape, confidence.shape, sent_on.shape) == ((0, 2), (0,), (0,))
-    assert sent_on.dtype == np.bool_
-
-
 @pytest.mark.parametrize(
     ("cheap", "dear", "wanted"),
     [
@@ -120,11 +104,6 @@ def test_the_share_is_found_on_questions_that_the_cheap_one_has_not_seen() -> No
     assert router.facts() == {"threshold": router.threshold_}
 
 
-def test_a_given_threshold_needs_no_held_out_questions() -> None:
-    cascade(threshold=0.6, share=None)
-    assert len(Saying.fits) == 2
-
-
 TOPS = np.array([0.5, 0.6, 0.7, 0.8, 0.9], dtype=np.float32)
 
 
@@ -134,12 +113,6 @@ TOPS = np.array([0.5, 0.6, 0.7, 0.8, 0.9], dtype=np.float32)
 )
 def test_the_threshold_of_a_share(share: float, threshold: float) -> None:
     assert threshold_of_share(TOPS, share) == pytest.approx(threshold)
-
-
-def test_equal_probabilities_go_together() -> None:
-    tied = np.array([0.6, 0.6, 0.6, 0.9], dtype=np.float32)
-    assert threshold_of_share(tied, 0.3) == 0.0
-    assert threshold_of_share(tied, 0.5) == pytest.approx(0.75)
 
 
 @given(st.lists(st.floats(0.125, 1.0, width=32), min_size=1), st.floats(0, 1))

@@ -59,14 +59,6 @@ def test_several_centroids_are_searched_for_the_best() -> None:
     assert confidence == pytest.approx([0.8, 1.0], rel=1e-5)
 
 
-def test_a_small_class_has_a_centroid_a_question() -> None:
-    router = CentroidRouter(FakeEncoder(VECTORS), n_centroids=3).fit(
-        ["brake", "tyre", "dream"], ["car", "car", "sleep"]
-    )
-    assert router.centroid_class_.tolist() == [0, 0, 1]
-    assert router.centroids_.tolist() == [list(VECTORS[text]) for text in ("brake", "tyre", "dream")]
-
-
 def test_prototype_counts_as_one_more_example() -> None:
     router = CentroidRouter(FakeEncoder(VECTORS), label_prototypes={"car": "tyre"}).fit(
         ["brake", "brake", "dream"], ["car", "car", "sleep"]
@@ -80,17 +72,6 @@ def test_prototypes_alone_make_a_router() -> None:
     assert router.classes_ == ["car", "sleep"]
     assert router.centroids_.tolist() == [list(VECTORS["brake"]), list(VECTORS["dream"])]
     assert router.predict(["gears", "dream"]) == ["car", "sleep"]
-
-
-def test_a_prototype_may_declare_a_class_without_examples() -> None:
-    router = CentroidRouter(FakeEncoder(VECTORS), label_prototypes={"bed": "dream"}).fit(["tyre"], ["wheel"])
-    assert router.classes_ == ["bed", "wheel"]
-    assert router.predict(["dream", "gears"]) == ["bed", "wheel"]
-
-
-def test_opposite_examples_cancel_without_a_nan() -> None:
-    router = CentroidRouter(FakeEncoder(VECTORS)).fit(["brake", "away", "dream"], ["car", "car", "sleep"])
-    assert np.isfinite(router.predict_proba(["brake"])).all()
 
 
 @given(

@@ -11,7 +11,6 @@ from routers.composite import held_out_rows, in_columns, log_proba
 from routers.encoder import SentenceEncoder
 from routers.ensemble import EnsembleRouter
 from routers.knn import KNNRouter
-from tests.routers.spies import Saying
 
 Questions = tuple[list[str], list[str]]
 
@@ -47,12 +46,6 @@ def test_parts_within_parts(encoder: SentenceEncoder, questions: Questions) -> N
     # Both read the same files, which count once.
     assert sorted(router.asset_paths()) == sorted(encoder.asset_paths())
     assert router.predict(questions[0]) == questions[1]
-
-
-def test_facts_of_parts_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MajorityRouter, "facts", lambda self: {"known": 1})
-    members = {"a": MajorityRouter(), "b": Saying({"p": (0.5, 0.5), "q": (0.5, 0.5)})}
-    assert EnsembleRouter(members).fit(["p", "q"], ["x", "y"]).facts() == {"a": {"known": 1}}
 
 
 def test_what_fits_several_times_encodes_once(

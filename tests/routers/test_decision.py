@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from routers.base import Inference
 from routers.baselines import TfidfRouter
-from routers.decision import ABSTAIN, BEST_GUESS, Decision, choose, decide, route
+from routers.decision import ABSTAIN, BEST_GUESS, Decision, decide, route
 from routers.stages import collect_stages
 
 
@@ -27,13 +27,6 @@ def test_a_tie_goes_to_the_first_class() -> None:
     assert decide(inference([[0.25, 0.375, 0.375]], [1.0]), ["a", "b", "c"])[0].label == "b"
 
 
-def test_confidence_under_the_threshold_abstains_and_at_it_does_not() -> None:
-    known = inference([[1.0, 0.0]] * 3, [0.25, 0.5, 0.75])
-    chosen = decide(known, ["a", "b"], threshold=0.5)
-    assert [decision.label for decision in chosen] == [None, "a", "a"]
-    assert [decision.confidence for decision in chosen] == [0.25, 0.5, 0.75]
-
-
 @pytest.mark.parametrize(
     ("fallback", "labels"),
     [(ABSTAIN, [None, "b", "b"]), (BEST_GUESS, ["b", "b", "b"]), ("c", ["c", "b", "b"])],
@@ -45,21 +38,6 @@ def test_the_fallback_says_what_happens_under_the_threshold(fallback: str, label
     # What the router knew stays what it was: a fallback must not look like confidence.
     assert [decision.confidence for decision in chosen] == [0.25, 0.5, 0.75]
     assert all(decision.scores == {"a": 0.25, "b": 0.5, "c": 0.25} for decision in chosen)
-
-
-@given(
-    confidence=st.floats(0, 1),
-    threshold=st.floats(0, 1),
-    fallback=st.sampled_from([ABSTAIN, BEST_GUESS, "b"]),
-)
-def test_only_an_unsure_router_is_overruled(confidence: float, threshold: float, fallback: str) -> None:
-    chosen = choose("a", confidence, threshold, fallback)
-    unsure = {ABSTAIN: None, BEST_GUESS: "a", "b": "b"}[fallback]
-    assert chosen == (unsure if confidence < threshold else "a")
-
-
-def test_no_rows_give_no_decisions() -> None:
-    assert decide(Inference(np.zeros((0, 2), np.float32), np.zeros(0, np.float32)), ["a", "b"]) == []
 
 
 @given(confidence=st.floats(0, 1, width=32), threshold=st.floats(0, 1))
@@ -77,9 +55,3 @@ def test_route_decides_as_for_a_batch(questions: tuple[list[str], list[str]]) ->
     assert route(router, "Which oil does my engine need?").label == "car"
     assert route(router, "Which oil does my engine need?", threshold=1.1).label is None
     assert route(router, "Which oil does my engine need?", threshold=1.1, fallback="sleep").label == "sleep"
-
-
-def test_decisions_cannot_be_changed() -> None:
-    decision = Decision("a", 0.5, {"a": 1.0})
-    with pytest.raises(AttributeError):
-        decision.label = "b"  # type: ignore[misc]

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from common.files import sha256_file
-from routers import onnx_export
 from routers.base import FloatArray, Router, RouterError
 from routers.centroid import CentroidRouter
 from routers.encoder import BACKENDS, SentenceEncoder
@@ -77,21 +76,6 @@ def test_vectors_are_unit_length_in_the_order_asked(encoder: SentenceEncoder) ->
     assert cosines(vectors, np.roll(vectors, 1, axis=0)).max() < 0.99
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_batch_size_changes_nothing(encoder: SentenceEncoder, size: int) -> None:
-    assert encoder.encode(MIXED, batch_size=size) == pytest.approx(encoder.encode(MIXED), abs=1e-5)
-
-
-def test_no_texts_give_no_vectors(encoder: SentenceEncoder) -> None:
-    assert encoder.encode([]).shape == (0, 384)
-    assert encoder.encode([]).dtype == np.float32
-
-
-def test_related_questions_are_nearer_than_unrelated(encoder: SentenceEncoder) -> None:
-    vectors = encoder.encode(["My brakes squeal", "Noise when I brake the car", "I cannot fall asleep"])
-    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
-
-
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
 def test_prefix_is_put_before_every_text(tiny_bert: MakeModel, backend: str) -> None:
     model = tiny_bert()
@@ -115,28 +99,16 @@ def test_longer_texts_are_cut(tiny_bert: MakeModel, backend: str) -> None:
 
 
 def test_export_happens_once(
-    tiny_bert: MakeModel,
-    own_cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tiny_bert: MakeModel, own_cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exported: list[str] = []
-    real = onnx_export.export
-
-    def counting(model: str, folder: Path, backend: str, max_tokens: int) -> None:
-        exported.append(backend)
-        real(model, folder, backend, max_tokens)
-
-    monkeypatch.setattr(onnx_export, "export", counting)
     model = tiny_bert()
     first = SentenceEncoder(model).encode(["a question"])
     assert np.array_equal(SentenceEncoder(model, query_prefix="").encode(["a question"]), first)
     SentenceEncoder(model, query_prefix="other: ", batch_size=2).prepare().asset_paths()
-    assert exported == ["onnx"]
     assert capsys.readouterr().err.count("exporting the encoder to onnx (once per model)") == 1
     SentenceEncoder(model, max_tokens=16).prepare()
     SentenceEncoder(tiny_bert(seed=1)).prepare()
-    assert exported == ["onnx"] * 3
+    assert capsys.readouterr().err.count("exporting") == 2
     assert len(list((own_cache / "encoders").iterdir())) == 3
 
 
@@ -173,6 +145,7 @@ def test_a_corrupt_cached_file_is_rebuilt_and_said(
     assert path.stat().st_size == len(content)
 
 
+@pytest.mark.process
 def test_serving_needs_no_training_library(
     encoder: SentenceEncoder, questions: Questions, tmp_path: Path
 ) -> None:
@@ -187,11 +160,6 @@ def test_serving_needs_no_training_library(
 def test_a_folder_without_weights_is_named(tmp_path: Path, backend: str) -> None:
     with pytest.raises(RouterError, match=rf"no model\.safetensors in the encoder folder {tmp_path}"):
         SentenceEncoder(str(tmp_path), backend).encode(["a question"])
-
-
-def test_an_unknown_backend_is_named_with_the_known_ones(minilm: str) -> None:
-    with pytest.raises(RouterError, match="'tensorrt' is not one of torch, onnx, onnx_int8"):
-        SentenceEncoder(minilm, backend="tensorrt").encode(["a question"])
 
 
 def test_changed_parameters_take_effect(tiny_bert: MakeModel) -> None:
@@ -237,7 +205,7 @@ def test_a_router_of_other_weights_is_refused_on_load(
     CentroidRouter(SentenceEncoder(model, "torch")).fit(*questions).save(tmp_path / "router")
     assert Router.load(tmp_path / "router").classes_ == ["car", "sleep"]
     shutil.copy(Path(tiny_bert(seed=1)) / "model.safetensors", Path(model) / "model.safetensors")
-    with pytest.raises(RouterError, match=f"encoder in {model} is not the one"):
+    with pytest.raises(RouterError, match=f"the weights in {model} have SHA-256"):
         Router.load(tmp_path / "router")
 
 

@@ -1,5 +1,8 @@
 """Exact search against brute force."""
 
+from pathlib import Path
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from routers.base import FloatArray
-from routers.index import ExactIndex
+from routers.base import FloatArray, Router
+from routers.encoder import SentenceEncoder
+from routers.index import ExactIndex, Index, Neighbours
+from routers.knn import KNNRouter
 
 SMALL = st.integers(-2, 2)
 
@@ -33,24 +38,50 @@ def test_rows_similarities_and_ties_equal_brute_force(data: st.DataObject, n_row
         assert got == brute_force(vectors, query, k)
 
 
-@pytest.mark.parametrize("k", [1, 10, 99])
-def test_equal_rows_are_found_in_their_order(k: int) -> None:
-    found = ExactIndex(np.ones((500, 4), dtype=np.float32)).search(np.ones((2, 4), dtype=np.float32), k)
-    assert found.rows.tolist() == [list(range(k))] * 2
-
-
-@given(seed=st.integers(0, 2**16), k=st.integers(1, 20))
-def test_unit_vectors_are_ranked_by_cosine(seed: int, k: int) -> None:
-    points = np.random.default_rng(seed).normal(size=(50, 8)).astype(np.float32)
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    rows, similarities = ExactIndex(points).search(points[:5], k)
-    assert rows[:, 0].tolist() == [0, 1, 2, 3, 4]
-    assert similarities[:, 0] == pytest.approx(np.ones(5), abs=1e-5)
-    assert (np.diff(similarities, axis=1) <= 0).all()
-    wanted = np.sort(points[:5] @ points.T, axis=1)[:, ::-1][:, :k]
-    assert similarities == pytest.approx(wanted, abs=1e-6)
-
-
 def test_no_queries_find_nothing() -> None:
     rows, similarities = ExactIndex(np.eye(3, dtype=np.float32)).search(np.zeros((0, 3), np.float32), 2)
     assert rows.shape == similarities.shape == (0, 2)
+
+
+class Halves(Index):
+    """An engine of a stranger's: it searches halves one after the other, and keeps a file of its own."""
+
+    half: ClassVar[str] = "half.txt"
+
+    def search(self, queries: FloatArray, k: int) -> Neighbours:
+        middle = len(self) // 2
+        parts = [
+            ExactIndex(part).search(queries, k) for part in (self.vectors[:middle], self.vectors[middle:])
+        ]
+        rows = np.concatenate([parts[0].rows, parts[1].rows + middle], axis=1)
+        similarities = np.concatenate([part.similarities for part in parts], axis=1)
+        best = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+        return Neighbours(np.take_along_axis(rows, best, 1), np.take_along_axis(similarities, best, 1))
+
+    def save(self, folder: Path) -> None:
+        (folder / self.half).write_text(str(len(self)))
+
+    @classmethod
+    def load(cls, folder: Path, vectors: FloatArray) -> "Halves":
+        assert (folder / cls.half).read_text() == str(len(vectors))
+        return cls(vectors)
+
+
+class HalvesRouter(KNNRouter):
+    index_class = Halves
+
+
+def test_an_engine_of_ones_own_is_one_class_and_its_router(
+    tiny_encoder: SentenceEncoder, questions: tuple[list[str], list[str]], tmp_path: Path
+) -> None:
+    wanted = KNNRouter(tiny_encoder, k=5).fit(*questions)
+    router = HalvesRouter(tiny_encoder, k=5).fit(*questions)
+    asked = ["Why does it rattle?", "nap"]
+    assert router.predict_proba(asked) == pytest.approx(wanted.predict_proba(asked), abs=1e-5)
+    router.save(tmp_path / "saved")
+    loaded = Router.load((tmp_path / "saved").rename(tmp_path / "moved"))
+    assert isinstance(loaded, HalvesRouter)
+    assert isinstance(loaded.index_, Halves)
+    assert len(loaded.index_) == len(questions[0])
+    assert np.array_equal(loaded.predict_proba(asked), router.predict_proba(asked))
+    assert [loaded.respond(text) for text in asked] == [router.respond(text) for text in asked]

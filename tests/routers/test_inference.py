@@ -46,10 +46,7 @@ def test_what_is_promised_is_passed_on(router: Router, said: Inference) -> None:
     ("said", "complaint"),
     [
         (FINE.proba, "it returned a ndarray, not a routers.base.Inference"),
-        (tuple(FINE), "it returned a tuple, not a routers.base.Inference"),
-        (None, "it returned a NoneType, not a routers.base.Inference"),
         (FINE._replace(proba=[[0.5, 0.5]] * 2), "proba is of type list, not a numpy array of numbers"),
-        (FINE._replace(proba=None), "proba is of type NoneType, not a numpy array of numbers"),
         (FINE._replace(proba=FINE.proba.astype(str)), "proba is of type <U32, not a numpy array of numbers"),
         (
             FINE._replace(sent_on=FINE.confidence),
@@ -59,25 +56,17 @@ def test_what_is_promised_is_passed_on(router: Router, said: Inference) -> None:
             FINE._replace(proba=FINE.proba[:1]),
             "proba has shape (1, 2), not (2, 2): a row a query, a column a",
         ),
-        (FINE._replace(proba=FINE.proba[:, :1]), "proba has shape (2, 1), not (2, 2): a row a query, a col"),
-        (
-            FINE._replace(proba=FINE.proba[0]),
-            "proba has shape (2,), not (2, 2): a row a query, a column a cl",
-        ),
-        (FINE._replace(confidence=FINE.proba), "confidence has shape (2, 2), not (2,): one number a query"),
         (
             FINE._replace(expected=FINE.proba),
             "expected has shape (2, 2), not (2, 1): a row a query, a column",
         ),
         (FINE._replace(sent_on=FINE.sent_on[:1]), "sent_on has shape (1,), not (2,): one truth value a que"),  # type: ignore[index]
         (FINE._replace(proba=FINE.proba * 2), "proba has 1.5 for 'why?', not a number from 0 to 1"),
-        (FINE._replace(proba=FINE.proba - 0.5), "proba has -0.25 for 'why?', not a number from 0 to 1"),
         (FINE._replace(proba=FINE.proba * np.nan), "proba has nan for 'why?', not a number from 0 to 1"),
         (
             FINE._replace(confidence=FINE.confidence * 7),
             "confidence has 7 for 'how long?', not ",
         ),
-        (FINE._replace(confidence=FINE.confidence + np.inf), "confidence has inf for 'why?', not a number"),
         (
             FINE._replace(proba=FINE.proba * [[1], [0.5]]),
             "proba sums to 0.5 for 'how long?', not ",
@@ -88,12 +77,6 @@ def test_what_is_not_is_refused_by_name(router: Router, said: Any, complaint: st
     with pytest.raises(RouterError) as refusal:
         check_inference(router, QUERIES, said)
     assert str(refusal.value).startswith(f"routers.baselines.MajorityRouter.infer: {complaint}")
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_query_of_several_lines_is_no_second_line(router: Router) -> None:
-    with pytest.raises(RouterError) as refusal:
-        check_inference(router, ["a\nb", "c"], FINE._replace(proba=FINE.proba * 2))
     assert "\n" not in str(refusal.value)
 
 
@@ -121,5 +104,5 @@ class Scores(MajorityRouter):
     ids=["calibrated", "stacked", "cascade"],
 )
 def test_what_learns_from_another_router_checks_it(router: Router) -> None:
-    with pytest.raises(RouterError, match=r"test_promise\.Scores\.infer: proba has 5 for"):
+    with pytest.raises(RouterError, match=r"test_inference\.Scores\.infer: proba has 5 for"):
         router.fit([str(row) for row in range(20)], ["car", "sleep"] * 10)

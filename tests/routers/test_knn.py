@@ -5,8 +5,7 @@ from math import exp
 import numpy as np
 import pytest
 
-from routers.base import RouterError
-from routers.knn import Hit, KNNRouter
+from routers.knn import KNNRouter
 from tests.routers.conftest import FakeEncoder
 
 VECTORS = {
@@ -48,11 +47,6 @@ def test_a_tiny_temperature_leaves_the_nearest_and_no_overflow() -> None:
     assert proba == pytest.approx(np.array([[1.0, 0.0], [0.0, 1.0]]))
 
 
-def test_dissimilar_neighbours_count_nothing_against_a_similar_one() -> None:
-    proba, *_ = fit(4, "similarity").infer(["west"])
-    assert proba[0] == pytest.approx([0.0, 1.0], abs=1e-5)
-
-
 @pytest.mark.parametrize("weighting", ["softmax", "similarity", "uniform"])
 def test_only_dissimilar_neighbours_still_give_probabilities(weighting: str) -> None:
     router = KNNRouter(FakeEncoder(VECTORS), k=2, weighting=weighting).fit(
@@ -63,33 +57,7 @@ def test_only_dissimilar_neighbours_still_give_probabilities(weighting: str) -> 
     assert confidence.tolist() == [0.0]
 
 
-def test_k_beyond_the_training_data_lets_all_vote() -> None:
-    router = fit(50, "uniform")
-    proba, confidence, *_ = router.infer(["east"])
-    assert proba[0] == pytest.approx([0.5, 0.5])
-    assert confidence == pytest.approx([0.15])
-    assert len(router.neighbours(["east"])[0]) == 4
-
-
-def test_neighbours_name_the_voters_nearest_first() -> None:
-    assert fit(3).neighbours(["east", "south"]) == [
-        [Hit("q1", "car", 1.0), Hit("q2", "car", pytest.approx(0.6)), Hit("q3", "sleep", 0.0)],
-        [Hit("q1", "car", 0.0), Hit("q4", "sleep", 0.0), Hit("q2", "car", pytest.approx(-0.8))],
-    ]
-    assert fit(3).neighbours([]) == []
-
-
-def test_training_rows_are_numbered_without_ids() -> None:
-    router = KNNRouter(FakeEncoder(VECTORS), k=1).fit(TRAIN, LABELS)
-    assert router.neighbours(["north"]) == [[Hit("2", "sleep", 1.0)]]
-
-
 def test_of_equal_neighbours_the_earlier_votes() -> None:
     router = KNNRouter(FakeEncoder(VECTORS), k=1).fit(["east", "east", "north"], ["sleep", "car", "car"])
     assert router.predict(["east"]) == ["sleep"]
-    assert router.neighbours(["east"]) == [[Hit("0", "sleep", 1.0)]]
-
-
-def test_unknown_weighting_is_named_with_the_known_ones() -> None:
-    with pytest.raises(RouterError, match="'cubic' is not one of softmax, similarity, uniform"):
-        fit(3, "cubic").infer(["east"])
+    assert router.respond("east")["hits"] == [{"id": "0", "category": "sleep", "similarity": 1.0}]

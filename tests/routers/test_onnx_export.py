@@ -28,23 +28,6 @@ def test_pooling_is_exported(tiny_bert: MakeModel, tmp_path: Path, pooling: str)
     assert json.loads((tmp_path / "export.json").read_text())["max_tokens"] == 64
 
 
-def test_exporting_says_one_line_and_shows_no_bar(
-    tiny_bert: MakeModel, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    from transformers.utils import logging as transformers_logging
-
-    model = tiny_bert()
-    transformers_logging.enable_progress_bar()
-    capfd.readouterr()
-    onnx_export.export(model, tmp_path, "onnx", max_tokens=64)
-    assert capfd.readouterr() == ("", "exporting the encoder to onnx (once per model)\n")
-
-
-def test_the_model_s_own_limit_caps_max_tokens(tiny_bert: MakeModel, tmp_path: Path) -> None:
-    onnx_export.export(tiny_bert(), tmp_path, "onnx", max_tokens=10_000)
-    assert json.loads((tmp_path / "export.json").read_text())["max_tokens"] == 256
-
-
 def test_other_pooling_is_refused(tiny_bert: MakeModel, tmp_path: Path) -> None:
     with pytest.raises(RouterError, match=r"pooling 'max' cannot be exported; use encoder\.backend=torch"):
         onnx_export.export(tiny_bert("max"), tmp_path, "onnx", max_tokens=64)

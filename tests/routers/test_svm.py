@@ -52,13 +52,6 @@ def test_decision_values_are_those_of_scikit_learn(n_classes: int, c: float, gam
     assert np.abs(wanted).max() > 0.1
 
 
-def test_two_classes_have_the_sigmoid_of_their_margin() -> None:
-    encoder, names = fake(unit_vectors(40, seed=5))
-    router = SVMRouter(encoder, temperature=0.5).fit(names[:30], ["car", "sleep"] * 15)
-    margins = router.decision_function(names)[:, 0, 1]
-    assert router.infer(names).proba[:, 0] == pytest.approx(1 / (1 + np.exp(-margins / 0.5)), abs=1e-5)
-
-
 def test_probabilities_are_products_of_pairs_and_confidence_is_certain_and_familiar() -> None:
     """Three classes, margins put in by hand: a beats b by 1 and c by 2, b beats c by 0.5."""
     router = SVMRouter(FakeEncoder({"q": (1.0, 0.0)}), temperature=1.0).fit(["q", "q", "q"], list("abc"))
@@ -98,6 +91,7 @@ def test_many_queries_are_scored_in_chunks() -> None:
     assert proba == pytest.approx(softmax(won.sum(axis=2)), abs=1e-5)
 
 
+@pytest.mark.process
 def test_serving_imports_no_scikit_learn(
     encoder: SentenceEncoder, questions: tuple[list[str], list[str]], tmp_path: Path
 ) -> None:
@@ -109,12 +103,3 @@ def test_serving_imports_no_scikit_learn(
         check=True,
     )
     assert json.loads(ran.stdout.replace("'", '"')) == []
-
-
-def test_it_learns_cars_and_sleep(
-    encoder: SentenceEncoder, questions: tuple[list[str], list[str]], held_out: tuple[list[str], list[str]]
-) -> None:
-    router = SVMRouter(encoder).fit(*questions)
-    assert router.predict(held_out[0]) == held_out[1]
-    strange = ["What is the capital of Peru?", "Who painted the Sistine Chapel?"]
-    assert router.infer(held_out[0]).confidence.min() > router.infer(strange).confidence.max()

@@ -1,6 +1,5 @@
 """Fine-tuning a tiny random Llama: it learns, keeps its best epoch, and guards its base."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from common.progress import Event, listening
+from common.splits import stratified_holdout
 from routers.base import Router, RouterError
-from routers.classifier_training import balanced_accuracy, class_weights, stratified_holdout
+from routers.classifier_training import balanced_accuracy, class_weights
 from routers.tinyllama import TinyLlamaRouter
 
 Questions = tuple[list[str], list[str]]
@@ -77,20 +77,6 @@ def test_the_loss_weighs_classes_the_same(tiny_llama: str, toy: Questions) -> No
     assert router.history_[0]["validation_loss"] == pytest.approx(wanted, abs=1e-5)
 
 
-def test_another_seed_learns_otherwise(trained: TinyLlamaRouter, tiny_llama: str, toy: Questions) -> None:
-    other = TinyLlamaRouter(tiny_llama, **QUICK | {"seed": 1}).fit(*toy)
-    assert np.abs(other.predict_proba(toy[0]) - trained.predict_proba(toy[0])).max() > 1e-4
-
-
-def test_history_has_an_entry_an_epoch(trained: TinyLlamaRouter) -> None:
-    assert [epoch["epoch"] for epoch in trained.history_] == list(range(1, len(trained.history_) + 1))
-    assert len(trained.history_) <= 6
-    for epoch in trained.history_:
-        assert set(epoch) == {"epoch", "validation_loss", "validation_balanced_accuracy"}
-        assert epoch["validation_loss"] > 0
-        assert 0 <= epoch["validation_balanced_accuracy"] <= 1
-
-
 def test_training_stops_without_progress(tiny_llama: str, toy: Questions) -> None:
     router = TinyLlamaRouter(tiny_llama, epochs=20, patience=2, learning_rate=1e-9, dtype="float32")
     assert len(router.fit(*toy).history_) == 3
@@ -139,19 +125,12 @@ def test_longer_questions_are_cut(tiny_llama: str, toy: Questions) -> None:
     assert one == pytest.approx(other, abs=1e-6)
 
 
-def test_only_empty_questions_get_an_answer(trained: TinyLlamaRouter) -> None:
-    proba = trained.predict_proba(["", ""])
-    assert proba.shape == (2, 2)
-    assert np.isfinite(proba).all()
-    assert np.array_equal(proba[0], proba[1])
-
-
 def test_changed_base_weights_are_refused(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
     model = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
     TinyLlamaRouter(str(model), **QUICK | {"epochs": 1}).fit(*toy).save(tmp_path / "router")
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
-    with pytest.raises(RouterError, match=f"weights in {model} are not those this adapter was trained on"):
+    with pytest.raises(RouterError, match=f"the weights in {model} have SHA-256"):
         Router.load(tmp_path / "router")
 
 
@@ -184,11 +163,6 @@ def test_missing_bitsandbytes_is_named_with_its_cure(
         TinyLlamaRouter(tiny_llama, quantization="nf4").fit(*toy)
 
 
-def test_unknown_quantization_is_named_with_the_known_ones(tiny_llama: str, toy: Questions) -> None:
-    with pytest.raises(RouterError, match="'int3' is not one of none, nf4"):
-        TinyLlamaRouter(tiny_llama, quantization="int3").fit(*toy)
-
-
 def test_four_bit_weights_learn_and_come_back(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes")
     router = TinyLlamaRouter(tiny_llama, **QUICK | {"quantization": "nf4"}).fit(*toy)
@@ -208,10 +182,3 @@ def test_training_is_silent_and_tells_a_listener_of_every_step(
     assert [(event.done, event.total) for event in heard] == [(step, 8) for step in range(1, 9)]
     assert heard[0].what != heard[-1].what
     assert capfd.readouterr() == ("", "")
-
-
-def test_saved_settings_are_json(trained: TinyLlamaRouter, tmp_path: Path) -> None:
-    trained.save(tmp_path / "router")
-    meta = json.loads((tmp_path / "router" / "router.json").read_text())["meta"]
-    assert meta["history"] == trained.history_
-    assert meta["weights_sha256"] == trained.weights_sha256()

@@ -56,24 +56,6 @@ def test_the_order_is_that_of_the_texts_known_or_not(tmp_path: Path) -> None:
     assert encoder.asked[1] == ["new", "newer", "newest"]
 
 
-def test_repeated_texts_are_encoded_once_and_each_has_its_row(tmp_path: Path) -> None:
-    encoder = Encoder()
-    texts = ["twice", "once", "twice"]
-    with kept_vectors(tmp_path):
-        np.testing.assert_array_equal(encoder(texts), expected(texts))
-        np.testing.assert_array_equal(encoder(texts), expected(texts))
-    assert encoder.asked == [["twice", "once"]]
-
-
-def test_texts_that_differ_only_in_form_are_others(tmp_path: Path) -> None:
-    encoder = Encoder()
-    texts = ["Who", "who", " who", "who ", "ｗｈｏ", "", "a\0b", "a"]
-    with kept_vectors(tmp_path):
-        np.testing.assert_array_equal(encoder(texts), expected(texts))
-        np.testing.assert_array_equal(encoder(texts[::-1]), expected(texts[::-1]))
-    assert encoder.asked == [texts]
-
-
 def test_another_encoder_has_other_vectors(tmp_path: Path) -> None:
     one, other = Encoder("one"), Encoder("other", scale=2)
     with kept_vectors(tmp_path):
@@ -81,22 +63,6 @@ def test_another_encoder_has_other_vectors(tmp_path: Path) -> None:
         np.testing.assert_array_equal(other(["text"]), expected(["text"], scale=2))
         np.testing.assert_array_equal(one(["text"]), expected(["text"]))
     assert (one.asked, other.asked) == ([["text"]], [["text"]])
-
-
-def test_more_texts_than_one_statement_takes(tmp_path: Path) -> None:
-    encoder = Encoder()
-    texts = [f"text {number}" for number in range(1203)]
-    with kept_vectors(tmp_path):
-        encoder(texts)
-        np.testing.assert_array_equal(encoder(texts[::-1]), expected(texts[::-1]))
-    assert len(encoder.asked) == 1
-
-
-def test_nothing_is_asked_of_the_store_for_no_texts(tmp_path: Path) -> None:
-    encoder = Encoder()
-    with kept_vectors(tmp_path / "store"):
-        assert encoder([]).shape == (0, 3)
-    assert not (tmp_path / "store").exists()
 
 
 def test_without_a_store_every_vector_is_computed_anew(tmp_path: Path) -> None:
@@ -114,37 +80,11 @@ def test_without_a_store_every_vector_is_computed_anew(tmp_path: Path) -> None:
     assert encoder.asked == [["text"]] * 5
 
 
-def test_a_block_that_fails_leaves_no_store_behind(tmp_path: Path) -> None:
-    encoder = Encoder()
-    with pytest.raises(RuntimeError), kept_vectors(tmp_path):
-        raise RuntimeError
-    encoder(["text"])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_encoding_that_fails_leaves_nothing_wrong(tmp_path: Path) -> None:
-    def broken(texts: Sequence[str]) -> FloatArray:
-        raise RuntimeError
-
-    with kept_vectors(tmp_path):
-        with pytest.raises(RuntimeError):
-            through_store(["text"], lambda: "k", broken)
-        np.testing.assert_array_equal(Encoder()(["text"]), expected(["text"]))
-
-
-def test_returned_vectors_are_the_callers_to_change(tmp_path: Path) -> None:
-    encoder = Encoder()
-    with kept_vectors(tmp_path):
-        encoder(["text"])
-        encoder(["text"])[:] = 0
-        np.testing.assert_array_equal(encoder(["text"]), expected(["text"]))
-
-
 AT_ONCE = """
 import sys
 from pathlib import Path
 from routers.vector_cache import kept_vectors
-from tests.routers.test_vector_store import Encoder, expected
+from tests.routers.test_vector_cache import Encoder, expected
 import numpy as np
 
 start, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -158,6 +98,7 @@ with kept_vectors(folder):
 """
 
 
+@pytest.mark.process
 def test_two_processes_at_once(tmp_path: Path) -> None:
     """They share half of their texts, and neither waits for the other to end."""
     commands = [[sys.executable, "-c", AT_ONCE, str(start), str(tmp_path)] for start in (0, 200)]

@@ -5,16 +5,13 @@ from collections.abc import Mapping
 from reports.comparison.figures.accuracy_latency import draw_accuracy_latency
 from reports.comparison.figures.confusion import draw_confusion
 from reports.comparison.figures.cost_quality import draw_cost_quality
+from reports.comparison.figures.curves import draw_learning_curve, draw_reliability, draw_risk_coverage
 from reports.comparison.figures.latency import draw_latency
-from reports.comparison.figures.learning_curve import draw_learning_curve
 from reports.comparison.figures.memory import draw_memory
-from reports.comparison.figures.names import domain_labels, model_labels, with_key
-from reports.comparison.figures.reliability import draw_reliability
-from reports.comparison.figures.risk_coverage import draw_risk_coverage
 from reports.comparison.figures.rouge import draw_rouge
-from reports.comparison.figures.style import short, shown, styled
+from reports.comparison.figures.style import shown, styled
 from reports.comparison.model import Figure
-from reports.record import Result
+from reports.record_files import Result
 
 FIGURES = (
     draw_accuracy_latency,
@@ -30,17 +27,11 @@ FIGURES = (
 
 
 def draw_figures(results: Mapping[str, Result]) -> list[Figure]:
-    """Those for which at least one result has data, in the order of a report.
+    """Figures for which at least one result has data, in the order of a report.
 
     Args:
         results: by the name under which a router is shown, in the order shown.
     """
     routers = shown(results)
     with styled():
-        drawn = [draw(routers) for draw in FIGURES]
-    labels = {
-        **{router.name: router.label for router in routers if router.label != short(router.name)},
-        **domain_labels(routers),
-        **model_labels(routers),
-    }
-    return [with_key(figure, labels) for figure in drawn if figure]
+        return [figure for draw in FIGURES if (figure := draw(routers))]

@@ -1,4 +1,4 @@
-"""How long one question takes: the whole distribution, and where the time goes."""
+"""Latency of one question: the whole distribution, and the share of each stage."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.comparison.cells import written
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import (
     MUTED,
     PARTS,
     SMALL,
     Shown,
+    counted,
     handle,
+    left_out,
     legend,
     log_x,
     new_figure,
     readable_on,
+    row_axes,
 )
-from reports.comparison.figures.words import counted, left_out
 from reports.comparison.model import Figure
+from reports.record import Round
+from reports.text.cells import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,62 +38,56 @@ Floats = NDArray[np.float64]
 
 
 def draw_latency(routers: Sequence[Shown]) -> Figure | None:
-    timed = {router.name: milliseconds(router) for router in routers}
-    measured = [router for router in routers if len(timed[router.name])]
-    if not measured:
+    every = {router.name: milliseconds(router) for router in routers}
+    timed = {name: values for name, values in every.items() if len(values)}
+    if not timed:
         return None
+    measured = [router for router in routers if router.name in timed]
     n_rounds = counted(len(_rounds(router)) for router in measured)
-    staged = {router.name: shares for router in measured if (shares := stage_shares(router))}
+    staged = {router.label: shares for router in measured if (shares := stage_shares(router))}
     heights = [3.1, *([0.9 + 0.32 * len(staged)] if staged else [])]
     figure = new_figure(sum(heights))
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     _distributions(panels[0], measured, timed)
     legend(figure, [handle(router) for router in measured])
+    medians = {router.label: float(np.median(timed[router.name])) for router in measured}
     if staged:
-        _stages(panels[1], [router for router in measured if router.name in staged], staged, timed)
-    percentiles = {name: np.percentile(values, [50, 95, 99]) for name, values in timed.items() if len(values)}
+        _stages(panels[1], staged, medians)
     stages = (
         " Below: share of the stages in a question's time, from the median of each stage and of the rest "
         "(what no stage covers); the median of the whole stands beside the bar."
         if staged
         else ""
     )
+    words = []
+    for router in measured:
+        times = ", ".join(map(figure_text, np.percentile(timed[router.name], [50, 95, 99])))
+        shares = staged.get(router.label, {})
+        largest = max(shares, key=shares.__getitem__, default="")
+        words.append(
+            f"{router.name} {times} ms{f', {shares[largest]:.0f} % of it {largest}' if largest else ''}"
+        )
     return render(
         figure,
         "latency",
         "Latency of one question",
         "Above: share of questions answered within a time, one question at a time from text to decision, on "
         "a logarithmic axis; further left is faster, steeper is steadier. "
-        f"{counted(map(len, timed_values(timed)))} timings a router, "
+        f"{counted(map(len, timed.values()))} timings a router, "
         f"{'in one process' if n_rounds == '1' else f'{n_rounds} processes pooled'}; the guides are p50, p95 "
         f"and p99.{stages}" + left_out(routers, measured, "latency_p50", "no timings in its record"),
-        "Latency p50, p95 and p99: "
-        + "; ".join(
-            f"{router.name} {', '.join(map(written, percentiles[router.name]))} ms" for router in measured
-        )
-        + "."
-        + "".join(
-            f" {router.name} spends {staged[router.name][largest]:.0f} % of it "
-            f"{'outside the stages' if largest == REST else f'in {largest}'}."
-            for router in measured
-            if router.name in staged
-            for largest in [max(staged[router.name], key=staged[router.name].__getitem__)]
-        ),
+        f"Latency p50, p95 and p99, and the largest stage: {'; '.join(words)}.",
     )
 
 
-def timed_values(timed: dict[str, Floats]) -> list[Floats]:
-    return [values for values in timed.values() if len(values)]
-
-
-def _rounds(router: Shown) -> list[dict[str, Any]]:
-    rounds: list[dict[str, Any]] = router.record.timings.get("served", {}).get("rounds", [])
-    return rounds
+def _rounds(router: Shown) -> list[Round]:
+    served = router.record.timings.served
+    return served.rounds if served else []
 
 
 def milliseconds(router: Shown) -> Floats:
     """Every timing of all rounds, ascending (n_timings,)."""
-    seconds = [second for entry in _rounds(router) for second in entry["latency_seconds"]]
+    seconds = [second for entry in _rounds(router) for second in entry.latency_seconds]
     # A clock that did not tick has no logarithm.
     return np.sort(1000 * np.array([second for second in seconds if second > 0], dtype=float))
 
@@ -103,13 +100,13 @@ def stage_shares(router: Shown) -> dict[str, float]:
     parts: dict[str, list[float]] = {}
     rest: list[float] = []
     for entry in _rounds(router):
-        stages = {name: entry.get("stage_seconds", {}).get(name) for name in STAGES}
+        stages = {name: entry.stage_seconds.get(name) for name in STAGES}
         known = {name: values for name, values in stages.items() if values}
         for name, values in known.items():
             parts.setdefault(name, []).extend(values)
         if known:
             sums = np.sum(list(known.values()), axis=0)
-            rest.extend(np.maximum(np.array(entry["latency_seconds"]) - sums, 0.0).tolist())
+            rest.extend(np.maximum(np.array(entry.latency_seconds) - sums, 0.0).tolist())
     medians = {name: float(np.median(parts[name])) for name in STAGES if name in parts}
     if medians:
         medians[REST] = float(np.median(rest))
@@ -118,9 +115,10 @@ def stage_shares(router: Shown) -> dict[str, float]:
 
 
 def _distributions(axes: "Axes", routers: Sequence[Shown], timed: dict[str, Floats]) -> None:
-    known = timed_values(timed)
     # From the fastest to the slowest: a stray is a timing too.
-    log_x(axes, min(values[0] for values in known), max(values[-1] for values in known), 1.2)
+    log_x(
+        axes, min(values[0] for values in timed.values()), max(values[-1] for values in timed.values()), 1.2
+    )
     for level in (50, 95, 99):
         axes.axhline(level, color=MUTED, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
         axes.annotate(
@@ -150,49 +148,33 @@ def distribution(values: Floats) -> tuple[Floats, Floats]:
     return values[[0, *(ranks - 1)]], np.concatenate([[0.0], 100 * ranks / len(values)])
 
 
-def _stages(
-    axes: "Axes",
-    routers: Sequence[Shown],
-    shares: dict[str, dict[str, float]],
-    timed: dict[str, Floats],
-) -> None:
-    from matplotlib.patches import Patch
-
-    names = [*STAGES, REST]
-    looks = dict(zip(names, PARTS, strict=True))
-    for row, router in enumerate(routers):
-        left = 0.0
-        for name in names:
-            share = shares[router.name].get(name, 0.0)
-            colour, hatch = looks[name]
-            axes.barh(row, share, left=left, height=0.66, color=colour, hatch=hatch, edgecolor="none")
-            if share >= _NAMED_FROM:
-                axes.text(
-                    left + share / 2,
-                    row,
-                    f"{share:.0f} %",
-                    ha="center",
-                    va="center_baseline",
-                    fontsize=SMALL,
-                    color=readable_on(colour),
-                    bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.2},
-                )
-            left += share
-        axes.text(
-            102, row, f"{written(float(np.median(timed[router.name])))} ms", va="center", fontsize=SMALL
+def _stages(axes: "Axes", shares: dict[str, dict[str, float]], medians: dict[str, float]) -> None:
+    """A bar a router, made of the shares of its stages; both by its label."""
+    left = np.zeros(len(shares))
+    for name, (colour, hatch) in zip([*STAGES, REST], PARTS, strict=True):
+        widths = np.array([found.get(name, 0.0) for found in shares.values()])
+        look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "none", "label": name}
+        bars = axes.barh(range(len(shares)), widths, left=left, height=0.66, **look)
+        axes.bar_label(
+            bars,
+            [f"{width:.0f} %" if width >= _NAMED_FROM else "" for width in widths],
+            label_type="center",
+            fontsize=SMALL,
+            color=readable_on(colour),
+            bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.2},
         )
-    axes.set_yticks(range(len(routers)), [router.label for router in routers])
-    axes.set_ylim(len(routers) - 0.4, -0.6)
+        left += widths
+    for row, label in enumerate(shares):
+        axes.text(102, row, f"{figure_text(medians[label])} ms", va="center", fontsize=SMALL)
+    row_axes(axes, list(shares))
+    axes.grid(False)
     axes.set_xlim(0, 100)
     axes.set_xlabel("share of the median time, %")
-    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    patches = [Patch(facecolor=looks[name][0], hatch=looks[name][1], label=name) for name in names]
     axes.legend(
-        handles=patches,
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=len(names),
+        ncols=len(PARTS),
         handlelength=1.2,
         handletextpad=0.4,
         columnspacing=1.0,

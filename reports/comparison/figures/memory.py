@@ -1,83 +1,62 @@
-"""How much memory and disk each router takes."""
+"""Memory and disk of each router."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from reports.comparison.cells import written
+from reports.comparison.conditions import disk
 from reports.comparison.figures.render import render
-from reports.comparison.figures.style import PARTS, SMALL, Shown, new_figure
-from reports.comparison.figures.words import left_out
+from reports.comparison.figures.style import PARTS, SMALL, Shown, left_out, new_figure, row_axes
 from reports.comparison.model import Figure
+from reports.comparison.ranking import value_of
 from reports.record import Record
+from reports.text.cells import figure_text
 
-
-def _of(name: str) -> Callable[[Record], float | None]:
-    def value(record: Record) -> float | None:
-        metric = record.metric(name)
-        return metric.value if metric else None
-
-    return value
-
-
-def on_disk(record: Record) -> float | None:
-    """Weights and index together; None when one of them was not measured."""
-    weights, index = record.metric("weights_size"), record.metric("index_size")
-    return weights.value + index.value if weights and index else None
-
-
-SERIES: tuple[tuple[str, Callable[[Record], float | None]], ...] = (
-    ("serving (peak RSS)", _of("peak_rss")),
-    ("training (peak RSS)", _of("train_peak_rss")),
-    ("on disk", on_disk),
-    ("on the GPU (peak CUDA)", _of("cuda_peak")),
-)
+SERIES: dict[str, Callable[[Record], float | None]] = {
+    "serving (peak RSS)": lambda record: value_of(record.metric("peak_rss")),
+    "training (peak RSS)": lambda record: value_of(record.metric("train_peak_rss")),
+    "on disk": disk,
+    "on the GPU (peak CUDA)": lambda record: value_of(record.metric("cuda_peak")),
+}
 _BAR = 0.17  # inches
 
 
 def draw_memory(routers: Sequence[Shown]) -> Figure | None:
-    values = {router.name: [value(router.record) for _, value in SERIES] for router in routers}
-    measured = [router for router in routers if any(value is not None for value in values[router.name])]
+    sizes = {
+        (router.name, title): size
+        for router in routers
+        for title, value in SERIES.items()
+        if (size := value(router.record)) is not None
+    }
+    measured = [router for router in routers if any(router.name == name for name, _ in sizes)]
     if not measured:
         return None
-    kinds = [
-        kind
-        for kind in range(len(SERIES))
-        if any(values[router.name][kind] is not None for router in measured)
-    ]
-    step = 1 / (len(kinds) + 0.8)
+    titles = [title for title in SERIES if any(title == one for _, one in sizes)]
+    step = 1 / (len(titles) + 0.8)
     figure = new_figure(0.95 + _BAR / step * len(measured))
     axes = figure.subplots()
-    for place, kind in enumerate(kinds):
-        colour, hatch = PARTS[kind]
-        rows = [row for row, router in enumerate(measured) if values[router.name][kind] is not None]
-        sizes = [value for router in measured if (value := values[router.name][kind]) is not None]
-        heights = [row + (place - (len(kinds) - 1) / 2) * step for row in rows]
-        axes.barh(
-            heights,
-            sizes,
-            height=0.9 * step,
-            color=colour,
-            hatch=hatch,
-            edgecolor="none",
-            label=SERIES[kind][0],
-        )
-        for height, size in zip(heights, sizes, strict=True):
-            axes.annotate(
-                written(size),
-                (size, height),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center_baseline",
-                fontsize=SMALL - 1,
-            )
-    axes.set_yticks(range(len(measured)), [router.label for router in measured])
-    axes.set_ylim(len(measured) - 0.5, -0.5)
+    for title, (colour, hatch) in zip(SERIES, PARTS, strict=False):
+        if title not in titles:
+            continue
+        offset = (titles.index(title) - (len(titles) - 1) / 2) * step
+        bars = [
+            (row + offset, sizes[key]) for row, r in enumerate(measured) if (key := (r.name, title)) in sizes
+        ]
+        heights, widths = zip(*bars, strict=True)
+        look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "none"}
+        drawn = axes.barh(heights, widths, height=0.9 * step, label=title, **look)
+        axes.bar_label(drawn, [figure_text(width) for width in widths], padding=3, fontsize=SMALL - 1)
+    row_axes(axes, [router.label for router in measured])
     axes.set_xlim(left=0)
     axes.margins(x=0.12)
     axes.set_xlabel("MB (10⁶ bytes)")
     axes.xaxis.set_major_formatter("{x:,.10g}")
-    axes.grid(True, axis="x")
-    axes.tick_params(axis="y", length=0)
-    figure.legend(loc="outside upper left", ncols=min(len(kinds), 3), handlelength=1.4)
+    figure.legend(loc="outside upper left", ncols=min(len(titles), 3), handlelength=1.4)
+    words = {
+        router.name: [
+            f"{figure_text(sizes[router.name, t])} MB {t}" for t in titles if (router.name, t) in sizes
+        ]
+        for router in measured
+    }
     return render(
         figure,
         "memory",
@@ -87,14 +66,5 @@ def draw_memory(routers: Sequence[Shown]) -> Figure | None:
         "router. One measurement each, so without intervals; shorter is better. A bar that is missing was "
         "not measured."
         + left_out(routers, measured, "latency_p50", "neither memory nor sizes in its record"),
-        "; ".join(
-            f"{router.name}: "
-            + ", ".join(
-                f"{written(value)} MB {SERIES[kind][0]}"
-                for kind in kinds
-                if (value := values[router.name][kind]) is not None
-            )
-            for router in measured
-        )
-        + ".",
+        "; ".join(f"{name}: {', '.join(parts)}" for name, parts in words.items()) + ".",
     )

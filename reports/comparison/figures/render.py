@@ -1,26 +1,23 @@
 """A drawn figure as SVG and PNG: the same figure, the same bytes."""
 
 import re
-from collections.abc import Iterator
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
-from reports.comparison.figures.style import DARK, DPI, plain
+from reports.comparison.figures.style import DPI, plain
 from reports.comparison.model import Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-SVG = "http://www.w3.org/2000/svg"
 # Verdana has DejaVu's widths, which the layout is made for; other fonts are narrower.
 FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
-_POINTS_TO_PIXELS = 96 / 72
-_REFERENCE = re.compile(r"url\(#([^)]*)\)")
+_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
 def render(drawing: "Drawing", name: str, title: str, caption: str, alt: str) -> Figure:
-    """The drawing in both formats, under `styled()`; `name` is what its ids begin with."""
+    """The drawing in both formats, under `styled()`; no other `name` has its ids."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -41,75 +38,21 @@ def render(drawing: "Drawing", name: str, title: str, caption: str, alt: str) ->
         drawing.dpi = DPI
         drawing.patch.set_facecolor("white")
         as_png.print_png(png, metadata={"Software": None})
-    return Figure(name, title, caption, alt, inlined(svg.getvalue(), name, alt), png.getvalue())
+    return Figure(name, title, caption, alt, _inlined(svg.getvalue().decode(), alt), png.getvalue())
 
 
-def inlined(content: bytes, name: str, alt: str) -> str:
+def _inlined(svg: str, alt: str) -> str:
     """matplotlib's SVG as one element that can stand in a page among others, or alone in a file.
 
-    Without declaration, document type, metadata and style sheet (which would reach the whole page); styles
-    become attributes, which a page's own style sheet overrules; every id that is used begins with `name`.
+    Without declaration, metadata, style sheet (which would reach the whole page) and the ids of groups, which
+    are the same in every figure.
     """
-    root = ElementTree.fromstring(content)
-    used = set(_references(root))
-    for element in root.iter():
-        for child in list(element):
-            if _local(child.tag) in ("metadata", "style"):
-                element.remove(child)
-    for element in root.iter():
-        element.tag = _local(element.tag)
-        attributes = _attributes(element, name, used)
-        element.attrib.clear()
-        element.attrib.update(attributes)
-    _, _, width, height = (float(part) for part in root.attrib["viewBox"].split())
-    root.attrib.clear()
-    root.attrib.update(
-        {
-            "xmlns": SVG,
-            "viewBox": f"0 0 {width:g} {height:g}",
-            "width": f"{width * _POINTS_TO_PIXELS:.0f}",
-            "height": f"{height * _POINTS_TO_PIXELS:.0f}",
-            "style": "max-width:100%;height:auto",
-            "role": "img",
-            "aria-label": alt,
-            "font-family": FONTS,
-            "stroke-linejoin": "round",
-            "stroke-linecap": "butt",
-        }
+    _, _, content = svg.partition("</metadata>")
+    content = re.sub(r"<style.*?</style>|(?<=<g) id=\"[^\"]*\"", "", content, flags=re.DOTALL)
+    content = content.replace("font-family: 'DejaVu Sans', sans-serif", f"font-family: {FONTS}")
+    width, height = _SIZE.findall(svg)[0]
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 0 {width} {height}" width="{width}pt" height="{height}pt" role="img" focusable="false" '
+        f'aria-label="{escape(alt)}" stroke-linejoin="round" stroke-linecap="butt">{content}'
     )
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def _references(root: ElementTree.Element) -> Iterator[str]:
-    """Every id that something in the drawing points at."""
-    for element in root.iter():
-        for key, value in element.attrib.items():
-            if _local(key) == "href" and value.startswith("#"):
-                yield value[1:]
-            yield from _REFERENCE.findall(value)
-
-
-def _attributes(element: ElementTree.Element, name: str, used: set[str]) -> dict[str, str]:
-    """The same without name spaces, with styles as attributes and the ids of this figure."""
-    attributes: dict[str, str] = {}
-    for key, value in element.attrib.items():
-        local = _local(key)
-        if local == "style":
-            styles = (part.partition(":") for part in value.split(";") if part.strip())
-            attributes |= {style.strip(): setting.strip() for style, _, setting in styles}
-        elif local == "id":
-            if value in used:
-                attributes["id"] = f"{name}-{value}"
-        elif local == "href" and value.startswith("#"):
-            attributes["href"] = f"#{name}-{value[1:]}"
-        else:
-            attributes[local] = " ".join(value.split())
-    attributes.pop("font-family", None)
-    if _local(element.tag) == "text":
-        # A page's own black must not become its text colour.
-        attributes.setdefault("fill", DARK)
-    return {key: _REFERENCE.sub(rf"url(#{name}-\1)", value) for key, value in attributes.items()}
-
-
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]

@@ -1,14 +1,15 @@
-"""What all figures share: size, fonts, colours, and which pen draws which router."""
+"""Style of all figures: size, fonts, colours, the pen of each router, and figures in sentences."""
 
-import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reports.comparison.figures.names import FONT_NAME, ROUTER, drawable
-from reports.record import Record, Result
-from reports.text.unicode import readable
+from reports.record import Metric, Record
+from reports.record_files import Result
+from reports.text.cells import figure_text, listed
+from reports.text.unicode import one_line, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,6 @@ FONT = 10.5
 SMALL = 9.5
 DPI = 144
 LONGEST = 24  # letters of a name
-_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 # Okabe and Ito's colours, told apart without red and green; the light ones darkened until they have a
 # contrast of 3:1 on both backgrounds, and the yellow, which then is brown, left out.
@@ -59,7 +59,7 @@ PARTS = (
 STYLE: dict[Any, Any] = {
     "figure.dpi": 72,  # a pixel is a point
     "font.family": "sans-serif",
-    "font.sans-serif": [FONT_NAME],
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib
     "font.size": FONT,
     "axes.labelsize": FONT,
     "axes.titlesize": FONT,
@@ -94,7 +94,7 @@ STYLE: dict[Any, Any] = {
 
 
 class Pen(NamedTuple):
-    """How a router is drawn in every figure."""
+    """Colour, marker and line of a router in every figure."""
 
     colour: str
     marker: str
@@ -106,7 +106,7 @@ class Shown(NamedTuple):
 
     Attributes:
         name: as the caller gave it, for words.
-        label: the same on one line and not too long, for drawing; a number where it cannot be drawn.
+        label: the same on one line and not too long, for drawing.
     """
 
     name: str
@@ -117,36 +117,35 @@ class Shown(NamedTuple):
 
 def shown(results: Mapping[str, Result]) -> list[Shown]:
     """Every router with its pen: colours in the order given, greys for the baselines."""
-    routers: list[Shown] = []
-    n_baselines = 0
-    labels = drawable(results, ROUTER)
-    for name, result in results.items():
-        if result.record.family == "baseline":
-            pen = baseline_pen(n_baselines)
-            n_baselines += 1
-        else:
-            pen = router_pen(len(routers) - n_baselines)
-        routers.append(Shown(name, short(labels[name]), result.record, pen))
-    return routers
+    baselines, others = count(), count()
+    return [
+        Shown(
+            name,
+            short(name),
+            result.record,
+            baseline_pen(next(baselines)) if result.record.family == "baseline" else router_pen(next(others)),
+        )
+        for name, result in results.items()
+    ]
 
 
 def router_pen(position: int) -> Pen:
-    return Pen(
-        PALETTE[position % len(PALETTE)], MARKERS[position % len(MARKERS)], DASHES[position % len(DASHES)]
-    )
+    return _pen(position, PALETTE, MARKERS, DASHES)
 
 
 def baseline_pen(position: int) -> Pen:
+    return _pen(position, GREYS, BASELINE_MARKERS, BASELINE_DASHES)
+
+
+def _pen(position: int, colours: Sequence[str], markers: Sequence[str], dashes: Sequence[Dash]) -> Pen:
     return Pen(
-        GREYS[position % len(GREYS)],
-        BASELINE_MARKERS[position % len(BASELINE_MARKERS)],
-        BASELINE_DASHES[position % len(BASELINE_DASHES)],
+        colours[position % len(colours)], markers[position % len(markers)], dashes[position % len(dashes)]
     )
 
 
 def plain(text: str) -> str:
     """One line without the characters that XML cannot hold and without what hides in a text."""
-    return readable(" ".join(_UNWRITABLE.sub(" ", text).split()))
+    return readable(" ".join(one_line(text).split()))
 
 
 def short(text: str, longest: int = LONGEST) -> str:
@@ -213,7 +212,7 @@ def line_of(pen: Pen) -> dict[str, Any]:
 
 
 def handle(router: Shown, label: str | None = None) -> "Line2D":
-    """What a legend shows of the router."""
+    """Entry of a router in a legend."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], label=label or router.label, **line_of(router.pen))
@@ -221,19 +220,26 @@ def handle(router: Shown, label: str | None = None) -> "Line2D":
 
 def legend(figure: "Figure", handles: Sequence["Line2D"]) -> None:
     """Over the figure, which grows by its height, in as many columns as fit."""
-    wide = max(_text_width(figure, str(entry.get_label())) for entry in handles)
-    # In points: the line and its space, then the space between two columns.
-    columns = max(1, min(len(handles), int((72 * WIDTH + 8) / (wide + 3.8 * SMALL + 1.4 * SMALL))))
+    wide = max(len(str(entry.get_label())) for entry in handles)
+    # In points: letters, the line and its space.
+    columns = max(1, min(len(handles), int(72 * WIDTH / (0.62 * SMALL * wide + 5 * SMALL))))
     figure.legend(handles=list(handles), loc="outside upper left", ncols=columns)
     figure.set_figheight(figure.get_figheight() + 0.08 + 0.2 * -(-len(handles) // columns))
 
 
-def _text_width(figure: "Figure", label: str) -> float:
-    """In points, at the size of a legend."""
-    text = figure.text(0, 0, label, fontsize=SMALL)
-    width = text.get_window_extent().width
-    text.remove()
-    return width
+def titled_axes(axes: "Axes", x: str, y: str) -> None:
+    """Titles and a grid."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(True)
+
+
+def row_axes(axes: "Axes", names: Sequence[str]) -> None:
+    """A row for each name, from top to bottom."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(True, axis="x")
 
 
 def log_x(axes: "Axes", low: float, high: float, margin: float = 1.5) -> None:
@@ -251,13 +257,50 @@ def log_x(axes: "Axes", low: float, high: float, margin: float = 1.5) -> None:
 
 def log_ticks(low: float, high: float) -> list[float]:
     """Powers of ten within the limits, and more steps between them where those are few."""
-    for steps in ((1.0,), (1.0, 2.0, 5.0)):
-        ticks = _multiples(steps, low, high)
+    ticks: list[float] = []
+    for steps in ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)):
+        candidates = (float(f"{step:g}e{power}") for power in range(-12, 13) for step in steps)
+        ticks = [tick for tick in candidates if low <= tick <= high]
         if len(ticks) > 2:
-            return ticks
-    return _multiples((1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0), low, high)
+            break
+    return ticks
 
 
-def _multiples(steps: Sequence[float], low: float, high: float) -> list[float]:
-    ticks = (float(f"{step:g}e{power}") for power in range(-12, 13) for step in steps)
-    return [tick for tick in ticks if low <= tick <= high]
+def percent(value: float, digits: int = 1) -> str:
+    return f"{figure_text(100 * value, digits)} %"
+
+
+def interval(metric: Metric, scale: float = 1.0, digits: int = 1) -> str:
+    """` [low, high]` of a metric that has one, else nothing."""
+    if metric.ci_low is None or metric.ci_high is None:
+        return ""
+    low, high = (figure_text(scale * end, digits) for end in (metric.ci_low, metric.ci_high))
+    return f" [{low}, {high}]"
+
+
+def counted(numbers: Iterable[int]) -> str:
+    """`240`, or `200 to 240` where they differ."""
+    known = sorted(set(numbers))
+    return f"{known[0]:,}" if len(known) == 1 else f"{known[0]:,} to {known[-1]:,}"
+
+
+def left_out(routers: Sequence[Shown], drawn: Sequence[Shown], metric: str, otherwise: str) -> str:
+    """Sentence on who is not in a figure and why, after a space; empty when all are in it.
+
+    Args:
+        metric: the name under which a record says why it was not taken.
+        otherwise: the reason where the record gives none.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for router in routers:
+        if router not in drawn:
+            missing = router.record.missing(metric)
+            by_reason.setdefault(missing.sentence if missing else otherwise, []).append(router.name)
+    parts = [f"{listed(names)} ({reason})" for reason, names in by_reason.items()]
+    return f" Not shown: {'; '.join(parts)}." if parts else ""
+
+
+def questions_of(drawn: Sequence[Shown], metric: str) -> str:
+    """`240 test questions`, by the metric's n."""
+    ns = [found.n for router in drawn if (found := router.record.metric(metric))]
+    return f"{counted(ns)} test questions" if ns else "Test questions"

@@ -1,19 +1,23 @@
 """A comparison report as one HTML file that needs nothing besides itself."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from reports.comparison.model import Figure, Report
+from reports.comparison.figures.style import INK
+from reports.comparison.model import Report
 from reports.comparison.render.html_questions import questions_view
-from reports.comparison.render.html_tables import split_hashes, table_view
-from reports.comparison.render.inline_svg import inline_svg
+from reports.table import Cell, Column
+from reports.text.cells import cell_text, gaps, is_numeric
 from reports.text.unicode import isolated, readable
 
+# A commit (SHA-1) or a checksum (SHA-256).
+_HASH = re.compile(r"(?<![0-9A-Za-z])([0-9a-f]{64}|[0-9a-f]{40})(?![0-9A-Za-z])")
 TEMPLATES = Path(__file__).parent / "templates"
 # The one table that stands beside the comparison, before the figures.
 FAMILIES = "families"
-# Pictures drawn at least this wide, in pixels, get the whole width of the page.
-WIDE = 720
 PARTS = {
     "comparison": "Comparison",
     "families": "Families",
@@ -26,13 +30,9 @@ PARTS = {
 
 
 def to_html(report: Report) -> str:
-    """The page: verdict, tables, figures, questions, method. The same report gives the same text.
-
-    Raises:
-        ValueError: a figure is not an SVG picture.
-    """
+    """The page: recommendation, tables, figures, questions, method. The same report gives the same text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import escape
+    from markupsafe import Markup, escape
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -43,16 +43,22 @@ def to_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "split_hashes": split_hashes,
+        "split_hashes": _split_hashes,
+        "figure": _figure,
+        "interval": _interval,
+        "numeric": is_numeric,
+        "gaps": lambda table: list(gaps(table)),
         "whole": lambda text: escape(readable(text)),
         "percent": lambda fraction: f"{100 * fraction:.0f} %",
         "thousands": lambda number: f"{number:,}",
+        # The one text that is markup: we drew it. Its ink becomes the page's.
+        "picture": lambda svg: Markup(svg.replace(INK, "currentColor")),
     }
     return environment.get_template("report.html").render(_page(report)) + "\n"
 
 
 def _shown(value: Any) -> Any:
-    """What the page shows of a value: names keep their direction of reading to themselves.
+    """Value as the page shows it: names keep their direction of reading to themselves.
 
     Not of markup, such as a figure or what the filter `whole` returns: text that is all the user's, in an
     element that takes its direction from it.
@@ -62,35 +68,32 @@ def _shown(value: Any) -> Any:
 
 def _page(report: Report) -> dict[str, Any]:
     """The names that the template uses."""
-    routers = {row.name for row in report.comparison.rows}
     families = [table for table in report.tables if table.key == FAMILIES]
-    further = [table for table in report.tables if table.key != FAMILIES]
     page: dict[str, Any] = {
         "report": report,
-        "comparison": table_view(report.comparison, "table-0", routers),
-        "families": table_view(families[0], "table-1", routers) if families else None,
-        "tables": [table_view(table, f"table-{n}", routers) for n, table in enumerate(further, 2)],
-        "figures": [_figure(figure) for figure in report.figures],
-        "method": [table_view(table, f"method-{n}", routers) for n, table in enumerate(report.method)],
+        "chosen": report.recommendation,
+        "comparison": report.comparison,
+        "families": families[0] if families else None,
+        "tables": [table for table in report.tables if table.key != FAMILIES],
+        "figures": report.figures,
+        "method": report.method,
         "skipped": report.skipped,
         **questions_view(report),
     }
     return page | {"parts": [(part, title) for part, title in PARTS.items() if page[part]]}
 
 
-class _FigureView(NamedTuple):
-    title: str
-    caption: str
-    svg: Any
-    width: int
-    wide: bool
+def _figure(cell: Cell, column: Column) -> str:
+    """The figure alone: its interval stands below it."""
+    return cell_text(replace(column, interval=False), cell)
 
 
-def _figure(figure: Figure) -> _FigureView:
-    from markupsafe import Markup
+def _interval(cell: Cell, column: Column) -> str:
+    return cell_text(column, cell).removeprefix(_figure(cell, column)).strip()
 
-    picture = inline_svg(figure.svg, figure.alt)
-    # The one text that is markup: we drew it.
-    return _FigureView(
-        figure.title, figure.caption, Markup(picture.markup), round(picture.width), picture.width >= WIDE
-    )
+
+def _split_hashes(text: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of `text` in order, each with whether it is a checksum."""
+    for index, piece in enumerate(_HASH.split(text)):
+        if piece:
+            yield piece, index % 2 == 1

@@ -58,7 +58,7 @@ def _view(question: Question, routers: list[str], domains: list[str], slices: li
 
 
 def _summary(question: Question, wrong: list[str]) -> str:
-    """What one sees before a question is opened."""
+    """Line that is visible before a question is opened."""
     parts = [OUT_OF_SCOPE if question.label is None else f"right: {question.label}"]
     if question.slice not in ("standard", "out_of_scope"):
         parts.append(_words(question.slice))

@@ -1,13 +1,12 @@
 """A comparison report as Markdown that reads well in a pull request on GitHub."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from urllib.parse import quote
 
-from reports.comparison.cells import NONE
-from reports.comparison.model import Cell, Choice, Column, Figure, Question, Report, Row, Table
-from reports.comparison.tables.overview import RESOURCES
-from reports.text.markdown import inline, line
+from reports.comparison.model import Choice, Figure, Question, Report, Statement
+from reports.table import Cell, Column, Row, Table
+from reports.text.cells import cell_text, gaps, is_numeric
+from reports.text.markdown import bullets, grid, inline, line
 
 # More would not be read; report.json and the page have them.
 MOST_QUESTIONS = 20
@@ -20,18 +19,19 @@ _OPEN = ("families", "pairs")
 
 
 def to_markdown(report: Report) -> str:
-    """Verdict and comparison first, what backs them up folded away; figures by their file names."""
+    """Headline and first table first, what backs them up folded away; figures by their file names."""
     return "\n\n".join(part for part in _parts(report) if part) + "\n"
 
 
 def _parts(report: Report) -> Iterator[str]:
+    chosen = report.recommendation
     yield f"## Routers compared on {inline(report.dataset)}"
-    yield f"**{inline(report.verdict.sentence)}**"
-    yield " · ".join(inline(fact) for fact in report.facts)
-    yield _bullets("Know this first:", report.notices)
-    yield _bullets("Why:", report.verdict.evidence)
-    yield _bullets("Doubts:", report.verdict.doubts)
-    yield from _comparison(report.comparison)
+    yield f"**{inline(chosen.headline.message)}**"
+    yield " · ".join(inline(fact.message) for fact in report.facts)
+    yield _said("Know this first:", report.notices)
+    yield from _table(report.comparison)
+    yield _said("Why:", chosen.reasons)
+    yield _said("Caveats:", chosen.caveats)
     for table in report.tables:
         if table.key in _OPEN:
             yield f"### {inline(table.title)}"
@@ -44,67 +44,39 @@ def _parts(report: Report) -> Iterator[str]:
     if report.questions:
         yield from _folded(_questions_title(report), [_questions(report.questions[:MOST_QUESTIONS])])
     if report.skipped:
-        lines = [f"{entry.folder.as_posix()}: {entry.reason}" for entry in report.skipped]
-        yield from _folded(f"Left out: {len(report.skipped)}", [_bullets("", lines)])
+        lines = [f"{one.folder.as_posix()}: {one.reason.message}" for one in report.skipped]
+        yield from _folded(f"Left out: {len(report.skipped)}", [bullets("", lines)])
     yield from _folded("What the columns mean", [_meanings(report)])
-    yield from _folded("How it was measured", _method(report.method))
+    method = [part for table in report.method for part in (f"#### {inline(table.title)}", *_table(table))]
+    yield from _folded("How it was measured", method)
 
 
-def _comparison(table: Table) -> Iterator[str]:
-    """In two tables, which fit a page: quality, and what it takes."""
-    for title, resource in (("Quality", False), ("Speed and memory", True)):
-        chosen = [
-            place for place, column in enumerate(table.columns) if (column.key in RESOURCES) == resource
-        ]
-        if chosen:
-            yield f"### {title}"
-            yield from _table(_with_columns(table, chosen))
-    yield line(table.about)
-
-
-def _with_columns(table: Table, places: Sequence[int]) -> Table:
-    rows = [replace(row, cells=[row.cells[place] for place in places]) for row in table.rows]
-    return replace(table, columns=[table.columns[place] for place in places], rows=rows, about="")
+def _said(title: str, statements: Iterable[Statement]) -> str:
+    return bullets(title, [one.message for one in statements])
 
 
 def _table(table: Table) -> Iterator[str]:
-    """What has to be known of it, the table, and why there are gaps."""
-    if table.about:
-        yield line(table.about)
-    shown = _with_columns(
-        table, [i for i in _places(table) if any(row.cells[i].text != NONE for row in table.rows)]
-    )
-    if len(table.columns) > MOST_COLUMNS and table.key != "comparison":
-        yield _exchanged(shown)
-    else:
-        rows = [[_name(row), *map(_cell, row.cells)] for row in shown.rows]
-        yield _grid(["", *map(_head, shown.columns)], rows, [_is_figures(shown, i) for i in _places(shown)])
-    yield _bullets("", _gaps(table))
-
-
-def _exchanged(table: Table) -> str:
-    """A row a column, a column a row; the kind of each router in a row of its own."""
-    kinds = (
-        [["kind", *(inline(row.note) for row in table.rows)]] if any(row.note for row in table.rows) else []
-    )
-    rows = [
-        [_head(column), *(_cell(row.cells[place]) for row in table.rows)]
-        for place, column in enumerate(table.columns)
+    """Explanation, table, and the reasons for its gaps."""
+    yield line(" ".join(table.about))
+    places = [
+        place
+        for place in range(len(table.columns))
+        if any(row.cells[place].value is not None for row in table.rows)
     ]
-    return _grid(["", *(inline(row.name) for row in table.rows)], [*kinds, *rows], [True] * len(table.rows))
-
-
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
-    rule = ["---", *("---:" if figures else "---" for figures in right)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
-
-
-def _places(table: Table) -> range:
-    return range(len(table.columns))
-
-
-def _is_figures(table: Table, place: int) -> bool:
-    return any(row.cells[place].value is not None for row in table.rows)
+    heads = {place: _head(table.columns[place]) for place in places}
+    cells = [[_cell(table.columns[place], row.cells[place]) for place in places] for row in table.rows]
+    if len(places) > MOST_COLUMNS:
+        notes = (
+            [["kind", *(inline(row.note) for row in table.rows)]] if any(r.note for r in table.rows) else []
+        )
+        columns = [[heads[place], *found] for place, *found in zip(places, *cells, strict=True)]
+        rows = [*notes, *columns]
+        yield grid(["", *(inline(row.name) for row in table.rows)], rows, [True] * len(table.rows))
+    else:
+        rows = [[_name(row), *found] for row, found in zip(table.rows, cells, strict=True)]
+        right = [is_numeric(table, place) for place in places]
+        yield grid([inline(table.head), *heads.values()], rows, right)
+    yield bullets("", _gaps(table))
 
 
 def _head(column: Column) -> str:
@@ -116,30 +88,15 @@ def _name(row: Row) -> str:
     return inline(f"{row.name} ({row.note})" if row.note else row.name)
 
 
-def _cell(cell: Cell) -> str:
-    text = inline(cell.text)
+def _cell(column: Column, cell: Cell) -> str:
+    text = inline(cell_text(column, cell))
     return f"**{text}**" if cell.best else text
 
 
 def _gaps(table: Table) -> Iterator[str]:
-    """Each reason once, with the rows and columns that it explains."""
-    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
-    for row in table.rows:
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            if cell.why:
-                rows, columns = found.setdefault(cell.why, ({}, {}))
-                rows[row.name] = columns[column.title] = None
-    for why, (rows, columns) in found.items():
+    for reason, (rows, columns) in gaps(table).items():
         which = "all" if len(rows) == len(table.rows) > 1 else ", ".join(rows)
-        yield f"No figure for {which} ({' · '.join(columns)}): {why}"
-
-
-def _bullets(title: str, lines: Iterable[str]) -> str:
-    bullets = [f"- {line(text)}" for text in lines]
-    if not bullets:
-        return ""
-    # A list right under a line is part of its paragraph in some dialects.
-    return "\n".join([title, "", *bullets] if title else bullets)
+        yield f"No figure for {which} ({' · '.join(columns)}): {reason}"
 
 
 def _figure(figure: Figure) -> str:
@@ -170,7 +127,7 @@ def _questions(questions: Sequence[Question]) -> str:
         ]
         for question in questions
     ]
-    return _grid(["question", "domain", *map(inline, routers)], rows, [False] * (1 + len(routers)))
+    return grid(["question", "domain", *map(inline, routers)], rows, [False] * (1 + len(routers)))
 
 
 def _choice(choice: Choice) -> str:
@@ -188,10 +145,4 @@ def _meanings(report: Report) -> str:
     said: dict[str, str] = {}
     for column in (column for table in tables for column in table.columns if column.about):
         said.setdefault(column.title, column.about)
-    return _bullets("", (f"{title}: {about}" for title, about in said.items()))
-
-
-def _method(tables: Sequence[Table]) -> Iterator[str]:
-    for table in tables:
-        yield f"#### {inline(table.title)}"
-        yield from _table(table)
+    return bullets("", (f"{title}: {about}" for title, about in said.items()))

@@ -1,23 +1,24 @@
-"""The questions worth reading: those that routers disagree on or that one of them got wrong."""
+"""Questions on which routers disagree or that one of them got wrong."""
 
 from collections.abc import Mapping, Sequence
 
 from reports.comparison.model import Choice, Question
-from reports.comparison.ranking import Contest
-from reports.record import Prediction, Result
+from reports.comparison.ranking import Ranking
+from reports.record import Prediction
+from reports.record_files import Result
 
 # In a report; predictions.jsonl has every one.
 MOST = 2000
 
 
 def hard_questions(
-    contest: Contest, results: Mapping[str, Result], most: int = MOST
+    ranking: Ranking, results: Mapping[str, Result], most: int = MOST
 ) -> tuple[list[Question], int]:
     """At most `most` questions, those that most candidates got wrong first, and how many there are in all.
 
     A question without a domain has no right choice: it is one of them where candidates disagree.
     """
-    names = [record.router for record in contest.candidates]
+    names = [record.router for record in ranking.candidates]
     by_id = {name: {row.id: row for row in results[name].predictions} for name in names}
     found = []
     for row in next(iter(results.values())).predictions:

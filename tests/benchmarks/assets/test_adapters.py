@@ -53,24 +53,6 @@ def test_versions_are_sorted_by_number(own: Path) -> None:
     assert add_adapter(own, "car").name == "v11"
 
 
-def test_the_numbers_of_removed_versions_do_not_come_back_while_a_later_one_is_there(own: Path) -> None:
-    first, _ = add_adapter(own, "car"), add_adapter(own, "car")
-    (first.folder / CARD).unlink()
-    (first.folder / WEIGHTS).unlink()
-    first.folder.rmdir()
-    assert add_adapter(own, "car").name == "v3"
-
-
-def test_one_goes_back_and_a_new_version_becomes_current_again(own: Path) -> None:
-    for _ in range(3):
-        add_adapter(own, "car")
-    for name in ("v1", "v3", "v2"):
-        assert Adapters(own).use("local", "car", name).name == name
-        assert current(own) == name
-    assert add_adapter(own, "car").name == "v4"
-    assert current(own) == "v4"
-
-
 def test_experts_and_domains_are_apart(own: Path) -> None:
     add_adapter(own, "car")
     add_adapter(own, "car")
@@ -86,13 +68,6 @@ def test_experts_and_domains_are_apart(own: Path) -> None:
     found = adapters.current("llama_phi", "car")
     assert found is not None
     assert found.experts == "llama_phi"
-
-
-def test_nothing_is_there_at_first(own: Path) -> None:
-    adapters = Adapters(own)
-    assert (adapters.experts(), adapters.domains("local"), names(own)) == ([], [], [])
-    assert current(own) is None
-    assert not own.exists(), "looking must not make folders"
 
 
 def test_those_of_the_product_are_under_the_users(own: Path, packaged: Path) -> None:
@@ -156,22 +131,12 @@ def test_weights_that_are_not_those_of_the_card_are_refused(own: Path) -> None:
     assert names(own) == ["v1"]
 
 
-def test_weights_that_are_gone_are_named(own: Path) -> None:
-    version = add_adapter(own, "car")
-    (version.folder / WEIGHTS).unlink()
-    with pytest.raises(BadInput, match=WEIGHTS):
-        Adapters(own).current("local", "car")
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ('{"card_version": 1, "adapt', "cannot be read"),
         ("[]", "does not hold a JSON object"),
-        ("{}", "not the card of an adapter that this version of the product reads"),
         ('{"card_version": 2, "adapter_sha256": "aa"}', "not the card of an adapter"),
-        ('{"card_version": 1}', "not the card of an adapter"),
-        (None, "cannot be read"),
     ],
 )
 def test_an_unreadable_card_is_named(own: Path, content: str | None, said: str) -> None:
@@ -182,7 +147,7 @@ def test_an_unreadable_card_is_named(own: Path, content: str | None, said: str) 
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ['{"version": ', "[]", "null"])
+@pytest.mark.parametrize("content", ['{"version": ', "[]", "{}"])
 def test_an_unreadable_choice_is_named(own: Path, content: str) -> None:
     add_adapter(own, "car")
     (own / "local" / "car" / CURRENT).write_text(content, encoding="utf-8")
@@ -190,33 +155,10 @@ def test_an_unreadable_choice_is_named(own: Path, content: str) -> None:
         Adapters(own).current("local", "car")
 
 
-def test_a_choice_of_nothing_is_named(own: Path) -> None:
-    add_adapter(own, "car")
-    (own / "local" / "car" / CURRENT).write_text("{}", encoding="utf-8")
-    with pytest.raises(BadInput, match=CURRENT):
-        Adapters(own).current("local", "car")
-
-
-def test_what_else_lies_there_is_no_version(own: Path) -> None:
-    add_adapter(own, "car")
-    for name in ("v1.old", ".v2.abc", "notes", "v", "vx", "V7"):
-        (own / "local" / "car" / name).mkdir()
-    (own / "local" / "car" / "v8").write_text("a file", encoding="utf-8")
-    (own / "local" / ".hidden").mkdir()
-    (own / "__pycache__").mkdir()
-    assert names(own) == ["v1"]
-    assert Adapters(own).domains("local") == ["car"]
-    assert Adapters(own).experts() == ["local"]
-
-
 @pytest.mark.parametrize("failure", [RuntimeError("the trainer broke"), KeyboardInterrupt()])
-@pytest.mark.parametrize("chosen", [True, False])
-def test_a_training_that_fails_leaves_everything_as_it_was(
-    own: Path, failure: BaseException, chosen: bool
-) -> None:
+def test_a_training_that_fails_leaves_everything_as_it_was(own: Path, failure: BaseException) -> None:
     add_adapter(own, "car")
-    if chosen:
-        Adapters(own).use("local", "car", "v1")
+    Adapters(own).use("local", "car", "v1")
     before = sorted(own.rglob("*"))
 
     def build(folder: Path) -> dict[str, Any]:
@@ -255,12 +197,6 @@ def test_two_trainings_at_once_are_two_versions(own: Path) -> None:
     assert sorted(version.card["data"]["train_ids"][0] for version in versions) == ["car-1", "car-2"]
 
 
-def test_a_build_without_weights_adds_nothing(own: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Adapters(own).add("local", "car", lambda _: {})
-    assert names(own) == []
-
-
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -274,6 +210,7 @@ Adapters(Path(sys.argv[1])).add("local", "car", build)
 """
 
 
+@pytest.mark.process
 def test_a_killed_training_adds_no_version(own: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(own)]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False)

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -9,13 +10,15 @@ from unittest.mock import patch
 
 import pytest
 
-from reports.record import Result, read_result, write_record
+from benchmarks.records.provenance import git_states
+from reports.record import Git
+from reports.record_files import Result, read_result, write_record
 from tests.benchmarks.gate_samples import predictions, result
 from tests.benchmarks.helpers import command, derby, in_process, json_file
 
 ROWS = predictions(200, wrong=range(20))
 WORSE = predictions(200, wrong=range(40))
-DIRTY = {"git": {"commit": "abc", "dirty": True}}
+DIRTY = Git("abc", dirty=True)
 
 
 def written(folder: Path, made: Result) -> Path:
@@ -54,27 +57,21 @@ def test_the_newest_run_is_the_default_and_a_regression_is_1(home: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("run", "words"),
+    ("run", "baseline", "code"),
     [
-        (result(ROWS, **DIRTY), None),
-        (result(predictions(150)), "other data"),
-        (result(ROWS, router="svm"), "foreign baseline"),
+        (result(ROWS, git=DIRTY), result(ROWS), 0),
+        (result(ROWS), result(ROWS, git=DIRTY), 2),
+        (result(predictions(150)), result(ROWS), 2),
+        (result(ROWS, router="svm"), result(ROWS), 2),
     ],
+    ids=["dirty-run", "dirty-baseline", "other-data", "other-router"],
 )
-def test_cannot_tell_is_2(home: Path, run: Result, words: str | None) -> None:
-    written(home / "other", run)
-    done = in_process("check", "other", "--baseline", "baselines/knn", cwd=home)
-    assert done.returncode == (0 if words is None else 2)
-    if words is not None:
-        assert "CANNOT TELL" in done.stdout
-        assert words in done.stdout
-
-
-def test_a_dirty_baseline_is_2(home: Path) -> None:
-    written(home / "dirty", result(ROWS, **DIRTY))
-    done = in_process("check", FIRST, "--baseline", "dirty", cwd=home)
-    assert done.returncode == 2
-    assert "dirty baseline" in done.stdout
+def test_cannot_tell_is_2(tmp_path: Path, run: Result, baseline: Result, code: int) -> None:
+    written(tmp_path / "run", run)
+    written(tmp_path / "baseline", baseline)
+    done = in_process("check", "run", "--baseline", "baseline", cwd=tmp_path)
+    assert done.returncode == code
+    assert ("CANNOT TELL" in done.stdout) == (code == 2)
 
 
 def test_a_tolerance_lets_pass(home: Path) -> None:
@@ -87,11 +84,9 @@ def test_a_tolerance_lets_pass(home: Path) -> None:
     ("entry", "words"),
     [
         ("accuracy", "expected NAME=VALUE, such as accuracy=0.01"),
-        ("accuracy=much", "expected NAME=VALUE"),
-        ("accuracy=-1", "must be a number of at least 0"),
         ("accuracy=nan", "must be a number of at least 0"),
         ("accuracy=1", "would let anything pass; one point is accuracy=0.01"),
-        ("acuracy=0.1", "no metric 'acuracy' is checked; there is latency_mean_vs_reference, "),
+        ("acuracy=0.1", "no metric 'acuracy' is checked; there is accuracy, "),
     ],
 )
 def test_a_tolerance_that_cannot_be_used(home: Path, entry: str, words: str) -> None:
@@ -112,13 +107,6 @@ def test_files_for_machines(home: Path) -> None:
     assert "::error" not in done.stdout
 
 
-def test_a_damaged_run_reaches_the_files_too(home: Path) -> None:
-    (home / FIRST / "predictions.jsonl").write_text("")
-    done = in_process("check", FIRST, "--baseline", "baselines/knn", "--junit", "j.xml", cwd=home)
-    assert done.returncode == 2
-    assert int(next(ET.parse(home / "j.xml").iter("testsuite")).attrib["errors"]) == 1
-
-
 def test_on_github(home: Path) -> None:
     summary = home / "summary.md"
     github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
@@ -137,20 +125,8 @@ def test_update_writes_a_baseline_and_shows_what_changed(home: Path) -> None:
     assert in_process("check", "--baseline", "baselines/knn", cwd=home).returncode == 0
 
 
-def test_update_makes_a_first_baseline(home: Path) -> None:
-    assert in_process("check", FIRST, "--update", "--baseline", "new/knn", cwd=home).returncode == 0
-    assert {path.name for path in (home / "new" / "knn").iterdir()} == {"record.json", "predictions.jsonl"}
-
-
-def test_update_writes_no_findings(home: Path) -> None:
-    done = in_process("check", "--update", "--baseline", "baselines/knn", "--junit", "j.xml", cwd=home)
-    assert (done.returncode, (home / "j.xml").exists()) == (2, False)
-    assert "error: --update writes a baseline and no file of findings" in done.stderr
-    assert read_result(home / "baselines" / "knn").predictions == ROWS
-
-
 def test_update_refuses_a_dirty_run(home: Path) -> None:
-    written(home / "dirty", result(ROWS, **DIRTY))
+    written(home / "dirty", result(ROWS, git=DIRTY))
     done = in_process("check", "dirty", "--update", "--baseline", "baselines/knn", cwd=home)
     assert done.returncode == 2
     assert "was measured on uncommitted changes; commit them and run again" in done.stderr
@@ -165,19 +141,11 @@ def test_update_never_replaces_another_routers_baseline(home: Path) -> None:
     assert read_result(home / "baselines" / "knn").record.router == "knn"
 
 
-def test_a_baseline_that_is_another_file(home: Path) -> None:
-    (home / "knn.json").write_text("{}")
-    for update in ([], ["--update"]):
-        done = in_process("check", FIRST, "--baseline", "knn.json", *update, cwd=home)
-        assert done.returncode == 2
-        assert "error: --baseline knn.json is a file; name the folder of a baseline" in done.stderr
-
-
 def test_a_file_that_cannot_be_written_is_2_and_named(home: Path) -> None:
-    (home / "taken").mkdir()
-    done = in_process("check", FIRST, "--baseline", "baselines/knn", "--json", "taken", cwd=home)
+    (home / "taken").write_text("")
+    done = in_process("check", FIRST, "--baseline", "baselines/knn", "--json", "taken/c.json", cwd=home)
     assert done.returncode == 2
-    assert done.stderr == "error: taken: Is a directory\n"
+    assert done.stderr.startswith("error: taken")
     assert done.stdout.startswith("knn: FINE")
 
 
@@ -198,15 +166,6 @@ def test_update_never_replaces_a_folder_that_holds_more(home: Path) -> None:
     assert (home / "baselines" / "knn").is_dir()
 
 
-def test_update_replaces_a_baseline_that_cannot_be_read(home: Path) -> None:
-    path = home / "baselines" / "knn" / "record.json"
-    path.write_text(json.dumps({"schema_version": 1}))
-    done = in_process("check", FIRST, "--update", "--baseline", "baselines/knn", cwd=home)
-    assert done.returncode == 0
-    assert "schema version 1" in done.stdout
-    assert read_result(home / "baselines" / "knn").predictions == ROWS
-
-
 def test_no_baseline_yet(home: Path) -> None:
     done = in_process("check", FIRST, "--baseline", "baselines/new", cwd=home)
     assert done.returncode == 2
@@ -214,26 +173,21 @@ def test_no_baseline_yet(home: Path) -> None:
     assert done.stdout.startswith(f"knn: CANNOT TELL: {said}")
 
 
-def test_an_empty_name_is_not_the_newest_run(home: Path) -> None:
-    done = in_process("check", "", "--baseline", "baselines/knn", cwd=home)
-    assert done.returncode == 2
-    assert "RUN is empty, as a variable is that was not set" in done.stdout
+def test_a_newest_run_of_other_code_is_noted(tmp_path: Path) -> None:
+    written(tmp_path / "baseline", result(ROWS))
+    now, _ = git_states()
+    for name, git in (("2026-01-01_knn", now), ("2026-01-02_knn", Git("abc", dirty=False))):
+        written(tmp_path / "outputs" / "run" / name, result(ROWS, git=git))
+    note = "the newest run is of abc"
+    assert note in in_process("check", "--baseline", "baseline", cwd=tmp_path).stdout
+    # Who names a run means that one.
+    named = "outputs/run/2026-01-02_knn"
+    assert note not in in_process("check", named, "--baseline", "baseline", cwd=tmp_path).stdout
+    shutil.rmtree(tmp_path / named)
+    assert "the newest run is of" not in in_process("check", "--baseline", "baseline", cwd=tmp_path).stdout
 
 
-def test_a_newest_run_of_other_code_is_noted(home: Path) -> None:
-    note = "Note: the newest run is of abc, and the code is now def with uncommitted changes: run again"
-    with patch(
-        "benchmarks.records.provenance.git_states", return_value={"git": {"commit": "def", "dirty": True}}
-    ):
-        assert note in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
-        # Who names a run means that one.
-        assert note not in in_process("check", FIRST, "--baseline", "baselines/knn", cwd=home).stdout
-    with patch(
-        "benchmarks.records.provenance.git_states", return_value={"git": {"commit": "abc", "dirty": False}}
-    ):
-        assert note not in in_process("check", "--baseline", "baselines/knn", cwd=home).stdout
-
-
+@pytest.mark.process
 def test_who_stops_reading_changes_no_verdict(home: Path) -> None:
     for run, code in ((FIRST, 0), ("outputs/run/2026-01-03_00-00-00_knn", 1)):
         words = shlex.join(command("check", run, "--baseline", "baselines/knn", "--json", "c.json"))
@@ -245,6 +199,7 @@ def test_who_stops_reading_changes_no_verdict(home: Path) -> None:
         (home / "c.json").unlink()
 
 
+@pytest.mark.process
 def test_what_an_encoding_lacks_is_a_question_mark(home: Path) -> None:
     done = derby("check", "--baseline", "baselines/knn", cwd=home, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (1, "")
@@ -252,7 +207,7 @@ def test_what_an_encoding_lacks_is_a_question_mark(home: Path) -> None:
 
 
 def test_a_bug_is_not_a_regression(home: Path) -> None:
-    with patch("benchmarks.gate.check.gate", side_effect=ZeroDivisionError("a bug")):
+    with patch("benchmarks.gate.baseline.gate", side_effect=ZeroDivisionError("a bug")):
         done = in_process("check", "--baseline", "baselines/knn", cwd=home)
     assert done.returncode == 2
     assert done.stderr.endswith("ZeroDivisionError: a bug\n")
@@ -267,8 +222,3 @@ def test_no_run_yet(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "c.json").read_text())["exit_code"] == 2
     # One of an earlier day would look like today's.
     assert json.loads((tmp_path / "b.json").read_text())["benchmarks"] == []
-
-
-def test_help() -> None:
-    done = in_process("check", "--help", cwd=Path())
-    assert "exit codes: 0 fine, 1 regression, 2 cannot tell" in done.stdout

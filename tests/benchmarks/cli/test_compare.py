@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.record import read_record, read_result
+from reports.record_files import read_result
 from tests.benchmarks.helpers import FAST, in_process
 
 FORMS = {"report.md", "report.html", "report.json"}
@@ -54,64 +54,42 @@ def test_every_router_and_baseline_has_its_result(home: Path) -> None:
         assert record.metric("latency_p50") is not None
 
 
-def test_what_is_said_is_the_verdict_and_where_the_report_is(home: Path) -> None:
-    said = (home / "said.txt").read_text(encoding="utf-8")
+def test_it_prints_where_the_report_is(home: Path) -> None:
     folder = only(home / "outputs" / "compare")
-    assert json.loads((folder / "report.json").read_text())["verdict"]["sentence"] in said
-    assert f"Report: {folder / 'report.html'}" in said
+    assert f"Report: {folder / 'report.html'}" in (home / "said.txt").read_text(encoding="utf-8")
 
 
-def test_a_report_of_what_is_there(home: Path) -> None:
+def test_a_report_of_existing_results_leaves_out_what_does_not_belong(home: Path, tmp_path: Path) -> None:
+    quick = ("measure.enabled=false", "experts=none", "guard=off")
+    ran = in_process("run", "router=majority", "~baselines", *quick, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
     before = set(home.rglob("record.json"))
     compared = only(home / "outputs" / "compare")
-    done = in_process("report", f"runs=[{compared},outputs/run/*]", cwd=home)
+    done = in_process("report", f"runs=[{compared},outputs/run/*,{tmp_path}/outputs/run/*]", cwd=home)
     assert done.returncode == 0, done.stderr
     assert set(home.rglob("record.json")) == before
     folder = only(home / "outputs" / "report")
     assert {path.name for path in folder.iterdir()} >= FORMS
     rows = json.loads((folder / "report.json").read_text())["comparison"]["rows"]
     assert len(rows) == 5
-
-
-def test_what_does_not_belong_is_left_out_with_its_reason(home: Path, tmp_path: Path) -> None:
-    ran = in_process(
-        *("run", "router=majority", "~baselines", "measure.enabled=false", "experts=none", "guard=off"),
-        cwd=tmp_path,
-    )
-    assert ran.returncode == 0, ran.stderr
-    ours = only(home / "outputs" / "run")
-    done = in_process("report", f"runs=[{ours},{tmp_path}/outputs/run/*]", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    reason = "other data: its test questions (data set car_sleep) are not those of "
-    assert reason in done.stderr
-    assert reason in (only(tmp_path / "outputs" / "report") / "report.md").read_text(encoding="utf-8")
+    for text in (done.stderr, (folder / "report.md").read_text(encoding="utf-8")):
+        assert "car_sleep" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["compare", "compare.routers=[]"], "compare.routers: name the routers, such as"),
-        (["compare", "compare.routers=[knn,' ']"], "compare.routers: name the routers, such as"),
-        (["compare", "router=knn"], "router=knn: routers are chosen, each with its own settings"),
         (["compare", "router.k=5"], "router.k=5: routers are chosen, each with its own settings"),
         (
             ["compare", "compare.routers=[tfidf,tfidf]"],
             "compare.routers: 'tfidf' has the name of another, tfidf; name each once",
         ),
         (["compare", "compare.routers=[tfidf,'majority seed=3']"], "majority_seed=3 changes seed, which all"),
-        (["compare", "compare.routers=[nope]"], "nope"),
-        (["compare", "compare.routers=[5]"], "compare.routers: '5'"),
         (["compare", "compare.routers=[tfidf,'tfidf router.x=1']"], "no key router.x"),
-        (["compare", "compare.x=1"], "no key compare.x; compare has: routers"),
         (["compare", "-m", "seed=1,2"], "compare takes one value a key: -m is for run"),
         (["report"], "name the results: runs=[outputs/run/A,outputs/run/B]"),
         (["report", "runs=[nowhere]"], "nowhere: no result there; name result folders"),
-        (["report", "runs=outputs/run/A"], "runs takes a list, in brackets: runs=[…]"),
-        (
-            ["compare", "compare.routers=knn"],
-            "compare.routers takes a list, in brackets: compare.routers=[…]",
-        ),
-        (["report", "seed=-1"], "seed=-1: must be at least 0"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_line(arguments: list[str], words: str, tmp_path: Path) -> None:
@@ -121,10 +99,3 @@ def test_what_cannot_be_used_is_said_in_one_line(arguments: list[str], words: st
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.glob("outputs/*/*"))
-
-
-def test_a_single_run_is_a_report_too(home: Path, tmp_path: Path) -> None:
-    done = in_process("report", f"runs=[{only(home / 'outputs' / 'run')}]", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    record = read_record(only(home / "outputs" / "run"))
-    assert record.router in done.stdout

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.helpers import derby, in_process, json_lines
+from tests.benchmarks.helpers import in_process, json_lines
 
 
 @pytest.fixture(scope="module")
 def exported(shared_qna: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pair written by the command."""
     cwd = tmp_path_factory.mktemp("exported")
-    done = derby("points", "export", "pair", "dataset=files", f"dataset.path={shared_qna}", cwd=cwd)
+    done = in_process("points", "export", "pair", "dataset=files", f"dataset.path={shared_qna}", cwd=cwd)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "pair: 32 points in 2 categories, scores of 2 targets\n"
     assert [path.name for path in cwd.iterdir()] == ["pair"]
@@ -32,7 +32,7 @@ def test_the_pair_is_of_the_training_questions(exported: Path) -> None:
 
 def test_it_answers_as_the_server_does(exported: Path, tmp_path: Path) -> None:
     asked = ["My car does not start", "What is insomnia?"]
-    done = derby("points", "ask", str(exported), *asked, "router.k=4", cwd=tmp_path)
+    done = in_process("points", "ask", str(exported), *asked, "router.k=4", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     car, sleep = (json.loads(line) for line in done.stdout.splitlines())
     assert car["scores"][0]["target"] == "car"
@@ -70,19 +70,12 @@ def test_outcomes_that_a_data_set_knows_are_the_scores(exported: Path, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "expected points export DIR, or points ask DIR"),
-        (["export"], "expected points export DIR, or"),
-        (["export", "a", "b"], "expected points export DIR, or"),
-        (["ask", "x"], "expected points export DIR, or"),
-        (["show", "x"], "expected points export DIR, or"),
-        (["ask", "x", " "], "the question is empty"),
+        ([], "points --help"),
+        (["export"], "'DIR'"),
+        (["ask", "x"], "what is the question?"),
         (["ask", "x", "q", "input=-"], "points takes no input=; "),
         (["ask", "x", "q"], "x/points.jsonl: cannot be read (No such file or directory)"),
         (["ask", "PAIR", "q", "router=centroid"], "points are of router=knn; a CentroidRouter has none"),
-        (["export", "x", "router=majority"], "points are of router=knn; a MajorityRouter has none"),
-        (["export", "x", "dataset=files", "dataset.path=y"], "y: no such folder; dataset.path is"),
-        (["export", "x", "router=5"], "router=5: "),
-        (["export", "x", "router.kk=5"], "router.kk"),
         (["ask", "PAIR", "q", "encoder.finetune=batch_all_triplet"], "points come with their vectors, not"),
     ],
 )

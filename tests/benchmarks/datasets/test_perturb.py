@@ -2,13 +2,12 @@
 
 import random
 import string
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.datasets.perturb import CLOSERS, KEYBOARD, OPENERS, PERTURBATIONS, perturb
+from benchmarks.datasets.perturb import CLOSERS, OPENERS, PERTURBATIONS, perturb
 from tests.conftest import CAR, OUT_OF_SCOPE, SLEEP
 
 KINDS = list(PERTURBATIONS)
@@ -19,48 +18,21 @@ lettered = texts.filter(lambda text: any(letter.isalpha() for letter in text))
 typed = st.text(alphabet=string.ascii_letters + " ?!.,'", min_size=1, max_size=90)
 
 
-def test_the_kinds_are_those_a_record_names() -> None:
-    assert KINDS == ["typos", "case", "punctuation", "fillers"]
-
-
-@given(texts, st.sampled_from(KINDS), st.integers(0, 3))
-def test_the_same_seed_gives_the_same_text(question: str, kind: str, seed: int) -> None:
-    assert perturb(question, kind, seed) == perturb(question, kind, seed)
-
-
 @given(lettered, st.sampled_from(KINDS), st.integers(0, 50))
-def test_a_question_with_a_letter_is_still_one(question: str, kind: str, seed: int) -> None:
+def test_the_same_seed_gives_the_same_text_and_still_a_question(question: str, kind: str, seed: int) -> None:
     changed = perturb(question, kind, seed)
+    assert changed == perturb(question, kind, seed)
     assert changed.strip()
     if kind == "typos":
         assert any(letter.isalpha() for letter in changed)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("question", ["a", "I", "a?", "?", "???", "", " ", "7", "ß", "日本", "Ü"])
-def test_odd_questions_do_not_end_in_nothing(kind: str, question: str) -> None:
-    for seed in range(40):
-        changed = perturb(question, kind, seed)
-        assert changed.strip() or not question.strip()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_normal_questions_change(kind: str) -> None:
-    for question in NORMAL:
-        for seed in range(5):
-            assert perturb(question, kind, seed) != question
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_another_seed_usually_gives_another_text(kind: str) -> None:
-    several = [len({perturb(question, kind, seed) for seed in range(8)}) for question in NORMAL]
+def test_normal_questions_change_and_usually_otherwise_with_another_seed(kind: str) -> None:
+    changed = {question: [perturb(question, kind, seed) for seed in range(8)] for question in NORMAL}
+    assert not any(question in texts for question, texts in changed.items())
     # Of upper and lower case there are but two.
-    assert sum(n > 1 for n in several) > 0.9 * len(NORMAL)
-
-
-def test_another_question_draws_by_itself() -> None:
-    openings = {perturb(question, "fillers", 0).removesuffix(question) for question in NORMAL}
-    assert len(openings & set(OPENERS)) > 2
+    assert sum(len(set(texts)) > 1 for texts in changed.values()) > 0.9 * len(NORMAL)
 
 
 def edits(one: str, other: str) -> int:
@@ -85,17 +57,6 @@ def test_one_typo_in_fifteen_letters_and_at_least_one(letters: int, most: int) -
     question = "".join(random.Random(letters).sample(string.ascii_lowercase * 3, letters))
     for seed in range(30):
         assert 1 <= edits(question, perturb(question, "typos", seed)) <= most
-
-
-def test_a_letter_slips_to_its_neighbour_on_the_keyboard() -> None:
-    near = {pair for row in KEYBOARD for pair in pairwise(row)}
-    slipped = set()
-    for letter in string.ascii_lowercase:
-        for seed in range(30):
-            changed = perturb(f"{letter}1", "typos", seed).removesuffix("1")
-            assert changed == letter * 2 or (letter, changed) in near or (changed, letter) in near
-            slipped.add(changed)
-    assert len(slipped) > 40
 
 
 def test_typos_keep_capital_letters_and_whatever_is_no_letter() -> None:

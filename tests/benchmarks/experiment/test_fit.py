@@ -7,19 +7,16 @@ from typing import Any
 import pytest
 
 from benchmarks.assets.weights import LocalWeights
-from benchmarks.datasets.base import Example
-from benchmarks.experiment.fit import fit
+from benchmarks.datasets.base import Dataset, Example
+from benchmarks.errors import BadInput
+from benchmarks.experiment.fit import fit_router
+from benchmarks.workers.in_process import InProcess
+from reports.record import Fitting
 from routers.base import Router
 
 TRAIN = [Example("a-1", "one", "a"), Example("a-2", "two", "a"), Example("b-1", "three", "b")]
+VALIDATION = [Example("v-1", "ninth", "a"), Example("v-2", "tenth", "b"), Example("v-3", "no domain", None)]
 MAJORITY = {"_target_": "routers.baselines.MajorityRouter"}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(folder))
-    return folder
 
 
 class Fitter:
@@ -34,38 +31,45 @@ class Fitter:
         setting: int = 0,
         sha256: str = "11" * 32,
         model: str = "model",
-    ) -> tuple[Path, dict[str, Any]]:
+        held_out: list[Example] | None = None,
+    ) -> tuple[Path, Fitting]:
         path = self.folder / model
         path.mkdir(exist_ok=True)
-        spec = {"_target_": "tests.benchmarks.fakes.Expensive", "model": str(path), "setting": setting}
+        spec: dict[str, Any] = {"_target_": "tests.benchmarks.fakes.Expensive", "model": str(path)}
+        spec["setting"] = setting
+        if held_out is not None:
+            spec = {"_target_": "routers.calibrated.CalibratedRouter", "router": spec, "method": "none"}
         weights = {str(path): LocalWeights(path, "fake", sha256)}
-        return fit(spec, train, weights, self.folder / "unused", threads=1)
+        dataset = Dataset("three", train, [], validation=held_out or [])
+        return fit_router(spec, dataset, weights, self.folder / "unused", InProcess(), "fake")
 
 
 @pytest.fixture
-def expensive(tmp_path: Path) -> Fitter:
+def expensive(tmp_path: Path, own_cache: Path) -> Fitter:
     return Fitter(tmp_path)
 
 
 def test_cheap_routers_are_not_cached(tmp_path: Path, own_cache: Path) -> None:
     for _ in range(2):
-        saved, facts = fit(MAJORITY, TRAIN, {}, tmp_path / "fitted", threads=1)
+        saved, fitting = fit_router(
+            MAJORITY, Dataset("three", TRAIN, []), {}, tmp_path / "fitted", InProcess(), "fake"
+        )
         assert saved.is_relative_to(tmp_path / "fitted")
-        assert facts["from_cache"] is False
-        assert facts["train_seconds"] >= 0
+        assert not fitting.from_cache
+        assert fitting.train_seconds > 0
+        assert fitting.train_peak_rss_bytes > 10_000_000
         assert Router.load(saved).train_ids_ == ["a-1", "a-2", "b-1"]
     assert not own_cache.exists()
 
 
 def test_expensive_routers_are_fitted_once(expensive: Fitter, own_cache: Path, tmp_path: Path) -> None:
-    saved, facts = expensive()
-    assert facts["from_cache"] is False
+    saved, fitting = expensive()
+    assert not fitting.from_cache
     assert saved.is_relative_to(own_cache)
     again, remembered = expensive()
     assert again == saved
-    # The time and memory are those of the fit, whenever that was.
-    assert remembered == {**facts, "from_cache": True}
-    assert Router.load(again).get_params()["model"] == str(tmp_path / "model")
+    # Time and memory are those of the fit, whenever that was.
+    assert remembered == replace(fitting, from_cache=True)
     assert not (tmp_path / "unused").exists()
 
 
@@ -78,14 +82,24 @@ def test_expensive_routers_are_fitted_once(expensive: Fitter, own_cache: Path, t
         {"train": [replace(TRAIN[0], query="uno"), *TRAIN[1:]]},
         {"train": [replace(TRAIN[0], label="b"), *TRAIN[1:]]},
         {"train": [replace(TRAIN[0], id="a-9"), *TRAIN[1:]]},
+        {"train": [replace(TRAIN[0], outcomes={"m": 1.0}), *TRAIN[1:]]},
     ],
-    ids=["setting", "weights", "more-data", "question", "label", "id"],
+    ids=["setting", "weights", "more-data", "question", "label", "id", "outcomes"],
 )
 def test_any_change_is_another_router(expensive: Fitter, change: dict[str, Any]) -> None:
     saved, _ = expensive()
-    other, facts = expensive(**change)
+    other, fitting = expensive(**change)
     assert other != saved
-    assert facts["from_cache"] is False
+    assert not fitting.from_cache
+
+
+def test_held_out_questions_count_too_where_they_calibrate(expensive: Fitter) -> None:
+    first, _ = expensive(held_out=VALIDATION)
+    # Those without a domain cannot calibrate.
+    assert expensive(held_out=VALIDATION[:2])[0] == first
+    other, fitting = expensive(held_out=[replace(VALIDATION[0], query="other"), VALIDATION[1]])
+    assert other != first
+    assert not fitting.from_cache
 
 
 def test_the_same_weights_elsewhere_still_serve(expensive: Fitter, tmp_path: Path) -> None:
@@ -101,18 +115,15 @@ def test_a_corrupt_file_is_rebuilt_and_said(expensive: Fitter, capsys: pytest.Ca
     whole = state.read_bytes()
     state.write_bytes(whole[:-1])
     capsys.readouterr()
-    again, facts = expensive()
+    again, fitting = expensive()
     assert again == saved
     assert state.read_bytes() == whole
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert "state.safetensors is corrupt" in said[0]
-    assert facts["from_cache"] is False, "it was fitted in this run"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "state.safetensors is corrupt" in line
+    assert not fitting.from_cache, "it was fitted in this run"
 
 
-def test_an_interrupted_fit_leaves_no_cache_entry(own_cache: Path, tmp_path: Path) -> None:
-    spec = {"_target_": "tests.benchmarks.fakes.Expensive", "model": "m", "setting": 0}
-    one_class = [replace(example, label="a") for example in TRAIN]
-    with pytest.raises(Exception, match="at least two classes"):
-        fit(spec, one_class, {}, tmp_path / "unused", threads=1)
+def test_a_failed_fit_leaves_no_cache_entry(expensive: Fitter, own_cache: Path) -> None:
+    with pytest.raises(BadInput, match="at least two classes"):
+        expensive([replace(example, label="a") for example in TRAIN])
     assert [path for path in own_cache.rglob("*") if path.is_file()] == []

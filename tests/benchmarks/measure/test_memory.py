@@ -31,6 +31,7 @@ def numbers(script: str) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
+@pytest.mark.process
 def test_peak_grows_with_touched_memory_and_stays() -> None:
     grown, later = numbers(GROWING)
     assert 95_000_000 < grown < 130_000_000
@@ -38,6 +39,7 @@ def test_peak_grows_with_touched_memory_and_stays() -> None:
     assert later > grown - 2_000_000
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux's")
 def test_a_child_does_not_inherit_the_peak_of_a_large_parent() -> None:
     parent, child = numbers(PARENT)
@@ -45,17 +47,11 @@ def test_a_child_does_not_inherit_the_peak_of_a_large_parent() -> None:
     assert child < 100_000_000
 
 
-def test_cuda_peak_without_pytorch_or_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_peak_without_pytorch_without_a_gpu_and_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     assert cuda_peak() is None
     assert "torch" not in sys.modules
-    monkeypatch.setitem(
-        sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False))
-    )  # type: ignore[arg-type]
-    assert cuda_peak() is None
-
-
-def test_cuda_peak_with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    cuda = SimpleNamespace(is_available=lambda: True, max_memory_allocated=lambda: 123)
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))  # type: ignore[arg-type]
-    assert cuda_peak() == 123
+    for available, expected in ((False, None), (True, 123)):
+        cuda = SimpleNamespace(is_available=lambda now=available: now, max_memory_allocated=lambda: 123)
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+        assert cuda_peak() == expected

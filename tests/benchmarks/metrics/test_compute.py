@@ -1,16 +1,18 @@
-"""A record's quality follows from its rows and its derivation: nothing else is asked."""
+"""A record's quality follows from its rows and its derivation: nothing else is read."""
 
-import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from benchmarks.metrics.compute import Derivation, derive
-from common.settings import Policy, Statistics
-from reports.record import Prediction
+from benchmarks.metrics.compute import compute_metrics
+from common.settings import Policy
+from reports.record import Derivation, Prediction
+from reports.record_files import read_result
 from tests.benchmarks.helpers import row
+from tests.benchmarks.metrics.samples import QUICK, computed, interval, metric
 
-QUICK = Statistics(resamples=100)
+BASELINES = Path(__file__).resolve().parents[3] / "reports" / "baselines"
 PLAIN = Derivation(["a", "b"], 0, QUICK)
 ROWS = [
     row("a", "a", 0.9, id_="1"),
@@ -21,18 +23,7 @@ ROWS = [
 
 
 def names(rows: list[Prediction], how: Derivation) -> set[str]:
-    return {entry.name for entry in derive(rows, how).metrics}
-
-
-def test_a_derivation_survives_json() -> None:
-    how = replace(PLAIN, policy=Policy(threshold=0.3, fallback="abstain"), refuses=True, prices={"m": 0.5})
-    assert Derivation.from_json(json.loads(json.dumps(how.as_json()))) == how
-
-
-@pytest.mark.parametrize("content", [{}, {"statistics": {}, "policy": {}}, {"statistics": 5, "policy": {}}])
-def test_what_is_no_derivation(content: dict[str, object]) -> None:
-    with pytest.raises((KeyError, TypeError)):
-        Derivation.from_json(content)
+    return {entry.name for entry in compute_metrics(rows, how).metrics}
 
 
 def test_routing_alone() -> None:
@@ -50,20 +41,51 @@ def test_routing_alone() -> None:
         ([replace(one, changed={"typos": "a"}) for one in ROWS], PLAIN, "flips_typos"),
         ([replace(one, outcomes={"a": 1.0, "b": 0.0}) for one in ROWS], PLAIN, "quality"),
         (
-            [
-                replace(one, reference="x", expert="a", answer="x", answers={"a": "x", "b": "y"})
-                for one in ROWS
-            ],
+            [replace(one, reference="x", expert="a", answer="x", answers={"a": "x"}) for one in ROWS],
             PLAIN,
             "rougeL",
         ),
     ],
     ids=["threshold", "sets", "cascade", "robustness", "outcomes", "answers"],
 )
-def test_what_the_rows_have_is_derived(rows: list[Prediction], how: Derivation, metric: str) -> None:
+def test_metrics_depend_on_what_the_rows_have(rows: list[Prediction], how: Derivation, metric: str) -> None:
     assert metric in names(rows, how)
 
 
-def test_a_chosen_threshold_of_zero_refuses_nothing_but_is_reported() -> None:
-    found = derive(ROWS, replace(PLAIN, refuses=True))
-    assert next(entry.value for entry in found.metrics if entry.name == "coverage") == 1
+def test_all_metrics_see_the_same_resamples() -> None:
+    # The same share under four names.
+    rows = [row("a", "ab"[n % 3 == 0], id_=str(n)) for n in range(60)]
+    twins = [replace(one, slice="twin", sent_on=one.predicted == one.label) for one in rows]
+    found = computed(twins)
+    same = [
+        metric(found, *key)
+        for key in (("accuracy", "all"), ("accuracy", "twin"), ("recall", "a"), ("sent_on", "all"))
+    ]
+    assert len({(one.value, *interval(one)) for one in same}) == 1
+
+
+def test_the_seed_decides_the_interval_and_nothing_else() -> None:
+    first, again, other = (computed(ROWS * 5, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert metric(first, "accuracy").value == metric(other, "accuracy").value
+    assert first.metrics != other.metrics
+
+
+def test_questions_in_scope_and_out_of_it_are_drawn_apart() -> None:
+    # One of each: no resample lacks either, so the area is 1 in all of them.
+    area = metric(computed([row("a", "a", 0.9), row(None, "a", 0.1)]), "out_of_scope_auroc", "out_of_scope")
+    assert (area.value, *interval(area)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(BASELINES.glob("*/*/record.json")), ids=lambda path: "/".join(path.parts[-3:-1])
+)
+def test_committed_records_keep_their_values(folder: Path) -> None:
+    result = read_result(folder.parent)
+    how = replace(result.record.derivation, statistics=QUICK)
+    found = {(one.name, one.slice): one for one in compute_metrics(result.predictions, how).metrics}
+    recorded = {(one.name, one.slice): one for one in result.record.metrics}
+    assert len(found) > 15
+    for key, one in found.items():
+        assert one.value == pytest.approx(recorded[key].value, rel=1e-12, abs=1e-14)
+        assert (one.n, one.unit) == (recorded[key].n, recorded[key].unit)

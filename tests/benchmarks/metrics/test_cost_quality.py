@@ -1,19 +1,20 @@
 """Cost and quality of a router's choices against hand-computed cases."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from benchmarks.metrics.cost_quality import OF_TWO, CostQuality, cost_quality
-from benchmarks.metrics.routellm import Deferral, apgr, selections
-from benchmarks.stats.bootstrap import bootstrap
-from common.settings import Statistics
-from reports.record import Prediction
+from benchmarks.metrics.compute import Computed
+from benchmarks.metrics.table import QUALITY
+from reports.metric_info import Group
+from reports.reasons import Reason
+from reports.record import CostCurves, Metric, ModelPoint, Prediction
+from tests.benchmarks.metrics import samples
+from tests.benchmarks.metrics.samples import computed
 
-QUICK = Statistics(resamples=100)
+GAP = ("apgr", "calls_for_20", "calls_for_50", "calls_for_80")
+OF_TWO = (*GAP, "auc_deferral")
 TWO = {"small": 1.0, "large": 5.0}
 
 
@@ -37,17 +38,32 @@ def of_two(id_: str, small: float, large: float, p_large: float, **changes: Any)
 HAND = [of_two("a", 1, 1, 0.1), of_two("b", 0, 1, 0.9), of_two("c", 0, 0, 0.4), of_two("d", 0, 1, 0.6)]
 
 
-def values(found: CostQuality) -> dict[str, float]:
-    return {metric.name: metric.value for metric in found.metrics}
+def cost_quality(rows: list[Prediction], prices: dict[str, float], seed: int = 0) -> Computed:
+    return computed(rows, sorted(prices), seed, prices=prices)
 
 
-def reasons(found: CostQuality) -> dict[str, str]:
-    return {entry.name: entry.reason for entry in found.unscored}
+def metrics(found: Computed) -> list[Metric]:
+    entries = [entry for entry in QUALITY if entry.group == Group.COST]
+    return [one for one in found.metrics if any(entry.describes(one.name) for entry in entries)]
+
+
+def values(found: Computed) -> dict[str, float]:
+    return {metric.name: metric.value for metric in metrics(found)}
+
+
+def reasons(found: Computed) -> dict[str, str]:
+    missing = {name: reason for (name, _), reason in samples.reasons(found).items()}
+    return {name: missing[name] for name in ("quality", "cost", "aiq", *OF_TWO) if name in missing}
+
+
+def curves(found: Computed) -> CostCurves:
+    assert found.curves.cost_quality is not None
+    return found.curves.cost_quality
 
 
 def test_two_models_by_hand() -> None:
-    found = cost_quality(HAND, TWO, QUICK, seed=0)
-    assert found.unscored == []
+    found = cost_quality(HAND, TWO)
+    assert reasons(found) == {}
     assert values(found) == pytest.approx(
         {
             # It asks the large model for the second and the fourth, as the oracle does.
@@ -87,42 +103,20 @@ def test_two_models_by_hand() -> None:
 
 
 def test_curves_by_hand() -> None:
-    curves = cost_quality(HAND, TWO, QUICK, seed=0).curves
-    assert (curves["weak"], curves["strong"]) == ("small", "large")
-    assert curves["models"] == {
-        "small": {"price": 1, "quality": 0.25},
-        "large": {"price": 5, "quality": 0.75},
-    }
+    drawn = curves(cost_quality(HAND, TWO))
+    assert (drawn.weak, drawn.strong) == ("small", "large")
+    assert drawn.models == {"small": ModelPoint(1, 0.25), "large": ModelPoint(5, 0.75)}
     # RouteLLM's eleven points, in per cent; deciles of four rows meet some shares more than once.
-    points = [[0, 25], [25, 50], [50, 75], [75, 75], [100, 75]]
-    assert [
-        point for i, point in enumerate(curves["deferral"]) if point not in curves["deferral"][:i]
-    ] == points
-    assert len(curves["deferral"]) == 11
-    assert curves["deferral_random"] == [[0, 25], [100, 75]]
-    assert [curves["deferral_oracle"][share] for share in (0, 25, 50, 100)] == [
-        [0, 25],
-        [25, 50],
-        [50, 75],
-        [100, 75],
-    ]
+    assert len(drawn.deferral) == 11
+    assert sorted({*drawn.deferral}) == [(0, 25), (25, 50), (50, 75), (75, 75), (100, 75)]
+    assert drawn.deferral_random == [(0, 25), (100, 75)]
+    best = [(0, 25), (25, 50), (50, 75), (100, 75)]
+    assert [drawn.deferral_oracle[share] for share in (0, 25, 50, 100)] == best
     # From the strong model alone to the weak one.
-    assert curves["cost_quality"] == [[5, 0.75], [4, 0.75], [3, 0.75], [2, 0.5], [1, 0.25]]
+    assert drawn.cost_quality == [(5, 0.75), (4, 0.75), (3, 0.75), (2, 0.5), (1, 0.25)]
     # The point between the two ends is on their line: a corner or not, by the last bit.
-    assert [curves["hull"][0], curves["hull"][-1]] == [[1, 0.25], [3, 0.75]]
-    assert curves["hull_zero"] == curves["hull_random"] == [[1, 0.25], [5, 0.75]]
-
-
-def test_units_and_directions() -> None:
-    by_name = {metric.name: metric for metric in cost_quality(HAND, TWO, QUICK, seed=0).metrics}
-    lower = {name for name, metric in by_name.items() if not metric.higher_is_better}
-    assert lower == {name for name in by_name if name.startswith(("cost", "calls_for"))}
-    priced = {name for name, metric in by_name.items() if metric.unit == "USD/M tokens"}
-    assert priced == {name for name in by_name if name.startswith("cost")}
-    assert {by_name[name].unit for name in by_name.keys() - priced} == {"fraction"}
-    assert {metric.n for metric in by_name.values()} == {4}
-    with_interval = {name for name, metric in by_name.items() if metric.ci_low is not None}
-    assert with_interval == {"quality", "apgr", "aiq"}
+    assert [drawn.hull[0], drawn.hull[-1]] == [(1, 0.25), (3, 0.75)]
+    assert drawn.hull_zero == drawn.hull_random == [(1, 0.25), (5, 0.75)]
 
 
 THREE = {"tiny": 1.0, "mid": 2.0, "big": 5.0}
@@ -150,9 +144,9 @@ MANY = [
 
 
 def test_three_models_by_hand() -> None:
-    found = cost_quality(MANY, THREE, QUICK, seed=0)
+    found = cost_quality(MANY, THREE)
     # Means: tiny 1/3, mid 5/6, big 1/2: the pair is the cheapest and the best, which is not the dearest.
-    assert (found.curves["weak"], found.curves["strong"]) == ("tiny", "mid")
+    assert (curves(found).weak, curves(found).strong) == ("tiny", "mid")
     got = values(found)
     assert got["quality"] == got["quality_oracle"] == 1
     assert got["cost"] == pytest.approx(8 / 3)
@@ -163,12 +157,8 @@ def test_three_models_by_hand() -> None:
     assert got["auc_deferral"] == pytest.approx((1 / 2 + 3 / 4 + 5 / 6) / 3)
     assert got["apgr"] == pytest.approx(((1 / 2 + 3 / 4 + 5 / 6) / 3 - 1 / 3) / (1 / 2))
     # As λ rises: tiny, big, mid; from 0.1 / 3 tiny, mid, mid; from 0.5 tiny, tiny, mid; from 0.6 tiny alone.
-    assert found.curves["hull"] == [
-        pytest.approx([1, 1 / 3]),
-        pytest.approx([4 / 3, 2 / 3]),
-        pytest.approx([5 / 3, 5 / 6]),
-        pytest.approx([8 / 3, 1]),
-    ]
+    corners = [(1, 1 / 3), (4 / 3, 2 / 3), (5 / 3, 5 / 6), (8 / 3, 1)]
+    assert curves(found).hull == [pytest.approx(corner) for corner in corners]
     areas = 1 / 3 * 1 / 2 + 1 / 3 * 3 / 4 + 1 * 11 / 12 + (5 - 8 / 3) * 1
     assert got["aiq"] == pytest.approx(areas / 4)
     assert got["aiq_oracle"] == pytest.approx(areas / 4)
@@ -181,15 +171,15 @@ def test_the_oracle_asks_the_cheapest_of_the_best() -> None:
         of_three("a", (0.5, 0.5, 0.5), (0, 0, 0), "big"),
         of_three("b", (0.0, 1.0, 1.0), (0, 0, 0), "big"),
     ]
-    got = values(cost_quality(rows, THREE, QUICK, seed=0))
+    got = values(cost_quality(rows, THREE))
     assert (got["quality_oracle"], got["cost_oracle"]) == (0.75, 1.5)
 
 
 def test_rows_count_by_weight() -> None:
     weighted = [replace(entry, weight=3.0 if entry.id == "a" else 1.0) for entry in HAND]
     repeated = [*HAND, HAND[0], HAND[0]]
-    ours = cost_quality(weighted, TWO, QUICK, seed=0)
-    theirs = values(cost_quality(repeated, TWO, QUICK, seed=0))
+    ours = cost_quality(weighted, TWO)
+    theirs = values(cost_quality(repeated, TWO))
     same = [name for name in theirs if name.startswith(("quality", "cost"))]
     assert len(same) == 10
     assert {name: values(ours)[name] for name in same} == pytest.approx({name: theirs[name] for name in same})
@@ -200,130 +190,50 @@ def test_rows_count_by_weight() -> None:
 
 def test_rows_without_outcomes_are_left_out() -> None:
     foreign = asked("x", "small", None, {"small": 1.0})
-    assert values(cost_quality([*HAND, foreign], TWO, QUICK, 0)) == values(cost_quality(HAND, TWO, QUICK, 0))
-    nothing = cost_quality([foreign], TWO, QUICK, 0)
-    assert (nothing.metrics, nothing.curves) == ([], {})
-    assert set(reasons(nothing)) == {"quality", "cost", "aiq", *OF_TWO}
+    assert values(cost_quality([*HAND, foreign], TWO)) == values(cost_quality(HAND, TWO))
+    nothing = cost_quality([foreign], TWO)
+    assert (metrics(nothing), nothing.curves.cost_quality, reasons(nothing)) == ([], None, {})
 
 
 def test_without_a_price_quality_is_all_there_is() -> None:
-    found = cost_quality(HAND, {"small": 1.0}, QUICK, 0)
-    assert {metric.name.split("_")[0] for metric in found.metrics} == {"quality"}
-    assert reasons(found) == dict.fromkeys(["cost", "aiq", *OF_TWO], "the data set has no price of large")
+    found = computed(HAND, sorted(TWO), prices={"small": 1.0})
+    assert {metric.name.split("_")[0] for metric in metrics(found)} == {"quality"}
+    assert reasons(found) == dict.fromkeys(["cost", "aiq", *OF_TWO], Reason.NO_PRICE)
 
 
 def test_where_the_dearer_model_is_no_better_there_is_no_gap() -> None:
-    rows = [of_two("a", 1, 0, 0.1), of_two("b", 0, 1, 0.9)]
-    found = cost_quality(rows, TWO, QUICK, 0)
-    assert reasons(found) == dict.fromkeys(
-        [name for name in OF_TWO if name != "auc_deferral"],
-        "large is not better than small: there is no gap to recover",
-    )
+    found = cost_quality([of_two("a", 1, 0, 0.1), of_two("b", 0, 1, 0.9)], TWO)
+    assert reasons(found) == dict.fromkeys(GAP, Reason.NO_GAP)
     # The router is right both times: from 0.5 up to 1 at half of the calls, and down again.
     assert values(found)["auc_deferral"] == pytest.approx(0.75)
     assert values(found)["aiq"] == pytest.approx(0.875)
 
 
 def test_where_the_cheapest_model_is_the_best_there_is_nothing_to_defer_to() -> None:
-    found = cost_quality([of_three("a", (1.0, 0.5, 0.5), (1, 0, 0), "tiny")], THREE, QUICK, 0)
-    assert set(reasons(found)) == set(OF_TWO)
+    found = cost_quality([of_three("a", (1.0, 0.5, 0.5), (1, 0, 0), "tiny")], THREE)
+    assert reasons(found) == dict.fromkeys(OF_TWO, Reason.NOTHING_TO_DEFER_TO)
     assert values(found)["aiq"] == 1
+    assert curves(found).deferral == []
 
 
 def test_models_of_one_price_have_no_trade_off() -> None:
-    found = cost_quality(HAND, {"small": 1.0, "large": 1.0}, QUICK, 0)
-    assert reasons(found)["aiq"] == "all models have the same price"
+    found = cost_quality(HAND, {"small": 1.0, "large": 1.0})
+    assert reasons(found)["aiq"] == Reason.ONE_PRICE
     assert values(found)["cost"] == 1
-
-
-def test_a_router_that_tells_nothing_apart_is_chance() -> None:
-    rows = [replace(entry, scores={"small": 1.0, "large": 0.0}, predicted="small") for entry in HAND]
-    got = values(cost_quality(rows, TWO, QUICK, 0))
-    assert (got["apgr"], got["aiq"], got["calls_for_50"]) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_models_that_no_label_names_have_no_score() -> None:
     rows = [replace(entry, scores={"small": 1.0}, predicted="small") for entry in HAND]
-    assert values(cost_quality(rows, TWO, QUICK, 0))["apgr"] == pytest.approx(0.5)
+    assert values(cost_quality(rows, TWO))["apgr"] == pytest.approx(0.5)
 
 
 def test_outcomes_that_do_not_fit_are_unscored_with_the_reason() -> None:
-    partial = asked("x", "small", {"small": 1.0}, {})
-    found = cost_quality([*HAND, partial], TWO, QUICK, 0)
-    assert found.metrics == []
-    assert set(reasons(found).values()) == {"the outcome of large is known for some test questions only"}
-    found = cost_quality([replace(HAND[0], predicted="other")], TWO, QUICK, 0)
-    assert set(reasons(found).values()) == {"the router chose other, whose outcome is not known"}
-
-
-def drawn(n: int, seed: int = 0) -> list[Prediction]:
-    generator = np.random.default_rng(seed)
-    hard = generator.random(n)
-    small, large = generator.random(n) > hard, generator.random(n) > hard / 2
-    score = np.clip(hard + generator.normal(0, 0.2, n), 0, 1)
-    return [
-        of_two(str(i), float(small[i]), float(large[i]), float(score[i]), weight=1.0 + i % 2)
-        for i in range(n)
-    ]
-
-
-def test_intervals_are_bootstrapped_over_the_rows() -> None:
-    rows = drawn(80)
-    by_name = {metric.name: metric for metric in cost_quality(rows, TWO, QUICK, seed=5).metrics}
-    weights = np.array([entry.weight for entry in rows])
-    small, large = (np.array([(entry.outcomes or {})[model] for entry in rows]) for model in TWO)
-    chosen = np.where([entry.predicted == "large" for entry in rows], large, small)
-    selected = selections(np.array([entry.scores["large"] - entry.scores["small"] for entry in rows]))
-
-    def mean(resample: Any) -> Any:
-        return (chosen * weights)[resample].sum(axis=1) / weights[resample].sum(axis=1)
-
-    def recovered(resample: Any) -> Any:
-        found = []
-        for taken in resample:
-            share, low, high = (
-                weights[taken] @ part[taken] / weights[taken].sum() for part in (selected, small, large)
-            )
-            answers = np.where(selected, large[:, None], small[:, None])[taken]
-            curve = Deferral(100 * share, 100 * weights[taken] @ answers / weights[taken].sum())
-            found.append(float(apgr(curve, 100 * low, 100 * high)))
-        return np.array(found)
-
-    for name, statistic in (("quality", mean), ("apgr", recovered)):
-        expected = bootstrap(statistic, len(rows), resamples=100, confidence=0.95, seed=5)
-        got = by_name[name]
-        assert (got.ci_low, got.ci_high) == pytest.approx(expected, abs=1e-5)
-        assert expected.low < got.value < expected.high
-
-
-def test_intervals_narrow_with_more_rows_and_hold_the_value() -> None:
-    few, many = (cost_quality(drawn(n), TWO, QUICK, seed=1).metrics for n in (100, 2500))
-    for name in ("quality", "apgr", "aiq"):
-        widths = []
-        for metrics in (few, many):
-            (metric,) = [entry for entry in metrics if entry.name == name]
-            assert metric.ci_low is not None
-            assert metric.ci_high is not None
-            assert metric.ci_low < metric.value < metric.ci_high
-            widths.append(metric.ci_high - metric.ci_low)
-        # Five times.
-        assert 3 < widths[0] / widths[1] < 8
-
-
-def test_the_seed_fixes_the_intervals() -> None:
-    rows = drawn(60)
-    first, again, other = (cost_quality(rows, TWO, QUICK, seed) for seed in (1, 1, 2))
-    assert first == again
-    assert first.metrics != other.metrics
-    assert values(first) == values(other)
-
-
-def test_the_order_of_the_rows_changes_no_value() -> None:
-    rows = drawn(60)
-    ours, theirs = (values(cost_quality(part, TWO, QUICK, 0)) for part in (rows, rows[::-1]))
-    assert ours == pytest.approx(theirs)
-
-
-def test_everything_can_be_written() -> None:
-    for rows, prices in ((HAND, TWO), (MANY, THREE)):
-        json.dumps(cost_quality(rows, prices, QUICK, 0)._asdict()["curves"], allow_nan=False)
+    partial = asked("x", "small", {"small": 1.0}, {"small": 1.0})
+    found = cost_quality([*HAND, partial], TWO)
+    assert metrics(found) == []
+    assert set(reasons(found).values()) == {Reason.OUTCOME_MISSING}
+    details = next(one.details for one in found.unscored if one.name == "quality")
+    assert details == {"id": "x", "model": "large"}
+    lost = replace(HAND[0], label="other", predicted="other", scores={"other": 1.0})
+    found = computed([lost], ["other"], prices=TWO)
+    assert set(reasons(found).values()) == {Reason.NOT_AMONG_OUTCOMES}

@@ -1,15 +1,13 @@
-"""Sets of domains: by hand, and against scikit-learn on random ones."""
+"""Sets of domains, by hand."""
 
-import numpy as np
 import pytest
-from sklearn import metrics as sk
 
-from benchmarks.metrics.multilabel import NAMES, multilabel, predicted_labels
-from common.settings import Statistics
+from benchmarks.metrics.multilabel import predicted_labels
 from reports.record import Metric, Prediction
+from tests.benchmarks.metrics.samples import computed
 
 CLASSES = ["a", "b", "c"]
-QUICK = Statistics(resamples=100)
+NAMES = ("subset_accuracy", "jaccard", "hamming_loss", "micro_f1", "label_recall", "label_precision")
 
 
 def row(
@@ -31,10 +29,9 @@ HAND = [
 ]
 
 
-def judged(rows: list[Prediction], threshold: float = 0.3, seed: int = 0) -> list[Metric]:
-    metrics, unscored = multilabel(rows, CLASSES, threshold, QUICK, seed)
-    assert unscored == []
-    return metrics
+def evaluated(rows: list[Prediction], threshold: float = 0.3, seed: int = 0) -> list[Metric]:
+    found = computed(rows, CLASSES, seed, label_threshold=threshold)
+    return [entry for entry in found.metrics if entry.name in NAMES]
 
 
 def values(metrics: list[Metric], slice_: str = "all") -> dict[str, float]:
@@ -42,7 +39,7 @@ def values(metrics: list[Metric], slice_: str = "all") -> dict[str, float]:
 
 
 def test_every_metric_by_hand() -> None:
-    assert values(judged(HAND)) == {
+    assert values(evaluated(HAND)) == {
         "subset_accuracy": pytest.approx(1 / 3),
         "jaccard": pytest.approx((1 + 1 / 2 + 0) / 3),
         "hamming_loss": pytest.approx((0 + 1 + 2) / 9),
@@ -53,18 +50,11 @@ def test_every_metric_by_hand() -> None:
     }
 
 
-def test_slices_are_judged_by_themselves() -> None:
-    metrics = judged(HAND)
-    assert [entry.slice for entry in metrics] == [
-        part for part in ("all", "overlap", "standard") for _ in NAMES
-    ]
+def test_slices_are_evaluated_by_themselves() -> None:
+    metrics = evaluated(HAND)
     assert values(metrics, "overlap")["jaccard"] == pytest.approx(1 / 2)
     assert values(metrics, "standard")["subset_accuracy"] == pytest.approx(1 / 2)
     assert {(entry.slice, entry.n) for entry in metrics} == {("all", 3), ("overlap", 1), ("standard", 2)}
-
-
-def test_only_a_loss_is_better_when_lower() -> None:
-    assert {entry.name for entry in judged(HAND) if not entry.higher_is_better} == {"hamming_loss"}
 
 
 @pytest.mark.parametrize(
@@ -82,51 +72,8 @@ def test_the_classes_that_score_enough(scores: tuple[float, ...], chosen: str) -
     assert predicted_labels(row("a", scores), 0.3) == list(chosen)
 
 
-def test_out_of_scope_rows_count_for_nothing() -> None:
-    assert judged([*HAND, row(None, (0.9, 0.1, 0.0), slice_="out_of_scope")]) == judged(HAND)
-
-
-def test_no_rows_have_reasons() -> None:
-    metrics, unscored = multilabel([row(None, (1, 0, 0))], CLASSES, 0.3, QUICK, 0)
-    assert metrics == []
-    assert [entry.name for entry in unscored] == list(NAMES)
-
-
 def test_a_weight_of_two_is_the_row_twice() -> None:
     weighted = [row("ba", (0.5, 0.4, 0.1)), row("c", (0.45, 0.15, 0.4), weight=2), HAND[2]]
     repeated = [HAND[0], row("c", (0.45, 0.15, 0.4)), row("c", (0.45, 0.15, 0.4)), HAND[2]]
-    assert values(judged(weighted)) == pytest.approx(values(judged(repeated)))
-    assert values(judged(weighted)) != pytest.approx(values(judged(HAND)))
-
-
-def test_the_seed_decides_the_intervals() -> None:
-    rows = HAND * 5
-    assert judged(rows, seed=1) == judged(rows, seed=1) != judged(rows, seed=2)
-    assert values(judged(rows, seed=1)) == values(judged(rows, seed=2))
-    for entry in judged(rows):
-        assert entry.ci_low is not None
-        assert entry.ci_high is not None
-        assert entry.ci_low <= entry.value <= entry.ci_high
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_agrees_with_scikit_learn(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    rows = []
-    for _ in range(60):
-        labels = "".join(generator.permutation(CLASSES)[: generator.integers(1, 4)])
-        scores = generator.dirichlet(np.ones(3))
-        rows.append(row(labels, tuple(scores.tolist()), weight=float(generator.integers(1, 4))))
-    right = np.array([[name in (one.labels or [one.label]) for name in CLASSES] for one in rows])
-    chosen = np.array([[name in predicted_labels(one, 0.3) for name in CLASSES] for one in rows])
-    weights = [one.weight for one in rows]
-    assert values(judged(rows)) == pytest.approx(
-        {
-            "subset_accuracy": sk.accuracy_score(right, chosen, sample_weight=weights),
-            "jaccard": sk.jaccard_score(right, chosen, average="samples", sample_weight=weights),
-            "hamming_loss": sk.hamming_loss(right, chosen, sample_weight=weights),
-            "micro_f1": sk.f1_score(right, chosen, average="micro", sample_weight=weights),
-            "label_recall": sk.recall_score(right, chosen, average="micro", sample_weight=weights),
-            "label_precision": sk.precision_score(right, chosen, average="micro", sample_weight=weights),
-        }
-    )
+    assert values(evaluated(weighted)) == pytest.approx(values(evaluated(repeated)))
+    assert values(evaluated(weighted)) != pytest.approx(values(evaluated(HAND)))

@@ -54,12 +54,6 @@ def test_the_better_of_two_at_the_same_cost() -> None:
     assert hull(*arrays(*pairs)) == [(1, 0.5), (3, 0.7)]
 
 
-def test_many_curves_at_once() -> None:
-    cost = np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0], [1.0, 1.0, 1.0]])
-    quality = np.array([[0.2, 0.6, 0.8], [0.2, 0.3, 0.8], [0.1, 0.3, 0.2]])
-    assert aiq(cost, quality, 1, 4).tolist() == pytest.approx([0.6, 0.5, 0.3])
-
-
 @given(points)
 def test_a_hull_holds_every_point_below_itself_and_bends_down(drawn: list[tuple[int, int]]) -> None:
     cost, quality = arrays(*drawn)
@@ -71,14 +65,6 @@ def test_a_hull_holds_every_point_below_itself_and_bends_down(drawn: list[tuple[
     slopes = np.diff(y) / np.diff(x)
     assert (slopes > 0).all()
     assert (np.diff(slopes) <= 1e-9).all()
-
-
-@given(points)
-def test_the_area_is_that_below_the_hull(drawn: list[tuple[int, int]]) -> None:
-    cost, quality = arrays(*drawn)
-    x, y = np.array([*hull(cost, quality), (25, quality.max())]).T
-    expected = np.trapezoid(y, x) / (25 - cost.min())
-    assert float(aiq(cost[None], quality[None], cost.min(), 25)[0]) == pytest.approx(expected)
 
 
 def test_two_models_are_a_threshold_on_the_gain() -> None:
@@ -113,15 +99,3 @@ def test_the_ends_of_a_sweep_of_many_rows(n_models: int) -> None:
     assert (columns[:, 0] == best).all()
     # Never a dearer one as cost comes to matter more.
     assert (np.diff(columns, axis=1) <= 0).all()
-
-
-def test_fewer_settings_lose_next_to_nothing() -> None:
-    generator = np.random.default_rng(1)
-    quality = generator.random((3000, 2))
-    prices = np.array([1.0, 3.0])
-    columns = sweep(quality, prices)
-    cost, means = prices[columns].mean(axis=0), np.take_along_axis(quality, columns, axis=1).mean(axis=0)
-    gains = np.sort(quality[:, 1] - quality[:, 0])[::-1]
-    every = quality[:, 0].mean() + np.concatenate([[0], gains.cumsum()]) / 3000
-    exact = aiq(np.linspace(1, 3, 3001)[None], every[None], 1, 3)[0]
-    assert aiq(cost[None], means[None], 1, 3)[0] == pytest.approx(exact, abs=1e-4)

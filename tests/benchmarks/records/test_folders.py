@@ -7,10 +7,16 @@ import pytest
 
 from benchmarks.errors import BadInput
 from benchmarks.records.folders import comparable, dataset_of, expanded, named, read_results
-from reports.record import Result, write_record
-from tests.benchmarks.gate_samples import predictions, result
+from reports.comparison.model import state
+from reports.comparison.sentences import Code
+from reports.record import Provenance
+from reports.record_files import Result, write_record
+from tests.reports.comparison.samples import sample_provenance, sample_result
 
-ROWS = predictions(20)
+
+def result(router: str = "knn") -> Result:
+    made = sample_result("knn")
+    return replace(made, record=replace(made.record, router=router))
 
 
 def written(folder: Path, made: Result) -> Path:
@@ -24,9 +30,9 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs with a baseline each, and a comparison."""
     monkeypatch.chdir(tmp_path)
     for name in ("1_knn", "2_svm"):
-        written(tmp_path / "run" / name, result(ROWS, router=name[2:]))
-        written(tmp_path / "run" / name / "baselines" / "tfidf", result(ROWS, router="tfidf"))
-    written(tmp_path / "compare" / "3" / "results" / "knn", result(ROWS))
+        written(tmp_path / "run" / name, result(name[2:]))
+        written(tmp_path / "run" / name / "baselines" / "tfidf", result("tfidf"))
+    written(tmp_path / "compare" / "3" / "results" / "knn", result())
     return tmp_path
 
 
@@ -60,7 +66,7 @@ def test_a_folder_whose_record_is_gone_is_not_passed_over(outputs: Path) -> None
 
 
 def test_a_name_that_looks_like_a_pattern(outputs: Path) -> None:
-    written(outputs / "run" / "3_[x]", result(ROWS))
+    written(outputs / "run" / "3_[x]", result())
     assert expanded(["run/3_[x]"]) == [Path("run/3_[x]")]
 
 
@@ -74,7 +80,7 @@ def test_a_damaged_folder_is_named(outputs: Path) -> None:
 
 
 def in_(folder: str, router: str = "knn") -> Result:
-    return replace(result(ROWS, router=router), folder=Path(folder))
+    return replace(result(router), folder=Path(folder))
 
 
 def test_names_are_as_short_as_they_can_be() -> None:
@@ -96,32 +102,35 @@ def test_a_folder_named_twice() -> None:
 
 def test_other_questions_and_another_split_are_left_out_with_a_reason() -> None:
     first = in_("a/1")
-    other_data = replace(in_("a/2"), predictions=predictions(21))
-    split = {"dataset": {"name": "made", "train": {"ids_sha256": "9"}}}
-    other_split = replace(result(ROWS, **split), folder=Path("a/3"))
+    other_data = replace(in_("a/2"), predictions=first.predictions[1:])
+    provenance = sample_provenance("knn", dataset={"name": "car_sleep", "train": {"ids_sha256": "9"}})
+    other_split = in_("a/3")
+    other_split = replace(other_split, record=replace(other_split.record, provenance=provenance))
     kept, skipped = comparable([first, other_data, other_split, in_("a/4", "svm")])
     assert [one.folder.name for one in kept] == ["1", "4"]
-    assert [(one.folder.name, one.reason.partition(":")[0]) for one in skipped] == [
-        ("2", "other data"),
-        ("3", "other split"),
+    assert [(one.folder.name, one.reason.code) for one in skipped] == [
+        ("2", Code.OTHER_QUESTIONS),
+        ("3", Code.OTHER_TRAINING),
     ]
+    assert skipped[0].reason.details["first"] == "a/1"
 
 
 def test_a_baseline_that_every_run_brings_is_taken_once() -> None:
-    def baseline(folder: str, **changes: object) -> Result:
+    def baseline(folder: str) -> Result:
         made = in_(folder, "tfidf")
-        return replace(made, record=replace(made.record, family="baseline"), **changes)
+        return replace(made, record=replace(made.record, family="baseline"))
 
-    other = baseline("d/tfidf", predictions=predictions(20, wrong=[1]))
+    rows = in_("d").predictions
+    other = replace(baseline("d/tfidf"), predictions=[replace(rows[0], predicted="sleep"), *rows[1:]])
     kept, skipped = comparable([in_("a"), baseline("b/tfidf"), baseline("c/tfidf"), other])
     assert [str(one.folder) for one in kept] == ["a", "b/tfidf", "d/tfidf"]
     assert [(str(one.folder), one.reason) for one in skipped] == [
-        ("c/tfidf", "the same router with the same predictions as b/tfidf")
+        ("c/tfidf", state(Code.SAME_RESULT, first="b/tfidf"))
     ]
     # A router of the user's own is never taken for another.
     assert len(comparable([in_("a"), in_("b")])[0]) == 2
 
 
 def test_the_data_set_of_a_record() -> None:
-    assert dataset_of(in_("a").record) == "made"
-    assert dataset_of(replace(in_("a").record, provenance={})) == "unknown"
+    assert dataset_of(in_("a").record) == "car_sleep"
+    assert dataset_of(replace(in_("a").record, provenance=Provenance())) == "unknown"

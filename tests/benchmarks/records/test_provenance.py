@@ -5,16 +5,20 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import chdir
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.datasets.files import load
 from benchmarks.measure import reference_workload as reference
-from benchmarks.records import provenance as module
-from benchmarks.records.provenance import provenance
+from benchmarks.records.provenance import code_and_packages, git_states, provenance
+from common.typed_json import from_json, to_json
+from reports.record import DatasetUsed, Git, Provenance, Split, WeightsUsed
 
 DATASET = Dataset(
     "tiny",
@@ -33,93 +37,72 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository that the code believes to run from."""
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module in a repository of its own, in which the command is given."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
-    source = tmp_path / "benchmarks" / "provenance.py"
-    source.parent.mkdir()
-    source.write_text("first\n", encoding="utf-8")
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "module.py").write_text("first\n", encoding="utf-8")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "-m", "first")
-    monkeypatch.setattr(module, "__file__", str(source))
-    return tmp_path
+    monkeypatch.chdir(folder)
+    return folder / "module.py"
 
 
-def test_clean_checkout(checkout: Path) -> None:
-    assert module.git_states()["git"] == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
+@pytest.mark.parametrize("changed", [None, "module.py", "new.py"])
+def test_a_checkout_is_clean_or_dirty(source: Path, changed: str | None) -> None:
+    if changed:
+        (source.parent / changed).write_text("second\n", encoding="utf-8")
+    commit = git(source.parent, "rev-parse", "HEAD")
+    # Who works in the checkout has no other repository.
+    assert git_states(source) == (Git(commit, dirty=changed is not None), None)
 
 
-@pytest.mark.parametrize("name", ["benchmarks/provenance.py", "new.py"])
-def test_dirty_checkout(checkout: Path, name: str) -> None:
-    (checkout / name).write_text("second\n", encoding="utf-8")
-    assert module.git_states()["git"] == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": True}
-
-
-def test_an_installed_copy_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "provenance.py"))
-    assert module.git_states()["git"] == {"commit": None, "dirty": None}
-
-
-@pytest.fixture
-def installed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout of somebody else's, in which the code is installed."""
-    source = checkout / ".venv" / "provenance.py"
-    source.parent.mkdir()
-    source.write_text("", encoding="utf-8")
-    monkeypatch.setattr(module, "__file__", str(source))
-    return checkout
-
-
-@pytest.mark.usefixtures("installed")
-def test_a_copy_inside_somebody_elses_checkout_has_no_commit() -> None:
-    assert module.git_states()["git"] == {"commit": None, "dirty": None}
-
-
-def test_who_works_in_the_checkout_has_no_other(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(checkout / "benchmarks")
-    assert list(module.git_states()) == ["git"]
-
-
-def test_ones_own_repository_counts_beside_an_installed_copy(
-    installed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(installed)
-    commit = git(installed, "rev-parse", "HEAD")
+def test_ones_own_repository_counts_beside_the_checkout(source: Path, tmp_path_factory: Any) -> None:
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "--quiet")
+    (other / "file").write_text("one\n", encoding="utf-8")
+    git(other, "add", ".")
+    git(other, "commit", "--quiet", "-m", "one")
     # What is untracked may be results.
-    assert module.git_states()["own_git"] == {"commit": commit, "dirty": False}
-    (installed / "benchmarks" / "provenance.py").write_text("second\n", encoding="utf-8")
-    assert module.git_states() == {
-        "git": {"commit": None, "dirty": None},
-        "own_git": {"commit": commit, "dirty": True},
-    }
+    (other / "untracked").write_text("two\n", encoding="utf-8")
+    with chdir(other):
+        ours, own = git_states(source)
+    assert ours == Git(git(source.parent, "rev-parse", "HEAD"), dirty=False)
+    assert own == Git(git(other, "rev-parse", "HEAD"), dirty=False)
 
 
-@pytest.mark.usefixtures("checkout")
-def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_copy_has_no_commit_even_inside_somebodys_checkout(source: Path) -> None:
+    installed = source.parents[1] / ".venv" / "module.py"
+    installed.parent.mkdir()
+    installed.write_text("", encoding="utf-8")
+    commit = git(source.parent, "rev-parse", "HEAD")
+    assert git_states(installed) == (Git(), Git(commit, dirty=False))
+    source.write_text("second\n", encoding="utf-8")
+    assert git_states(installed) == (Git(), Git(commit, dirty=True))
+    with chdir("/"):
+        assert git_states(installed) == (Git(), None)
+
+
+def test_without_git_nobody_knows(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert module.git_states()["git"] == {"commit": None, "dirty": None}
+    assert git_states(source) == (Git(), None)
 
 
-def test_packages_are_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PACKAGES", ("numpy", "no-such-package"))
-    found = provenance(DATASET, seed=0, threads=1, weights={})["packages"]
-    assert found == {"numpy": metadata.version("numpy")}
-
-
-def test_machine_and_settings() -> None:
-    found = provenance(DATASET, seed=7, threads=3, weights={"configured": {"m": "00"}})
-    assert (found["seed"], found["threads"], found["weights"]) == (7, 3, {"configured": {"m": "00"}})
-    assert found["python"] == platform.python_version()
-    assert found["reference_workload"] == reference.VERSION
-    machine = found["machine"]
-    assert set(machine) == {"system", "cpu", "cpu_version", "cores", "memory_gb", "gpu"}
-    assert machine["cpu"]
-    assert machine["cores"] == os.cpu_count()
-    assert machine["memory_gb"] > 0.1
-    assert {"numpy", "torch", "transformers", "hydra-core"} <= set(found["packages"])
-    json.dumps(found, allow_nan=False)
+def test_machine_packages_and_settings_read_back_equal() -> None:
+    found = provenance(DATASET, seed=7, threads=3, weights=WeightsUsed({"m": "00"}))
+    assert (found.seed, found.threads, found.weights) == (7, 3, WeightsUsed({"m": "00"}))
+    assert found.python == platform.python_version()
+    assert found.reference_workload == reference.VERSION
+    assert found.machine.cpu
+    assert found.machine.cores == os.cpu_count()
+    assert found.machine.memory_gb
+    assert found.machine.memory_gb > 0.1
+    assert {"numpy", "torch", "transformers", "hydra-core"} <= set(found.packages)
+    assert found.packages["numpy"] == metadata.version("numpy")
+    assert from_json(json.loads(json.dumps(to_json(found), allow_nan=False)), Provenance) == found
 
 
 @pytest.mark.parametrize(
@@ -130,41 +113,40 @@ def test_machine_and_settings() -> None:
         ("true", None),
     ],
 )
-def test_gpu_is_what_nvidia_smi_says(
+def test_gpus_are_those_that_nvidia_smi_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: list[str] | None
 ) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert module._machine()["gpu"] == expected
+    assert code_and_packages().machine.gpu == expected
 
 
-def test_dataset_is_described_by_its_ids() -> None:
-    found = provenance(DATASET, seed=0, threads=1, weights={})["dataset"]
-    assert (found["name"], found["files"]) == ("tiny", {"tiny/a.json": "00"})
-    assert found["train"]["by_label"] == {"a": 1, "b": 2}
-    assert found["test"]["by_slice"] == {"standard": 1, "out_of_scope": 1}
-    shuffled = Dataset("tiny", DATASET.train[::-1], DATASET.test[::-1], DATASET.files)
-    assert provenance(shuffled, seed=0, threads=1, weights={})["dataset"] == found
-    other = Dataset("tiny", DATASET.train[1:], DATASET.test, DATASET.files)
-    assert provenance(other, seed=0, threads=1, weights={})["dataset"]["train"] != found["train"]
+def described(dataset: Dataset) -> DatasetUsed:
+    return provenance(dataset, seed=0, threads=1, weights=WeightsUsed()).dataset
 
 
-def test_a_validation_split_is_recorded_where_there_is_one() -> None:
+def test_a_data_set_is_described_by_its_ids_and_files(qna_folder: Path) -> None:
+    found = described(DATASET)
+    assert (found.name, found.files, found.validation) == ("tiny", {"tiny/a.json": "00"}, None)
+    assert found.train
+    assert found.test
+    assert (found.train.by_label, found.test.by_slice) == (
+        {"a": 1, "b": 2},
+        {"standard": 1, "out_of_scope": 1},
+    )
+    assert described(replace(DATASET, train=DATASET.train[::-1], test=DATASET.test[::-1])) == found
+    other = described(replace(DATASET, train=DATASET.train[1:]))
+    assert other.train != found.train
+    assert other.test == found.test
     own = [Example("a-3", "six", "a"), Example("x-2", "seven", None)]
-    found = [
-        provenance(Dataset("tiny", DATASET.train, DATASET.test, validation=part), 0, 1, {})["dataset"]
-        for part in ([], own, own[:1])
-    ]
-    assert "validation" not in found[0]
-    assert found[1]["validation"]["by_label"] == {"None": 1, "a": 1}
-    assert found[1]["validation"]["ids_sha256"] != found[2]["validation"]["ids_sha256"]
-
-
-def test_file_checksums_are_of_the_files(qna_folder: Path) -> None:
-    found = provenance(load("files", str(qna_folder)), 0, 1, {})["dataset"]["files"]
-    assert found == {
+    whole, part = (described(replace(DATASET, validation=rows)).validation for rows in (own, own[:1]))
+    assert whole
+    assert part
+    assert whole == Split(whole.ids_sha256, by_label={"None": 1, "a": 1})
+    assert whole.ids_sha256 != part.ids_sha256
+    assert described(load("files", str(qna_folder))).files == {
         f"{qna_folder.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in qna_folder.glob("*.json")
     }

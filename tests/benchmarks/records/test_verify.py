@@ -1,44 +1,31 @@
 """A record's figures follow from its rows and timings, and one that does not is named."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks.metrics.compute import Derivation, derive
 from benchmarks.metrics.performance import performance
-from benchmarks.records.verify import Difference, verify
+from benchmarks.records.verify import Difference, Kind, verify
 from benchmarks.stats.paired import compare
-from reports.record import Metric, RecordError, Result
-from tests.benchmarks.gate_samples import QUICK, predictions, result, rounds
+from reports.record import Fitting, Metric, Timings, Verdict
+from reports.record_files import RecordError, Result
+from tests.benchmarks.gate_samples import QUICK, predictions, result, serving
 
 ROWS = predictions(60, wrong=range(12))
-HOW = Derivation(["a", "b"], 0, QUICK)
-TIMINGS: dict[str, Any] = {
-    "served": {
-        "rounds": rounds([3.0, 3.1]),
-        "batch_seconds": [0.5, 0.6],
-        "batch_size": 32,
-        "peak_rss_bytes": 200_000_000,
-        "cuda_peak_bytes": None,
-        "reference_rss_bytes": 50_000_000,
-        "index_bytes": 1,
-        "weights_bytes": 2,
-    },
-    "trained": {"train_seconds": 1.0, "train_peak_rss_bytes": 5},
-}
+TIMINGS = Timings(Fitting(train_seconds=1.0, train_peak_rss_bytes=5), serving([3.0, 3.1]))
 
 
 @pytest.fixture
 def whole() -> Result:
-    derived = derive(ROWS, HOW)
-    curves = json.loads(json.dumps(derived.curves))
-    speed, _ = performance(TIMINGS["served"], TIMINGS["trained"], QUICK, 0)
+    assert TIMINGS.served is not None
+    assert TIMINGS.trained is not None
+    speed, _ = performance(TIMINGS.served, TIMINGS.trained, QUICK, 0)
     taken_elsewhere = Metric("generation_time", 0.5, "s", False)
     made = result(ROWS)
-    metrics = [*derived.metrics, *speed, taken_elsewhere]
-    return replace(made, record=replace(made.record, metrics=metrics, timings=TIMINGS, analyses=curves))
+    quality = made.record.metrics[:-3]
+    metrics = [*quality, *speed, taken_elsewhere]
+    return replace(made, record=replace(made.record, metrics=metrics, timings=TIMINGS))
 
 
 def changed(whole: Result, name: str, **fields: Any) -> Result:
@@ -58,7 +45,7 @@ def test_every_metric_follows(whole: Result) -> None:
 @pytest.mark.parametrize("name", ["accuracy", "ece", "latency_p50", "latency_p50_vs_reference", "throughput"])
 def test_a_changed_value_is_named(whole: Result, name: str) -> None:
     (found,) = verify(changed(whole, name, value=0.123)).differences
-    assert found[:5] == ("metric", name, "all", "value", 0.123)
+    assert found[:5] == (Kind.METRIC, name, "all", "value", 0.123)
     assert found.derived == pytest.approx(next(m.value for m in whole.record.metrics if m.name == name))
 
 
@@ -89,14 +76,28 @@ def test_rows_that_say_something_else(whole: Result) -> None:
     other = replace(whole, predictions=predictions(60, wrong=range(13)))
     found = verify(other).differences
     assert {"accuracy", "brier", "confusion_matrix"} <= {one.metric for one in found}
-    assert Difference("metric", "accuracy", "all", "value", 0.8, 47 / 60) in found
+    assert Difference(Kind.METRIC, "accuracy", "all", "value", 0.8, 47 / 60) in found
 
 
 def test_a_changed_curve_is_named(whole: Result) -> None:
-    reliability = [{**point, "accuracy": 1.0} for point in whole.record.analyses["reliability"]]
-    analyses = {**whole.record.analyses, "reliability": reliability}
-    found = verify(replace(whole, record=replace(whole.record, analyses=analyses))).differences
-    assert [one[:4] for one in found] == [("curve", "reliability", "all", "curve")]
+    curves = whole.record.curves
+    reliability = [point._replace(accuracy=1.0) for point in curves.reliability]
+    record = replace(whole.record, curves=replace(curves, reliability=reliability))
+    found = verify(replace(whole, record=record)).differences
+    assert found == [Difference(Kind.CURVE, "reliability", "all", "curve")]
+
+
+def test_of_an_older_record_values_are_compared_without_their_intervals(whole: Result) -> None:
+    def older(**fields: Any) -> Result:
+        one = changed(whole, "accuracy", **fields)
+        return replace(one, record=replace(one.record, schema_version=2))
+
+    found = verify(older(ci_low=0.1))
+    assert (found.intervals, found.differences) == (False, [])
+    assert [(one.metric, one.field) for one in verify(older(value=0.1)).differences] == [
+        ("accuracy", "value")
+    ]
+    assert verify(whole).intervals
 
 
 def test_rows_that_contradict_themselves(whole: Result) -> None:
@@ -106,7 +107,7 @@ def test_rows_that_contradict_themselves(whole: Result) -> None:
         second, reference="one two", answer="one", answers={}, rouge1=0.9, rouge2=0, rougeL=2 / 3
     )
     found = verify(replace(whole, predictions=[turned, praised, *others])).differences
-    by_row = [one[1:5] for one in found if one.kind == "row"]
+    by_row = [one[1:5] for one in found if one.kind == Kind.ROW]
     assert by_row == [("predicted", first.id, "value", first.predicted), ("rouge1", second.id, "value", 0.9)]
 
 
@@ -120,21 +121,15 @@ def test_comparisons_follow_from_the_rows_of_both(whole: Result) -> None:
     # In another order the same.
     assert verify(compared, {name: others[name][::-1] for name in ("y", "x")}).differences == []
 
-    praised = [replace(comparisons[0], difference=0.9, verdict="worse"), comparisons[1]]
+    praised = [replace(comparisons[0], difference=0.9, verdict=Verdict.WORSE), comparisons[1]]
     boasting = replace(whole, record=replace(whole.record, comparisons=praised))
     first, second = verify(boasting, others).differences
-    assert first[:5] == ("comparison", "accuracy", "x", "difference", 0.9)
+    assert first[:5] == (Kind.COMPARISON, "accuracy", "x", "difference", 0.9)
     assert first.derived == pytest.approx(8 / 60)
-    assert second[:5] == ("comparison", "accuracy", "x", "verdict", "worse")
+    assert second[:5] == (Kind.COMPARISON, "accuracy", "x", "verdict", Verdict.WORSE)
     # One that is not recorded at all.
     silent = replace(whole, record=replace(whole.record, comparisons=comparisons[1:]))
     assert {one.slice for one in verify(silent, others).differences} == {"x"}
-
-
-@pytest.mark.parametrize("derivation", [{}, {"classes": ["a", "b"]}, {**HOW.as_json(), "unknown": 1}])
-def test_a_record_that_does_not_say_how(whole: Result, derivation: dict[str, Any]) -> None:
-    with pytest.raises(RecordError, match="nothing can be derived from its predictions"):
-        verify(replace(whole, record=replace(whole.record, derivation=derivation)))
 
 
 def test_rows_of_other_classes(whole: Result) -> None:

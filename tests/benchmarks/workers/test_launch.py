@@ -1,17 +1,68 @@
-"""A task in a process of its own: its result, its errors, its threads."""
+"""A function in a process of its own: its result, its errors, its threads."""
 
 import json
+import os
+import signal
+import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.errors import BadInput, WorkerError
-from benchmarks.workers import launch as isolate
-from benchmarks.workers.launch import SINGLE_THREADED, THREAD_VARIABLES, run_isolated
-from routers.base import Router
-from tests.benchmarks.fakes import REFUSAL
+from benchmarks.workers.in_process import InProcess
+from benchmarks.workers.launch import SINGLE_THREADED, THREAD_VARIABLES, Workers
+from common.errors import UserError
+from common.progress import progress, say
+
+pytestmark = pytest.mark.process
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Numbers to add, and the process that did."""
+
+    numbers: list[float]
+    labels: tuple[str, str] | None = None
+    pid: int = 0
+
+
+def add(job: Sum) -> Sum:
+    return Sum([sum(job.numbers)], job.labels, os.getpid())
+
+
+def refuse(_: None) -> None:
+    raise UserError("this data cannot be learned; bring other data")
+
+
+def crash(_: None) -> None:
+    raise RuntimeError("a bug in this function")
+
+
+def end_while_writing(_: None) -> None:
+    """End as one that runs out of memory while it writes its result."""
+    task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    Path(task["result"]).write_text('{"resu', encoding="utf-8")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def talk(_: None) -> bool:
+    """Print, as libraries do, say something and report progress."""
+    print("a library prints")
+    say("a notice")
+    progress("learning", 1, 2)
+    return True
+
+
+def threads(_: None) -> dict[str, str]:
+    """Thread settings of this process, of its environment and of its numerical libraries."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    assert np.ones(2).sum() == 2
+    pools = {f"pool:{pool['internal_api']}": str(pool["num_threads"]) for pool in threadpool_info()}
+    return {**pools, **{name: value for name, value in os.environ.items() if name.endswith("_THREADS")}}
 
 
 @pytest.fixture(autouse=True)
@@ -24,82 +75,51 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def payload(name: str, folder: Path) -> dict[str, Any]:
-    spec = {"_target_": f"tests.benchmarks.fakes.{name}"}
-    return {
-        "spec": spec,
-        "questions": {"queries": ["x", "y"], "labels": ["a", "b"], "ids": ["1", "2"]},
-        "vectors": None,
-        "folder": str(folder),
-    }
-
-
-def test_result_comes_back_and_nothing_else_stays(tmp_path: Path, scratch: Path) -> None:
-    facts = run_isolated("fit", payload("Even", tmp_path / "router"))
-    assert facts["train_seconds"] > 0
-    assert facts["train_peak_rss_bytes"] > 10_000_000
-    assert facts["weights_sha256"] == {}
-    assert Router.load(tmp_path / "router").classes_ == ["a", "b"]
+def test_a_typed_result_comes_back_from_another_process_and_nothing_else_stays(scratch: Path) -> None:
+    job = Sum([0.1, 0.2], ("a", "é\ud83d"))
+    output = Workers().run(add, job, "adding")
+    assert output.pid not in (0, os.getpid())
+    assert (output.numbers, output.labels) == ([0.1 + 0.2], job.labels)
     assert list(scratch.iterdir()) == []
+    assert InProcess().run(add, job, "adding") == Sum([0.1 + 0.2], job.labels, os.getpid())
 
 
-def test_router_error_is_bad_input_with_the_same_text(
-    tmp_path: Path, scratch: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("workers", [Workers(), InProcess()])
+def test_a_users_error_is_bad_input_with_the_same_text(
+    workers: Workers, scratch: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(BadInput) as caught:
-        run_isolated("fit", payload("Refusing", tmp_path / "router"))
-    assert str(caught.value) == REFUSAL
+        workers.run(refuse, None, "fitting")
+    assert str(caught.value) == "this data cannot be learned; bring other data"
     assert capfd.readouterr().err == ""
-    assert not (tmp_path / "router").exists()
     assert list(scratch.iterdir()) == []
 
 
-def test_unknown_router_is_bad_input(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"cannot import tests\.benchmarks\.fakes\.Absent"):
-        run_isolated("fit", payload("Absent", tmp_path / "router"))
-
-
-def test_crash_names_the_task(tmp_path: Path, scratch: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(WorkerError, match="the process for 'fit' ended with status 1"):
-        run_isolated("fit", payload("Crashing", tmp_path / "router"))
-    assert "a bug in this router" in capfd.readouterr().err
+def test_a_crash_and_a_kill_are_one_line_that_names_the_work(
+    scratch: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(WorkerError, match=r"^knn: fitting: the process ended with status 1$"):
+        Workers().run(crash, None, "knn: fitting")
+    assert "a bug in this function" in capfd.readouterr().err
+    with pytest.raises(WorkerError, match=r"^knn: fitting: the process was killed by signal 9"):
+        Workers().run(end_while_writing, None, "knn: fitting")
     assert list(scratch.iterdir()) == []
 
 
-def test_kill_names_the_signal(tmp_path: Path, scratch: Path) -> None:
-    with pytest.raises(WorkerError, match="the process for 'fit' was killed by signal 9"):
-        run_isolated("fit", payload("Killed", tmp_path / "router"))
-    assert list(scratch.iterdir()) == []
-
-
-def test_killed_while_it_wrote_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def half_written(command: list[str], *_: Any) -> int:
-        job = json.loads(Path(command[-1]).read_text(encoding="utf-8"))
-        Path(job["result"]).write_text('{"train_sec', encoding="utf-8")
-        return -9
-
-    monkeypatch.setattr(isolate, "_run", half_written)
-    with pytest.raises(WorkerError, match="signal 9"):
-        run_isolated("fit", {})
-
-
-def test_notices_are_passed_on_and_nothing_else(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    run_isolated("fit", payload("Chatty", tmp_path / "router"))
+def test_notices_are_passed_on_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+    assert Workers().run(talk, None, "talking")
     # Standard error is no terminal here: progress would only be noise.
     assert capfd.readouterr() == ("", "a notice\n")
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_threads_reach_the_child(tmp_path: Path, threads: int) -> None:
-    seen = run_isolated("fit", payload("Reporting", tmp_path / "router"), threads)["weights_sha256"]
-    assert {seen[name] for name in THREAD_VARIABLES} == {str(threads)}
-    assert {seen[name] for name in SINGLE_THREADED} == {"1"}
-    assert seen.get("pool:openblas", "1") == "1"
-
-
-def test_without_a_number_the_threads_are_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_reach_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Workers(2).run(threads, None, "threads")
+    assert {found[name] for name in THREAD_VARIABLES} == {"2"}
+    assert {found[name] for name in SINGLE_THREADED} == {"1"}
+    assert found.get("pool:openblas", "1") == "1"
+    # Without a number they are the user's.
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
-    seen = run_isolated("fit", payload("Reporting", tmp_path / "router"))["weights_sha256"]
-    assert seen["OMP_NUM_THREADS"] == "3"
-    assert "RAYON_NUM_THREADS" not in seen
+    found = Workers().run(threads, None, "threads")
+    assert found["OMP_NUM_THREADS"] == "3"
+    assert "RAYON_NUM_THREADS" not in found

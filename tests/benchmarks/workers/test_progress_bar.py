@@ -29,6 +29,7 @@ def test_off_a_terminal_only_notices(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr() == ("", "a [red] notice\n")
 
 
+@pytest.mark.process
 def test_on_a_terminal_notices_and_a_bar() -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}

@@ -1,13 +1,33 @@
 """Four routers made by hand on the same six questions, and what the tests say of every two."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reports.comparison.model import Figure, Skipped
-from reports.comparison.ranking import Contest, contest
-from reports.record import Metric, Prediction, Record, Result, Unscored
+from common.typed_json import from_json
+from reports.comparison.build import build_report
+from reports.comparison.model import Figure, Recommendation, Report, Skipped, Statement, state
+from reports.comparison.ranking import Ranking, rank
+from reports.comparison.sentences import Code
+from reports.metric_info import Group, MetricInfo
+from reports.reasons import Reason
+from reports.record import (
+    ConfusionMatrix,
+    Derivation,
+    Estimate,
+    Metric,
+    Pair,
+    Prediction,
+    Provenance,
+    Record,
+    Round,
+    Serving,
+    Timings,
+    Unscored,
+    Verdict,
+)
+from reports.record_files import Result
 from reports.text.statistics import Paired
 from tests.reports.samples import answer_metrics
 
@@ -34,31 +54,48 @@ def sample_result(name: str, answers: bool = False, **changes: Any) -> Result:
         family=family,
         config={
             "weights": {"name": "packaged"},
-            "guard": {"mode": "refuse"},
+            "leakage": {"mode": "refuse"},
             "calibration": "none",
             "measure": {"warmup": 20},
         },
         provenance=sample_provenance(name, answers),
-        derivation={"statistics": {"resamples": 2000, "confidence": 0.95}},
+        derivation=Derivation(classes=["car", "sleep"], seed=0),
         metrics=[*_quality(accuracy), *_speed(*resources), *(answer_metrics() if answers else [])],
-        unscored=[Unscored("cuda_peak", "no CUDA device was used")],
-        confusion_matrix={"labels": ["car", "sleep"], "rows_true_columns_predicted": [[2, 0], [1, 2]]},
-        timings={
-            "served": {
-                "batch_size": 32,
-                "rounds": [{"latency_seconds": [resources[0] / 1000] * 100} for _ in range(2)],
-            }
-        },
+        unscored=[Unscored("cuda_peak", Reason.NO_CUDA_DEVICE)],
+        confusion_matrix=ConfusionMatrix(["car", "sleep"], [[2, 0], [1, 2]]),
+        timings=sample_timings(resources[0]),
     )
     folder = Path(f"outputs/run/2026-11-22_05-16-17_{name}")
     return Result(folder, replace(record, **changes), sample_rows(name, answers))
 
 
-def sample_provenance(name: str, answers: bool = False) -> dict[str, Any]:
+def sample_timings(p50: float, processes: int = 2) -> Timings:
+    """Each process answered 100 questions, in `p50` ms each."""
+    one = Round(
+        load_seconds=1.0,
+        first_query_seconds=0.1,
+        latency_seconds=[p50 / 1000] * 100,
+        stage_seconds={},
+        reference_seconds=[],
+    )
+    return Timings(
+        served=Serving(
+            batch_seconds=[],
+            batch_size=32,
+            peak_rss_bytes=0,
+            index_bytes=0,
+            weights_bytes=0,
+            rounds=[one] * processes,
+            reference_rss_bytes=0,
+        )
+    )
+
+
+def sample_provenance(name: str, answers: bool = False, **changes: Any) -> Provenance:
     loaded = {"tinyllama": {"classifier": SHA["classifier"]}, "tfidf": {}}
     configured = {"tinyllama": {"smol.gguf": SHA["gguf"]}, "tfidf": {}}
     experts = {"car": {"base": {"smol.gguf": SHA["gguf"]}, "adapter": {"local/car/v1": SHA["car"]}}}
-    return {
+    content = {
         "git": {"commit": "0123456789" * 4, "dirty": False},
         "python": "3.11.7",
         "packages": {"numpy": "2.4.6"},
@@ -70,7 +107,7 @@ def sample_provenance(name: str, answers: bool = False) -> dict[str, Any]:
             "name": "car_sleep",
             "files": {"car_sleep/car.json": "d" * 64},
             "train": {"ids_sha256": "1" * 64, "by_label": {"car": 280, "sleep": 280}},
-            "test": {"ids_sha256": "2" * 64, "by_slice": {"standard": 5, "out_of_scope": 1}},
+            "test": {"ids_sha256": "2" * 64},
         },
         "weights": {
             "loaded": loaded.get(name, {"encoder": SHA["minilm"]}),
@@ -78,6 +115,7 @@ def sample_provenance(name: str, answers: bool = False) -> dict[str, Any]:
         },
         **({"experts": experts} if answers else {}),
     }
+    return from_json({**content, **changes}, Provenance)
 
 
 def _quality(accuracy: tuple[float, float, float]) -> list[Metric]:
@@ -147,48 +185,49 @@ def sample_rows(name: str, answers: bool = False) -> list[Prediction]:
     return rows
 
 
-def sample_pair(first: str, second: str, **changes: Any) -> dict[str, Any]:
+def sample_pair(first: str, second: str, **changes: Any) -> Pair:
     """The first is better, unless `changes` say otherwise."""
-    whole = {
-        "first": first,
-        "second": second,
-        "n": N,
-        "weighted": False,
-        "difference": 0.125,
-        "ci_low": 0.0625,
-        "ci_high": 0.1875,
-        "only_first": 42,
-        "only_second": 12,
-        "p_value": 0.0001,
-        "p_adjusted": 0.0003,
-        "verdict": "better",
-        "rows_needed": 121,
-        "disagreements": [],
-        "rougeL": None,
-    }
-    return {**whole, **changes}
+    pair = Pair(
+        first=first,
+        second=second,
+        n=N,
+        weighted=False,
+        difference=0.125,
+        ci_low=0.0625,
+        ci_high=0.1875,
+        only_first=42,
+        only_second=12,
+        p_value=0.0001,
+        p_adjusted=0.0003,
+        verdict=Verdict.BETTER,
+        disagreements=[],
+        rows_needed=121,
+    )
+    return replace(pair, **changes)
 
 
-def unclear_pair(first: str, second: str, **changes: Any) -> dict[str, Any]:
-    unclear = {
-        "difference": 0.02,
-        "ci_low": -0.025,
-        "ci_high": 0.07,
-        "only_first": 21,
-        "only_second": 16,
-        "p_value": 0.511,
-        "p_adjusted": 1.0,
-        "verdict": f"cannot tell at n={N}",
-        "rows_needed": 2786,
-    }
-    return sample_pair(first, second, **{**unclear, **changes})
+def unclear_pair(first: str, second: str, **changes: Any) -> Pair:
+    unclear = sample_pair(
+        first,
+        second,
+        difference=0.02,
+        ci_low=-0.025,
+        ci_high=0.07,
+        only_first=21,
+        only_second=16,
+        p_value=0.511,
+        p_adjusted=1.0,
+        verdict=Verdict.CANNOT_TELL,
+        rows_needed=2786,
+    )
+    return replace(unclear, **changes)
 
 
 def sample_results(*names: str, answers: bool = False) -> dict[str, Result]:
     return {name: sample_result(name, answers) for name in names or FIGURES}
 
 
-def sample_pairs(answers: bool = False) -> list[dict[str, Any]]:
+def sample_pairs(answers: bool = False) -> list[Pair]:
     """knn and tinyllama lead and cannot be told apart; centroid cannot be told from the baseline."""
     pairs = [
         unclear_pair("knn", "tinyllama"),
@@ -198,18 +237,92 @@ def sample_pairs(answers: bool = False) -> list[dict[str, Any]]:
         sample_pair("tinyllama", "tfidf", p_adjusted=0.022),
         unclear_pair("centroid", "tfidf", difference=0.038, ci_high=0.11, rows_needed=1306, p_adjusted=0.6),
     ]
-    rouge = [[0.01, 0.002, 0.02], [0.02, 0.01, 0.03], [0.03, 0.02, 0.04], [0.01, -0.01, 0.03], None, None]
+    rouge = [(0.01, 0.002, 0.02), (0.02, 0.01, 0.03), (0.03, 0.02, 0.04), (0.01, -0.01, 0.03), None, None]
     if answers:
-        pairs = [{**pair, "rougeL": found} for pair, found in zip(pairs, rouge, strict=True)]
+        pairs = [
+            replace(pair, rouge=Estimate(*found) if found else None)
+            for pair, found in zip(pairs, rouge, strict=True)
+        ]
     return pairs
 
 
-def sample_contest(
-    results: Mapping[str, Result] | None = None, pairs: Sequence[Mapping[str, Any]] | None = None
-) -> Contest:
-    return contest(
-        sample_results() if results is None else results, sample_pairs() if pairs is None else pairs
+def _info(name: str, title: str, unit: str, higher: bool, group: Group, first: bool = False) -> MetricInfo:
+    return MetricInfo(name, title, unit, higher, f"What {title} means", group, first)
+
+
+_ANSWER_TITLES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
+_POLICIES = ("", "_oracle", "_random", "_always:car", "_always:sleep", "_base")
+GLOSSARY = {
+    info.name: info
+    for info in (
+        _info("accuracy", "accuracy", "fraction", True, Group.QUALITY, first=True),
+        _info("latency_p50", "p50", "ms", False, Group.LATENCY, first=True),
+        _info("latency_p95", "p95", "ms", False, Group.LATENCY),
+        _info("latency_p99", "p99", "ms", False, Group.LATENCY),
+        _info("latency_p50_vs_reference", "p50 ÷ reference", "×", False, Group.LATENCY),
+        _info("first_query", "first query", "ms", False, Group.LATENCY),
+        _info("throughput", "throughput", "queries/s", True, Group.LATENCY),
+        _info("train_time", "training", "s", False, Group.LATENCY),
+        _info("peak_rss", "memory", "MB", False, Group.MEMORY, first=True),
+        _info("weights_size", "weights", "MB", False, Group.MEMORY),
+        _info("index_size", "index", "MB", False, Group.MEMORY),
+        _info("train_peak_rss", "memory, training", "MB", False, Group.MEMORY),
+        _info("cuda_peak", "GPU memory", "MB", False, Group.MEMORY),
+        *(
+            _info(
+                f"{name}{policy}",
+                f"{title}{policy}",
+                "F1",
+                True,
+                Group.ANSWERS,
+                f"{name}{policy}" == "rougeL",
+            )
+            for name, title in _ANSWER_TITLES.items()
+            for policy in _POLICIES
+        ),
+        _info("rougeL_regret", "regret", "F1", False, Group.ANSWERS),
+        _info("out_of_scope_auroc", "out-of-scope AUROC", "fraction", True, Group.QUALITY, first=True),
+        _info("ece", "ECE", "fraction", False, Group.CALIBRATION),
+        _info("apgr", "APGR", "fraction", True, Group.COST),
+        _info("apgr_random", "APGR of a random choice", "fraction", True, Group.COST),
+        _info("cost", "cost", "USD/M tokens", False, Group.COST),
     )
+}
+
+
+def sample_ranking(results: dict[str, Result] | None = None, pairs: Sequence[Pair] | None = None) -> Ranking:
+    return rank(sample_results() if results is None else results, sample_pairs() if pairs is None else pairs)
+
+
+def sample_report(
+    results: dict[str, Result] | None = None,
+    pairs: Sequence[Pair] | None = None,
+    skipped: Sequence[Skipped] = (),
+    figures: Sequence[Figure] = (),
+) -> Report:
+    results = sample_results() if results is None else results
+    return build_report(
+        results, sample_pairs() if pairs is None else pairs, PAIRED, GLOSSARY, skipped, figures
+    )
+
+
+def answered_report() -> Report:
+    """Of runs with experts, with a figure and a result that was left out."""
+    return sample_report(sample_results(answers=True), sample_pairs(answers=True), SKIPPED, [FIGURE])
+
+
+def statement(statements: Sequence[Statement], code: Code) -> dict[str, Any]:
+    """Details of the one statement with that code."""
+    (found,) = [one for one in statements if one.code == code]
+    return dict(found.details)
+
+
+def codes(statements: Sequence[Statement]) -> list[Code]:
+    return [one.code for one in statements]
+
+
+def reason(recommendation: Recommendation, code: Code) -> dict[str, Any]:
+    return statement(recommendation.reasons, code)
 
 
 def changed(
@@ -237,13 +350,7 @@ def changed(
 
 def in_one_process(result: Result) -> Result:
     """The same, served by one process."""
-    served = result.record.timings["served"]
-    return changed(result, timings={"served": {**served, "rounds": served["rounds"][:1]}})
-
-
-def with_weights(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, of questions with weights."""
-    return [{**pair, "weighted": True} for pair in pairs]
+    return changed(result, timings=sample_timings(FIGURES[result.record.router][2][0], processes=1))
 
 
 # What makes speeds hard to compare, by its words in a sentence; each unlike `sample_provenance`.
@@ -256,15 +363,20 @@ UNLIKE: dict[str, dict[str, Any]] = {
 
 def elsewhere(result: Result, what: str) -> Result:
     """The same under other conditions, one of `UNLIKE`."""
-    return changed(result, provenance={**result.record.provenance, **UNLIKE[what]})
+    return changed(result, provenance=sample_provenance(result.record.router, **UNLIKE[what]))
 
 
-SKIPPED = [Skipped(Path("outputs/run/2026-11-20_01-02-03_svm"), "other test questions: 3 of 240 differ")]
+SKIPPED = [
+    Skipped(
+        Path("outputs/run/2026-11-20_01-02-03_svm"),
+        state(Code.OTHER_TRAINING, first="outputs/run/2026-11-22_05-16-17_knn"),
+    )
+]
 FIGURE = Figure(
     name="accuracy latency",
     title="Accuracy and latency",
     caption="Up and to the left is better; n=240.",
     alt="knn is the most accurate [and] fast.",
-    svg="<svg/>",
+    svg='<svg viewBox="0 0 1 1"/>',
     png=b"\x89PNG",
 )

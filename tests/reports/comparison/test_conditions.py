@@ -1,142 +1,135 @@
-"""Facts in a few words, and what has to be known first."""
+"""Facts, notices, and which speeds compare."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reports.comparison.conditions import comparable_speed, facts, notices
-from reports.comparison.model import Skipped
-from reports.record import Result
+from reports.comparison.conditions import (
+    comparable_speed,
+    facts,
+    notices,
+    separate,
+)
+from reports.comparison.model import Skipped, Statement, state
+from reports.comparison.sentences import Code
+from reports.record import Metric
+from reports.record_files import Result
+from reports.text.statistics import Paired
 from tests.reports.comparison.samples import (
+    PAIRED,
     SKIPPED,
-    changed,
-    elsewhere,
-    sample_contest,
+    codes,
     sample_provenance,
+    sample_ranking,
     sample_result,
     sample_results,
+    statement,
 )
 
 
-def with_provenance(name: str, answers: bool = False, **changes: Any) -> Result:
-    provenance = {**sample_provenance(name, answers), **changes}
-    return sample_result(name, answers, provenance=provenance)
+def elsewise(name: str, answers: bool = False, **changes: Any) -> Result:
+    return sample_result(name, answers, provenance=sample_provenance(name, answers, **changes))
 
 
-def noted(*changed_: Result, **kept: Any) -> list[str]:
-    results = sample_results(**kept) | {result.record.router: result for result in changed_}
-    return notices(sample_contest(results), [])
+def noted(*others: Result, answers: bool = False, skipped: list[Skipped] | None = None) -> list[Statement]:
+    results = sample_results(answers=answers) | {result.record.router: result for result in others}
+    return list(notices(sample_ranking(results), skipped or [], PAIRED))
 
 
-def test_facts() -> None:
+def test_facts_of_alike_results() -> None:
     results = sample_results()
-    assert facts(sample_contest(results), results) == [
-        "3 routers and 1 baseline",
-        "5 test questions with a domain, 1 without",
-        "560 training questions",
-        "2 domains: car, sleep",
-        "2 cores of AMD EPYC, 2 threads",
-        "commit 0123456",
-        "packaged weights",
+    found = list(facts(sample_ranking(results), results))
+    assert [(one.code, one.details) for one in found] == [
+        (Code.ROUTERS, {"counts": {"router": 3, "baseline": 1}}),
+        (Code.QUESTIONS, {"inside": 5, "outside": 1}),
+        (Code.TRAINING_QUESTIONS, {"n": 560}),
+        (Code.DOMAINS, {"n": 2, "names": ["car", "sleep"]}),
+        (Code.MACHINE, {"machine": "2 cores of AMD EPYC", "threads": "2 threads"}),
+        (Code.COMMIT, {"commit": "commit 0123456"}),
+        (Code.WEIGHTS, {"names": ["packaged"]}),
     ]
-
-
-def test_facts_do_not_say_of_all_what_holds_for_some() -> None:
-    results = sample_results("knn", "centroid") | {
-        "knn": with_provenance("knn", threads=1, git={"commit": None, "dirty": None})
-    }
-    found = facts(sample_contest(results), results)
-    assert "several machines or thread counts" in found
-    assert "several commits" in found
-
-
-def test_alike_there_is_nothing_to_note() -> None:
-    assert noted() == []
-    assert noted(answers=True) == []
 
 
 def test_another_machine() -> None:
-    other = {"cpu": "Xeon", "cores": 1, "gpu": ["H100", "L4"]}
-    assert noted(with_provenance("knn", machine=other)) == [
-        "Measured with different machines, compare p50 ÷ reference, not milliseconds: 1 core of Xeon, H100, "
-        "L4 (knn); 2 cores of AMD EPYC (tinyllama, centroid and tfidf)."
-    ]
+    (found,) = noted(elsewise("knn", machine={"cpu": "Xeon", "cores": 1, "gpu": ["H100", "L4"]}))
+    assert found.code == Code.DIFFERENT_MACHINES
+    assert found.details == {
+        "groups": {
+            "1 core of Xeon, H100, L4": ["knn"],
+            "2 cores of AMD EPYC": ["tinyllama", "centroid", "tfidf"],
+        },
+        "instead": "p50 ÷ reference",
+    }
 
 
-def test_another_machine_does_not_matter_to_what_was_not_measured() -> None:
-    result = changed(with_provenance("knn", machine={"cpu": "Xeon", "cores": 1}), without=["latency_p50"])
-    assert noted(result) == []
-
-
-def test_threads_reference_commit_and_changes() -> None:
-    (threads,) = noted(with_provenance("knn", threads=1))
-    assert threads.endswith(
-        "their speeds do not compare: 1 thread (knn); 2 threads (tinyllama, centroid and tfidf)."
+def test_threads_commits_and_changes() -> None:
+    (threads,) = noted(elsewise("knn", threads=1))
+    assert (threads.code, list(threads.details["groups"])) == (
+        Code.DIFFERENT_THREADS,
+        ["1 thread", "2 threads"],
     )
-    (reference,) = noted(with_provenance("knn", reference_workload=2))
-    assert "version 2 (knn); version 1 (" in reference
-    commits, dirty = noted(with_provenance("knn", git={"commit": "f" * 40, "dirty": True}))
-    assert commits.startswith("Not all of the same code: commit fffffff with changes (knn); commit 0123456 (")
-    assert dirty.endswith("uncommitted changes, so that no commit says what ran: knn.")
+    commits, dirty = noted(elsewise("knn", git={"commit": "f" * 40, "dirty": True}))
+    assert list(commits.details["groups"]) == ["commit fffffff with changes", "commit 0123456"]
+    assert (dirty.code, dirty.details) == (Code.UNCOMMITTED_RUNS, {"routers": ["knn"]})
+
+
+def test_leakage_of_a_router_not_of_a_baseline() -> None:
+    # A record of schema 2 has the setting under another name.
+    off = {"leakage": {"mode": "off"}}, {"guard": {"mode": "off"}}
+    found = noted(
+        sample_result("knn", config=off[0]),
+        sample_result("centroid", config=off[1]),
+        sample_result("tfidf", config=off[0]),
+    )
+    assert statement(found, Code.LEAKAGE_UNCHECKED) == {"routers": ["knn", "centroid"]}
+
+
+def test_other_training_questions_and_other_experts() -> None:
+    dataset = {"name": "car_sleep", "train": {"ids_sha256": "9" * 64, "by_label": {"car": 5, "sleep": 5}}}
+    (found,) = noted(elsewise("tinyllama", dataset=dataset))
+    assert (found.code, list(found.details["groups"])) == (
+        Code.DIFFERENT_TRAINING,
+        ["560 (ids 1111111)", "10 (ids 9999999)"],
+    )
+    assert codes(noted(elsewise("knn", True, experts={}), answers=True)) == [Code.DIFFERENT_EXPERTS]
+
+
+def test_results_left_out_are_counted_but_not_a_baseline_that_every_run_has() -> None:
+    twin = Skipped(Path("outputs/run/svm/baselines/tfidf"), state(Code.SAME_RESULT, first="outputs/run/knn"))
+    assert statement(noted(skipped=SKIPPED * 2), Code.LEFT_OUT) == {"n": 2}
+    assert statement(noted(skipped=[twin, *SKIPPED]), Code.LEFT_OUT) == {"n": 1}
+    assert noted(skipped=[twin, twin]) == []
+
+
+def test_another_confidence_of_the_pairs() -> None:
+    (found,) = notices(sample_ranking(), [], Paired(0.9, 300))
+    assert (found.code, found.details) == (Code.DIFFERENT_CONFIDENCE, {"own": [0.95], "pairs": [0.9]})
+    # Nothing is said of pairs where there are none.
+    assert list(notices(sample_ranking(sample_results("knn"), []), [], Paired(0.9, 300))) == []
 
 
 @pytest.mark.parametrize(
     ("unlike", "compares"),
     [
-        ([], "latency_p50"),
-        (["machines"], "latency_p50_vs_reference"),
-        (["versions of the reference workload"], "latency_p50"),
-        (["thread counts"], None),
-        (["machines", "versions of the reference workload"], None),
+        ({}, "latency_p50"),
+        ({"machine": {"cpu": "old"}}, "latency_p50_vs_reference"),
+        ({"reference_workload": 2}, "latency_p50"),
+        ({"threads": 8}, None),
+        ({"machine": {"cpu": "old"}, "reference_workload": 2}, None),
     ],
 )
-def test_which_speed_compares(unlike: list[str], compares: str | None) -> None:
-    other = sample_result("knn")
-    for what in unlike:
-        other = elsewhere(other, what)
-    assert comparable_speed([sample_result("tinyllama").record, other.record]) == compares
+def test_which_speed_compares(unlike: dict[str, Any], compares: str | None) -> None:
+    records = [sample_result("tinyllama").record, elsewise("knn", **unlike).record]
+    assert comparable_speed(records) == compares
 
 
-def test_no_advice_to_compare_multiples_of_two_references() -> None:
-    machines, references = noted(
-        with_provenance("knn", machine={"cpu": "Xeon", "cores": 1}, reference_workload=2)
-    )
-    assert machines.startswith("Measured with different machines, their milliseconds do not compare: ")
-    assert "their p50 ÷ reference do not compare" in references
-
-
-def test_the_guard_of_a_router_not_of_a_baseline() -> None:
-    off = {"guard": {"mode": "off"}}
-    (notice,) = noted(sample_result("knn", config=off), sample_result("tfidf", config=off))
-    assert notice == (
-        "The leakage guard was off, so that test questions may also stand in the training data: knn."
-    )
-
-
-def test_other_training_questions() -> None:
-    dataset = {"name": "car_sleep", "train": {"ids_sha256": "9" * 64, "by_label": {"car": 5, "sleep": 5}}}
-    (notice,) = noted(with_provenance("tinyllama", dataset=dataset))
-    assert notice == (
-        "They did not learn from the same training questions: 560 (ids 1111111) (knn, centroid and tfidf); "
-        "10 (ids 9999999) (tinyllama)."
-    )
-
-
-def test_other_experts() -> None:
-    (notice,) = noted(with_provenance("knn", True, experts={}), answers=True)
-    assert notice.startswith("Not all asked the same experts")
-
-
-def test_what_was_left_out() -> None:
-    assert notices(sample_contest(), SKIPPED) == ["1 result was left out; the report lists the reason."]
-    assert notices(sample_contest(), SKIPPED * 2) == ["2 results were left out; the report lists the reason."]
-
-
-def test_a_twin_is_not_left_out() -> None:
-    reason = "the same router with the same predictions as outputs/run/knn/baselines/tfidf"
-    twin = Skipped(Path("outputs/run/svm/baselines/tfidf"), reason)
-    assert notices(sample_contest(), [twin, twin]) == []
-    assert notices(sample_contest(), [twin, *SKIPPED]) == [
-        "1 result was left out; the report lists the reason."
-    ]
+@pytest.mark.parametrize(
+    ("end", "beginning", "apart"),
+    [(2.0, 2.1, True), (2.0, 2.0, False), (None, 2.1, False), (2.0, None, False)],
+)
+def test_intervals_apart(end: float | None, beginning: float | None, apart: bool) -> None:
+    lower = Metric("latency_p50", 1.5, "ms", False, ci_low=1, ci_high=end)
+    higher = Metric("latency_p50", 3, "ms", False, ci_low=beginning, ci_high=4)
+    assert separate(lower, higher) == apart
+    assert not separate(higher, lower)

@@ -1,15 +1,25 @@
-"""Which router is taken, step by step."""
+"""The router that is recommended, step by step, and the reasons."""
 
+from itertools import combinations
 from typing import Any
 
 import pytest
 
-from reports.comparison.recommend import fastest, leaders, most_accurate, shortlist, taken
-from reports.record import Metric, Record, Result
+from reports.comparison.build import recommendation
+from reports.comparison.model import Recommendation
+from reports.comparison.recommend import choose, fastest, leaders, shortlist
+from reports.comparison.sentences import Code
+from reports.record import Estimate, Metric, Pair, Record, Verdict
+from reports.record_files import Result
 from tests.reports.comparison.samples import (
     changed,
-    sample_contest,
+    codes,
+    elsewhere,
+    in_one_process,
+    reason,
     sample_pair,
+    sample_provenance,
+    sample_ranking,
     sample_result,
     sample_results,
     unclear_pair,
@@ -17,93 +27,198 @@ from tests.reports.comparison.samples import (
 from tests.reports.samples import fraction
 
 
+def given(results: dict[str, Result] | None = None, pairs: list[Pair] | None = None) -> Recommendation:
+    return recommendation(sample_ranking(results, pairs))
+
+
 def names(records: list[Record]) -> list[str]:
     return [record.router for record in records]
 
 
-def p50(value: float, width: float = 0.5) -> Metric:
-    return Metric("latency_p50", value, "ms", False, "all", 200, value - width, value + width)
+def with_p50(result: Result, value: float, width: float) -> Result:
+    return changed(
+        result, Metric("latency_p50", value, "ms", False, "all", 200, value - width, value + width)
+    )
+
+
+def with_values(values: dict[str, float]) -> Result:
+    """knn with other figures; its p50 is 10 ± 0.5 ms unless they say otherwise."""
+    others = [Metric(name, value, "MB", False) for name, value in values.items() if name != "latency_p50"]
+    return changed(with_p50(sample_result("knn"), values.get("latency_p50", 10.0), 0.5), *others)
+
+
+def unclear_pairs(results: dict[str, Result]) -> list[Pair]:
+    return [unclear_pair(*two) for two in combinations(results, 2)]
 
 
 def test_leaders_and_those_of_them_that_beat_every_baseline() -> None:
-    compared = sample_contest()
-    assert names(leaders(compared)) == ["knn", "tinyllama", "centroid"]
-    # centroid cannot be told from tfidf.
-    assert names(shortlist(compared)) == ["knn", "tinyllama"]
+    ranking = sample_ranking()
+    assert names(leaders(ranking)) == ["knn", "tinyllama", "centroid"]
+    # centroid does not differ significantly from tfidf.
+    assert names(shortlist(ranking)) == ["knn", "tinyllama"]
 
 
 @pytest.mark.parametrize(
     ("beaten", "left"), [(["centroid"], ["knn"]), ([], ["knn", "centroid"]), (["knn", "centroid"],) * 2]
 )
-def test_where_none_beats_the_baseline_those_that_it_does_not_beat(
+def test_where_no_leader_beats_the_baseline_those_stay_that_it_does_not_beat(
     beaten: list[str], left: list[str]
 ) -> None:
     pairs = [unclear_pair("knn", "centroid")]
     pairs += [
         (sample_pair if name in beaten else unclear_pair)("tfidf", name) for name in ("knn", "centroid")
     ]
-    assert names(shortlist(sample_contest(sample_results("knn", "centroid", "tfidf"), pairs))) == left
+    assert names(shortlist(sample_ranking(sample_results("knn", "centroid", "tfidf"), pairs))) == left
 
 
-def test_the_fastest_within_the_noise() -> None:
+def test_speeds_within_the_noise_of_the_fastest_stay() -> None:
     results = sample_results("knn", "tinyllama", "centroid")
     # Its interval begins where that of centroid (6.3 to 7.7) ends; tinyllama is far off.
-    results["knn"] = changed(results["knn"], p50(8.2))
-    assert names(fastest(sample_contest(results).records)) == ["knn", "centroid"]
-
-
-def test_the_most_accurate_but_for_rounding() -> None:
-    records = [
-        changed(sample_result(name), fraction("accuracy", value)).record
-        for name, value in (("knn", 0.7), ("tinyllama", 0.7 - 1e-16), ("centroid", 0.699))
-    ]
-    assert names(most_accurate(records)) == ["knn", "tinyllama"]
-    unknown = changed(sample_result("tfidf"), without=["accuracy"]).record
-    assert names(most_accurate([records[0], unknown])) == ["knn"]
-    assert names(most_accurate([unknown, records[0]])) == ["tfidf"]
+    results["knn"] = with_p50(results["knn"], 8.2, 0.5)
+    assert names(fastest(sample_ranking(results).records)) == ["knn", "centroid"]
+    found = given(results)
+    assert found.router == "knn"
+    assert reason(found, Code.AMONG_FASTEST)["routers"] == ["knn", "tinyllama", "centroid"]
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "router", "reasons"),
+    ("figures", "router", "decided"),
     [
-        ({}, {"latency_p50": 9.8}, "b", ["the lower p50"]),
-        ({"peak_rss": 239.0}, {}, "a", ["less memory"]),
-        ({}, {"index_size": 1.0}, "b", ["less disk"]),
+        ({"a": {}, "b": {"latency_p50": 9.8}}, "b", ["latency"]),
+        ({"a": {"peak_rss": 239.0}, "b": {}}, "a", ["memory"]),
+        ({"a": {}, "b": {"index_size": 1.0}}, "b", ["disk"]),
         # Before memory and disk.
-        ({"latency_p50": 9.9}, {"peak_rss": 1.0, "index_size": 1.0}, "a", ["the lower p50"]),
-        ({}, {}, "a", ["the order in which they were named"]),
+        ({"a": {"latency_p50": 9.9}, "b": {"peak_rss": 1.0, "index_size": 1.0}}, "a", ["latency"]),
+        ({"a": {}, "b": {}}, "a", ["order"]),
+        ({"a": {"latency_p50": 10.1}, "b": {}, "c": {"peak_rss": 9.0}}, "c", ["latency", "memory"]),
     ],
 )
-def test_what_decides_between_equally_accurate_ones(
-    a: dict[str, float], b: dict[str, float], router: str, reasons: list[str]
+def test_a_tie_is_decided_by_latency_then_memory_then_disk(
+    figures: dict[str, dict[str, float]], router: str, decided: list[str]
 ) -> None:
-    results = {"a": with_values(a), "b": with_values(b)}
-    found, why = taken(sample_contest(results, [unclear_pair("a", "b")]))
-    assert (found.router, why) == (router, reasons)
-
-
-def test_what_decides_between_three() -> None:
-    results = {
-        "a": with_values({"latency_p50": 10.1}),
-        "b": with_values({}),
-        "c": with_values({"peak_rss": 9}),
+    results = {name: with_values(values) for name, values in figures.items()}
+    ranking = sample_ranking(results, unclear_pairs(results))
+    chosen, why = choose(ranking)
+    assert (chosen.router, why) == (router, decided)
+    assert reason(recommendation(ranking), Code.TIE) == {
+        "routers": [name for name in results if name != router],
+        "decided": decided,
     }
-    pairs = [unclear_pair(*pair) for pair in (("a", "b"), ("a", "c"), ("b", "c"))]
-    found, why = taken(sample_contest(results, pairs))
-    assert (found.router, why) == ("c", ["the lower p50", "less memory"])
 
 
 def test_an_unknown_speed_does_not_decide() -> None:
     results = {"a": with_values({}), "b": changed(with_values({}), without=["latency_p50"])}
     results["b"] = changed(results["b"], Metric("peak_rss", 9.0, "MB", False))
-    found, why = taken(sample_contest(results, [unclear_pair("a", "b")]))
-    assert (found.router, why) == ("b", ["less memory"])
+    found, decided = choose(sample_ranking(results, [unclear_pair("a", "b")]))
+    assert (found.router, decided) == ("b", ["memory"])
 
 
-def with_values(values: dict[str, Any]) -> Result:
-    """knn with other figures."""
-    metrics = {"latency_p50": p50(10.0)} | {
-        name: p50(value) if name == "latency_p50" else Metric(name, value, "MB", False)
-        for name, value in values.items()
+@pytest.mark.parametrize(
+    ("baseline_pairs", "code"),
+    [
+        ([sample_pair("knn", "tfidf"), unclear_pair("centroid", "tfidf")], Code.ONLY_ABOVE_BASELINES),
+        # centroid is the faster one.
+        ([unclear_pair("knn", "tfidf"), sample_pair("tfidf", "centroid")], Code.ONLY_NOT_BELOW_BASELINES),
+    ],
+)
+def test_the_only_one_that_the_baseline_leaves(baseline_pairs: list[Pair], code: Code) -> None:
+    pairs = [unclear_pair("knn", "centroid"), *baseline_pairs]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert found.router == "knn"
+    assert reason(found, code)["routers"] == ["knn", "centroid"]
+
+
+def test_the_most_accurate_where_speed_is_unknown_or_the_same() -> None:
+    results = sample_results("knn", "tinyllama", "centroid")
+    results["tinyllama"] = changed(results["tinyllama"], without=["latency_p50"])
+    found = given(results)
+    assert found.router == "knn"
+    assert Code.MOST_ACCURATE in codes(found.reasons)
+    assert Code.SPEED_UNUSED in codes(found.caveats)
+    results = {name: with_p50(result, 7.0, 1.0) for name, result in sample_results("knn", "centroid").items()}
+    assert Code.MOST_ACCURATE in codes(given(results, [unclear_pair("knn", "centroid")]).reasons)
+
+
+@pytest.mark.parametrize(
+    "unlike", [{"threads": 8}, {"machine": {"cpu": "old", "cores": 1}, "reference_workload": 2}]
+)
+def test_speeds_that_do_not_compare_play_no_part(unlike: dict[str, Any]) -> None:
+    results = sample_results("knn", "tinyllama", "centroid")
+    results["tinyllama"] = changed(results["tinyllama"], provenance=sample_provenance("tinyllama", **unlike))
+    found = given(results)
+    assert found.router == "knn"
+    assert {Code.OTHER_CONDITIONS, Code.SPEED_UNUSED} <= set(codes(found.caveats))
+    assert Code.FASTER not in codes(found.reasons)
+
+
+def test_on_different_machines_the_multiple_of_the_reference_counts() -> None:
+    results = sample_results("knn", "centroid")
+    slow = sample_provenance("knn", machine={"cpu": "old", "cores": 1})
+    multiple = Metric("latency_p50_vs_reference", 1.0, "×", False, "all", 200, 0.9, 1.1)
+    results["knn"] = changed(results["knn"], multiple, provenance=slow)
+    found = given(results)
+    assert found.router == "knn"
+    assert reason(found, Code.FASTER) == {
+        "value": 1.0,
+        "unit": "× the reference",
+        "others": {"centroid": 3.5},
     }
-    return changed(sample_result("knn"), *metrics.values())
+    assert Code.SPEED_UNUSED not in codes(found.caveats)
+
+
+def test_faster_and_smaller_than_other_leaders() -> None:
+    found = given()
+    assert reason(found, Code.FASTER) == {"value": 10.0, "unit": "ms", "others": {"tinyllama": 130.0}}
+    # A percent less is not worth mentioning.
+    assert reason(found, Code.LESS_MEMORY) == {"value": 240.0, "others": {"tinyllama": 1100.0}}
+    assert reason(found, Code.LESS_DISK) == {"value": 92.0, "others": {"tinyllama": 545.0}}
+
+
+def test_a_speed_that_overlaps_or_comes_from_one_process_is_no_reason() -> None:
+    results = sample_results("knn", "tinyllama")
+    results["tinyllama"] = in_one_process(results["tinyllama"])
+    assert Code.FASTER not in codes(given(results).reasons)
+    results = sample_results("knn", "centroid")
+    results["centroid"] = with_p50(results["centroid"], 9.9, 1.0)
+    assert Code.FASTER not in codes(given(results).reasons)
+
+
+@pytest.mark.parametrize(("metrics", "measure"), [(["aiq", "apgr", "quality"], "APGR"), (["aiq"], "AIQ")])
+def test_choosing_between_models_of_different_prices(metrics: list[str], measure: str) -> None:
+    figures = [fraction(name, 0.706, low=0.658, high=0.76) for name in metrics]
+    figures += [fraction(f"{name}_random", 0.5) for name in metrics]
+    results = {"knn": changed(sample_result("knn"), *figures), "tfidf": sample_result("tfidf")}
+    found = given(results, [unclear_pair("knn", "tfidf")])
+    details = reason(found, Code.COST_QUALITY)
+    assert (details["measure"], details["value"], details["random"]) == (
+        measure,
+        Estimate(0.706, 0.658, 0.76),
+        0.5,
+    )
+    assert ("quality" in details) == ("quality" in metrics)
+    # Accuracy is not all, so that a baseline as accurate is not as good.
+    assert Code.BASELINE_MAY_DO not in codes(found.caveats)
+
+
+def test_the_best_classifier_beside_the_best_embedding_router() -> None:
+    found = reason(given(), Code.FAMILIES)
+    assert (found["classifier"], found["embedding"]) == ("tinyllama", "knn")
+    assert (found["difference"], found["verdict"]) == (Estimate(-0.02, -0.07, 0.025), Verdict.CANNOT_TELL)
+    ratios = (found["latency"], found["memory"], found["training"])
+    assert ratios == pytest.approx((13.0, 1100 / 240, 220 / 3))
+    other = sample_results()
+    other["tinyllama"] = elsewhere(other["tinyllama"], "machines")
+    unlike = reason(given(other), Code.FAMILIES)
+    assert unlike["conditions"] == ["machines"]
+    assert "latency" not in unlike
+    assert "difference" not in reason(given(pairs=[]), Code.FAMILIES)
+    assert Code.FAMILIES not in codes(given(sample_results("knn", "centroid", "tfidf")).reasons)
+
+
+def test_one_router_alone_and_baselines_alone() -> None:
+    alone = given(sample_results("knn"), [])
+    assert alone.headline.code == Code.ONLY_ROUTER
+    assert codes(alone.caveats)[-1] == Code.NOTHING_COMPARED
+    results = {"tfidf": sample_result("tfidf"), "other": sample_result("tfidf")}
+    results["other"] = changed(results["other"], fraction("accuracy", 0.5))
+    assert given(results, [sample_pair("tfidf", "other")]).headline.code == Code.ONLY_BASELINES

@@ -5,18 +5,21 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reports.gate.check import Check, Finding, Outcome
+from reports.gate.results import Check, Code, GateResult, Outcome, Remark
+from reports.reasons import Reason
+from reports.record import Unscored
 
-OTHER_MACHINE = "the baseline was measured on another processor: AMD EPYC | Intel Xeon"
+OTHER_MACHINE = Remark(
+    Code.OTHER_MACHINE, {"differences": [{"name": "CPU", "baseline": "AMD EPYC | 7B13", "run": "Intel Xeon"}]}
+)
 
-ACCURACY = Finding(
+ACCURACY = GateResult(
     metric="accuracy",
     slice="all",
     kind="quality",
     unit="fraction",
     higher_is_better=True,
     outcome=Outcome.REGRESSION,
-    reason="accuracy fell by 1.0 points [−1.7, −0.4], more than 0.5 is let pass (p=0.002, n=240)",
     tolerance=0.005,
     baseline=0.8333,
     run=0.8233,
@@ -24,12 +27,12 @@ ACCURACY = Finding(
     ci_low=-0.017,
     ci_high=-0.004,
     p=0.002,
+    n=240,
 )
 PASSED = replace(
     ACCURACY,
     metric="macro_f1",
     outcome=Outcome.PASSED,
-    reason="no worse than by 0.5 points",
     run=0.834,
     change=0.0007,
     ci_low=-0.004,
@@ -42,7 +45,6 @@ IMPROVED = replace(
     slice="overlap",
     unit="F1",
     outcome=Outcome.IMPROVED,
-    reason="ROUGE-L rose by 2.0 points [0.5, 3.5]",
     baseline=0.16,
     run=0.18,
     change=0.02,
@@ -55,7 +57,8 @@ MISSING = replace(
     metric="out_of_scope_auroc",
     slice="out_of_scope",
     outcome=Outcome.MISSING,
-    reason="the baseline has it, the run does not: no out-of-scope test question",
+    reason=Remark(Code.NOT_IN_RUN),
+    unscored=Unscored("out_of_scope_auroc", Reason.NO_OUT_OF_SCOPE_ROW, "out_of_scope"),
     baseline=0.9077,
     run=None,
     change=None,
@@ -63,23 +66,23 @@ MISSING = replace(
     ci_high=None,
     p=None,
 )
-SLOWER = Finding(
+SLOWER = GateResult(
     metric="latency_p50_vs_reference",
     slice="all",
     kind="latency",
     unit="×",
     higher_is_better=False,
     outcome=Outcome.REGRESSION,
-    reason="12.0 % slower than the baseline [8.0, 15.0], 10 % is let pass",
     tolerance=0.1,
     baseline=5.43,
     run=6.08,
     change=0.12,
     ci_low=0.08,
     ci_high=0.15,
+    n=5,
 )
 SKIPPED = [
-    Finding(metric, "all", kind, unit, False, Outcome.SKIPPED, OTHER_MACHINE, 0.1, baseline=value)
+    GateResult(metric, "all", kind, unit, False, Outcome.SKIPPED, 0.1, OTHER_MACHINE, baseline=value)
     for metric, kind, unit, value in (
         ("latency_p95", "latency", "ms", 17.963),
         ("peak_rss", "memory", "MB", 240.34),
@@ -94,15 +97,20 @@ def sample_check(**changes: Any) -> Check:
         "dataset": "car_sleep",
         "run": "outputs/run/2026-01-02_03-04-05_knn",
         "baseline": "reports/baselines/ci/knn",
-        "findings": [PASSED, ACCURACY, *SKIPPED, IMPROVED, MISSING, SLOWER],
+        "results": [PASSED, ACCURACY, *SKIPPED, IMPROVED, MISSING, SLOWER],
         "refusals": [],
-        "notes": ["commit d38a7f5 → 31727c7", "router.k: 20 → 5"],
+        "notes": [
+            Remark(Code.OTHER_COMMIT, {"repository": "git", "baseline": "d38a7f5", "run": "31727c7"}),
+            Remark(Code.CHANGED, {"what": "configuration", "key": "router.k", "baseline": 20, "run": 5}),
+        ],
     }
     return Check(**{**content, **changes})
 
 
-def refused_check(*refusals: str) -> Check:
-    return sample_check(findings=[], refusals=list(refusals), notes=[])
+def refused_check(*errors: str) -> Check:
+    return sample_check(
+        results=[], refusals=[Remark(Code.UNREADABLE, {"error": error}) for error in errors], notes=[]
+    )
 
 
 # Lone surrogates too: JSON can hold them, and `json.loads` lets them through.
@@ -123,15 +131,16 @@ anything = st.text(st.characters(), max_size=30) | st.sampled_from(
     ]
 )
 figure = st.none() | st.floats(-1e6, 1e6)
-findings = st.builds(
-    Finding,
+remarks = st.builds(lambda error: Remark(Code.UNREADABLE, {"error": error}), anything)
+results = st.builds(
+    GateResult,
     metric=anything,
     slice=anything | st.just("all"),
     kind=st.sampled_from(["quality", "latency", "memory"]),
     unit=anything | st.sampled_from(["fraction", "F1", "ms", "MB", "×"]),
     higher_is_better=st.booleans(),
     outcome=st.sampled_from(Outcome),
-    reason=anything,
+    reason=st.none() | remarks,
     tolerance=st.floats(0, 1),
     baseline=figure,
     run=figure,
@@ -146,7 +155,7 @@ checks = st.builds(
     dataset=anything,
     run=anything,
     baseline=anything,
-    findings=st.lists(findings, max_size=6),
-    refusals=st.lists(anything, max_size=2),
-    notes=st.lists(anything, max_size=2),
+    results=st.lists(results, max_size=6),
+    refusals=st.lists(remarks, max_size=2),
+    notes=st.lists(remarks, max_size=2),
 )

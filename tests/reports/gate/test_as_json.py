@@ -1,14 +1,15 @@
 """A check for other programs."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 
 from reports.gate.as_json import check_json
-from reports.gate.check import Check, Finding
-from tests.reports.gate.samples import ACCURACY, PASSED, checks, refused_check, sample_check
+from reports.gate.results import Check
+from reports.gate.wording import message, sentence
+from tests.reports.gate.samples import ACCURACY, checks, sample_check
 from tests.reports.golden_files import same_as_golden
 
 
@@ -16,29 +17,20 @@ def test_golden() -> None:
     same_as_golden("check.json", check_json(sample_check()))
 
 
-@pytest.mark.parametrize(
-    ("check", "code", "verdict"),
-    [
-        (sample_check(), 1, "regression"),
-        (refused_check("no"), 2, "cannot tell"),
-        (sample_check(findings=[PASSED]), 0, "fine"),
-    ],
-)
-def test_how_it_ended(check: Check, code: int, verdict: str) -> None:
-    content = json.loads(check_json(check))
-    assert (content["schema_version"], content["exit_code"], content["verdict"]) == (1, code, verdict)
-
-
 @given(checks)
-def test_everything_is_in_it(check: Check) -> None:
+def test_codes_and_figures_are_in_it_with_their_sentences(check: Check) -> None:
     text = check_json(check)
     text.encode("ascii")
     content = json.loads(text)
-    assert [Finding(**finding) for finding in content["findings"]] == check.findings
-    for name in ("router", "dataset", "run", "baseline", "refusals", "notes"):
-        assert content[name] == getattr(check, name)
+    expected = json.loads(json.dumps(asdict(check)))
+    for result, whole in zip(expected["results"], check.results, strict=True):
+        result["message"] = message(whole)
+    for name in ("refusals", "notes"):
+        for remark, whole in zip(expected[name], getattr(check, name), strict=True):
+            remark["message"] = sentence(whole)
+    assert {key: content[key] for key in expected} == expected
 
 
-def test_what_json_has_no_word_for() -> None:
+def test_figures_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        check_json(sample_check(findings=[replace(ACCURACY, change=float("inf"))]))
+        check_json(sample_check(results=[replace(ACCURACY, change=float("inf"))]))

@@ -67,12 +67,3 @@ def test_a_reader_sees_what_was_written(text: str) -> None:
     # Nothing but these is lost, wherever it stands.
     expected = " ".join(text.split()).translate({ord(character): None for character in lost})
     assert shown == expected
-
-
-@given(st.text(alphabet="|`<@#\n\\*_[]()&;1a :/w.GH-"))
-def test_nothing_in_it_has_a_meaning(text: str) -> None:
-    escaped = inline(text)
-    assert not re.search(r"[|`<*\n\\]", escaped)
-    assert not re.search(r"@\w|(?<!&)#\d|\]\(", escaped)
-    assert not re.search(r"@\w|#\d|://|:[\w+-]+:|www\.|GH-\d", html.unescape(escaped))
-    assert not escaped.startswith("#")

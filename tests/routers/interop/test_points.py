@@ -50,26 +50,10 @@ def test_what_is_written_is_what_is_read(points: Points) -> None:
     assert again.vectors.tobytes() == points.vectors.tobytes()
 
 
-@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))
-def test_the_decimals_of_a_float32_give_it_again(numbers: list[float]) -> None:
-    vector = np.array(numbers, dtype=np.float32)
-    assert np.array(json.loads(f"[{decimals(vector)}]"), dtype=np.float32).tobytes() == vector.tobytes()
-
-
 def test_decimals_by_hand() -> None:
     assert decimals(np.array([0.1, -0.0, 1e-20], dtype=np.float32)) == (
         "1.00000001e-01,-0.00000000e+00,9.99999968e-21"
     )
-
-
-def test_points_that_differ_are_not_equal() -> None:
-    vectors = np.array([[1, 0]], dtype=np.float32)
-    points = Points(["a"], ["car"], vectors, [None], [{"x": 1.0}])
-    assert points == Points(["a"], ["car"], vectors.copy(), [None], [{"x": 1.0}])
-    assert points != Points(["a"], ["car"], vectors * 2, [None], [{"x": 1.0}])
-    assert points != Points(["a"], ["car"], vectors, ["?"], [{"x": 1.0}])
-    assert points != "points"
-    assert points.targets == ["x"]
 
 
 def lines(*rows: Any) -> str:
@@ -96,11 +80,6 @@ def test_a_pair_by_hand(tmp_path: Path) -> None:
         [None, "why\u2028now"],
         [{"x": 1.0, "z": 0.5}, {"y": 0.1}],
     )
-
-
-def test_scores_may_all_be_unknown(tmp_path: Path) -> None:
-    points = read_points(save(tmp_path, lines(POINT), ""))
-    assert (points.scores, points.targets) == ([{}], [])
 
 
 @pytest.mark.parametrize(
@@ -208,11 +187,6 @@ def test_a_pair_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
 def test_parts_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(RouterError, match=message):
         Points(**{**vars(ONE), **changes})
-
-
-def test_two_points_of_one_uid() -> None:
-    with pytest.raises(RouterError, match="two points have the same uid"):
-        Points(["a", "a"], ["c", "c"], np.ones((2, 1), dtype=np.float32), [None, None], [{}, {}])
 
 
 def test_uids_for_the_server() -> None:

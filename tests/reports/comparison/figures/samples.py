@@ -1,14 +1,30 @@
 """Results made by hand that have something for every figure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reports.comparison.figures.all import FIGURES, draw_figures
 from reports.comparison.figures.style import shown, styled
 from reports.comparison.model import Figure
-from reports.record import Metric, Record, Result, Unscored
-from tests.reports.samples import answer_metrics, fraction, sample_record
+from reports.reasons import Reason
+from reports.record import (
+    Analyses,
+    ConfusionMatrix,
+    CostCurves,
+    Curves,
+    LearningPoint,
+    Metric,
+    ModelPoint,
+    Record,
+    ReliabilityBin,
+    RiskPoint,
+    Timings,
+    Unscored,
+)
+from reports.record_files import Result
+from tests.reports.samples import answer_metrics, fraction, sample_record, sample_timings
 
 ALL = (
     "accuracy_latency",
@@ -24,13 +40,9 @@ ALL = (
 # What XML, mathtext, TeX, format strings and CSS could trip over.
 ODD_NAMES = (
     "a <b> & \"c\" 'd'",
-    "$x_1$ and $",
-    "\\alpha{} %s {0}",
-    'id="mabc" url(#mabc)',
-    "]]> --> <!-- ",
-    "ünïcödé 汉字 🚗",
+    "$x_1$ \\a{} %s",
+    "]]> --> <!-- ünï 汉字 🚗",
     "a name that is much too long for any figure, seed 17",
-    "tab\tand\nline\x07",
 )
 STAGES = {"tokenise": 0.001, "encode": 0.006, "search": 0.002, "decide": 0.0005}
 
@@ -54,62 +66,46 @@ def draw_one(name: str, records: Mapping[str, Record]) -> Figure:
     return figure
 
 
-def timings(seconds: Sequence[float] = (0.01, 0.02, 0.03), rounds: int = 1) -> dict[str, Any]:
+def timings(seconds: Sequence[float] = (0.01, 0.02, 0.03), rounds: int = 1) -> Timings:
     """Of rounds of these latencies, whose stages take 9.5 ms."""
     stages = {name: [length] * len(seconds) for name, length in STAGES.items()}
-    entry = {"latency_seconds": list(seconds), "stage_seconds": stages}
-    return {"served": {"rounds": [entry] * rounds}}
+    return staged([list(seconds)] * rounds, [stages] * rounds)
 
 
-def curves() -> dict[str, Any]:
-    """Analyses of every kind that a figure shows."""
-    return {
-        "reliability": [
-            {"probability": 0.6, "accuracy": 0.5, "n": 20},
-            {"probability": 0.9, "accuracy": 0.95, "n": 20},
-        ],
-        "risk_coverage": {
-            "probability": [
-                {"threshold": 0.9, "coverage": 0.25, "risk": 0.0},
-                {"threshold": 0.7, "coverage": 0.5, "risk": 0.05},
-                {"threshold": 0.5, "coverage": 1.0, "risk": 0.125},
-            ]
-        },
-        "learning_curve": [
-            point(1, 2, [0.5, 0.7], 0.4, 0.8),
-            point(10, 20, [0.8, 0.9], 0.75, 0.95),
-            point(30, 60, [0.875], None, None),
-        ],
-        "cost_quality": {
-            "models": {
-                "org/weak": {"price": 0.25, "quality": 0.6},
-                "org/strong": {"price": 10.0, "quality": 0.8},
-            },
-            "weak": "org/weak",
-            "strong": "org/strong",
-            "deferral": [[0.0, 60.0], [50.0, 75.0], [100.0, 80.0]],
-            "deferral_random": [[0.0, 60.0], [100.0, 80.0]],
-            "deferral_oracle": [[0.0, 60.0], [30.0, 90.0], [100.0, 90.0]],
-            "hull": [[0.25, 0.6], [5.0, 0.75], [9.0, 0.81]],
-            "hull_oracle": [[0.25, 0.6], [3.0, 0.9]],
-            "hull_random": [[0.25, 0.6], [10.0, 0.8]],
-            "hull_zero": [[0.25, 0.6], [10.0, 0.8]],
-        },
-    }
+def staged(latencies: Sequence[Sequence[float]], stages: Sequence[dict[str, list[float]]]) -> Timings:
+    """Timings with the stages of each process."""
+    made = sample_timings(latencies)
+    assert made.served is not None
+    rounds = [
+        replace(one, stage_seconds=found) for one, found in zip(made.served.rounds, stages, strict=True)
+    ]
+    return replace(made, served=replace(made.served, rounds=rounds))
 
 
-def point(per_domain: int, n_train: int, values: list[float], low: Any, high: Any) -> dict[str, Any]:
-    """Of a learning curve."""
-    accuracy = sum(values) / len(values)
-    return {
-        "per_domain": per_domain,
-        "n_train": n_train,
-        "n_test": 40,
-        "accuracy": accuracy,
-        "ci_low": low,
-        "ci_high": high,
-        "values": values,
-    }
+COSTS = CostCurves(
+    models={"org/weak": ModelPoint(0.25, 0.6), "org/strong": ModelPoint(10.0, 0.8)},
+    weak="org/weak",
+    strong="org/strong",
+    deferral=[(0.0, 60.0), (50.0, 75.0), (100.0, 80.0)],
+    deferral_random=[(0.0, 60.0), (100.0, 80.0)],
+    deferral_oracle=[(0.0, 60.0), (30.0, 90.0), (100.0, 90.0)],
+    hull=[(0.25, 0.6), (5.0, 0.75), (9.0, 0.81)],
+    hull_oracle=[(0.25, 0.6), (3.0, 0.9)],
+    hull_random=[(0.25, 0.6), (10.0, 0.8)],
+    hull_zero=[(0.25, 0.6), (10.0, 0.8)],
+)
+CURVES = Curves(
+    reliability=[ReliabilityBin(0.6, 0.5, 20), ReliabilityBin(0.9, 0.95, 20)],
+    risk_coverage={
+        "probability": [RiskPoint(0.9, 0.25, 0.0), RiskPoint(0.7, 0.5, 0.05), RiskPoint(0.5, 1.0, 0.125)]
+    },
+    cost_quality=COSTS,
+)
+LEARNING = [
+    LearningPoint(1, 2, 40, 0.6, [0.5, 0.7], 0.4, 0.8),
+    LearningPoint(10, 20, 40, 0.85, [0.8, 0.9], 0.75, 0.95),
+    LearningPoint(30, 60, 40, 0.875, [0.875]),
+]
 
 
 def full_record(accuracy: float = 0.875, latency: float = 5.43, **changes: Any) -> Record:
@@ -132,7 +128,9 @@ def full_record(accuracy: float = 0.875, latency: float = 5.43, **changes: Any) 
     ]
     content: dict[str, Any] = {
         "metrics": metrics,
-        "analyses": curves(),
+        "confusion_matrix": ConfusionMatrix(["car", "sleep"], [[15, 5], [4, 16]]),
+        "curves": CURVES,
+        "analyses": Analyses(learning_curve=LEARNING),
         "timings": timings([latency / 1000 * factor for factor in (0.9, 1.0, 1.1)]),
     }
     return sample_record(**{**content, **changes})
@@ -142,9 +140,9 @@ def bare_record(**changes: Any) -> Record:
     """Of a router that was not measured and has no figures but its accuracy."""
     content: dict[str, Any] = {
         "metrics": [fraction("accuracy", 0.5, low=0.4, high=0.6)],
-        "unscored": [Unscored("latency_p50", "measure.enabled=false: nothing was measured")],
-        "analyses": {},
-        "timings": {},
+        "unscored": [Unscored("latency_p50", Reason.NOT_MEASURED)],
+        "confusion_matrix": ConfusionMatrix(["car", "sleep"], [[15, 5], [4, 16]]),
+        "timings": Timings(),
     }
     return sample_record(**{**content, **changes})
 
@@ -154,27 +152,23 @@ def two_records() -> dict[str, Record]:
     return {"knn": full_record(), "tfidf": bare_record()}
 
 
-def ten_records() -> dict[str, Record]:
-    """Under the odd names and two plain ones; the last two are baselines."""
-    names = [*ODD_NAMES, "majority", "random"]
+def odd_records() -> dict[str, Record]:
+    """Under the odd names; the last is a baseline."""
     return {
         name: full_record(
-            0.5 + 0.04 * position,
-            0.02 * 2.5**position,
-            family="baseline" if position >= len(ODD_NAMES) else "embedding",
+            0.5 + 0.04 * place, 0.02 * 2.5**place, family="baseline" if place == 3 else "embedding"
         )
-        for position, name in enumerate(names)
+        for place, name in enumerate(ODD_NAMES)
     }
 
 
 def classes_record(n: int) -> Record:
     """With so many domains, five questions each, of which one is taken for the next domain."""
-    labels = tuple(f"domain_number_{position}" for position in range(n))
-    matrix = [
+    labels = [f"domain_number_{position}" for position in range(n)]
+    matrix: list[list[float]] = [
         [4 if row == column else 1 if column == (row + 1) % n else 0 for column in range(n)]
         for row in range(n)
     ]
-    return full_record(
-        confusion_matrix={"labels": list(labels), "rows_true_columns_predicted": matrix},
-        labels=labels,
-    )
+    record = full_record(confusion_matrix=ConfusionMatrix(labels, matrix))
+    metrics = [replace(one, n=5 * n) if one.name == "accuracy" else one for one in record.metrics]
+    return replace(record, metrics=metrics)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from reports.comparison.tables.questions import hard_questions
-from reports.record import Result
-from tests.reports.comparison.samples import sample_contest, sample_results
+from reports.record_files import Result
+from tests.reports.comparison.samples import sample_ranking, sample_results
 
 
 def ids(results: dict[str, Result], most: int = 10) -> tuple[list[str], int]:
-    questions, n = hard_questions(sample_contest(results), results, most)
+    questions, n = hard_questions(sample_ranking(results), results, most)
     return [question.id for question in questions], n
 
 
@@ -17,13 +17,9 @@ def test_most_wrong_first_then_in_the_order_of_the_data() -> None:
     assert ids(sample_results()) == (["q4", "q3", "q5", "q6"], 4)
 
 
-def test_no_more_than_are_wanted_but_all_counted() -> None:
-    assert ids(sample_results(), 2) == (["q4", "q3"], 4)
-
-
 def test_choices_are_of_the_candidates() -> None:
     results = sample_results(answers=True)
-    questions, _ = hard_questions(sample_contest(results), results)
+    questions, _ = hard_questions(sample_ranking(results), results)
     by_id = {question.id: question for question in questions}
     first = by_id["q3"]
     assert [(choice.router, choice.predicted, choice.right) for choice in first.choices] == [
@@ -47,34 +43,17 @@ def test_who_was_asked_is_not_who_was_chosen() -> None:
             for row in results[name].predictions
         ]
         results[name] = replace(results[name], predictions=kept)
-    questions, _ = hard_questions(sample_contest(results), results)
+    questions, _ = hard_questions(sample_ranking(results), results)
     knn, centroid = next(question for question in questions if question.id == "q4").choices
     assert (knn.predicted, knn.expert, knn.abstained) == ("car", "sleep", False)
     assert (centroid.predicted, centroid.expert, centroid.abstained) == ("car", None, True)
 
 
-def test_without_experts_nobody_abstained() -> None:
-    results = sample_results()
-    questions, _ = hard_questions(sample_contest(results), results)
-    choices = [choice for question in questions for choice in question.choices]
-    assert {(choice.expert, choice.abstained) for choice in choices} == {(None, False)}
-
-
 def test_what_is_out_of_scope_is_neither_right_nor_wrong() -> None:
     results = sample_results()
-    questions, _ = hard_questions(sample_contest(results), results)
+    questions, _ = hard_questions(sample_ranking(results), results)
     last = questions[-1]
     assert (last.label, last.slice) == (None, "out_of_scope")
     assert [choice.right for choice in last.choices] == [None, None, None]
     # One alone disagrees with nobody.
     assert ids(sample_results("knn")) == (["q4"], 1)
-
-
-def test_baselines_when_there_is_nothing_else() -> None:
-    assert ids(sample_results("tfidf")) == (["q2"], 1)
-
-
-def test_rows_in_another_order_are_the_same_questions() -> None:
-    results = sample_results()
-    results["tinyllama"] = replace(results["tinyllama"], predictions=results["tinyllama"].predictions[::-1])
-    assert ids(results) == (["q4", "q3", "q5", "q6"], 4)

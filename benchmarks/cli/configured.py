@@ -1,0 +1,101 @@
+"""A verb that Hydra configures: its options are click's, its KEY=VALUE words are composed by Hydra."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+KEY_VALUE = re.compile(r"[+~]{0,2}[\w./@]+(@[\w.]*)?=|~[\w./@]+$")
+
+
+def hydra_options(sweeps: bool) -> list[click.Parameter]:
+    """Hydra's options, passed on to it; only a verb that `sweeps` shows `-m`."""
+    show = click.Choice(["job", "hydra", "all"])
+    details = click.Choice(["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"])
+    folder = click.Path(file_okay=False)
+    return [
+        click.Option(["-m", "--multirun"], is_flag=True, hidden=not sweeps, help="Run every combination."),
+        click.Option(["-c", "--cfg"], type=show, help="Print the configuration and stop."),
+        click.Option(["--resolve"], is_flag=True, help="Resolve interpolations in what --cfg prints."),
+        click.Option(["-p", "--package"], metavar="KEY", help="Print only this part with --cfg."),
+        click.Option(["-i", "--info"], type=details, is_flag=False, flag_value="all", help="Explain Hydra."),
+        click.Option(["-cd", "--config-dir"], type=folder, help="Folder of configuration of your own."),
+        click.Option(["-cn", "--config-name"], metavar="NAME", help="Another root configuration."),
+        click.Option(["--hydra-help"], is_flag=True, help="Explain Hydra's own options."),
+    ]
+
+
+class Configured(click.Command):
+    """A verb with KEY=VALUE words.
+
+    Its callback finds Hydra's part of the line in `sys.argv`, where Hydra reads it, and gets the other words
+    as `questions` when the verb takes them.
+
+    Args:
+        config: the configuration whose keys complete a line.
+        sweeps: whether a key may have several values, with `-m`.
+        questions: whether words may be questions; every word after `--` is one.
+        hydra_help: whether `--help` shows every key with its value, which is Hydra's help text.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        config: str,
+        params: list[click.Parameter] | None = None,
+        sweeps: bool = False,
+        questions: bool = False,
+        hydra_help: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.config, self.questions = config, questions
+        self.options = hydra_options(sweeps)
+        if hydra_help:
+            self.options.insert(0, click.Option(["-h", "--help"], is_flag=True, help="Show every key."))
+        metavar = '["QUESTION" | KEY=VALUE]...' if questions else "[KEY=VALUE]..."
+        words = click.Argument(["words"], nargs=-1, metavar=metavar, shell_complete=_complete)
+        super().__init__(
+            name, params=[*(params or []), words, *self.options], add_help_option=not hydra_help, **settings
+        )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # click drops `--`, and whether a word stood after it.
+        end = args.index("--") if self.questions and "--" in args else len(args)
+        ctx.meta["after_dashes"] = args[end + 1 :]
+        return super().parse_args(ctx, args[:end])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        questions, overrides = self.split(ctx.params.pop("words"))
+        options = [word for option in self.options for word in _as_words(option, ctx.params)]
+        sys.argv = [ctx.command_path, *options, *overrides]
+        if self.questions:
+            ctx.params["questions"] = [*questions, *ctx.meta["after_dashes"]]
+        return super().invoke(ctx)
+
+    def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Questions, and KEY=VALUE without a space in KEY; `-` is standard input."""
+        named = ["input=-" if word == "-" and self.questions else word for word in words]
+        questions = [word for word in named if self.questions and not KEY_VALUE.match(word)]
+        return questions, [word for word in named if word not in questions]
+
+
+def _as_words(option: click.Parameter, values: dict[str, Any]) -> Iterator[str]:
+    """The option as it was given; it is taken out of `values`."""
+    value = values.pop(option.name or "")
+    if value is True:
+        yield option.opts[-1]
+    elif value:
+        yield f"{option.opts[-1]}={value}"
+
+
+def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    from benchmarks.cli.completion import hydra_choices
+
+    assert isinstance(ctx.command, Configured)
+    overrides = ctx.command.split(ctx.params.get("words") or ())[1]
+    choices = hydra_choices(ctx.command.config, overrides, incomplete, ctx.params.get("config_dir"))
+    return [CompletionItem(choice) for choice in choices]

@@ -1,0 +1,102 @@
+"""Serve the test questions from a fitted router, and measure latency and memory."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from benchmarks.datasets.base import Dataset
+from benchmarks.experiment.fit import Fitted
+from benchmarks.experiment.fit_batch import serve_saved
+from benchmarks.experiment.spec import RunSpec
+from benchmarks.measure.latency import RoundJob, ServeJob, reference_memory, serve, time_again, timed_in
+from benchmarks.measure.ratios import narrow_enough
+from benchmarks.workers.launch import Workers
+from common.files import read_json
+from reports.record import Prediction, Round, Serving
+from routers.base import Inference
+from routers.inference_files import load_inferences
+
+
+@dataclass(frozen=True)
+class Served:
+    """A prediction row for each test question, and what serving took; None when nothing was measured."""
+
+    rows: list[Prediction]
+    serving: Serving | None = None
+
+
+def serve_and_measure(spec: RunSpec, fitted: Fitted, dataset: Dataset, workers: Workers) -> Served:
+    """Serve every test question; the outputs that were served are those that are evaluated."""
+    measure = spec.settings.measure
+    queries = [example.query for example in dataset.test]
+    models: list[str] = read_json(fitted.folder / "router.json")["models"]
+    if not measure.enabled:
+        output = serve_saved(fitted.folder, queries, workers, f"{spec.name}: serving")
+        return Served(_rows(dataset, output, models))
+    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+        outputs = Path(scratch, "outputs.safetensors")
+        timed = timed_in(queries, 0, measure, spec.settings.seed)
+        job = ServeJob(str(fitted.folder), queries, timed, measure, str(outputs))
+        first = workers.run(serve, job, f"{spec.name}: serving")
+        output = load_inferences(outputs, 1)[0]
+    serving = Serving(
+        batch_seconds=first.batch_seconds,
+        batch_size=measure.batch_size,
+        peak_rss_bytes=first.peak_rss_bytes,
+        cuda_peak_bytes=first.cuda_peak_bytes,
+        index_bytes=first.index_bytes,
+        weights_bytes=first.weights_bytes,
+        rounds=[first.round, *further_rounds(spec, fitted.folder, queries, first.round, workers)],
+        reference_rss_bytes=workers.run(reference_memory, None, f"{spec.name}: reference"),
+    )
+    return Served(_rows(dataset, output, models), serving)
+
+
+def further_rounds(
+    spec: RunSpec,
+    saved: Path,
+    queries: Sequence[str],
+    first: Round,
+    workers: Workers,
+    clock: Callable[[], float] = monotonic,
+) -> list[Round]:
+    """The rounds after the first: as many as the settings say, and of the chosen router more, until the ratio
+    to the reference workload is narrow enough or the budget is spent."""
+    settings, measure = spec.settings, spec.settings.measure
+    rounds = [first]
+    start = clock()
+    while True:
+        if len(rounds) >= measure.rounds and (
+            not spec.full
+            or clock() - start > measure.budget
+            or narrow_enough(rounds, measure.precision, settings.statistics.confidence)
+        ):
+            return rounds[1:]
+        timed = timed_in(queries, len(rounds), measure, settings.seed)
+        job = RoundJob(str(saved), timed, measure)
+        rounds.append(workers.run(time_again, job, f"{spec.name}: round {len(rounds) + 1}"))
+
+
+def _rows(dataset: Dataset, output: Inference, models: Sequence[str]) -> list[Prediction]:
+    proba, confidence = output.proba.tolist(), output.confidence.tolist()
+    expected = None if output.expected is None else output.expected.tolist()
+    sent_on = None if output.sent_on is None else output.sent_on.tolist()
+    return [
+        Prediction(
+            id=example.id,
+            query=example.query,
+            label=example.label,
+            predicted=dataset.classes[max(range(len(dataset.classes)), key=proba[row].__getitem__)],
+            confidence=confidence[row],
+            scores=dict(zip(dataset.classes, proba[row], strict=True)),
+            slice=example.slice,
+            labels=list(example.labels) or None,
+            weight=example.weight,
+            outcomes=None if example.outcomes is None else dict(example.outcomes),
+            expected=None if expected is None else dict(zip(models, expected[row], strict=True)),
+            sent_on=None if sent_on is None else sent_on[row],
+        )
+        for row, example in enumerate(dataset.test)
+    ]

@@ -1,0 +1,273 @@
+"""Reasons for the router that a report recommends, and caveats about it; the most important first."""
+
+from collections.abc import Iterator, Sequence
+
+from reports.comparison.conditions import (
+    CONDITIONS,
+    MILLISECONDS,
+    comparable_speed,
+    differing,
+    disk,
+    measured,
+    repeated,
+    separate,
+)
+from reports.comparison.model import Statement, state
+from reports.comparison.ranking import BASELINE, Ranking, difference, estimate, gains, value_of
+from reports.comparison.recommend import (
+    ROUNDING,
+    fastest,
+    is_proven,
+    leaders,
+    most_accurate,
+    recovered,
+    shortlist,
+    speed,
+    speed_unit,
+)
+from reports.comparison.sentences import MOST_NAMES, Code
+from reports.record import Pair, Record
+from reports.text.statistics import enough_already
+
+# A share of another's memory or disk that is worth mentioning.
+SMALLER = 0.9
+# Fewer questions with a domain than this are called few.
+FEW = 100
+# An ECE is called poor when it is this many times what chance alone makes of a calibrated router, and
+# this much more.
+POOR_TIMES, POOR_MORE = 1.5, 0.02
+# By so much less accurate a part of the questions is worth mentioning.
+WEAKER = 0.05
+
+
+def reasons(ranking: Ranking, chosen: Record, decided: Sequence[str]) -> Iterator[Statement]:
+    """Reasons for `chosen`; `decided` is what told it from those as accurate."""
+    yield from _standing(ranking, chosen, decided)
+    yield from _evidence(ranking, chosen)
+
+
+def _standing(ranking: Ranking, chosen: Record, decided: Sequence[str]) -> Iterator[Statement]:
+    """Standing among the others, and the reason why it is this one of those that none beats."""
+    others = [record for record in ranking.records if record != chosen]
+    if not others or ranking.beating(chosen.router, ranking.baselines):
+        return
+    if len(ranking.beaten(chosen.router, others)) == len(others):
+        yield state(Code.MORE_ACCURATE_THAN_ALL)
+        return
+    yield state(Code.NONE_MORE_ACCURATE)
+    leading, left = leaders(ranking), shortlist(ranking)
+    if len(leading) == 1:
+        return
+    proven = is_proven(ranking, chosen)
+    if len(left) == 1:
+        code = Code.ONLY_ABOVE_BASELINES if proven else Code.ONLY_NOT_BELOW_BASELINES
+        yield state(code, routers=_names(leading))
+        return
+    if len(left) < len(leading):
+        code = Code.ABOVE_BASELINES if proven else Code.NOT_BELOW_BASELINES
+        yield state(code, routers=_names(left))
+    quick = fastest(left)
+    tied = [record for record in most_accurate(quick) if record != chosen]
+    if len(tied) + 1 < len(left):
+        code = Code.AMONG_FASTEST if len(quick) < len(left) else Code.MOST_ACCURATE
+        yield state(Code.FASTEST if len(quick) == 1 else code, routers=_names(left))
+    if tied:
+        yield state(Code.TIE, routers=_names(tied), decided=list(decided))
+
+
+def _names(records: Sequence[Record]) -> list[str]:
+    return [record.router for record in records]
+
+
+def _evidence(ranking: Ranking, chosen: Record) -> Iterator[Statement]:
+    beaten = ranking.beaten(chosen.router, ranking.records)
+    if beaten:
+        yield state(Code.MORE_ACCURATE, gains=gains(ranking, chosen.router, beaten))
+    yield from _faster_and_smaller(chosen, [record for record in leaders(ranking) if record != chosen])
+    yield from _cost_quality(chosen)
+    if (rouge := estimate(chosen.metric("rougeL"))) is not None:
+        yield state(Code.ANSWERS, rouge=rouge, regret=estimate(chosen.metric("rougeL_regret")))
+    worse = [name for name in _names(ranking.records) if ranking.answers_better(chosen.router, name)]
+    if worse:
+        yield state(Code.BETTER_ANSWERS, routers=worse)
+    yield from _families(ranking)
+
+
+def _faster_and_smaller(chosen: Record, others: Sequence[Record]) -> Iterator[Statement]:
+    """The other leaders that are slower, significantly, or take more memory or disk."""
+    compared = [chosen, *others]
+    mine = speed(chosen, compared)
+    slower = {
+        record.router: theirs.value
+        for record in others
+        if mine
+        and (theirs := speed(record, compared))
+        and repeated(chosen)
+        and repeated(record)
+        and separate(mine, theirs)
+    }
+    if mine and slower:
+        yield state(Code.FASTER, value=mine.value, unit=speed_unit(mine), others=slower)
+    memory = {record.router: value_of(record.metric("peak_rss")) for record in compared}
+    sizes = {record.router: disk(record) for record in compared}
+    for code, values in ((Code.LESS_MEMORY, memory), (Code.LESS_DISK, sizes)):
+        least = values.pop(chosen.router)
+        larger = {
+            name: value
+            for name, value in values.items()
+            if least is not None and value is not None and least < SMALLER * value
+        }
+        if larger:
+            yield state(code, value=least, others=larger)
+
+
+def _cost_quality(chosen: Record) -> Iterator[Statement]:
+    """Choosing between models of different price, which accuracy says nothing of."""
+    found = recovered(chosen)
+    if found is not None:
+        yield state(
+            Code.COST_QUALITY,
+            measure=found.name.upper(),
+            value=estimate(found),
+            random=value_of(chosen.metric(f"{found.name}_random")),
+            quality=estimate(chosen.metric("quality")),
+        )
+
+
+def _families(ranking: Ranking) -> Iterator[Statement]:
+    """The most accurate of either kind beside each other."""
+    best = {record.family: record for record in reversed(ranking.candidates)}
+    classifier, embedding = best.get("classifier"), best.get("embedding")
+    if classifier is None or embedding is None:
+        return
+    unlike = differing(measured([classifier, embedding]))
+
+    def ratio(name: str) -> float | None:
+        mine, other = classifier.metric(name), embedding.metric(name)
+        return mine.value / other.value if mine and other and other.value > 0 and not unlike else None
+
+    found = ranking.pair(classifier.router, embedding.router)
+    yield state(
+        Code.FAMILIES,
+        classifier=classifier.router,
+        embedding=embedding.router,
+        difference=difference(found) if found else None,
+        verdict=found.verdict if found else None,
+        latency=ratio("latency_p50"),
+        memory=ratio("peak_rss"),
+        training=ratio("train_time"),
+        conditions=unlike or None,
+    )
+
+
+def caveats(ranking: Ranking, chosen: Record, shortlist: Sequence[Record]) -> Iterator[Statement]:
+    """Caveats about `chosen`, which is one of the `shortlist`."""
+    if better := ranking.beating(chosen.router, ranking.baselines):
+        lost = {name: gains(ranking, name, [chosen.router])[chosen.router] for name in better}
+        yield state(Code.BASELINE_BETTER, router=chosen.router, gains=lost)
+    yield from _refuses(chosen)
+    yield from _unclear(ranking, chosen)
+    names = [record.router for record in ranking.records]
+    if better := [name for name in names if ranking.answers_better(name, chosen.router)]:
+        yield state(Code.WORSE_ANSWERS, routers=better)
+    yield from _weak_slices(chosen)
+    yield from _few(chosen)
+    yield from _speeds(ranking, shortlist)
+    if chosen.is_dirty:
+        yield state(Code.UNCOMMITTED)
+    ece, chance = chosen.metric("ece"), chosen.metric("ece_by_chance")
+    if ece and chance and ece.value > max(POOR_TIMES * chance.value, POOR_MORE + chance.value):
+        yield state(Code.POOR_CALIBRATION, ece=ece.value, chance=chance.value)
+    if len(ranking.records) == 1:
+        yield state(Code.NOTHING_COMPARED)
+
+
+def _refuses(chosen: Record) -> Iterator[Statement]:
+    coverage, policy = chosen.metric("coverage"), chosen.derivation.policy
+    if coverage is not None and coverage.value < 1:
+        yield state(
+            Code.REFUSES,
+            threshold=policy.threshold,
+            score=policy.score,
+            coverage=coverage.value,
+            accuracy=estimate(chosen.metric("selective_accuracy")),
+        )
+
+
+def _unclear(ranking: Ranking, chosen: Record) -> Iterator[Statement]:
+    """Baselines first, then candidates; those nearest to being better first."""
+    baselines = ranking.unclear(chosen.router, ranking.baselines)
+    unclear = [*baselines, *ranking.unclear(chosen.router, ranking.candidates)]
+    # One more takes no more room than saying that there is one.
+    n_shown = len(unclear) if len(unclear) <= MOST_NAMES + 1 else MOST_NAMES
+    for record, pair in unclear[:n_shown]:
+        yield _why_unclear(record, pair)
+        mine, theirs = (speed(one, [chosen, record]) for one in (chosen, record))
+        # A baseline nearly always is.
+        if record.family != BASELINE and mine and theirs and separate(theirs, mine):
+            yield state(
+                Code.OTHER_FASTER,
+                other=record.router,
+                theirs=theirs.value,
+                value=mine.value,
+                unit=speed_unit(mine),
+            )
+    if unclear[n_shown:]:
+        yield state(Code.MORE_NOT_SIGNIFICANT, n=len(unclear) - n_shown)
+    # On data of cost and quality the simplest router always asks the cheap model: accuracy is not all.
+    if baselines and not recovered(chosen):
+        yield state(Code.BASELINE_MAY_DO)
+
+
+def _why_unclear(record: Record, pair: Pair) -> Statement:
+    name = f"the baseline {record.router}" if record.family == BASELINE else record.router
+    if abs(pair.difference) < ROUNDING:
+        return state(Code.EQUALLY_ACCURATE, other=name, n=pair.n)
+    if pair.rows_needed is None or enough_already(pair.verdict, pair.rows_needed, pair.n):
+        adjusted = pair.p_adjusted if pair.p_adjusted > pair.p_value else None
+        return state(
+            Code.NOT_SIGNIFICANT, other=name, difference=difference(pair), p=pair.p_value, adjusted=adjusted
+        )
+    return state(
+        Code.TOO_FEW_TO_TELL, other=name, difference=difference(pair), n=pair.n, needed=pair.rows_needed
+    )
+
+
+def _weak_slices(chosen: Record) -> Iterator[Statement]:
+    """Parts of the questions well below the accuracy on all, with their whole interval."""
+    whole = chosen.metric("accuracy")
+    for part in chosen.metrics:
+        if whole is None or part.name != "accuracy" or part.ci_high is None or part.ci_high >= whole.value:
+            continue
+        if whole.value - part.value >= WEAKER:
+            yield state(Code.WEAK_SLICE, slice=part.slice, accuracy=estimate(part), n=part.n)
+
+
+def _few(chosen: Record) -> Iterator[Statement]:
+    accuracy = chosen.metric("accuracy")
+    if accuracy is None or accuracy.n >= FEW:
+        return
+    if accuracy.value == 1:
+        # The bootstrap of no mistake is no interval; three in n is what 95 % leave open (Hanley &
+        # Lippman-Hand, 1983, JAMA 249, 1743-1745).
+        yield state(Code.FEW_WITHOUT_MISTAKE, n=accuracy.n, most=300 / accuracy.n)
+        return
+    ends = accuracy.ci_low, accuracy.ci_high
+    half = None if ends[0] is None or ends[1] is None else 50 * (ends[1] - ends[0])
+    yield state(Code.FEW_QUESTIONS, n=accuracy.n, half=half)
+
+
+def _speeds(ranking: Ranking, shortlist: Sequence[Record]) -> Iterator[Statement]:
+    unknown = [record.router for record in shortlist if record.metric("latency_p50") is None]
+    compared = measured(ranking.candidates)
+    unused = comparable_speed(measured(shortlist)) is None
+    if unknown:
+        yield state(Code.SPEED_UNKNOWN, routers=unknown)
+    if differing(compared):
+        conditions = differing(compared, CONDITIONS if unused else MILLISECONDS)
+        yield state(Code.OTHER_CONDITIONS, conditions=conditions)
+    if len(shortlist) > 1 and (unknown or unused):
+        yield state(Code.SPEED_UNUSED)
+    once = [record.router for record in compared if not repeated(record)]
+    if once and len(ranking.candidates) > 1:
+        yield state(Code.ONE_PROCESS, routers=once)

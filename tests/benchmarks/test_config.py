@@ -1,0 +1,417 @@
+"""Every choice composes, is checked with the key that was typed, and is recorded without paths."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_module
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import conf
+from benchmarks.assets.weights import Weights
+from benchmarks.config import (
+    VERBS,
+    checked,
+    compose_config,
+    explain,
+    recordable,
+    register,
+)
+from benchmarks.datasets.leakage import Guard
+from benchmarks.errors import BadInput
+from common.checks import ConfigError
+from common.settings import Policy
+
+CONF = Path(conf.__path__[0])
+ROOT = CONF.parent
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+ROUTERS, ENCODERS, WEIGHTS, DATASETS, EXPERTS, TRAINERS, EXPERIMENTS, GUARDS = (
+    options(group)
+    for group in ("router", "encoder", "weights", "dataset", "experts", "trainer", "experiment", "guard")
+)
+HELP_LISTS = {
+    "run": ("router", "encoder", "weights", "dataset", "experts", "guard", "experiment"),
+    "train": ("weights", "dataset", "experts", "trainer"),
+    "ask": ("router", "encoder", "weights", "dataset", "experts"),
+}
+MEMBERS = ("knn", "svm", "tfidf")
+# A choice for what has no value by itself.
+NEEDED = {
+    "experts=openai": ["experts.base_url=http://127.0.0.1:1/v1"],
+    "experts=llama_phi": ["weights=hub"],
+    "weights=own": ["weights.experts.default.path=mine"],
+    **{f"dataset={name}": ["dataset.path=/nowhere"] for name in DATASETS if name != "car_sleep"},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hydra() -> Iterator[None]:
+    register()
+    with initialize_config_module("conf", version_base="1.3"):
+        yield
+
+
+@cache
+def composed(root: str, overrides: tuple[str, ...]) -> DictConfig:
+    needed = [one for override in overrides for one in NEEDED.get(override, ())]
+    return compose(root, [*overrides, *needed])
+
+
+def settings(*overrides: str, root: str = "run") -> Any:
+    return checked(composed(root, overrides))
+
+
+def refusal(*overrides: str, root: str = "run") -> str:
+    """The one line that a user reads when a configuration cannot be used."""
+    with pytest.raises((HydraException, OmegaConfBaseException, ConfigError, BadInput)) as caught:
+        settings(*overrides, root=root)
+    text = explain(caught.value)
+    assert text == " ".join(text.split())
+    return text
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_every_choice_composes(router: str) -> None:
+    # Data sets, weights and encoders know nothing of each other: every one by turns.
+    assert len(ROUTERS) >= max(len(ENCODERS) + 1, len(DATASETS), len(WEIGHTS))
+    turn = ROUTERS.index(router)
+    encoder = (None, *ENCODERS)[turn % (len(ENCODERS) + 1)]
+    dataset, weights = DATASETS[turn % len(DATASETS)], WEIGHTS[turn % len(WEIGHTS)]
+    chosen = [f"router={router}", f"weights={weights}", f"dataset={dataset}"]
+    found = settings(*chosen, *([f"encoder={encoder}"] if encoder else []))
+    assert (found.router.name, found.weights.name, found.dataset.name) == (router, weights, dataset)
+    assert set(found.baselines) == {"majority", "random", "tfidf"}
+
+
+@pytest.mark.parametrize("experts", EXPERTS)
+def test_every_command_composes_with_experts(experts: str) -> None:
+    root = ("ask", "compare", "run", "train")[EXPERTS.index(experts)]
+    found = settings(f"experts={experts}", root=root)
+    assert type(found) is VERBS[root]
+    assert found.experts.name == experts
+
+
+@pytest.mark.parametrize("root", HELP_LISTS)
+def test_help_lists_every_option(root: str) -> None:
+    template: str = OmegaConf.load(CONF / f"{root}.yaml").hydra.help.template
+    for group in HELP_LISTS[root]:
+        (line,) = [line for line in template.splitlines() if line.startswith(f"{group}: ")]
+        assert set(options(group)) <= {word.strip("(),") for word in line.split()}, line
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_changes_something(experiment: str) -> None:
+    assert settings(f"experiment={experiment}") != settings()
+
+
+def test_a_run_refuses_leaks_and_does_no_more_than_it_must() -> None:
+    found = settings()
+    assert (found.guard, found.policy) == (Guard("refuse", 0.95), Policy())
+    assert (found.calibration, found.tune, found.train_per_domain) == ("none", False, None)
+    assert (found.multilabel, found.robustness, found.learning_curve) == (False, False, False)
+    assert found.measure.enabled
+    assert found.measure.threads >= 1
+
+
+def test_unsloth_is_the_same_training_but_for_its_dropout() -> None:
+    trl, unsloth = (vars(settings(f"trainer={name}", root="train").trainer) for name in TRAINERS)
+    assert {key for key in trl if trl[key] != unsloth[key]} == {"name", "lora_dropout"}
+
+
+def test_weights_choose_the_base_model_of_each_domain() -> None:
+    packaged, hub = settings(), settings("experts=llama_phi")
+    assert packaged.experts.models == {"default": packaged.weights.classifier}
+    assert {domain: found.path for domain, found in hub.experts.models.items()} == {
+        "car": "meta-llama/Llama-3.1-8B-Instruct",
+        "sleep": "microsoft/Phi-3-medium-4k-instruct",
+    }
+    assert (hub.experts.quantization, hub.experts.dtype) == ("nf4", "bfloat16")
+    mine = settings("+weights.experts.legal.path=/models/mine")
+    assert mine.experts.models["legal"] == Weights(path="/models/mine")
+    assert set(mine.experts.models) == {"default", "legal"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "path"),
+    [
+        ((), "model"),
+        (("router=ensemble", "weights=hub"), "BAAI/bge-base-en-v1.5"),
+        (("router=centroid", "weights=hub"), "sentence-transformers/all-MiniLM-L6-v2"),
+        (("router=ensemble", "encoder=bge_small"), "BAAI/bge-small-en-v1.5"),
+    ],
+)
+def test_weights_choose_the_encoder_unless_it_is_chosen(overrides: tuple[str, ...], path: str) -> None:
+    found = settings(*overrides)
+    assert found.encoder.model.path == path
+    members = getattr(found.router, "members", {"knn": found.router, "svm": found.router})
+    assert {members[name].encoder.model.path for name in ("knn", "svm")} == {path}
+
+
+def test_keys_of_the_encoder_and_the_seed_reach_the_router() -> None:
+    chosen = ["encoder=bge_small", "encoder.backend=torch", "encoder.finetune=batch_all_triplet", "seed=5"]
+    found = settings("router=centroid", *chosen)
+    assert found.router.encoder == found.encoder
+    assert (found.encoder.backend, found.encoder.finetune) == ("torch", "batch_all_triplet")
+    assert (found.encoder.finetune_seed, found.router.seed, found.baselines["random"].seed) == (5, 5, 5)
+
+
+def test_members_of_an_ensemble_can_be_exchanged() -> None:
+    chosen = ["+router@router.members.centroid=centroid", "~router@router.members.tfidf"]
+    router = settings(
+        "router=ensemble", *chosen, "router.members.knn.k=5", "router.weights={knn:1,svm:2.5,centroid:0}"
+    ).router
+    assert {name: member.name for name, member in router.members.items()} == {
+        name: name for name in ("knn", "svm", "centroid")
+    }
+    assert router.members["knn"].k == 5
+    assert router.weights == {"knn": 1, "svm": 2.5, "centroid": 0}
+
+
+def test_any_two_routers_make_a_cascade() -> None:
+    default = settings("router=cascade").router
+    assert (default.cheap.name, default.expensive.name) == ("centroid", "tinyllama")
+    chosen = ["router@router.cheap=tfidf", "router@router.expensive=ensemble", "router.cheap.c=1"]
+    other = settings("router=cascade", *chosen).router
+    assert (other.cheap.name, other.cheap.c) == ("tfidf", 1.0)
+    assert set(other.expensive.members) == set(MEMBERS)
+
+
+def test_the_pinned_checksums_of_a_public_data_set_can_be_given_up() -> None:
+    pinned = settings("dataset=routellm").dataset.sha256
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for value in pinned.values())
+    assert settings("dataset=routellm", "dataset.sha256=null").dataset.sha256 is None
+
+
+# By choices, the keys and values that are refused with them.
+REFUSED: dict[tuple[str, ...], dict[str, str]] = {
+    ("router=knn",): {"router.k": "0", "router.weighting": "nearest", "router.temperature": "0"},
+    ("router=centroid",): {
+        "router.temperature": "-1",
+        "router.n_centroids": "0",
+        "router.label_prototypes": "{car:5}",
+    },
+    ("router=tinyllama",): {
+        **{f"router.{key}": "0" for key in ("lora_r", "lora_alpha", "batch_size", "epochs", "patience")},
+        "router.learning_rate": "0",
+        "router.max_tokens": "7",
+        "router.validation_fraction": "0",
+        "router.lora_dropout": "1",
+        "router.quantization": "int4",
+        "router.dtype": "float16",
+    },
+    ("router=svm",): {"router.c": "0", "router.gamma": "0", "router.temperature": "0"},
+    ("router=ensemble",): {
+        "router.method": "hard",
+        "router.folds": "1",
+        "router.c": "0",
+        "router.members.knn.k": "0",
+        "router.weights": "{knn:1}",
+    },
+    ("router=ensemble", "router.weights={knn:1,svm:1,tfidf:1}"): {"router.weights.svm": "-1"},
+    ("router=cascade",): {
+        "router.threshold": "-0.1",
+        "router.share": "-0.1",
+        "router.fraction": "0",
+        "router.cheap.n_centroids": "0",
+    },
+    ("router=tfidf",): {"router.c": "0", "router.ngram_max": "0"},
+    (): {
+        "encoder.backend": "tensorrt",
+        "encoder.max_tokens": "7",
+        "encoder.batch_size": "0",
+        "encoder.finetune": "triplet",
+        "encoder.finetune_epochs": "0",
+        "encoder.finetune_batch_size": "2",
+        "encoder.finetune_learning_rate": "0",
+        "encoder.finetune_margin": "0",
+        "dataset.test_fraction": "0",
+        **{f"measure.{key}": "0" for key in ("threads", "min_queries", "rounds", "batch_size")},
+        "measure.warmup": "-1",
+        "statistics.resamples": "99",
+        "statistics.confidence": "0",
+        "seed": "-1",
+        "guard.mode": "warn",
+        "guard.near_duplicate": "0",
+        "learning_curve_draws": "1",
+        "learning_curve_sizes": "[5,0]",
+        "label_threshold": "0",
+        "train_per_domain": "0",
+        "baselines.tfidf.c": "0",
+    },
+    ("dataset=routing_dataset",): {"dataset.seed": "-1"},
+    ("dataset=clinc150",): {"dataset.labels": "topics"},
+    ("dataset=llmrouter",): {"dataset.right": "0"},
+    ("dataset=routellm",): {
+        "dataset.seed": "-1",
+        "dataset.folds": "1",
+        "dataset.fold": "-1",
+        "dataset.right": "0",
+        "dataset.prices.weak": "-0.1",
+    },
+    ("experts=local",): {
+        "experts.max_new_tokens": "0",
+        "experts.batch_size": "0",
+        "experts.max_question_tokens": "7",
+        "experts.dtype": "float16",
+        "experts.quantization": "int8",
+    },
+    ("experts=llama_phi",): {"experts.batch_size": "0"},
+    ("experts=openai",): {
+        "experts.max_new_tokens": "0",
+        "experts.max_concurrency": "0",
+        "experts.timeout": "0",
+        "experts.max_question_chars": "7",
+        "experts.max_retries": "-1",
+    },
+}
+REFUSED_OF_TRAIN = {
+    **{f"trainer.{key}": "0" for key in ("steps", "batch_size", "lora_r", "lora_alpha")},
+    "trainer.learning_rate": "0",
+    "trainer.lora_dropout": "1",
+    "trainer.target_modules": "mlp",
+    "trainer.max_tokens": "15",
+    "trainer.validation_fraction": "0",
+    "seed": "-1",
+    "threads": "0",
+}
+REFUSED_OF_ROUTING = {
+    "policy.threshold": "-0.1",
+    "policy.score": "sureness",
+    "policy.coverage": "0",
+    "policy.accuracy": "95",
+    "calibration": "platt",
+    "held_out": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("root", "chosen", "table"),
+    [
+        *(("run", chosen, table) for chosen, table in REFUSED.items()),
+        ("train", (), REFUSED_OF_TRAIN),
+        ("ask", (), {**REFUSED_OF_ROUTING, "seed": "-1", "threads": "0"}),
+    ],
+)
+def test_a_refused_value_is_named_with_its_key(
+    root: str, chosen: tuple[str, ...], table: dict[str, str]
+) -> None:
+    for key, value in table.items():
+        config = composed(root, chosen).copy()
+        OmegaConf.update(config, key, yaml.safe_load(value))
+        with pytest.raises(ConfigError, match=rf"^{re.escape(key)}="):
+            checked(config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        # Keys that are not there.
+        (["+router.kk=3"], "no key router.kk; router has: encoder, k, name, temperature, weighting"),
+        (["sead=1"], "no key sead; there is: baselines, calibration, dataset, encoder, "),
+        # Types.
+        (["router.k=abc"], "router.k: Value 'abc' of type 'str' could not be converted to Integer"),
+        (["learning_curve_sizes=[few]"], "learning_curve_sizes[0]: Value 'few' "),
+        # Missing values and packages.
+        (["router=cascade", "router.seed=???"], "router.seed has no value; give one with router.seed=…"),
+        (["dataset.path='${package_dir:no_such_package}'"], "the package no_such_package is not installed"),
+        # Values that do not fit each other.
+        (["policy.coverage=0.8", "policy.accuracy=0.9"], "policy.coverage and policy.accuracy: give one"),
+        (["router=cascade", "router.share=null"], "router.share=null: give router.threshold"),
+        (["router=ensemble", "router.weights={knn:0,svm:0,tfidf:0}"], "the sum of router.weights=0: "),
+        (["dataset=routellm", "+dataset.prices.middle=1"], "dataset.prices="),
+        (["+weights.experts.legal.folder=/x"], "experts.models.legal={'folder': '/x'}: weights have path, "),
+    ],
+)
+def test_a_refusal_says_in_one_line_what_to_change(overrides: list[str], message: str) -> None:
+    text = refusal(*overrides)
+    assert message in text if "package_dir" in overrides[0] else text.startswith(message), text
+
+
+def test_an_unknown_option_lists_those_there_are() -> None:
+    text = refusal("router=bert")
+    assert set(ROUTERS) <= set(re.findall(r"\w+", text))
+    assert "search path" not in text
+
+
+@pytest.mark.parametrize("override", ["router.k=[", "router=knn,tfidf"])
+def test_an_override_that_cannot_be_parsed_is_explained_in_one_line(override: str) -> None:
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        compose_config("run", [override])
+    assert "\n" not in explain(caught.value)
+
+
+def test_a_router_without_a_name_says_where_to_give_it() -> None:
+    config = OmegaConf.create({"router": {"_target_": "my_package.MyRouter"}, "folder": "${router.name}"})
+    with pytest.raises(OmegaConfBaseException) as caught:
+        print(config.folder)
+    assert explain(caught.value) == "the chosen router has no name; add a line `name: NAME` to its YAML file"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("kk: 3", "no key router.kk; router has: encoder, k, name, temperature, weighting"),
+        ("k: 0", "router.k=0: must be at least 1"),
+        ("k: 3", None),
+    ],
+)
+def test_a_router_of_the_users_own_file_is_checked_by_its_constructor(
+    line: str, message: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "router").mkdir()
+    mine = ["name: mine", "_target_: routers.knn.KNNRouter", "encoder: ${encoder}", line]
+    (tmp_path / "router" / "mine.yaml").write_text("\n".join(mine))
+    chosen = [f"hydra.searchpath=[file://{tmp_path}]", "router=mine"]
+    if message is None:
+        assert settings(*chosen).router["k"] == 3
+    else:
+        assert refusal(*chosen) == message
+
+
+def test_a_recorded_configuration_holds_no_path_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").touch()
+    config = compose_config(
+        "run",
+        [
+            "dataset=files",
+            f"dataset.path={tmp_path}/questions",
+            "dataset.test_path=../of/alice/held_out",
+            f"+weights.experts.car.path={tmp_path}/model",
+            f"experts.adapters={tmp_path}/adapters",
+            "experts.system_prompt=/no_think",
+            "encoder=bge_small",
+            f"encoder.query_prefix={tmp_path}/words.txt",
+        ],
+    )
+    found = recordable(config)
+    assert str(tmp_path) not in str(found)
+    assert (found["dataset"]["path"], found["dataset"]["test_path"]) == ("questions", "held_out")
+    assert found["experts"]["models"]["car"] == {"path": "model"}
+    assert (found["experts"]["adapters"], found["experts"]["system_prompt"]) == ("adapters", "/no_think")
+    assert found["router"]["encoder"]["model"]["path"] == "BAAI/bge-small-en-v1.5"
+    assert found["router"]["encoder"]["query_prefix"] == "words.txt"
+    assert (found["router"]["k"], found["seed"], found["tune"]) == (checked(config).router.k, 0, False)
+
+
+def test_a_path_that_leaves_the_working_directory_is_not_recorded() -> None:
+    overrides = ("weights=own", "weights.experts.default.path=../secret/model", "+router.extra=/home/me/x")
+    found = recordable(compose_config("run", [*overrides, "experts.adapters=../secret/adapters"]))
+    assert found["weights"]["experts"]["default"]["path"] == "model"
+    assert (found["experts"]["adapters"], found["router"]["extra"]) == ("adapters", "x")
+
+
+def test_the_built_in_data_are_recorded_by_their_package() -> None:
+    assert (
+        recordable(compose_config("run"))["dataset"]["path"] == "${package_dir:benchmarks,datasets/car_sleep}"
+    )

@@ -1,0 +1,157 @@
+"""Caveats of a recommendation, as codes and figures."""
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from common.settings import Policy
+from reports.comparison.build import recommendation
+from reports.comparison.model import Statement
+from reports.comparison.sentences import Code
+from reports.record import Estimate, Metric, Pair
+from reports.record_files import Result
+from tests.reports.comparison.samples import (
+    changed,
+    codes,
+    in_one_process,
+    sample_pair,
+    sample_provenance,
+    sample_ranking,
+    sample_result,
+    sample_results,
+    statement,
+    unclear_pair,
+)
+from tests.reports.samples import fraction
+
+
+def given(results: dict[str, Result] | None = None, pairs: list[Pair] | None = None) -> list[Statement]:
+    return recommendation(sample_ranking(results, pairs)).caveats
+
+
+def with_knn(*metrics: Metric, **fields: Any) -> dict[str, Result]:
+    return {**sample_results(), "knn": changed(sample_result("knn"), *metrics, **fields)}
+
+
+def test_how_many_questions_a_difference_would_need() -> None:
+    tinyllama, centroid, faster = given()[:3]
+    assert tinyllama.code == centroid.code == Code.TOO_FEW_TO_TELL
+    assert tinyllama.details == {
+        "other": "tinyllama",
+        "difference": Estimate(0.02, -0.025, 0.07),
+        "n": 240,
+        "needed": 2786,
+    }
+    assert faster.code == Code.OTHER_FASTER
+    assert faster.details == {"other": "centroid", "theirs": 7.0, "value": 10.0, "unit": "ms"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "known"),
+    [
+        ({"rows_needed": None, "difference": 0.0}, Code.EQUALLY_ACCURATE, {"n": 240}),
+        # A sum of weights, rounded.
+        ({"rows_needed": None, "difference": -1e-17}, Code.EQUALLY_ACCURATE, {"n": 240}),
+        (
+            {"rows_needed": 200, "p_value": 0.02, "p_adjusted": 0.06},
+            Code.NOT_SIGNIFICANT,
+            {"p": 0.02, "adjusted": 0.06},
+        ),
+        ({"rows_needed": None, "weighted": True, "p_value": 0.5}, Code.NOT_SIGNIFICANT, {"p": 0.5}),
+    ],
+)
+def test_other_differences_that_are_not_significant(
+    changes: dict[str, Any], code: Code, known: dict[str, Any]
+) -> None:
+    found = given(sample_results("knn", "tinyllama"), [unclear_pair("knn", "tinyllama", **changes)])[0]
+    assert found.code == code
+    assert known.items() <= found.details.items()
+
+
+def test_a_baseline_that_does_not_differ_comes_first_and_may_be_enough() -> None:
+    pairs = [
+        unclear_pair("knn", "centroid", difference=-0.05),
+        unclear_pair("knn", "tfidf"),
+        unclear_pair("centroid", "tfidf"),
+    ]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert [one.details["other"] for one in found[:2]] == ["the baseline tfidf", "knn"]
+    assert Code.BASELINE_MAY_DO in codes(found)
+
+
+def test_only_some_of_many_are_named() -> None:
+    def unclear(n: int) -> list[Statement]:
+        results = {f"r{k}": sample_result("knn") for k in range(n + 1)}
+        return given(results, [unclear_pair(*two) for two in combinations(results, 2)])
+
+    assert codes(unclear(5)).count(Code.TOO_FEW_TO_TELL) == 3
+    assert statement(unclear(5), Code.MORE_NOT_SIGNIFICANT)["n"] == 2
+    # One more takes no more room than saying that there is one.
+    assert codes(unclear(4)).count(Code.TOO_FEW_TO_TELL) == 4
+
+
+def test_a_baseline_that_is_better_is_the_first_caveat() -> None:
+    pairs = [unclear_pair("knn", "centroid"), sample_pair("tfidf", "knn"), sample_pair("tfidf", "centroid")]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert found[0].code == Code.BASELINE_BETTER
+    assert found[0].details["gains"] == {"tfidf": Estimate(0.125, 0.0625, 0.1875)}
+
+
+@pytest.mark.parametrize(
+    ("part", "weak"),
+    [
+        (fraction("accuracy", 0.67, "overlap", 0.62, 0.71), True),
+        # Reaches up to the accuracy on all questions.
+        (fraction("accuracy", 0.8, "overlap", 0.7, 0.833), False),
+        # Less than 5 points below, however sure.
+        (fraction("accuracy", 0.79, "overlap", 0.78, 0.8), False),
+    ],
+)
+def test_a_weak_slice(part: Metric, weak: bool) -> None:
+    assert (Code.WEAK_SLICE in codes(given(with_knn(part)))) == weak
+
+
+def test_few_questions() -> None:
+    few = {"knn": changed(sample_result("knn"), fraction("accuracy", 0.8, low=0.7, high=0.9))}
+    assert statement(given(few, []), Code.FEW_QUESTIONS) == {"n": 40, "half": pytest.approx(10)}
+    perfect = {"knn": changed(sample_result("knn"), fraction("accuracy", 1.0, low=1.0, high=1.0))}
+    # Three in n.
+    assert statement(given(perfect, []), Code.FEW_WITHOUT_MISTAKE) == {"n": 40, "most": 7.5}
+    assert not {Code.FEW_QUESTIONS, Code.FEW_WITHOUT_MISTAKE} & set(codes(given()))
+
+
+def test_a_speed_of_one_process() -> None:
+    results = sample_results("knn", "tinyllama")
+    results["tinyllama"] = in_one_process(results["tinyllama"])
+    assert statement(given(results), Code.ONE_PROCESS) == {"routers": ["tinyllama"]}
+    assert Code.ONE_PROCESS not in codes(given())
+
+
+@pytest.mark.parametrize(("coverage", "refuses"), [(0.2, True), (1.0, False)])
+def test_a_threshold_that_refuses_questions(coverage: float, refuses: bool) -> None:
+    policy = Policy(threshold=0.5, score="confidence", fallback="abstain")
+    derivation = replace(sample_result("knn").record.derivation, policy=policy)
+    found = given(with_knn(fraction("coverage", coverage), derivation=derivation))
+    assert (Code.REFUSES in codes(found)) == refuses
+    if refuses:
+        assert statement(found, Code.REFUSES) == {"threshold": 0.5, "score": "confidence", "coverage": 0.2}
+
+
+@pytest.mark.parametrize(("ece", "poor"), [(0.04, False), (0.049, False), (0.051, True)])
+def test_poor_calibration(ece: float, poor: bool) -> None:
+    # By chance 3.0 points.
+    found = given(with_knn(Metric("ece", ece, "fraction", False, "all", 240)))
+    assert (Code.POOR_CALIBRATION in codes(found)) == poor
+
+
+def test_better_answers_of_another() -> None:
+    pairs = [unclear_pair("knn", "tinyllama", rouge=Estimate(-0.02, -0.03, -0.01))]
+    found = given(sample_results("knn", "tinyllama", answers=True), pairs)
+    assert statement(found, Code.WORSE_ANSWERS) == {"routers": ["tinyllama"]}
+
+
+def test_uncommitted_changes() -> None:
+    dirty = sample_provenance("knn", git={"commit": "f" * 40, "dirty": True})
+    assert Code.UNCOMMITTED in codes(given(with_knn(provenance=dirty)))
