@@ -12,9 +12,9 @@ lint:
 types:
 	mypy
 
-# The fast loop: what needs no process of Python.
+# The fast loop: what needs no process of Python and no training.
 test:
-	python -m pytest -n 2 --dist loadfile -m "not process and not signals"
+	python -m pytest -n 2 --dist loadfile -m "not process and not signals and not slow"
 
 # As the README has it; tests of signals run alone.
 test-all:

@@ -12,6 +12,8 @@ from experts.openai import OpenAIExperts
 from tests.experts.conftest import lora
 from tests.experts.servers import Handler, Server, completion, misbehaving
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Experts]
 
 CASES = ("lora", "lora_two_bases", "openai")

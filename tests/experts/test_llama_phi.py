@@ -12,6 +12,8 @@ from benchmarks.workers.in_process import InProcess
 from experts.base import Request
 from tests.conftest import ANSWERS
 
+pytestmark = pytest.mark.slow
+
 
 def small(llama: str, phi: str, folder: Path) -> list[str]:
     """The hub's models replaced by tiny ones, without the quantisation that a GPU is for."""

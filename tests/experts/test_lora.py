@@ -15,6 +15,8 @@ from experts.base import Answer, ExpertError, Request
 from experts.lora import LoraExperts, Model
 from tests.experts.conftest import ANSWERS, SYSTEM_PROMPT, Adapter, lora
 
+pytestmark = pytest.mark.slow
+
 MAX_NEW_TOKENS = 24
 # The chat formats written out, and the tokens that end an answer in each.
 FORMATS = {

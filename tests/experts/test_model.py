@@ -10,6 +10,8 @@ import pytest
 from experts.base import ExpertError
 from experts.model import load_base, target_modules
 
+pytestmark = pytest.mark.slow
+
 LAYERS = {
     ("llama", "attention"): ["k_proj", "o_proj", "q_proj", "v_proj"],
     ("llama", "all-linear"): [

@@ -16,6 +16,8 @@ from experts.base import ExpertError
 from experts.train import Recipe, Trained, _has_room, _hold_out, train
 from tests.experts.conftest import ANSWERS, RECIPE, SYSTEM_PROMPT, Adapter
 
+pytestmark = pytest.mark.slow
+
 Pairs = list[tuple[str, str]]
 
 QUICK = replace(RECIPE, steps=2, lora_dropout=0.1, system_prompt="You know cars.")

@@ -17,6 +17,8 @@ from experts.model import load_base
 from experts.train import Recipe, train
 from tests.experts.conftest import RECIPE
 
+pytestmark = pytest.mark.slow
+
 QUICK = replace(RECIPE, trainer="unsloth", steps=2, lora_r=4, lora_alpha=12, lora_dropout=0.25, seed=7)
 Calls = list[tuple[str, tuple[Any, ...], dict[str, Any]]]
 

@@ -31,6 +31,8 @@ from routers.stages import STAGES, collect_stages
 from routers.svm import SVMRouter
 from routers.tinyllama import TinyLlamaRouter
 
+pytestmark = pytest.mark.slow
+
 Questions = tuple[list[str], list[str]]
 
 PROTOTYPES = {"car": "driving and repairing cars", "sleep": "sleeping well at night"}

@@ -15,6 +15,8 @@ from routers.base import FloatArray, Router, RouterError
 from routers.centroid import CentroidRouter
 from routers.encoder import BACKENDS, SentenceEncoder
 
+pytestmark = pytest.mark.slow
+
 Questions = tuple[list[str], list[str]]
 MakeModel = Callable[..., str]
 

@@ -35,6 +35,8 @@ from routers.encoder_training import (
 )
 from routers.knn import KNNRouter
 
+pytestmark = pytest.mark.slow
+
 Questions = tuple[list[str], list[str]]
 MakeModel = Callable[..., str]
 

@@ -12,6 +12,8 @@ from routers import onnx_export
 from routers.base import RouterError
 from routers.encoder import OnnxBackend, SentenceEncoder
 
+pytestmark = pytest.mark.slow
+
 MakeModel = Callable[..., str]
 
 TEXTS = ["Why does my car rattle?", "nap", "Is seven hours of sleep enough for a grown person?"]

@@ -16,6 +16,8 @@ from routers.base import Router, RouterError
 from routers.classifier_training import balanced_accuracy, class_weights
 from routers.tinyllama import TinyLlamaRouter
 
+pytestmark = pytest.mark.slow
+
 Questions = tuple[list[str], list[str]]
 
 WORDS = {

@@ -8,6 +8,8 @@ import pytest
 from reports.record_files import read_result
 from tests.benchmarks.helpers import FAST, in_process
 
+pytestmark = pytest.mark.slow
+
 FORMS = {"report.md", "report.html", "report.json"}
 FIGURES = {"accuracy_latency", "latency", "memory", "confusion", "reliability", "risk_coverage"}
 

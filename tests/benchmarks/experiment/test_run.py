@@ -25,6 +25,8 @@ from tests.benchmarks.helpers import BASELINES, FAST, environment, without
 from tests.benchmarks.stand_ins import Recording
 from tests.conftest import CAR, CAR_HELD_OUT, OUT_OF_SCOPE, OVERLAP, SLEEP, SLEEP_HELD_OUT
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 QUALITY = (*FAST, "measure.enabled=false")
 LOADER = ("dataset=files", f"dataset._target_={__name__}.load")

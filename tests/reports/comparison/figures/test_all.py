@@ -30,6 +30,8 @@ from tests.reports.comparison.figures.samples import (
 from tests.reports.golden_files import same_as_golden
 from tests.reports.samples import fraction
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
