@@ -73,6 +73,7 @@ def test_no_opening_is_a_template(name: str) -> None:
     assert count <= 0.02 * len(DATA[name]), opening
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_two_questions_say_the_same(name: str, encoder: SentenceEncoder) -> None:
     vectors = encoder.encode(questions(name))
