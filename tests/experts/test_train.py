@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import random
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from experts.base import ExpertError
-from experts.train import Recipe, Trained, _has_room, _hold_out, train
+from experts.train import Recipe, Trained, train
 from tests.experts.conftest import ANSWERS, RECIPE, SYSTEM_PROMPT, Adapter
 
 pytestmark = pytest.mark.slow
@@ -125,6 +126,11 @@ def checkpoints(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return seen
 
 
+def held_out(pairs: Pairs, recipe: Recipe, number: int) -> Pairs:
+    """The pairs that training validates on: the first of those shuffled by the seed."""
+    return random.Random(recipe.seed).sample(pairs, len(pairs))[:number]
+
+
 # The loss.
 
 
@@ -133,8 +139,8 @@ def test_the_loss_is_on_the_answer_alone(
 ) -> None:
     """Before training and after it, as a plain forward pass over the answer tokens gives it."""
     system = SYSTEM_PROMPT.replace("{domain}", "car")
-    _, validation = _hold_out(pairs["car"], replace(RECIPE, system_prompt=system))
-    assert len(validation) == 4
+    validation = held_out(pairs["car"], RECIPE, 4)
+    assert car.trained.questions_validated == 4
     for adapter, said in (
         (None, car.trained.validation_loss_before),
         # What is saved, in bfloat16, is what was validated.
@@ -148,8 +154,8 @@ def test_the_validation_loss_is_a_mean_of_batches(chat_llama: str, tmp_path: Pat
     """Of each batch's mean over tokens, by its number of questions: two, two and one."""
     recipe = replace(QUICK, batch_size=1, steps=1, validation_fraction=0.8)
     trained = train(chat_llama, UNEVEN, recipe, tmp_path, quiet)
-    _, validation = _hold_out(UNEVEN, recipe)
-    assert trained.questions_validated == len(validation) == 5
+    validation = held_out(UNEVEN, recipe, 5)
+    assert trained.questions_validated == 5
     losses = token_losses(chat_llama, None, "llama", recipe.system_prompt, validation)
     batches = [losses[:2], losses[2:4], losses[4:]]
     wanted = sum(len(batch) * over_tokens(batch) for batch in batches) / 5
@@ -262,17 +268,13 @@ def test_the_same_seed_gives_the_same_bytes(
 # What it is trained on.
 
 
-def test_held_out_questions_are_not_trained_on() -> None:
-    pairs = [(str(number), "answer") for number in range(20)]
-    for fraction, held_out in ((0.1, 2), (0.2, 4), (0.01, 1), (0.99, 19)):
-        training, validation = _hold_out(pairs, Recipe(validation_fraction=fraction))
-        assert len(validation) == held_out
-        assert sorted(training + validation) == sorted(pairs)
-    # However few or many are asked for, there is one of each.
-    for fraction in (0.01, 0.99):
-        assert [len(part) for part in _hold_out(pairs[:2], Recipe(validation_fraction=fraction))] == [1, 1]
-    first, again, other = (_hold_out(pairs, Recipe(seed=seed))[1] for seed in (0, 0, 1))
-    assert first == again != other
+@pytest.mark.parametrize(("fraction", "validated"), [(0.2, 2), (0.01, 1), (0.99, 8)])
+def test_a_fraction_is_held_out_and_one_of_each_at_least(
+    chat_llama: str, pairs: dict[str, Pairs], tmp_path: Path, fraction: float, validated: int
+) -> None:
+    recipe = replace(QUICK, steps=1, validation_fraction=fraction)
+    trained = train(chat_llama, pairs["car"][:9], recipe, tmp_path, quiet)
+    assert (trained.questions_trained, trained.questions_validated) == (9 - validated, validated)
 
 
 def test_questions_without_room_for_their_answer_are_dropped(
@@ -287,19 +289,22 @@ def test_questions_without_room_for_their_answer_are_dropped(
     assert trained.questions_validated == 2
 
 
-def test_an_answer_that_just_fits_has_room(bases: dict[str, str], base: str) -> None:
+def test_an_answer_that_just_fits_has_room(bases: dict[str, str], base: str, tmp_path: Path) -> None:
     """Around the limit: none is kept that trl would cut, and no more than a few tokens are wasted."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(bases[base])
-    limit, kept = 80, []
-    for words in range(1, limit):
-        question, answer = "Hi", " oil" * words
-        before = PROMPTS[base].format(system=QUICK.system_prompt, question=question)
-        length = len(tokenizer(before + answer + ENDS[base], add_special_tokens=False)["input_ids"])
-        if _has_room(tokenizer, (question, answer), replace(QUICK, max_tokens=limit)):
-            kept.append(length)
-    assert limit - 4 < max(kept) <= limit
+    limit = 80
+    long = [("Hi", " oil" * words) for words in range(1, limit)]
+    before = PROMPTS[base].format(system=QUICK.system_prompt, question="Hi")
+    lengths = [
+        len(tokenizer(before + answer + ENDS[base], add_special_tokens=False)["input_ids"])
+        for _, answer in long
+    ]
+    trained = train(bases[base], long, replace(QUICK, steps=1, max_tokens=limit), tmp_path, quiet)
+    # The shortest are kept.
+    longest = sorted(lengths)[trained.questions_trained + trained.questions_validated - 1]
+    assert limit - 4 < longest <= limit
 
 
 @pytest.mark.parametrize("pairs", [[], [("Why?", "Because.")], [("Why?", "Because. " * 200)] * 5])
