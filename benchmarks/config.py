@@ -232,7 +232,7 @@ def _schema_of_target(config: DictConfig, prefix: str) -> type | None:
 
 
 def _is_elsewhere(config: DictConfig | ListConfig, key: Any) -> bool:
-    """Whether a value is missing, or that of another key."""
+    """True if a value is missing, or that of another key."""
     return OmegaConf.is_missing(config, key) or OmegaConf.is_interpolation(config, key)
 
 

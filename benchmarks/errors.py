@@ -1,4 +1,4 @@
-"""How a command fails: by what the user can mend, in one clear line and with exit code 2, or by what not."""
+"""Errors of a command. One that the user can mend ends in one clear line and exit code 2."""
 
 from common.errors import UserError
 

@@ -27,7 +27,7 @@ from routers.inference import promised
 
 
 class Reply(NamedTuple):
-    """What became of one query.
+    """Outcome of one query.
 
     Attributes:
         domain: of the expert that was asked; None when the policy abstained.

@@ -88,7 +88,7 @@ def _arguments(target: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def _checked_type(hint: Any) -> Any:
-    """What OmegaConf checks of an argument of this type; Any where it cannot, or the constructor has to."""
+    """Type that OmegaConf checks an argument for; Any where it cannot, or the constructor has to."""
     if hint == ModelFolder:
         return Weights
     if hint in PLAIN or hint in [list[bool], list[int], list[float], list[str]]:
@@ -166,7 +166,7 @@ class OpenAIExperts(Constructed):
 
 @configures(Recipe, without=("trainer", "dtype", "quantization", "system_prompt", "seed"))
 class Trainer(Constructed):
-    """How adapters are trained; what else a `Recipe` has is that of the experts and the seed of the run."""
+    """Settings of adapter training; the rest of a `Recipe` comes from the experts and the seed of the run."""
 
     prefix: ClassVar[str] = "trainer."
     parameter_constraints: ClassVar[Constraints] = {

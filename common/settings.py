@@ -25,7 +25,7 @@ class Statistics(Settings):
 
 @dataclass
 class Policy(Settings):
-    """What happens to a question whose score is under a threshold.
+    """Rule for a question whose score is under a threshold.
 
     Attributes:
         threshold: of the score; 0 accepts every question.
@@ -60,5 +60,5 @@ class Policy(Settings):
 
     @property
     def is_chosen(self) -> bool:
-        """Whether the threshold has to be chosen on held-out questions."""
+        """True if the threshold has to be chosen on held-out questions."""
         return self.coverage is not None or self.accuracy is not None

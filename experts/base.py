@@ -23,7 +23,7 @@ def ignore(_: str) -> None:
 
 
 class ExpertError(UserError, ValueError):
-    """What a user can put right: a missing adapter, foreign weights, a missing package."""
+    """Failure that a user can put right: a missing adapter, foreign weights, a missing package."""
 
 
 class Request(NamedTuple):
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back.
+    """Text that came back, and what it took.
 
     Attributes:
         text: None when there is no answer.

@@ -18,7 +18,7 @@ SILENT = "the model ended its turn without a word"
 
 
 class Model(TypedDict):
-    """What one domain's expert is made of; the checksums are those of what lies in the folders.
+    """Parts of one domain's expert; the checksums are those of what lies in the folders.
 
     Attributes:
         folder: of the base model.

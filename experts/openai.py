@@ -271,7 +271,7 @@ class _Breaker:
 
 
 def _kind(error: Exception) -> str | None:
-    """Which of `PATIENCE` an error is, if any."""
+    """Kind of error among those of `PATIENCE`, if any."""
     from openai import APIConnectionError, APITimeoutError
 
     if isinstance(error, APITimeoutError):
@@ -282,7 +282,7 @@ def _kind(error: Exception) -> str | None:
 
 
 def _retries(error: Any) -> str:
-    """How often the SDK tried again, for a message; it tells the server in a header."""
+    """Number of times that the SDK tried again, for a message; it tells the server in a header."""
     count = error.request.headers.get("x-stainless-retry-count", "0")
     return "" if count == "0" else f" after {count} {'retry' if count == '1' else 'retries'}"
 

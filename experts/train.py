@@ -15,7 +15,7 @@ from experts.model import load_base, target_modules
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an adapter is trained; the same recipe, data and base give the same adapter.
+    """Settings an adapter is trained with; the same recipe, data and base give the same adapter.
 
     Attributes:
         trainer: `trl`, or `unsloth` where CUDA and the package are there.
@@ -47,7 +47,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training took and reached.
+    """Cost and result of training.
 
     Losses are the Trainer's: each batch's mean cross-entropy, in nats a token of the answers; those of
     validation averaged over batches, by their number of questions.
@@ -174,7 +174,7 @@ def _lora(recipe: Recipe) -> Any:
 
 
 def _has_room(tokenizer: Any, pair: tuple[str, str], recipe: Recipe) -> bool:
-    """Whether a whole answer fits behind its question; a cut one would teach not to end."""
+    """True if a whole answer fits behind its question; a cut one would teach not to end."""
     asked = prompt.render(tokenizer, recipe.system_prompt, pair[0])
     return len(tokenizer(asked + pair[1], add_special_tokens=False)["input_ids"]) < recipe.max_tokens - 2
 
@@ -195,7 +195,7 @@ def _hold_out(pairs: Pairs, recipe: Recipe) -> tuple[Pairs, Pairs]:
 
 
 def _round_to_bfloat16(network: Any) -> None:
-    """What is saved is what is validated."""
+    """Round the adapter, so that what is saved is what is validated."""
     import torch
 
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Why a figure is missing: a code with its details in a record, a sentence where somebody reads it."""
+"""Reasons for a missing figure: a code with its details in a record, a sentence where somebody reads it."""
 
 from collections.abc import Mapping
 from enum import StrEnum

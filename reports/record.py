@@ -196,7 +196,7 @@ class Prediction:
     notes: dict[str, str] | None = None
 
     def as_row(self) -> dict[str, Any]:
-        """What a line of `predictions.jsonl` holds: nothing about what the data or the router has not."""
+        """Line of `predictions.jsonl`: nothing about what the data or the router has not."""
         absent = {key for key, default in _WHERE_KNOWN.items() if getattr(self, key) == default}
         if self.answers is None:
             absent |= _ANSWER_KEYS
@@ -224,7 +224,7 @@ class Git:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a record was made; `memory_gb` is in 10^9 bytes, `gpu` the names of its GPUs."""
+    """Machine that a record was made on; `memory_gb` is in 10^9 bytes, `gpu` the names of its GPUs."""
 
     system: str = ""
     cpu: str = ""
@@ -294,7 +294,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Derivation:
-    """What the quality metrics are computed with, besides the prediction rows.
+    """Inputs of the quality metrics besides the prediction rows.
 
     Attributes:
         classes: every domain, sorted.
@@ -324,7 +324,7 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True)
 class Fitting:
-    """What fitting a router took, in a process of its own.
+    """Cost of fitting a router, in a process of its own.
 
     Attributes:
         weights_sha256: SHA-256 of the pretrained weights by role.
@@ -353,7 +353,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Serving:
-    """What serving the test questions took: raw values, in seconds and bytes.
+    """Cost of serving the test questions: raw values, in seconds and bytes.
 
     Attributes:
         batch_seconds: of each full batch of `batch_size` queries.
@@ -376,7 +376,7 @@ class Serving:
 
 @dataclass(frozen=True)
 class AnswerSession:
-    """What it took to generate the answers that were not in the cache."""
+    """Cost of generating the answers that were not in the cache."""
 
     load_seconds: float
     generate_seconds: float
@@ -388,7 +388,7 @@ class AnswerSession:
 
 @dataclass(frozen=True)
 class Answering:
-    """How many answers were asked for, found in the cache, and missing in the end; `session` is None where
+    """Numbers of answers asked for, found in the cache, and missing in the end; `session` is None where
     none had to be generated."""
 
     asked: int
@@ -444,7 +444,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a threshold should buy: a `coverage` or an `accuracy`, by `confidence` or `probability`."""
+    """Aim of a threshold: a `coverage` or an `accuracy`, by `confidence` or `probability`."""
 
     score: str
     coverage: float | None = None
@@ -538,7 +538,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Analyses:
-    """What was looked into besides single figures; empty or None where it was not.
+    """Findings besides single figures; empty or None where it was not.
 
     Attributes:
         learned: facts of the fit (`Router.facts`), such as a temperature or how an encoder changed.
@@ -554,7 +554,7 @@ class Analyses:
 
 @dataclass(frozen=True)
 class Record:
-    """What one run found, of one router.
+    """Findings of one run about one router.
 
     Attributes:
         family: what kind of router: `embedding`, `classifier`, `composite`, `baseline` or `other`.
@@ -579,7 +579,7 @@ class Record:
 
     @property
     def is_dirty(self) -> bool:
-        """Whether it was measured on uncommitted changes, of this code or of the user's own repository."""
+        """True if it was measured on uncommitted changes, of this code or of the user's own repository."""
         return any(git.dirty for git in self.provenance.repositories.values())
 
     def metric(self, name: str, slice_: str = "all") -> Metric | None:
@@ -587,5 +587,5 @@ class Record:
         return next((one for one in self.metrics if (one.name, one.slice) == (name, slice_)), None)
 
     def missing(self, name: str, slice_: str = "all") -> Unscored | None:
-        """Why that metric was not computed, if the record says so."""
+        """Reason why that metric was not computed, if the record says so."""
         return next((one for one in self.unscored if (one.name, one.slice) == (name, slice_)), None)

@@ -29,7 +29,7 @@ FAMILIES = ("embedding", "classifier", "composite", "baseline", "other")
 
 
 class Inference(NamedTuple):
-    """What a router knows of n queries.
+    """Result of routing n queries.
 
     Attributes:
         proba: float32 (n_queries, n_classes), rows sum to 1, columns in the order of `classes_`.
@@ -139,7 +139,7 @@ def build(spec: Any, locate: Locate | None = None) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Why an import failed: the kind of error, what it says, and the line where the module failed."""
+    """Reason why an import failed: the kind of error, what it says, and the line where the module failed."""
     frames = [frame for frame in extract_tb(error.__traceback__)[1:] if "importlib" not in frame.filename]
     # A syntax error says itself where it is.
     known = not frames or isinstance(error, SyntaxError)
@@ -149,7 +149,7 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class Lessons:
-    """What one router learns from: the arguments of `Router.fit`, all of one length."""
+    """Training data of one router: the arguments of `Router.fit`, all of one length."""
 
     queries: Sequence[str]
     labels: Sequence[str]
@@ -262,7 +262,7 @@ class Router(Configurable, ABC):
         return []
 
     def facts(self) -> dict[str, Any]:
-        """What a reader should know of the fit, as JSON: a chosen threshold, how an encoder changed."""
+        """Facts about the fit for a reader, as JSON: a chosen threshold, how an encoder changed."""
         return {}
 
     def asset_paths(self) -> list[Path]:

@@ -15,7 +15,7 @@ from routers.stages import stage
 
 
 class PriorRouter(Router):
-    """What the two routers that ignore the question have in common: class frequencies."""
+    """Base of the two routers that ignore the question: it learns class frequencies."""
 
     family: ClassVar[str] = "baseline"
 

@@ -32,7 +32,7 @@ class OutOfReach(RouterError):
 
 
 class HeldOut(NamedTuple):
-    """What a router said of questions that it has not learned from, and so which threshold buys what.
+    """Scores of a router on questions that it has not learned from; they tell which threshold buys what.
 
     Attributes:
         confidence: float32 (n_held_out,).
@@ -46,7 +46,7 @@ class HeldOut(NamedTuple):
 
     @classmethod
     def load(cls, folder: Path) -> "HeldOut":
-        """Those of the `CalibratedRouter` saved in `folder`; the router and what it runs on stay unloaded.
+        """Read those of the `CalibratedRouter` saved in `folder`; its router stays unloaded.
 
         Raises:
             RouterError: the folder is no saved router, or one that holds nothing out.
@@ -198,7 +198,7 @@ class CalibratedRouter(CompositeRouter):
         return self.router.family
 
     def facts(self) -> dict[str, Any]:
-        """What was learned, and from how many held-out questions."""
+        """Learned figures, and the number of held-out questions they come from."""
         learned = {"temperature": self.temperature_} if self.method == "temperature" else {}
         return {
             **super().facts(),

@@ -89,7 +89,7 @@ class CascadeRouter(CompositeRouter):
         return Inference(proba, first.confidence, expected, sent_on)
 
     def _ask(self, name: str, queries: Sequence[str]) -> Inference:
-        """What a part says, in the columns of the whole."""
+        """Answer of a part, in the columns of the whole."""
         part = self.parts_[name]
         said = part.infer(queries)
         if said.expected is not None:

@@ -1,4 +1,4 @@
-"""What routers made of routers share: their parts are fitted, loaded, saved and asked for by them."""
+"""Base of routers made of routers: their parts are fitted, loaded, saved and asked for by them."""
 
 import re
 import tempfile
@@ -69,7 +69,7 @@ class CompositeRouter(Router):
         return self
 
     def facts(self) -> dict[str, Any]:
-        """Those of the parts, by name."""
+        """Facts of the parts, by name."""
         known = {name: part.facts() for name, part in self.parts_.items()}
         return {name: facts for name, facts in known.items() if facts}
 

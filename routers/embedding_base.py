@@ -1,4 +1,4 @@
-"""What `centroid`, `knn` and their like share: a sentence encoder that the fitted state depends on."""
+"""Base of `centroid`, `knn` and their like: a sentence encoder that the fitted state depends on."""
 
 import shutil
 import tempfile

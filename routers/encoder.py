@@ -112,7 +112,7 @@ class SentenceEncoder(Configurable):
         return self
 
     def recipe(self) -> Recipe:
-        """How `routers.encoder_training` is to fine-tune this encoder."""
+        """Recipe for `routers.encoder_training` to fine-tune this encoder."""
         return Recipe(
             loss=self.finetune,
             epochs=self.finetune_epochs,
@@ -151,7 +151,7 @@ class SentenceEncoder(Configurable):
         return [path for path in self._exported().iterdir() if path.name in ("model.onnx", "tokenizer.json")]
 
     def fingerprint(self) -> dict[str, Any]:
-        """What the vectors depend on; vectors of different fingerprints must not be compared."""
+        """Hash of all that the vectors depend on; vectors of different fingerprints must not be compared."""
         return {
             "weights_sha256": self.weights_sha256(),
             "settings_sha256": settings_sha256(self.model),
@@ -171,7 +171,7 @@ class SentenceEncoder(Configurable):
         return self._export_into(own if own.is_dir() else cache_dir() / "encoders" / own.name)
 
     def _own_export(self) -> Path:
-        """Where an export lies beside the weights; its name says what it was made of, and by which code."""
+        """Path of an export beside the weights; its name says what it was made of, and by which code."""
         key = digest({"export": EXPORT_VERSION, **self.fingerprint(), "query_prefix": ""})
         return Path(self.model, "onnx", key[:32])
 

@@ -29,7 +29,7 @@ def _even_and_at_least_four(value: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Recipe(Settings):
-    """How an encoder is fine-tuned.
+    """Settings an encoder is fine-tuned with.
 
     Attributes:
         loss: a triplet loss on cosine distances, or `cosine_similarity`. `batch_all_triplet` averages over
@@ -77,7 +77,7 @@ class Cosines:
 
 @dataclass(frozen=True)
 class Separation:
-    """What fine-tuning did to the vectors of `n_texts` questions.
+    """Effect of fine-tuning on the vectors of `n_texts` questions.
 
     Attributes:
         held_out: whether training left these questions out. If not, they are all of the training
@@ -91,7 +91,7 @@ class Separation:
 
     @property
     def collapsed(self) -> bool:
-        """Whether questions of different classes have come to be nearly the same vector."""
+        """True if questions of different classes have come to be nearly the same vector."""
         return self.after.different_class > COLLAPSED
 
     def facts(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def split(targets: Rows, seed: int) -> tuple[Rows, Rows]:
 
 
 def mean_cosines(vectors: FloatArray, targets: Rows) -> Cosines:
-    """Of unit vectors (n_texts, dimension); there are two classes, and two texts in one of them.
+    """Mean cosines of unit vectors (n_texts, dimension) of two classes or more, two texts in one of them.
 
     The cosines of all pairs in a set sum to the squared length of the sum of its vectors, each
     text with itself included, so no matrix of pairs is needed.

@@ -4,7 +4,7 @@ from common.errors import UserError
 
 
 class RouterError(UserError, ValueError):
-    """What a user can put right: bad training data, an unusable saved router, missing weights or packages."""
+    """Failure that a user can mend: bad training data, an unusable router, missing weights or packages."""
 
 
 class NotFittedError(RouterError, AttributeError):

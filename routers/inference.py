@@ -1,5 +1,5 @@
-"""Is what a router says what `routers.base.Inference` promises? For wherever answers are kept; none of it is
-called where they are timed."""
+"""Checks that a router keeps what `routers.base.Inference` promises. They run where answers are kept, never
+where they are timed."""
 
 from collections.abc import Iterator, Sequence
 from reprlib import repr as shortened
@@ -24,7 +24,7 @@ def promised(router: Router, queries: Sequence[str]) -> Inference:
 
 
 def check_inference(router: Router, queries: Sequence[str], said: Inference) -> Inference:
-    """What `router` said of `queries`, as it is.
+    """Return what `router` said of `queries`, as it is.
 
     Raises:
         RouterError: it is not what a router promises; names its class.

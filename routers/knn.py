@@ -115,7 +115,7 @@ class KNNRouter(EmbeddingRouter):
         )
 
     def respond(self, query: str) -> dict[str, list[dict[str, Any]]]:
-        """What the KNN Router server answers: the neighbours, and the targets they speak for, best first.
+        """Answer of the KNN Router server: the neighbours, and the targets they speak for, best first.
 
         A target's score is the mean of the neighbours' scores for it weighted with their similarity,
         whatever `weighting` is, rounded to two decimals. As in the server (its `internal/server/server.go`,

@@ -36,7 +36,7 @@ def kept_vectors(folder: Path | str | None) -> Iterator[None]:
 
 
 def vectors_are_kept() -> bool:
-    """Whether this is inside a `kept_vectors` block with a folder."""
+    """True if this is inside a `kept_vectors` block with a folder."""
     return _folder is not None
 
 

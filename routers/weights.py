@@ -17,7 +17,7 @@ KEY = "weights"
 
 @dataclass(frozen=True)
 class Reference:
-    """What a saved router keeps of a folder of pretrained weights.
+    """Reference that a saved router keeps to a folder of pretrained weights.
 
     Attributes:
         name: for people; the folder's own.

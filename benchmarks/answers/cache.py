@@ -44,7 +44,7 @@ class AnswerCache:
             self._store: Store[str] = Store(path, "answers", _COLUMNS, "answer", _AGAIN)
 
     def read(self, keys: Sequence[str]) -> dict[str, Answer]:
-        """Those of `keys` that are there."""
+        """Answers under those of `keys` that are there."""
         with self._reported():
             return {key: _answer(text) for key, text in self._store.read(keys).items()}
 

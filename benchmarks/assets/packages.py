@@ -1,4 +1,4 @@
-"""What a YAML file may ask of the machine it is read on."""
+"""Limits on what a YAML file may ask of the machine it is read on."""
 
 import importlib.util
 import os

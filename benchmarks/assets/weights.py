@@ -12,11 +12,12 @@ from benchmarks.workers.launch import Workers
 from common.checks import ConfigError
 from common.files import cache_dir, cached_dir, digest, read_json, sha256_file
 from common.progress import say
+from routers.weights import SAFETENSORS
 
 
 @dataclass
 class Weights:
-    """Where pretrained weights come from: a Python package, the Hugging Face hub, or a folder.
+    """Source of pretrained weights: a Python package, the Hugging Face hub, or a folder.
 
     Attributes:
         path: within `package` when that is given, else a folder, else a hub name.
@@ -62,7 +63,6 @@ class WeightsSet:
     experts: dict[str, Any] = field(default_factory=dict)
 
 
-SAFETENSORS = "model.safetensors"
 # What a hub repository is downloaded for: nothing that could be pickled.
 HUB_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 
@@ -87,7 +87,7 @@ class LocalWeights:
 
     @property
     def is_own(self) -> bool:
-        """Whether they lie in a folder that the configuration names, not in a package or on the hub."""
+        """True if they lie in a folder that the configuration names, not in a package or on the hub."""
         return self.wanted is None or (
             self.wanted.package is None and Path(self.wanted.path).expanduser().absolute() == self.folder
         )

@@ -52,9 +52,7 @@ def command(runs: tuple[str, ...]) -> int:
             continue
         unknown = [] if others else sorted({one.other for one in result.record.comparisons})
         with reader_may_leave():
-            differences = [one._asdict() for one in found.differences]
-            figures = (found.n_metrics, found.n_comparisons)
-            print_verified(str(folder), *figures, differences, unknown, intervals=found.intervals)
+            print_verified(str(folder), found, unknown)
         differ |= bool(found.differences)
     if unread:
         raise BadInput("; ".join(unread))

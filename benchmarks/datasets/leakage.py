@@ -24,7 +24,7 @@ from routers.vector_cache import kept_vectors, vectors_folder
 
 @dataclass
 class Guard(Settings):
-    """How training questions that also stand in the test are dealt with.
+    """Treatment of training questions that also stand in the test.
 
     Attributes:
         mode: `refuse` stops and shows the pairs, `drop` leaves them out of training, `off` does not look.

@@ -62,7 +62,7 @@ def punctuation(question: str, draw: random.Random) -> str:
 
 
 def _is_mark(letter: str) -> bool:
-    """Whether it is punctuation or a symbol; combining accents and vowel signs are part of a word."""
+    """True for punctuation or a symbol; combining accents and vowel signs are part of a word."""
     return category(letter)[0] in "PS" and letter not in "'’"
 
 

@@ -197,7 +197,7 @@ class Locator:
 
 
 def experts_spec(kept: KeptExperts, folder: Path, locator: Locator) -> dict[str, Any]:
-    """What `build_experts` takes, with the folders of this machine.
+    """Argument of `build_experts`, with the folders of this machine.
 
     Raises:
         BadInput: weights or an adapter are missing, or are others than the router was run with.

@@ -34,7 +34,7 @@ def gate(run: Result, baseline: Result, tolerances: Mapping[str, float], toleran
 
 
 def _refusals(run: Result, baseline: Result) -> Iterator[Remark]:
-    """Why the two say nothing about each other."""
+    """Reasons why the two say nothing about each other."""
     folder = str(baseline.folder)
     if baseline.record.is_dirty:
         yield Remark(Code.DIRTY_BASELINE, {"folder": folder})
@@ -49,7 +49,7 @@ def _refusals(run: Result, baseline: Result) -> Iterator[Remark]:
 
 
 def _notes(run: Record, baseline: Record) -> Iterator[Remark]:
-    """What else differs between the two."""
+    """Other differences between the two."""
     here, there = run.provenance, baseline.provenance
     ours, theirs = here.repositories, there.repositories
     for name in {**theirs, **ours}:

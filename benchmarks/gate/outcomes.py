@@ -20,7 +20,7 @@ def kind_of(name: str) -> str:
 
 
 def is_share(name: str) -> bool:
-    """Whether a quality metric lies between 0 and 1, so that a tolerance of 1 would let anything pass."""
+    """True if a quality metric lies between 0 and 1, so that a tolerance of 1 would let anything pass."""
     return kind_of(name) == QUALITY and GATED[name].unit in ("fraction", "F1")
 
 
@@ -58,5 +58,5 @@ def only_in_run(after: Metric) -> GateResult:
 
 
 def beyond(worse_by: float, tolerance: float) -> bool:
-    """Whether a change for the worse is larger than the tolerance."""
+    """True if a change for the worse is larger than the tolerance."""
     return worse_by > tolerance + ROUNDING

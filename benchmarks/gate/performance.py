@@ -45,7 +45,7 @@ def performance_results(run: Record, baseline: Record, tolerances: Mapping[str, 
 
 
 def _other_machine(run: Record, baseline: Record) -> Remark | None:
-    """What makes their timings incomparable."""
+    """Differences that make their timings incomparable."""
     here, there = _machine(run.provenance), _machine(baseline.provenance)
     differences = [
         {"name": name, "baseline": there[name], "run": here[name]}
@@ -56,7 +56,7 @@ def _other_machine(run: Record, baseline: Record) -> Remark | None:
 
 
 def _machine(provenance: Provenance) -> dict[str, Any]:
-    """What timings and peak memory are only comparable between equals of."""
+    """Traits that two machines must share for their timings and peak memory to be compared."""
     machine = provenance.machine
     return {
         "CPU": machine.cpu,

@@ -30,7 +30,7 @@ NANO = 1e-9
 
 @dataclass
 class Measure(Settings):
-    """How latency and throughput are taken.
+    """Settings of the latency and throughput measurement.
 
     Attributes:
         enabled: false for a comparison of quality alone, with no record of speed or memory; sentence

@@ -93,7 +93,7 @@ def _column(questions: Questions, measure: str, policy: str) -> Floats:
 
 
 def _why(part: Questions, variant: str, policy: str) -> Missing:
-    """Why no row has a score: nobody was asked, or the first error of an expert that was."""
+    """Reason why no row has a score: nobody was asked, or the first error of an expert that was."""
     if policy == "routed" and all(row.expert is None for row in part.rows):
         return Missing(Reason.NOBODY_ASKED)
     for row in part.rows:

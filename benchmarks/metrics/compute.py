@@ -47,7 +47,7 @@ def compute_metrics(rows: Sequence[Prediction], how: Derivation) -> Computed:
 def selective(
     rows: Sequence[Prediction], policy: Policy, statistics: Statistics, seed: int
 ) -> tuple[list[Metric], list[Unscored]]:
-    """What a policy's threshold accepts, and what it refuses."""
+    """Figures of what a policy's threshold accepts and refuses."""
     entries = [entry for entry in QUALITY if entry.group == Group.SELECTIVE]
     return evaluate(entries, Questions(rows, Derivation([], seed, statistics, policy, refuses=True)))
 

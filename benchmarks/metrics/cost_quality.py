@@ -90,8 +90,8 @@ def outcomes(questions: Questions) -> Outcomes:
 
 
 def obstacles(questions: Questions) -> dict[str, Missing]:
-    """Why figures cannot be computed: the `quality` or `cost` of the answers, those between `two` models, as
-    a share of the `gap` between these, of the `trade_off` over all models."""
+    """Reasons why figures cannot be computed: the `quality` or `cost` of the answers, those between `two`
+    models, as a share of the `gap` between these, of the `trade_off` over all models."""
     if missing := _incomplete(questions):
         return dict.fromkeys(("quality", "cost", "two", "gap", "trade_off"), missing)
     table = questions.of(outcomes)
@@ -186,8 +186,9 @@ CHOICES = [_choice(name, policy) for name in ("quality", "cost") for policy in _
 
 
 def between_two(questions: Questions) -> Floats:
-    """Of each row and threshold whether it is deferred and the quality of the answer, then the quality of the
-    weak and the strong model and 1: (n_rows, 2 * n_points + 3); shares and qualities in per cent."""
+    """Columns: for each threshold whether the row is deferred, for each the quality of the answer, then the
+    quality of the weak and the strong model and 1: (n_rows, 2 * n_points + 3); shares and qualities in
+    per cent."""
     table = questions.of(outcomes)
     weak, strong = table.two
     selected = selections(table.expected[:, strong] - table.expected[:, weak])

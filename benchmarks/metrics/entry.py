@@ -22,7 +22,7 @@ Kind = TypeVar("Kind")
 
 
 class Missing(NamedTuple):
-    """Why a metric cannot be computed."""
+    """Reason why a metric cannot be computed."""
 
     reason: Reason
     details: Mapping[str, str | int | float] = {}
@@ -63,7 +63,7 @@ class Questions:
         self._known: dict[Any, Any] = {}
 
     def of(self, function: Callable[["Questions"], Kind]) -> Kind:
-        """What the function computes from these questions, computed once."""
+        """Return what the function computes from these questions, computed once."""
         if function not in self._known:
             self._known[function] = function(self)
         found: Kind = self._known[function]
@@ -71,7 +71,7 @@ class Questions:
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
-        """How many questions each row stands for."""
+        """Number of questions that each row stands for."""
         return np.array([row.weight for row in self.rows], dtype=np.float64)
 
     @property
@@ -82,7 +82,7 @@ class Questions:
 
     @property
     def in_scope(self) -> NDArray[np.bool_]:
-        """Which rows have a label."""
+        """Mask of the rows that have a label."""
         return np.array([row.label is not None for row in self.rows], dtype=bool)
 
 
@@ -103,7 +103,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Gate:
-    """How the regression gate tests a metric.
+    """Test that the regression gate puts a metric to.
 
     Attributes:
         share: tolerance, as a share of the baseline's value; None for the command's, in the metric's unit.
@@ -140,7 +140,7 @@ class Entry:
     placeholder: str = ""
 
     def describes(self, name: str) -> bool:
-        """Whether a metric of that name is this one, or of this family."""
+        """True if a metric of that name is this one, or of this family."""
         return fnmatchcase(name, self.name)
 
     def info(self, name: str) -> MetricInfo:
@@ -295,7 +295,7 @@ class ByClass(NamedTuple):
 
 
 def class_indicators(questions: Questions) -> Floats:
-    """Of each row whether it is right, true and predicted, by class: (n_rows, 3 * n_classes)."""
+    """Indicators of each row, by class: predicted right, true, and predicted: (n_rows, 3 * n_classes)."""
     classes = questions.how.classes
     column = {name: number for number, name in enumerate(classes)}
     identity = np.eye(len(classes))

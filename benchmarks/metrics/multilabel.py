@@ -21,12 +21,12 @@ def predicted_labels(row: Prediction, threshold: float) -> list[str]:
 
 
 def _membership(sets: Sequence[Sequence[str]], classes: Sequence[str]) -> NDArray[np.bool_]:
-    """Which row has which class, bool (n_rows, n_classes)."""
+    """Mask of the classes of each row, bool (n_rows, n_classes)."""
     return np.array([[name in members for name in classes] for members in sets])
 
 
 def sets(questions: Questions) -> Floats:
-    """Of each row (n_rows, 7): 1, whether the sets are equal, their Jaccard index, the share of classes that
+    """Columns (n_rows, 7): 1, whether the sets are equal, their Jaccard index, the share of classes that
     they differ in, and the sizes of their intersection, of the right set and of the predicted one."""
     classes, threshold = questions.how.classes, questions.how.label_threshold or 0.0
     true = _membership([row.labels or [str(row.label)] for row in questions.rows], classes)

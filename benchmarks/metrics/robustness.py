@@ -15,7 +15,7 @@ def _kinds(questions: Questions) -> list[str]:
 
 
 def _same(questions: Questions, field: str) -> Floats:
-    """Whether the decision on the changed question is that field of the row: (n_rows, n_kinds)."""
+    """True where the decision on the changed question is that field of the row: (n_rows, n_kinds)."""
     kinds = _kinds(questions)
     values = [
         [np.nan if row.changed is None else float(row.changed[kind] == getattr(row, field)) for kind in kinds]

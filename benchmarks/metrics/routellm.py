@@ -37,7 +37,7 @@ def thresholds(scores: Floats) -> Floats:
 
 
 def selections(scores: Floats) -> NDArray[np.bool_]:
-    """Which rows (n_rows, n_points) go to the strong model, ascending by how many.
+    """Mask of the rows (n_rows, n_points) that go to the strong model, ascending by how many.
 
     A row goes there when its score reaches the threshold; at the highest one, when it exceeds it, so that the
     first point is the weak model alone and the last the strong model alone.

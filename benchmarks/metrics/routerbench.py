@@ -13,7 +13,7 @@ SETTINGS = 100
 
 
 def sweep(expected: Floats, prices: Floats) -> NDArray[np.int64]:
-    """Which model (n_rows, n_settings) is chosen as cost comes to matter more.
+    """Model chosen (n_rows, n_settings) as cost comes to matter more.
 
     A row goes to the model with the highest `expected` quality (n_rows, n_models) less λ times its price
     (n_models,). The values of λ lie between those at which some row changes its model, or, where these are

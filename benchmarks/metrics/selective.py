@@ -16,7 +16,7 @@ def score_of(row: Prediction, policy: Policy) -> float:
 
 
 def is_accepted(row: Prediction, how: Derivation) -> bool:
-    """Whether the row's score reaches the policy's threshold."""
+    """True where the row's score reaches the policy's threshold."""
     return score_of(row, how.policy) >= how.policy.threshold
 
 

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.metrics.answers import rouge
 from benchmarks.metrics.compute import compute_metrics
@@ -14,6 +13,7 @@ from benchmarks.stats.paired import aligned, compare
 from common.typed_json import to_json
 from reports.record import SCHEMA_VERSION, Curves, Metric, Prediction, Record
 from reports.record_files import RecordError, Result
+from reports.verification import Difference, Kind, Verified
 
 # Sums in another order, on another machine, differ in their last digits.
 CLOSE = {"rel_tol": 1e-9, "abs_tol": 1e-12}
@@ -21,46 +21,6 @@ FIGURES = ("value", "unit", "higher_is_better", "n")
 COMPARED = ("difference", "n", "p_adjusted", "verdict")
 INTERVAL = ("ci_low", "ci_high")
 Key = tuple[str, str]
-
-
-class Kind(StrEnum):
-    """What a difference is in."""
-
-    METRIC = "metric"
-    CURVE = "curve"
-    ROW = "row"
-    COMPARISON = "comparison"
-
-
-class Difference(NamedTuple):
-    """A figure that the record has otherwise; None where one side lacks it, and of a curve.
-
-    Attributes:
-        metric: its name, that of the curve, or of the field of a row.
-        slice: that of the metric, the id of a row, the other router of a comparison.
-        derived: the figure as it was computed again.
-    """
-
-    kind: Kind
-    metric: str
-    slice: str
-    field: str
-    recorded: Any = None
-    derived: Any = None
-
-
-class Verified(NamedTuple):
-    """How many metrics and comparisons were computed again, and what differs.
-
-    Attributes:
-        intervals: whether intervals were compared too: not of a record of an older schema, whose resamples
-            were drawn otherwise.
-    """
-
-    n_metrics: int
-    n_comparisons: int
-    intervals: bool
-    differences: list[Difference]
 
 
 def verify(result: Result, others: Mapping[str, Sequence[Prediction]] | None = None) -> Verified:
@@ -112,7 +72,7 @@ def _performance(record: Record) -> list[Metric]:
 
 
 def _is_known(name: str, record: Record) -> bool:
-    """Whether the record's schema version had that metric."""
+    """True if the record's schema version had that metric."""
     entry = entry_of(name)
     return entry is None or entry.since <= record.schema_version
 

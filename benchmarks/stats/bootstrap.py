@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 
 
 def resamples(groups: Sequence[NDArray[np.int64]], number: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each of `number` resamples has each row, float64 (n, n_rows), about `CELLS` values at a time.
+    """Counts of each row in each of `number` resamples, float64 (n, n_rows), about `CELLS` values at a time.
 
     The groups share out the row numbers. Each is drawn from with replacement by itself, so that it keeps its
     size in every resample.

@@ -125,7 +125,7 @@ def _difference(gains: Floats, weights: Floats, statistics: Statistics, seed: in
 
 
 def _alone(gains: Floats) -> tuple[int, int]:
-    """How many rows the first, and the second, alone got right."""
+    """Numbers of rows that the first alone, and the second alone, got right."""
     return int((gains > 0).sum()), int((gains < 0).sum())
 
 
@@ -172,7 +172,7 @@ def aligned(named: Mapping[str, Sequence[Prediction]]) -> list[list[Prediction]]
 
 
 def difference_of_questions(rows: Sequence[Prediction], others: Sequence[Prediction]) -> str | None:
-    """What differs between the questions of two runs, in words; None when they are the same in any order."""
+    """Difference between the questions of two runs, in words; None when they are the same in any order."""
     ours, theirs = ({row.id: row for row in side} for side in (rows, others))
     for here, there, which in ((ours, theirs, "first"), (theirs, ours, "second")):
         extra = [identity for identity in here if identity not in there]
@@ -190,8 +190,8 @@ def difference_of_questions(rows: Sequence[Prediction], others: Sequence[Predict
 
 
 def _difference_of_rows(row: Prediction, other: Prediction) -> str | None:
-    """What the data set says otherwise of a question, in words. Answers to compare with are there only where
-    experts were asked."""
+    """Difference in what the data set says of a question, in words. Answers to compare with are there only
+    where experts were asked."""
     if row.label != other.label:
         return f"is {row.label} in the first and {other.label} in the second"
     names = ["query", "slice", "labels", "weight", "outcomes"]

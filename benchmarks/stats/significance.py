@@ -84,7 +84,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def rows_needed(
     only_first: int, only_second: int, n: int, alpha: float = 0.05, power: float = POWER
 ) -> int | None:
-    """How many rows McNemar's test needs to find the observed difference with `power`, two-sided at `alpha`.
+    """Rows that McNemar's test needs to find the observed difference with `power`, two-sided at `alpha`.
 
     With the share of discordant rows ψ and the difference δ, n = (z₁₋α/₂·√ψ + z_power·√(ψ − δ²))² / δ²
     (Connor, 1987, Biometrics 43, 207-211). One comparison alone: no correction for several. None when δ = 0.

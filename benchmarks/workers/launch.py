@@ -31,7 +31,7 @@ EVENT = "\x1eevent "
 
 @dataclass(frozen=True)
 class Workers:
-    """Where functions run: each call in a fresh process.
+    """Place where functions run: each call in a fresh process.
 
     Attributes:
         threads: of every numerical library in the process; None leaves them to the libraries.

@@ -51,6 +51,6 @@ def _add_outcome(test: Element, result: GateResult) -> None:
 
 
 def _counts(element: Element) -> dict[str, str]:
-    """How many of each there are below an element."""
+    """Counts of each kind below an element."""
     tags = {"tests": "testcase", "failures": "failure", "errors": "error", "skipped": "skipped"}
     return {name: str(sum(1 for _ in element.iter(tag))) for name, tag in tags.items()}

@@ -52,7 +52,7 @@ def sentence(remark: Remark) -> str:
 
 
 def message(result: GateResult) -> str:
-    """Why a result is what it is, with its figures; without a change only the reason."""
+    """Explanation of a result, with its figures; without a change only the reason."""
     if result.reason is None:
         significantly = "" if result.ci_low is None else "significantly "
         text = _OUTCOMES.get(result.outcome, str(result.outcome)).format(
@@ -100,7 +100,7 @@ def change(result: GateResult) -> str:
 
 
 def tolerance(result: GateResult) -> str:
-    """How much worse passes: `0.5 points`, `10 %`."""
+    """Amount of worsening that passes: `0.5 points`, `10 %`."""
     figure = round(100 * result.tolerance, 2) if _in_hundredths(result) else result.tolerance
     return f"{figure:g}{_unit_of_change(result)}"
 
@@ -143,7 +143,7 @@ def worst_first(check: Check) -> list[GateResult]:
 
 
 def skipped_lines(check: Check) -> list[str]:
-    """What was not compared, a line a reason: `Skipped 2 (another processor): latency_p50, peak_rss`."""
+    """Results not compared, a line a reason: `Skipped 2 (another processor): latency_p50, peak_rss`."""
     groups: dict[str, list[str]] = {}
     for result in check.of(Outcome.SKIPPED):
         groups.setdefault(message(result), []).append(name(result))

@@ -159,7 +159,7 @@ def _threshold_note(record: Record, coverage: float) -> str:
 
 
 def _encoders(learned: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What was learned of encoders, also by the parts of a router made of routers."""
+    """Lines on what was learned of encoders, also by the parts of a router made of routers."""
     for name, value in learned.items():
         if name == "learned_encoder":
             yield part, value

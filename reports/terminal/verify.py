@@ -1,31 +1,22 @@
 """Output of `verify`: one line a folder, and a line for each figure that differs."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from reports.terminal.render import plain_console, print_lines
 from reports.text.cells import counted
 from reports.text.unicode import one_line
+from reports.verification import Difference, Kind, Verified
 
 
-def print_verified(
-    folder: str,
-    n_metrics: int,
-    n_comparisons: int,
-    differences: Sequence[Mapping[str, Any]],
-    unknown: Sequence[str],
-    intervals: bool = True,
-) -> None:
+def print_verified(folder: str, verified: Verified, unknown: Sequence[str]) -> None:
     """Print what follows from the predictions and timings, and what does not.
 
     Args:
-        differences: each with `kind`, `metric`, `slice`, `field`, `recorded` and `derived`; None where one is
-            missing.
         unknown: routers that the record compares itself with, and whose results are not there.
-        intervals: whether intervals were compared too.
     """
     console = plain_console()
+    n_metrics, n_comparisons, intervals, differences = verified
 
     def say(line: str, indent: str = "") -> None:
         # One line, whatever the ids of questions hold.
@@ -35,8 +26,8 @@ def print_verified(
         compared = f" and {counted(n_comparisons, 'comparison')}" if n_comparisons else ""
         say(f"{folder}: all {counted(n_metrics, 'metric')}{compared} follow from the predictions and timings")
     else:
-        of = {"metric": f" of {n_metrics}", "comparison": f" of {n_comparisons}"}
-        wrong = {(one["kind"], one["metric"], one["slice"]) for one in differences}
+        of = {Kind.METRIC: f" of {n_metrics}", Kind.COMPARISON: f" of {n_comparisons}"}
+        wrong = {(one.kind, one.metric, one.slice) for one in differences}
         kinds = Counter(kind for kind, _, _ in sorted(wrong))
         parts = [f"{counted(number, kind)}{of.get(kind, '')}" for kind, number in kinds.items()]
         say(f"{folder}: {', '.join(parts)} DIFFER from what the predictions and timings give:")
@@ -48,11 +39,11 @@ def print_verified(
         say(f"{folder}: not derived: comparisons with {', '.join(unknown)}, whose results are not beside it")
 
 
-def _words(difference: Mapping[str, Any]) -> str:
-    between = {"row": "of row", "comparison": "against"}.get(difference["kind"], "of")
-    where = "" if difference["slice"] == "all" else f" {between} {difference['slice']}"
-    what = "" if difference["field"] == "value" else f", {difference['field']}"
+def _words(difference: Difference) -> str:
+    between = {Kind.ROW: "of row", Kind.COMPARISON: "against"}.get(difference.kind, "of")
+    where = "" if difference.slice == "all" else f" {between} {difference.slice}"
+    what = "" if difference.field == "value" else f", {difference.field}"
     recorded, derived = (
-        "nothing" if difference[side] is None else difference[side] for side in ("recorded", "derived")
+        "nothing" if side is None else side for side in (difference.recorded, difference.derived)
     )
-    return f"{difference['metric']}{where}{what}: recorded {recorded}, derived {derived}"
+    return f"{difference.metric}{where}{what}: recorded {recorded}, derived {derived}"

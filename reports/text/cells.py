@@ -86,7 +86,7 @@ def listed(names: Iterable[str], most: int | None = None) -> str:
 
 
 class Shown(NamedTuple):
-    """How figures of a unit are shown: times `scale`, in `unit`, with `digits` after the point (None for
+    """Format of figures of a unit: times `scale`, in `unit`, with `digits` after the point (None for
     three significant ones)."""
 
     scale: float
@@ -98,12 +98,12 @@ _IN_HUNDREDTHS = {"fraction": Shown(100, "%", 1), "F1": Shown(100, "F1 × 100", 
 
 
 def shown(unit: str) -> Shown:
-    """How figures of a record's unit are shown; one that is not known is shown as it is."""
+    """Format for figures of a record's unit; one that is not known is shown as it is."""
     return _IN_HUNDREDTHS.get(unit, Shown(1, unit, None))
 
 
 def in_points(unit: str) -> bool:
-    """Whether differences are given in points, hundredths of the unit."""
+    """True if differences are given in points, hundredths of the unit."""
     return unit in _IN_HUNDREDTHS
 
 

@@ -14,7 +14,7 @@ VERDICTS = {
 
 
 class Paired(NamedTuple):
-    """How every two routers were compared, whatever the intervals in their records are.
+    """Method by which every two routers were compared, whatever the intervals in their records are.
 
     Attributes:
         confidence: of the intervals of their differences; one minus it is the level of the tests.
@@ -50,13 +50,13 @@ def accuracy_test(weighted: bool) -> str:
 
 
 def by_weight(record: Record) -> bool:
-    """Whether the confusion matrix has sums of weights, and not counts of questions."""
+    """True if the confusion matrix has sums of weights, and not counts of questions."""
     cells = [cell for row in record.confusion_matrix.rows_true_columns_predicted for cell in row]
     accuracy = record.metric("accuracy")
     return any(cell % 1 for cell in cells) or (accuracy is not None and sum(cells) != accuracy.n)
 
 
 def enough_already(verdict: Verdict, rows_needed: int | None, n: int) -> bool:
-    """Whether a rule of thumb says that the `n` questions would be enough although the test cannot tell: it
+    """True if a rule of thumb says that the `n` questions would be enough although the test cannot tell: it
     leaves out the correction for several pairs, and is rough for few questions."""
     return verdict == Verdict.CANNOT_TELL and rows_needed is not None and rows_needed <= n

@@ -21,8 +21,6 @@ INK = "#1f2328"
 # Guides and what is not a router's own.
 MUTED = "#7d8590"
 DARK, LIGHT = "#000000", "#ffffff"
-# The pages that the same drawing is shown on.
-BACKGROUNDS = ("#ffffff", "#0d1117")
 
 # Inches: text of 10 points is still 8 pixels high where that is shown 360 pixels wide.
 WIDTH = 6.0

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from benchmarks.metrics.performance import performance
-from benchmarks.records.verify import Difference, Kind, verify
+from benchmarks.records.verify import verify
 from benchmarks.stats.paired import compare
 from reports.record import Fitting, Metric, Timings, Verdict
 from reports.record_files import RecordError, Result
+from reports.verification import Difference, Kind
 from tests.benchmarks.gate_samples import QUICK, predictions, result, serving
 
 ROWS = predictions(60, wrong=range(12))

@@ -13,6 +13,7 @@ from reports.terminal.diff import print_pairs
 from reports.terminal.report import print_report
 from reports.terminal.verify import print_verified
 from reports.text.statistics import Paired
+from reports.verification import Difference, Kind, Verified
 from tests.reports.comparison.samples import answered_report
 from tests.reports.gate.samples import ACCURACY, refused_check, sample_check
 from tests.reports.golden_files import same_as_golden
@@ -78,22 +79,17 @@ def test_no_name_in_a_check_is_cut_or_obeyed(printed: Printed) -> None:
     assert "\x1b" not in text
 
 
-def difference(kind: str, metric: str, slice_: str, field: str, *values: Any) -> dict[str, Any]:
-    keys = ("kind", "metric", "slice", "field", "recorded", "derived")
-    return dict(zip(keys, (kind, metric, slice_, field, *values), strict=True))
-
-
 def test_verify_golden(printed: Printed) -> None:
     differences = [
-        difference("metric", "accuracy", "all", "value", 0.9, 0.8),
-        difference("metric", "accuracy", "all", "n", 240, None),
-        difference("metric", "recall", "car", "value", None, 0.5),
-        difference("row", "rougeL", "q1\n::error::", "value", 0.1, 0.2),
-        difference("comparison", "accuracy", "tfidf", "ci_low", 0.1, 0.2),
+        Difference(Kind.METRIC, "accuracy", "all", "value", 0.9, 0.8),
+        Difference(Kind.METRIC, "accuracy", "all", "n", 240, None),
+        Difference(Kind.METRIC, "recall", "car", "value", None, 0.5),
+        Difference(Kind.ROW, "rougeL", "q1\n::error::", "value", 0.1, 0.2),
+        Difference(Kind.COMPARISON, "accuracy", "tfidf", "ci_low", 0.1, 0.2),
     ]
-    text = printed(print_verified, "outputs/a", 30, 2, [], [])
-    text += printed(print_verified, "outputs/b", 1, 0, [], ["tfidf", "random"], False)
-    text += printed(print_verified, "outputs/c", 30, 2, differences, [])
+    text = printed(print_verified, "outputs/a", Verified(30, 2, True, []), [])
+    text += printed(print_verified, "outputs/b", Verified(1, 0, False, []), ["tfidf", "random"])
+    text += printed(print_verified, "outputs/c", Verified(30, 2, True, differences), [])
     assert "::" not in text
     same_as_golden("verify.txt", text)
 

@@ -6,7 +6,6 @@ import matplotlib
 import pytest
 
 from reports.comparison.figures.style import (
-    BACKGROUNDS,
     GREYS,
     LONGEST,
     MUTED,
@@ -26,6 +25,9 @@ from reports.comparison.figures.style import (
 from reports.reasons import Reason
 from reports.record import Unscored
 from tests.reports.comparison.figures.samples import ODD_NAMES, bare_record, full_record, result
+
+# Of a page in light and in dark.
+BACKGROUNDS = ("#ffffff", "#0d1117")
 
 
 def test_contrast_of_known_colours() -> None:
