@@ -3,7 +3,7 @@
 import importlib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,15 +151,18 @@ def _reason(error: Exception) -> str:
 class Lessons:
     """Training data of one router: the arguments of `Router.fit`, all of one length."""
 
-    queries: Sequence[str]
-    labels: Sequence[str]
-    ids: Sequence[str]
-    outcomes: Sequence[Mapping[str, float]]
+    queries: list[str]
+    labels: list[str]
+    ids: list[str]
+    outcomes: list[dict[str, float]] | None = None
 
-    def of(self, rows: NDArray[np.int64]) -> "Lessons":
-        """The same of some rows."""
-        columns = (self.queries, self.labels, self.ids, self.outcomes)
-        return Lessons(*([values[row] for row in rows] for values in columns))
+    def of(self, rows: Iterable[int]) -> "Lessons":
+        """Lessons of some of the rows."""
+        rows = list(rows)
+        queries, labels, ids = (
+            [values[row] for row in rows] for values in (self.queries, self.labels, self.ids)
+        )
+        return Lessons(queries, labels, ids, self.outcomes and [self.outcomes[row] for row in rows])
 
 
 class Router(Configurable, ABC):
@@ -197,9 +200,9 @@ class Router(Configurable, ABC):
         """
         self.check_parameters()
         ids = [str(row) for row in range(len(queries))] if ids is None else list(ids)
-        outcomes = [{} for _ in queries] if outcomes is None else list(outcomes)
-        if not len(queries) == len(labels) == len(ids) == len(outcomes):
-            counts = f"{len(labels)} labels, {len(ids)} ids and {len(outcomes)} outcomes"
+        by_query = [dict(scores) for scores in ([{}] * len(queries) if outcomes is None else outcomes)]
+        if not len(queries) == len(labels) == len(ids) == len(by_query):
+            counts = f"{len(labels)} labels, {len(ids)} ids and {len(by_query)} outcomes"
             raise RouterError(f"{len(queries)} queries but {counts}")
         classes = sorted(set(labels) | self._declared_classes())
         if len(classes) < 2:
@@ -209,12 +212,12 @@ class Router(Configurable, ABC):
         self.classes_ = classes
         self.train_ids_ = ids
         # For routers made of routers, which hand them on.
-        self._lessons = Lessons(queries, labels, ids, outcomes)
-        self.models_ = sorted({model for scores in outcomes for model in scores})
+        self._lessons = Lessons(list(queries), list(labels), ids, by_query)
+        self.models_ = sorted({model for scores in by_query for model in scores})
         try:
             self._fit(list(queries), np.array([classes.index(label) for label in labels], dtype=np.int64))
             if self.models_:
-                known = [[scores.get(model, np.nan) for model in self.models_] for scores in outcomes]
+                known = [[scores.get(model, np.nan) for model in self.models_] for scores in by_query]
                 self._fit_outcomes(np.array(known, dtype=np.float32))
         except BaseException:
             # Half of an old fit and half of a new one must not answer anything.

@@ -154,7 +154,7 @@ class CalibratedRouter(CompositeRouter):
             rest, out = held_out_rows(targets, self.fraction, self.seed)
             learned, queries, right = lessons.of(rest), lessons.of(out).queries, targets[out]
         else:
-            learned, queries, right = lessons, self._given[0], self._given_targets(*self._given)
+            learned, queries, right = lessons, list(self._given[0]), self._given_targets(*self._given)
         self.parts_ = {"router": fitted(self.router, learned)}
         # Whatever is calibrated looks like probabilities afterwards.
         output = self._in_columns(promised(self.parts_["router"], queries))

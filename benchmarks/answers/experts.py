@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from benchmarks.assets.adapters import Adapters, Version
 from benchmarks.assets.weights import LocalWeights, locate
 from benchmarks.datasets.base import Dataset
 from benchmarks.errors import BadInput
-from benchmarks.schema import LocalExperts, NoExperts
+from benchmarks.schema import LocalExperts, NoExperts, imported
 from common.progress import say
 from experts.base import ExpertError, Experts
 from experts.lora import Model
@@ -94,9 +93,8 @@ def assemble(config: Any, domains: Sequence[str]) -> ExpertSet | None:
 
 def build_experts(spec: dict[str, Any]) -> Experts:
     """Raises ExpertError when `_target_` is not a class of experts, or does not take the settings."""
-    module, _, name = str(spec["_target_"]).rpartition(".")
     try:
-        target = getattr(import_module(module), name)
+        target = imported(str(spec["_target_"]))
     except (ImportError, AttributeError, ValueError) as error:
         raise ExpertError(f"cannot import {spec['_target_']}: {error}") from error
     if not (isinstance(target, type) and issubclass(target, Experts)):

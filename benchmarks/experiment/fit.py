@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.assets.weights import LocalWeights, router_spec
 from benchmarks.datasets.base import Dataset, Example
-from benchmarks.experiment.fit_batch import Lessons
+from benchmarks.experiment.fit_batch import lessons_of
 from benchmarks.experiment.spec import RunSpec
 from benchmarks.experiment.thresholds import held_out_examples, holds_out, with_thresholds
 from benchmarks.experiment.tune import tune
@@ -18,7 +18,7 @@ from common.files import atomic_dir, cache_dir, cached_dir, digest, read_json, w
 from common.progress import say
 from common.typed_json import from_json, to_json
 from reports.record import Fitting, Tuning, WeightsUsed
-from routers.base import FORMAT_VERSION, Router, RouterError, build
+from routers.base import FORMAT_VERSION, Lessons, Router, RouterError, build
 from routers.vector_cache import kept_vectors, vectors_folder
 
 FITTING = "fit.json"
@@ -104,7 +104,7 @@ def fit_router(
     memory that they took then.
     """
     held_out = held_out_examples(dataset) if holds_out(spec) else []
-    lessons = Lessons.of(dataset.train)
+    lessons = lessons_of(dataset.train)
     fitted = False
 
     def fit_into(target: Path) -> None:

@@ -12,38 +12,21 @@ from typing import Any, NamedTuple
 from benchmarks.datasets.base import Example
 from benchmarks.workers.launch import Workers
 from common.progress import progress
-from routers.base import Inference, Router, build
+from routers.base import Inference, Lessons, Router, build
 from routers.inference import promised
 from routers.inference_files import load_inferences, save_inferences
 from routers.vector_cache import kept_vectors, vectors_folder
 
 
-@dataclass(frozen=True)
-class Lessons:
-    """Arguments of `Router.fit`: one value a training question; outcomes only where there are any."""
-
-    queries: list[str]
-    labels: list[str]
-    ids: list[str]
-    outcomes: list[dict[str, float]] | None = None
-
-    @classmethod
-    def of(cls, examples: Sequence[Example]) -> "Lessons":
-        """Lessons from examples."""
-        outcomes = [dict(example.outcomes or {}) for example in examples]
-        return cls(
-            [example.query for example in examples],
-            [str(example.label) for example in examples],
-            [example.id for example in examples],
-            outcomes if any(outcomes) else None,
-        )
-
-    def rows(self, rows: Sequence[int]) -> "Lessons":
-        """Lessons of some of the rows."""
-        queries, labels, ids = (
-            [values[row] for row in rows] for values in (self.queries, self.labels, self.ids)
-        )
-        return Lessons(queries, labels, ids, self.outcomes and [self.outcomes[row] for row in rows])
+def lessons_of(examples: Sequence[Example]) -> Lessons:
+    """Training data of a router from examples; outcomes only where there are any."""
+    outcomes = [dict(example.outcomes or {}) for example in examples]
+    return Lessons(
+        [example.query for example in examples],
+        [str(example.label) for example in examples],
+        [example.id for example in examples],
+        outcomes if any(outcomes) else None,
+    )
 
 
 class Fit(NamedTuple):
@@ -119,7 +102,7 @@ def fit_batch(fits: Sequence[Fit], workers: Workers, title: str) -> list[FitOutp
     ]
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         file = Path(scratch, "outputs.safetensors")
-        job = FitBatchJob(Lessons.of(questions), queries, rows, str(vectors_folder()), str(file))
+        job = FitBatchJob(lessons_of(questions), queries, rows, str(vectors_folder()), str(file))
         columns = workers.run(fit_all, job, title)
         outputs = load_inferences(file, len(fits))
     return [FitOutput(one.classes, one.models, output) for one, output in zip(columns, outputs, strict=True)]
@@ -130,7 +113,7 @@ def fit_all(job: FitBatchJob) -> list[Columns]:
     columns, outputs = [], []
     for number, fit in enumerate(job.fits):
         progress("fits", number, len(job.fits))
-        lessons = job.lessons.rows(fit.train)
+        lessons = job.lessons.of(fit.train)
         with kept_vectors(job.vectors):
             router: Router = build(fit.spec).fit(
                 lessons.queries, lessons.labels, lessons.ids, lessons.outcomes

@@ -7,8 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from threading import Thread
 from time import monotonic
 from typing import Any, get_type_hints
@@ -33,21 +33,12 @@ def main(task_path: str) -> int:
     task = json.loads(Path(task_path).read_text(encoding="utf-8"))
     try:
         with listening(_reporter()):
-            output, status = {"result": call(_function(task["function"]), task["job"])}, 0
+            output, status = {"result": call(resolve_name(task["function"]), task["job"])}, 0
     except UserError as error:
         output, status = {"error": str(error)}, EXIT_BAD_INPUT
     # Nothing written means that the function did not come to its end.
     Path(task["result"]).write_text(json.dumps(output), encoding="utf-8")
     return status
-
-
-def _function(name: str) -> Callable[[Any], Any]:
-    """The function called `module:function`."""
-    module, _, path = name.partition(":")
-    found: Any = import_module(module)
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
 
 
 def _reporter() -> Listener:

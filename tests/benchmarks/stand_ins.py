@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from benchmarks.experiment.fit_batch import Columns, FitBatchJob, FitOutput, Lessons
+from benchmarks.experiment.fit_batch import Columns, FitBatchJob, FitOutput
 from benchmarks.workers.in_process import InProcess
 from benchmarks.workers.launch import Job, Result, Workers
+from routers.base import Lessons
 from routers.inference_files import save_inferences
 
 
@@ -64,7 +65,7 @@ class ToldFits(Workers):
         assert isinstance(job, FitBatchJob)
         assert self.tell is not None
         fits = [
-            ToldFit(fit.spec, job.lessons.rows(fit.train), [job.queries[row] for row in fit.queries])
+            ToldFit(fit.spec, job.lessons.of(fit.train), [job.queries[row] for row in fit.queries])
             for fit in job.fits
         ]
         outputs = [self.tell(number, fit) for number, fit in enumerate(fits)]

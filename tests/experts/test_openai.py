@@ -184,12 +184,12 @@ def test_a_server_that_starts_late_is_asked_again(server: Server) -> None:
         ("busy", 2, "HTTP 429 after 2 retries: slow down"),
         ("broken", 1, "HTTP 500 after 1 retry: out of memory"),
         ("unknown", 2, "HTTP 404: The model `x` does not exist."),
-        ("held", 1, "no answer within 0.1 s after 1 retry"),
+        ("held", 1, "no answer within 0.5 s after 1 retry"),
         ("dropped", 1, "the connection broke after 1 retry: Server disconnected without sending a response."),
     ],
 )
 def test_retries_are_told(server: Server, model: str, retries: int, reason: str) -> None:
-    answer = ask(server.url, model, timeout=0.1 if model == "held" else 5, max_retries=retries)
+    answer = ask(server.url, model, timeout=0.5 if model == "held" else 30, max_retries=retries)
     assert answer.error == f"{reason} (model {model} at {server.url})"
     assert len(server.seen) == (1 if model == "unknown" else retries + 1)
 
@@ -221,9 +221,9 @@ def test_an_endpoint_that_is_not_there_is_given_up() -> None:
 
 
 def test_a_server_that_hangs_is_given_up(server: Server) -> None:
-    asked = experts(server.url, "held", max_concurrency=1, timeout=0.05)
+    asked = experts(server.url, "held", max_concurrency=1, timeout=0.5)
     errors = [str(answer.error) for answer in asked.answers([Request("held", "Why?")] * 8)]
-    assert [error.startswith("no answer within 0.05 s") for error in errors] == [True] * 5 + [False] * 3
+    assert [error.startswith("no answer within 0.5 s") for error in errors] == [True] * 5 + [False] * 3
     assert all(error.startswith("not asked after 5 failures in a row: no answer") for error in errors[5:])
     assert len(server.seen) == 5
 
@@ -232,7 +232,7 @@ def test_any_other_end_between_them_is_a_sign_of_life(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PATIENCE, "timeout", 2)
-    asked = experts(server.url, "held", "broken", "car", max_concurrency=1, timeout=0.3)
+    asked = experts(server.url, "held", "broken", "car", max_concurrency=1, timeout=1)
     domains = ["held", "broken", "held", "car", "held"]
     answers = asked.answers([Request(domain, "Why?") for domain in domains])
     assert not any(str(answer.error).startswith("not asked") for answer in answers)
@@ -308,9 +308,9 @@ def test_a_stream(server: Server) -> None:
 
 
 def test_a_stream_comes_as_it_is_written(server: Server) -> None:
-    pieces = experts(server.url, "stream held", timeout=0.3).stream(Request("stream held", "Why?"))
+    pieces = experts(server.url, "stream held", timeout=1).stream(Request("stream held", "Why?"))
     assert next(pieces) == "Check "
-    with pytest.raises(ExpertError, match=r"^no answer within 0\.3 s \(model stream held at http"):
+    with pytest.raises(ExpertError, match=r"^no answer within 1 s \(model stream held at http"):
         next(pieces)
 
 

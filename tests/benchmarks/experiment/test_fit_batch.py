@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks.datasets.base import Example
 from benchmarks.errors import BadInput
-from benchmarks.experiment.fit_batch import Fit, FitBatchJob, Lessons, fit_batch, serve_saved
+from benchmarks.experiment.fit_batch import Fit, FitBatchJob, fit_batch, lessons_of, serve_saved
 from benchmarks.workers.in_process import InProcess
+from routers.base import Lessons
 from tests.benchmarks import fakes
 from tests.benchmarks.stand_ins import Recording
 
@@ -52,10 +53,10 @@ def test_the_fitted_router_has_the_outcomes_of_its_questions() -> None:
 
 
 def test_outcomes_are_lessons_only_where_there_are_any() -> None:
-    assert Lessons.of([A, B]) == Lessons(["question a-1", "question b-1"], ["a", "b"], ["a-1", "b-1"])
-    lessons = Lessons.of([A, B, Example("k", "?", "a", outcomes={"m": 0.5})])
+    assert lessons_of([A, B]) == Lessons(["question a-1", "question b-1"], ["a", "b"], ["a-1", "b-1"])
+    lessons = lessons_of([A, B, Example("k", "?", "a", outcomes={"m": 0.5})])
     assert lessons.outcomes == [{}, {}, {"m": 0.5}]
-    assert lessons.rows([2, 0]) == Lessons(["?", "question a-1"], ["a", "a"], ["k", "a-1"], [{"m": 0.5}, {}])
+    assert lessons.of([2, 0]) == Lessons(["?", "question a-1"], ["a", "a"], ["k", "a-1"], [{"m": 0.5}, {}])
 
 
 def test_a_router_that_cannot_be_fitted_says_why() -> None:
