@@ -14,7 +14,9 @@ from omegaconf import MISSING
 
 from benchmarks.assets.weights import Weights, as_weights
 from common.checks import Constraints, Settings, at_least, between, fraction, one_of, positive
+from experts.local import LocalModels
 from experts.lora import LoraExperts
+from experts.onnx import OnnxExperts
 from experts.openai import OpenAIExperts as OpenAIClient
 from experts.train import Recipe
 from routers.base import ModelFolder
@@ -128,19 +130,33 @@ class NoExperts:
     name: str = "none"
 
 
+# By engine of local experts, the class that runs it and what its constructor is told besides.
+ENGINES: dict[str, tuple[type[LocalModels], dict[str, Any]]] = {
+    "onnx": (OnnxExperts, {"int8": False}),
+    "onnx_int8": (OnnxExperts, {"int8": True}),
+    "torch": (LoraExperts, {}),
+}
+
+
 @configures(LoraExperts)
 class LocalExperts(Constructed):
     """Experts on this machine.
 
     Attributes:
         models: weights by domain, and `default` for every other domain.
+        engine: one of `ENGINES`. Those of ONNX Runtime take Llama models; `dtype` and `quantization` are of
+            training, and of answering with `torch`.
         adapters: folder of trained versions, over those that come with the product.
         use_cache: keep generated answers on disk and never generate one twice.
     """
 
     prefix: ClassVar[str] = "experts."
+    parameter_constraints: ClassVar[Constraints] = {
+        **LoraExperts.parameter_constraints,
+        "engine": one_of(*ENGINES),
+    }
     name: str = MISSING
-    _target_: str = "experts.lora.LoraExperts"
+    engine: str = "onnx_int8"
     adapters: str = "adapters"
     use_cache: bool = True
 

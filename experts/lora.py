@@ -5,40 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
 from time import perf_counter
-from typing import Any, ClassVar, NamedTuple, TypedDict
+from typing import Any, ClassVar
 
-from common.checks import Constraints, at_least, one_of
+from common.checks import Constraints, one_of
 from experts import prompt
-from experts.base import Answer, ExpertError, Experts, Remark, Request, ignore
+from experts.base import Answer, ExpertError, Remark, Request, ignore
+from experts.local import SILENT, LocalModels, Prompt, end_of_turn
 from experts.model import load_base
 
 # peft's name for "no adapter" in a mixed batch.
 NO_ADAPTER = "__base__"
-SILENT = "the model ended its turn without a word"
-
-
-class Model(TypedDict):
-    """Parts of one domain's expert; the checksums are those of what lies in the folders.
-
-    Attributes:
-        folder: of the base model.
-        sha256: of its weights.
-        adapter: folder of the LoRA adapter; None for a domain that only has its base model.
-        adapter_sha256: of its weights.
-    """
-
-    folder: str
-    sha256: str
-    adapter: str | None
-    adapter_sha256: str | None
-
-
-class _Prompt(NamedTuple):
-    row: int
-    text: str
-    length: int
-    adapter: str
-    note: str | None
 
 
 class _Base:
@@ -50,7 +26,7 @@ class _Base:
 
         self.tokenizer = prompt.load_tokenizer(folder)
         self.network = load_base(folder, dtype, quantization)
-        self.end_of_turn = _end_of_turn(self.tokenizer, self.network.generation_config.eos_token_id)
+        self.end_of_turn = end_of_turn(self.tokenizer, self.network.generation_config.eos_token_id)
         self.positions = int(self.network.config.max_position_embeddings)
         # Domains are free text, which peft would take as paths of modules.
         self.names = {domain: f"expert{number}" for number, domain in enumerate(sorted(adapters))}
@@ -66,6 +42,10 @@ class _Base:
         self.network.eval()
         # Which adapter is active is a state of the network: one generation at a time.
         self.lock = Lock()
+
+    def adapter(self, asked: Prompt) -> str:
+        """Name of the adapter that answers."""
+        return NO_ADAPTER if asked.domain is None else self.names[asked.domain]
 
     def _check_layers(self, adapter: str, name: str) -> None:
         """peft fills layers that the file lacks with fresh ones, and passes over those it has too many."""
@@ -97,85 +77,52 @@ class _Base:
 
 
 @dataclass(eq=False, repr=False)
-class LoraExperts(Experts):
-    """Local models of one domain each, answering in batches, greedily.
+class LoraExperts(LocalModels):
+    """Local models of one domain each, through PyTorch, in batches sorted by expert and length.
 
     Args:
-        models: by domain. Domains that share a base model share it in memory.
-        system_prompt: the instruction before every question; `{domain}` in it is replaced.
-        max_new_tokens: of an answer.
-        max_question_tokens: a longer question is cut in the middle.
-        batch_size: questions answered at once; they are sorted by expert, then by length.
+        models, system_prompt, max_new_tokens, max_question_tokens, batch_size: see `LocalModels`.
         dtype: of the base models, `float32` or `bfloat16`.
         quantization: `none`, or `nf4` for 4-bit weights through bitsandbytes (Dettmers et al., 2023).
     """
 
     parameter_constraints: ClassVar[Constraints] = {
-        "max_new_tokens": at_least(1),
-        "max_question_tokens": at_least(8),
-        "batch_size": at_least(1),
+        **LocalModels.parameter_constraints,
         "dtype": one_of("float32", "bfloat16"),
         "quantization": one_of("none", "nf4"),
     }
 
-    models: dict[str, Model]
-    system_prompt: str = ""
-    max_new_tokens: int = 96
-    max_question_tokens: int = 512
-    batch_size: int = 64
     dtype: str = "float32"
     quantization: str = "none"
     _bases: dict[str, _Base] = field(init=False, default_factory=dict)
 
     def load(self) -> "LoraExperts":
         self.check_parameters()
-        for folder in sorted({model["folder"] for model in self.models.values()} - set(self._bases)):
-            adapters = {
-                domain: model["adapter"]
-                for domain, model in self.models.items()
-                if model["folder"] == folder and model["adapter"]
-            }
-            self._bases[folder] = _Base(folder, adapters, self.dtype, self.quantization)
+        for folder in self.folders():
+            if folder not in self._bases:
+                self._bases[folder] = _Base(folder, self.adapters(folder), self.dtype, self.quantization)
         return self
 
-    def identity(self, domain: str, adapted: bool = True) -> dict[str, Any]:
-        model = self._model(domain, adapted)
-        return {
-            "kind": "lora",
-            "prompt_version": prompt.VERSION,
-            "base": model["sha256"],
-            "adapter": model["adapter_sha256"] if adapted else None,
-            "system_prompt": self._system_prompt(domain),
-            "decoding": "greedy",
-            "max_new_tokens": self.max_new_tokens,
-            "max_question_tokens": self.max_question_tokens,
-            "dtype": self.dtype,
-            "quantization": self.quantization,
-        }
+    def tokenizer(self, folder: str) -> Any:
+        return self._bases[folder].tokenizer
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
-        self.load()
-        prompts: dict[str, list[_Prompt]] = {folder: [] for folder in self._bases}
-        unanswerable: list[tuple[int, Answer]] = []
-        for row, request in enumerate(requests):
-            try:
-                folder = self._model(request.domain, request.adapted)["folder"]
-                prompts[folder].append(self._prompt(row, request))
-            except ExpertError as error:
-                unanswerable.append((row, Answer(None, error=str(error))))
-        if unanswerable:
-            yield unanswerable
-        for folder, waiting in prompts.items():
-            waiting.sort(key=self._order)
-            for start in range(0, len(waiting), self.batch_size):
-                yield self._answer(self._bases[folder], waiting[start : start + self.batch_size])
+    def positions(self, folder: str) -> int:
+        return self._bases[folder].positions
+
+    def engine(self) -> dict[str, Any]:
+        return {"dtype": self.dtype, "quantization": self.quantization}
+
+    def answer_prompts(self, folder: str, prompts: list[Prompt]) -> Iterator[list[tuple[int, Answer]]]:
+        base, waiting = self._bases[folder], sorted(prompts, key=self._order)
+        for start in range(0, len(waiting), self.batch_size):
+            yield self._answer(base, waiting[start : start + self.batch_size])
 
     def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
         from transformers import TextIteratorStreamer
 
         self.load()
-        base = self._bases[self._model(request.domain, request.adapted)["folder"]]
-        asked = self._prompt(0, request)
+        base = self._bases[self.model_of(request.domain, request.adapted)["folder"]]
+        asked = self.prompt(0, request)
         if asked.note:
             remark(asked.note)
         pieces = TextIteratorStreamer(base.tokenizer, skip_prompt=True, skip_special_tokens=True)
@@ -207,42 +154,11 @@ class LoraExperts(Experts):
             raise ExpertError(SILENT)
 
     @staticmethod
-    def _order(asked: _Prompt) -> tuple[Any, ...]:
+    def _order(asked: Prompt) -> tuple[Any, ...]:
         """Adapters side by side, so that few batches are mixed; lengths, so that little is padding."""
-        return asked.adapter, asked.length, asked.row
+        return asked.domain or "", len(asked.text), asked.row
 
-    def _model(self, domain: str, adapted: bool) -> Model:
-        try:
-            model = self.models[domain]
-        except KeyError:
-            known = ", ".join(sorted(self.models))
-            raise ExpertError(f"there is no expert for domain {domain!r}; there is: {known}") from None
-        if adapted and model["adapter"] is None:
-            raise ExpertError(f"the expert for domain {domain!r} has no adapter")
-        return model
-
-    def _system_prompt(self, domain: str) -> str:
-        return self.system_prompt.replace("{domain}", domain)
-
-    def _prompt(self, row: int, request: Request) -> _Prompt:
-        base = self._bases[self._model(request.domain, request.adapted)["folder"]]
-        question = prompt.plain_question(base.tokenizer, request.question)
-        if not question:
-            raise ExpertError("the question is empty")
-        system_prompt = self._system_prompt(request.domain)
-        frame = len(base.tokenizer(prompt.render(base.tokenizer, system_prompt, ""))["input_ids"])
-        room = base.positions - self.max_new_tokens - frame
-        if room < 1:
-            raise ExpertError(
-                f"the model has {base.positions} positions: none is left for a question beside {frame} of "
-                f"the instruction and experts.max_new_tokens={self.max_new_tokens}"
-            )
-        question, note = prompt.fit_question(base.tokenizer, question, min(self.max_question_tokens, room))
-        text = prompt.render(base.tokenizer, system_prompt, question)
-        adapter = base.names[request.domain] if request.adapted else NO_ADAPTER
-        return _Prompt(row, text, len(text), adapter, note)
-
-    def _answer(self, base: _Base, prompts: list[_Prompt]) -> list[tuple[int, Answer]]:
+    def _answer(self, base: _Base, prompts: list[Prompt]) -> list[tuple[int, Answer]]:
         start = perf_counter()
         rows = self._generate(base, prompts)
         seconds = (perf_counter() - start) / len(prompts)
@@ -255,7 +171,7 @@ class LoraExperts(Experts):
         return answers
 
     def _generate(
-        self, base: _Base, prompts: list[_Prompt], stop: Event | None = None, **arguments: Any
+        self, base: _Base, prompts: list[Prompt], stop: Event | None = None, **arguments: Any
     ) -> list[list[int]]:
         """The generated tokens of each prompt, padding and all; fewer when `stop` is set meanwhile.
 
@@ -280,7 +196,7 @@ class LoraExperts(Experts):
 
         while len(rows):
             ids = base.generate(
-                [prompts[row].adapter for row in rows.tolist()],
+                [base.adapter(prompts[row]) for row in rows.tolist()],
                 input_ids=ids,
                 attention_mask=mask,
                 past_key_values=cache,
@@ -305,16 +221,3 @@ class LoraExperts(Experts):
             mask[:, :n_prompt] = tokens["attention_mask"][rows]
             cache.batch_select_indices(going.nonzero().squeeze(1))
         return generated
-
-
-def _end_of_turn(tokenizer: Any, configured: int | list[int] | None) -> list[int]:
-    """Every token that ends an answer: the configured ones, and the one the chat template puts there."""
-    ids = {tokenizer.eos_token_id, *([configured] if isinstance(configured, int) else configured or [])}
-    if tokenizer.chat_template is not None:
-        marker = "answer"
-        turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": marker}]
-        rendered: str = tokenizer.apply_chat_template(turn, tokenize=False)
-        after = tokenizer(rendered.rpartition(marker)[2], add_special_tokens=False)["input_ids"]
-        special = set(tokenizer.all_special_ids)
-        ids.update(after[:1] if after and after[0] in special else [])
-    return sorted(token for token in ids if token is not None)

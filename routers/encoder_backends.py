@@ -1,12 +1,12 @@
 """The engines that run a sentence encoder: PyTorch, and ONNX Runtime on an exported model."""
 
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from common.files import read_json
+from common.onnx_session import session
 from routers.base import FloatArray
 
 
@@ -26,17 +26,9 @@ class OnnxBackend:
     """
 
     def __init__(self, folder: Path) -> None:
-        # Read when it is imported; else it would note a device id in the home folder and report its use.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime
         from tokenizers import Tokenizer
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads()
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self.session = session(folder / "model.onnx")
         settings = read_json(folder / "export.json")
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(settings["max_tokens"])
@@ -55,12 +47,6 @@ class OnnxBackend:
     def forward(self, tokens: dict[str, Any]) -> FloatArray:
         (vectors,) = self.session.run(None, tokens)
         return np.asarray(vectors, dtype=np.float32)
-
-
-def _threads() -> int:
-    """The first number of OMP_NUM_THREADS, which may list one a nesting level; 0 lets the library choose."""
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(first) if first.isdigit() else 0
 
 
 def load_network(model: str, max_tokens: int, **settings: Any) -> Any:

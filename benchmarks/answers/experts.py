@@ -1,5 +1,6 @@
 """Experts as they are configured: their weights and adapters found and checked."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +10,10 @@ from benchmarks.assets.adapters import Adapters, Version
 from benchmarks.assets.weights import LocalWeights, locate
 from benchmarks.datasets.base import Dataset
 from benchmarks.errors import BadInput
-from benchmarks.schema import LocalExperts, NoExperts, imported
+from benchmarks.schema import ENGINES, LocalExperts, NoExperts, imported
 from common.progress import say
 from experts.base import ExpertError, Experts
-from experts.lora import Model
+from experts.local import Model
 
 # Keys of an experts configuration that are ours and not the constructor's.
 _OURS = ("name", "_target_", "adapters", "use_cache")
@@ -130,16 +131,23 @@ def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> ExpertSet:
             "base": {base.name: base.sha256},
             "adapter": {f"{config.name}/{domain}/{version.name}": version.sha256},
         }
-    spec = {key: value for key, value in vars(config).items() if key not in _OURS}
     return ExpertSet(
         config.name,
-        {"_target_": config._target_, **spec, "models": models},
+        {**_engine_spec(config), "models": models},
         config.use_cache,
         weights,
         {domain: frozenset(version.card["data"]["train_ids"]) for domain, version in versions.items()},
         {domain: located[str(source)] for domain, source in sources.items()},
         versions,
     )
+
+
+def _engine_spec(config: LocalExperts) -> dict[str, Any]:
+    """Class of the engine, and its arguments but for the models."""
+    engine, arguments = ENGINES[config.engine]
+    known = inspect.signature(engine).parameters
+    settings = {name: value for name, value in vars(config).items() if name in known and name != "models"}
+    return {"_target_": f"{engine.__module__}.{engine.__qualname__}", **settings, **arguments}
 
 
 def _current(adapters: Adapters, config: LocalExperts, domain: str) -> Version:

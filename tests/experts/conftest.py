@@ -1,12 +1,15 @@
 """Two tiny random chat models, as unlike as Llama-3.1 and Phi-3, and adapters trained on them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from experts.lora import LoraExperts, Model
+from experts.base import Answer, Request
+from experts.local import Model
+from experts.lora import LoraExperts
 from experts.train import Recipe, Trained, train
 
 SYSTEM_PROMPT = "You know all about {domain}."
@@ -40,7 +43,29 @@ PHI_TEMPLATE = (
     "{% endfor %}"
 )
 
+MAX_NEW_TOKENS = 24
+# The chat formats written out, and the tokens that end an answer in each.
+FORMATS = {
+    "llama": "<bos><|start|>system<|stop|>\n{system}<|eot|><|start|>user<|stop|>\n{question}<|eot|>"
+    "<|start|>assistant<|stop|>\n",
+    "phi": "<|user|>\n{system}\n\n{question}<|end|>\n<|assistant|>\n",
+}
+ENDS = {"llama": {"<eos>", "<|eot|>"}, "phi": {"<eos>", "<|end|>"}}
+QUESTIONS = (
+    "What wears out a gearbox the fastest?",
+    "Hi",
+    "Do I sleep better in a car with the windows open, or is that a bad idea on the motorway?",
+)
+# Every expert and every base, in no order; one of them twice.
+REQUESTS = [
+    Request(domain, question, adapted)
+    for question in QUESTIONS
+    for domain, adapted in (("sleep", True), ("car", False), ("car", True), ("sleep", False))
+] + [Request("sleep", QUESTIONS[0])]
+
 Questions = tuple[list[str], list[str]]
+Plain = Callable[[str, Request], tuple[str, int]]
+Models = dict[str, dict[str, Model]]
 
 
 class Adapter(NamedTuple):
@@ -194,3 +219,53 @@ def loaded(models: dict[str, dict[str, Model]]) -> dict[str, LoraExperts]:
 
 def lora(models: dict[str, Model], **settings: Any) -> LoraExperts:
     return LoraExperts(models, **{"system_prompt": SYSTEM_PROMPT, "max_new_tokens": 24, **settings})
+
+
+@pytest.fixture(scope="session")
+def plain(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> Plain:
+    """One question to one model, token by token: no batch, no padding, no cache, no adapter swapped.
+
+    The base is transformers' alone; an adapter is merged into its weights.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizers = {name: AutoTokenizer.from_pretrained(folder) for name, folder in bases.items()}
+    networks: dict[tuple[str, str | None], Any] = {}
+    known: dict[tuple[str, Request], tuple[str, int]] = {}
+
+    def network(base: str, domain: str | None) -> Any:
+        if (base, domain) not in networks:
+            model = AutoModelForCausalLM.from_pretrained(bases[base], dtype=torch.float32)
+            if domain is not None:
+                adapter = str(adapters[base, domain].folder)
+                model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+            networks[base, domain] = model.eval()
+        return networks[base, domain]
+
+    def ask(base: str, request: Request) -> tuple[str, int]:
+        if (base, request) not in known:
+            known[base, request] = generate(base, request)
+        return known[base, request]
+
+    def generate(base: str, request: Request) -> tuple[str, int]:
+        tokenizer = tokenizers[base]
+        system = SYSTEM_PROMPT.replace("{domain}", request.domain)
+        text = FORMATS[base].format(system=system, question=request.question)
+        tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+        model = network(base, request.domain if request.adapted else None)
+        answer: list[int] = []
+        while len(answer) < MAX_NEW_TOKENS:
+            with torch.inference_mode():
+                logits = model(input_ids=torch.tensor([tokens + answer])).logits[0, -1]
+            answer.append(int(logits.argmax()))
+            if tokenizer.convert_ids_to_tokens(answer[-1]) in ENDS[base]:
+                break
+        return tokenizer.decode(answer, skip_special_tokens=True).strip(), len(answer)
+
+    return ask
+
+
+def texts(answers: Sequence[Answer]) -> list[tuple[str | None, int | None]]:
+    return [(answer.text, answer.tokens) for answer in answers]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from experts.base import ExpertError, Experts, Request
-from experts.lora import Model
+from experts.local import Model
 from experts.openai import OpenAIExperts
 from tests.experts.conftest import lora
 from tests.experts.servers import Handler, Server, completion, misbehaving

@@ -1,0 +1,179 @@
+"""Shared parts of the engines that run models on this machine: who answers, and what a model is told."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypedDict
+
+from common.checks import Constraints, at_least
+from experts import prompt
+from experts.base import Answer, ExpertError, Experts, Request
+
+SILENT = "the model ended its turn without a word"
+
+
+class Model(TypedDict):
+    """Parts of one domain's expert; the checksums are those of what lies in the folders.
+
+    Attributes:
+        folder: of the base model.
+        sha256: of its weights.
+        adapter: folder of the LoRA adapter; None for a domain that only has its base model.
+        adapter_sha256: of its weights.
+    """
+
+    folder: str
+    sha256: str
+    adapter: str | None
+    adapter_sha256: str | None
+
+
+class Prompt(NamedTuple):
+    """A request as its model reads it.
+
+    Attributes:
+        row: of the request.
+        domain: whose adapter answers; None asks the base model without any.
+        text: in the model's own chat format.
+        frame: the same without the question.
+        note: what happened to the question, such as a cut.
+    """
+
+    row: int
+    domain: str | None
+    text: str
+    frame: str
+    note: str | None
+
+
+@dataclass(eq=False, repr=False)
+class LocalModels(Experts):
+    """Models of one domain each on this machine, answering greedily.
+
+    Args:
+        models: by domain. Domains that share a base model share it in memory.
+        system_prompt: the instruction before every question; `{domain}` in it is replaced.
+        max_new_tokens: of an answer.
+        max_question_tokens: a longer question is cut in the middle.
+        batch_size: questions answered at once.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {
+        "max_new_tokens": at_least(1),
+        "max_question_tokens": at_least(8),
+        "batch_size": at_least(1),
+    }
+
+    models: dict[str, Model]
+    system_prompt: str = ""
+    max_new_tokens: int = 96
+    max_question_tokens: int = 512
+    batch_size: int = 64
+
+    @abstractmethod
+    def tokenizer(self, folder: str) -> Any:
+        """Tokenizer of the loaded base model in `folder`."""
+
+    @abstractmethod
+    def positions(self, folder: str) -> int:
+        """Tokens that the loaded base model in `folder` can see."""
+
+    @abstractmethod
+    def answer_prompts(self, folder: str, prompts: list[Prompt]) -> Iterator[list[tuple[int, Answer]]]:
+        """Answers of the base model in `folder`, in groups as they are finished."""
+
+    @abstractmethod
+    def engine(self) -> dict[str, Any]:
+        """Everything of the engine that an answer depends on, as JSON."""
+
+    def identity(self, domain: str, adapted: bool = True) -> dict[str, Any]:
+        model = self.model_of(domain, adapted)
+        return {
+            "kind": "lora",
+            "prompt_version": prompt.VERSION,
+            "base": model["sha256"],
+            "adapter": model["adapter_sha256"] if adapted else None,
+            "system_prompt": self.instruction(domain),
+            "decoding": "greedy",
+            "max_new_tokens": self.max_new_tokens,
+            "max_question_tokens": self.max_question_tokens,
+            **self.engine(),
+        }
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        self.load()
+        prompts: dict[str, list[Prompt]] = {}
+        unanswerable: list[tuple[int, Answer]] = []
+        for row, request in enumerate(requests):
+            try:
+                folder = self.model_of(request.domain, request.adapted)["folder"]
+                prompts.setdefault(folder, []).append(self.prompt(row, request))
+            except ExpertError as error:
+                unanswerable.append((row, Answer(None, error=str(error))))
+        if unanswerable:
+            yield unanswerable
+        for folder in sorted(prompts):
+            yield from self.answer_prompts(folder, prompts[folder])
+
+    def model_of(self, domain: str, adapted: bool) -> Model:
+        """Raises ExpertError where there is no such expert."""
+        try:
+            model = self.models[domain]
+        except KeyError:
+            known = ", ".join(sorted(self.models))
+            raise ExpertError(f"there is no expert for domain {domain!r}; there is: {known}") from None
+        if adapted and model["adapter"] is None:
+            raise ExpertError(f"the expert for domain {domain!r} has no adapter")
+        return model
+
+    def adapters(self, folder: str) -> dict[str, str]:
+        """Folders of the adapters on the base model in `folder`, by domain."""
+        return {
+            domain: model["adapter"]
+            for domain, model in self.models.items()
+            if model["folder"] == folder and model["adapter"]
+        }
+
+    def folders(self) -> list[str]:
+        """Folders of the base models."""
+        return sorted({model["folder"] for model in self.models.values()})
+
+    def instruction(self, domain: str) -> str:
+        return self.system_prompt.replace("{domain}", domain)
+
+    def prompt(self, row: int, request: Request) -> Prompt:
+        """A request in the chat format of its loaded model, its question cut where it is too long.
+
+        Raises:
+            ExpertError: the question is empty, or no room is left for one.
+        """
+        folder = self.model_of(request.domain, request.adapted)["folder"]
+        tokenizer, positions = self.tokenizer(folder), self.positions(folder)
+        question = prompt.plain_question(tokenizer, request.question)
+        if not question:
+            raise ExpertError("the question is empty")
+        instruction = self.instruction(request.domain)
+        frame = prompt.render(tokenizer, instruction, "")
+        framed = len(tokenizer(frame)["input_ids"])
+        room = positions - self.max_new_tokens - framed
+        if room < 1:
+            raise ExpertError(
+                f"the model has {positions} positions: none is left for a question beside {framed} of "
+                f"the instruction and experts.max_new_tokens={self.max_new_tokens}"
+            )
+        question, note = prompt.fit_question(tokenizer, question, min(self.max_question_tokens, room))
+        text = prompt.render(tokenizer, instruction, question)
+        return Prompt(row, request.domain if request.adapted else None, text, frame, note)
+
+
+def end_of_turn(tokenizer: Any, configured: int | list[int] | None) -> list[int]:
+    """Every token that ends an answer: the configured ones, and the one the chat template puts there."""
+    ids = {tokenizer.eos_token_id, *([configured] if isinstance(configured, int) else configured or [])}
+    if tokenizer.chat_template is not None:
+        marker = "answer"
+        turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": marker}]
+        rendered: str = tokenizer.apply_chat_template(turn, tokenize=False)
+        after = tokenizer(rendered.rpartition(marker)[2], add_special_tokens=False)["input_ids"]
+        special = set(tokenizer.all_special_ids)
+        ids.update(after[:1] if after and after[0] in special else [])
+    return sorted(token for token in ids if token is not None)

@@ -1,0 +1,295 @@
+"""LoRA experts (Hu et al., 2021) through ONNX Runtime: a session a base model, an adapter a request.
+
+Requests of one adapter share each step of the model (continuous batching, Yu et al., 2022): when one answer
+ends, the next question takes its place. The instruction before every question is read once an expert.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from time import perf_counter
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.files import read_json
+from common.llama_graph import VERSION, FloatArray, NotLlama, Shape, cached_graph, read_shape
+from common.lora import Adapter, DamagedAdapter, adapted_products, adapter_values, read_adapter
+from common.onnx_session import session
+from experts.base import Answer, ExpertError, Remark, Request, ignore
+from experts.local import SILENT, LocalModels, Prompt, end_of_turn
+from experts.tokenizer import ChatTokenizer
+
+# By name of a graph's input.
+Values = dict[str, Any]
+
+
+@dataclass
+class _Answering:
+    """An answer that is being generated.
+
+    Attributes:
+        asked: where it belongs.
+        length: tokens in the cache.
+        tokens: generated so far.
+        seconds: its share of the time spent.
+    """
+
+    asked: Prompt
+    length: int
+    tokens: list[int]
+    seconds: float
+
+
+class _Base:
+    """One base model in memory, with its tokenizer and every adapter that was trained on it."""
+
+    def __init__(self, folder: str, sha256: str, adapters: dict[str, str], *, int8: bool) -> None:
+        from onnxruntime import OrtValue
+
+        self.tokenizer = ChatTokenizer(folder)
+        file = Path(folder, "generation_config.json")
+        configured = read_json(file).get("eos_token_id") if file.is_file() else None
+        self.end_of_turn = frozenset(end_of_turn(self.tokenizer, configured))
+        try:
+            self.shape = read_shape(Path(folder))
+            found = {domain: _adapter(adapter, self.shape) for domain, adapter in adapters.items()}
+            products = frozenset[str]().union(*map(adapted_products, found.values()))
+            graph = cached_graph(Path(folder), sha256, products, int8=int8, generates=True)
+            self.session = session(graph)
+        except NotLlama as error:
+            raise ExpertError(f"{error}; experts.engine=torch runs it") from error
+
+        def values(adapter: Adapter) -> Values:
+            arrays = adapter_values(self.shape, products, adapter)
+            return {name: OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()}
+
+        self.adapters: dict[str | None, Values] = {None: values({})}
+        self.adapters |= {domain: values(adapter) for domain, adapter in found.items()}
+        # What the instruction before every question leaves in the cache, by expert and tokens.
+        self.instructions: dict[tuple[str | None, tuple[int, ...]], list[FloatArray]] = {}
+
+
+class _Cache:
+    """Keys and values of `slots` answers of at most `positions` tokens, and the calls that fill them."""
+
+    def __init__(self, base: _Base, adapter: Values, slots: int, positions: int) -> None:
+        shape = base.shape
+        size = (slots, shape.kv_heads, positions, shape.head_dim)
+        self.base, self.adapter = base, adapter
+        self.names = [f"{kind}.{layer}" for layer in range(shape.layers) for kind in ("key", "value")]
+        self.arrays: list[FloatArray] = [np.zeros(size, dtype=np.float32) for _ in self.names]
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Move an answer of `length` tokens to another slot."""
+        for array in self.arrays:
+            array[target, :, :length] = array[source, :, :length]
+
+    def read(self, slot: int, tokens: Sequence[int], start: int) -> int:
+        """Put `tokens` behind the first `start` of a slot; returns the most probable next token."""
+        call = _Call(self, slice(slot, slot + 1), len(tokens))
+        return int(call.run(np.array([tokens]), np.array([start + len(tokens)]))[0])
+
+
+class _Call:
+    """A run of the model on some slots, prepared once and repeated as long as they stay the same."""
+
+    def __init__(self, cache: _Cache, slots: slice, tokens: int) -> None:
+        from onnxruntime import OrtValue
+
+        rows = len(range(*slots.indices(len(cache.arrays[0]))))
+        self.session = cache.base.session
+        self.arrays: dict[str, NDArray[Any]] = {
+            "ids": np.zeros((rows, tokens), dtype=np.int64),
+            "lengths": np.zeros(rows, dtype=np.int32),
+            "total": np.zeros((), dtype=np.int32),
+            # Without padding, the last token of each row is that of the call.
+            "last": np.arange(1, rows + 1, dtype=np.int64) * tokens - 1,
+        }
+        self.next = np.zeros((rows, 1), dtype=np.int64)
+        self.binding = self.session.io_binding()
+        # The values refer to the arrays' memory and must outlive the binding's runs.
+        self.values = {name: OrtValue.ortvalue_from_numpy(array) for name, array in self.arrays.items()}
+        for name, value in (self.values | cache.adapter).items():
+            self.binding.bind_ortvalue_input(name, value)
+        for name, array in zip(cache.names, cache.arrays, strict=True):
+            value = OrtValue.ortvalue_from_numpy(array[slots])
+            self.values[name] = value
+            self.binding.bind_ortvalue_input(name, value)
+            self.binding.bind_ortvalue_output(f"new_{name}", value)
+        self.values["next"] = OrtValue.ortvalue_from_numpy(self.next)
+        self.binding.bind_ortvalue_output("next", self.values["next"])
+
+    def run(self, ids: NDArray[np.int64], lengths: NDArray[Any]) -> NDArray[np.int64]:
+        """Most probable next token of each row, int64 (rows,); `lengths` count `ids` (rows, tokens) too."""
+        self.arrays["ids"][:] = ids
+        self.arrays["lengths"][:] = lengths - 1
+        self.arrays["total"][...] = lengths.max()
+        self.session.run_with_iobinding(self.binding)
+        return self.next[:, 0]
+
+
+@dataclass(eq=False, repr=False)
+class OnnxExperts(LocalModels):
+    """Local Llama models of one domain each, through ONNX Runtime on the processor.
+
+    Args:
+        models, system_prompt, max_new_tokens, max_question_tokens, batch_size: see `LocalModels`.
+        int8: keep matrices in 8 bits, and round what they are multiplied with; several times as fast for one
+            question, a quarter of the memory, but other words than float32 now and then.
+    """
+
+    # The cache belongs to a call.
+    thread_safe: ClassVar[bool] = True
+
+    int8: bool = False
+    _bases: dict[str, _Base] = field(init=False, default_factory=dict)
+
+    def load(self) -> "OnnxExperts":
+        self.check_parameters()
+        checksums = {model["folder"]: model["sha256"] for model in self.models.values()}
+        for folder in self.folders():
+            if folder not in self._bases:
+                self._bases[folder] = _Base(folder, checksums[folder], self.adapters(folder), int8=self.int8)
+        return self
+
+    def tokenizer(self, folder: str) -> ChatTokenizer:
+        return self._bases[folder].tokenizer
+
+    def positions(self, folder: str) -> int:
+        return self._bases[folder].shape.positions
+
+    def engine(self) -> dict[str, Any]:
+        return {"engine": "onnx", "graph_version": VERSION, "weights": "int8" if self.int8 else "float32"}
+
+    def answer_prompts(self, folder: str, prompts: list[Prompt]) -> Iterator[list[tuple[int, Answer]]]:
+        base = self._bases[folder]
+        by_expert: dict[str | None, list[Prompt]] = {}
+        for asked in prompts:
+            by_expert.setdefault(asked.domain, []).append(asked)
+        for domain in sorted(by_expert, key=lambda name: name or ""):
+            for finished in self._generate(base, domain, by_expert[domain]):
+                yield [(one.asked.row, _answer(base, one)) for one in finished]
+
+    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+        from tokenizers.decoders import DecodeStream
+
+        self.load()
+        base = self._bases[self.model_of(request.domain, request.adapted)["folder"]]
+        asked = self.prompt(0, request)
+        if asked.note:
+            remark(asked.note)
+        pieces, silent = DecodeStream(skip_special_tokens=True), True
+        for token in self._tokens(base, asked):
+            piece = pieces.step(base.tokenizer.inner, token)
+            if piece:
+                silent = silent and not piece.strip()
+                yield piece
+        if silent:
+            raise ExpertError(SILENT)
+
+    def _tokens(self, base: _Base, asked: Prompt) -> Iterator[int]:
+        """Tokens of one answer, as they are generated."""
+        tokens = self._ids(base, asked)
+        cache = _Cache(base, base.adapters[asked.domain], 1, len(tokens) + self.max_new_tokens)
+        token, length = self._start(base, cache, 0, asked, tokens), len(tokens)
+        call = _Call(cache, slice(0, 1), 1)
+        for _ in range(self.max_new_tokens - 1):
+            yield token
+            if token in base.end_of_turn:
+                return
+            length += 1
+            token = int(call.run(np.array([[token]]), np.array([length]))[0])
+        yield token
+
+    def _generate(self, base: _Base, domain: str | None, prompts: list[Prompt]) -> Iterator[list[_Answering]]:
+        """Answers of one expert, in groups as they end.
+
+        Long questions come first, so that the last answers do not wait for one of them.
+        """
+        ids = {asked.row: self._ids(base, asked) for asked in prompts}
+        waiting = sorted(prompts, key=lambda asked: (len(ids[asked.row]), asked.row))
+        slots = min(self.batch_size, len(prompts))
+        positions = max(map(len, ids.values())) + self.max_new_tokens
+        cache = _Cache(base, base.adapters[domain], slots, positions)
+        going: list[_Answering] = []
+        call: _Call | None = None
+        while going or waiting:
+            while waiting and len(going) < slots:
+                start, asked = perf_counter(), waiting.pop()
+                token = self._start(base, cache, len(going), asked, ids[asked.row])
+                going.append(_Answering(asked, len(ids[asked.row]), [token], perf_counter() - start))
+                call = None
+            finished = self._take_finished(base, cache, going)
+            if finished:
+                call = None
+                yield finished
+                continue
+            call = call or _Call(cache, slice(0, len(going)), 1)
+            self._step(call, going)
+
+    @staticmethod
+    def _step(call: _Call, going: list[_Answering]) -> None:
+        """One more token for every answer."""
+        start = perf_counter()
+        ids = np.array([[one.tokens[-1]] for one in going])
+        found = call.run(ids, np.array([one.length + 1 for one in going]))
+        share = (perf_counter() - start) / len(going)
+        for one, token in zip(going, found.tolist(), strict=True):
+            one.tokens.append(token)
+            one.length += 1
+            one.seconds += share
+
+    def _take_finished(self, base: _Base, cache: _Cache, going: list[_Answering]) -> list[_Answering]:
+        """Remove the answers that have ended; the last ones take their slots."""
+        finished = []
+        for slot in reversed(range(len(going))):
+            one = going[slot]
+            if one.tokens[-1] in base.end_of_turn or len(one.tokens) >= self.max_new_tokens:
+                finished.append(one)
+                moved = going.pop()
+                if moved is not one:
+                    cache.copy(len(going), slot, moved.length)
+                    going[slot] = moved
+        return finished
+
+    @staticmethod
+    def _ids(base: _Base, asked: Prompt) -> list[int]:
+        return base.tokenizer(asked.text, add_special_tokens=False)["input_ids"]
+
+    def _start(self, base: _Base, cache: _Cache, slot: int, asked: Prompt, tokens: list[int]) -> int:
+        """Read a prompt into a slot; returns the first token of the answer."""
+        known = self._instruction(base, cache, slot, asked, tokens)
+        return cache.read(slot, tokens[known:], known)
+
+    def _instruction(self, base: _Base, cache: _Cache, slot: int, asked: Prompt, tokens: list[int]) -> int:
+        """Fill a slot with the tokens before the question, read once an expert; returns how many."""
+        frame = base.tokenizer(asked.frame, add_special_tokens=False)["input_ids"]
+        # The model has to read one token to say the next.
+        pairs = zip(frame, tokens[:-1], strict=False)
+        common = [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+        key = (asked.domain, tuple(common))
+        if not common:
+            return 0
+        if key not in base.instructions:
+            cache.read(slot, common, 0)
+            base.instructions[key] = [array[slot, :, : len(common)].copy() for array in cache.arrays]
+        else:
+            for array, known in zip(cache.arrays, base.instructions[key], strict=True):
+                array[slot, :, : len(common)] = known
+        return len(common)
+
+
+def _adapter(folder: str, shape: Shape) -> Adapter:
+    try:
+        return read_adapter(Path(folder), shape)
+    except DamagedAdapter as error:
+        raise ExpertError(f"cannot load the adapter in {folder}: {error}") from error
+
+
+def _answer(base: _Base, one: _Answering) -> Answer:
+    text = base.tokenizer.decode(one.tokens, skip_special_tokens=True).strip()
+    error = None if text else SILENT
+    return Answer(text or None, error, one.asked.note, len(one.tokens), one.seconds)

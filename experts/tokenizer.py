@@ -1,0 +1,111 @@
+"""A tokenizer with its chat template, without transformers, which takes seconds to import."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from common.files import read_json
+from experts.base import ExpertError
+
+# Tokens with a role, as `tokenizer_config.json` names them.
+ROLES = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token")
+
+
+class ChatTokenizer:
+    """Tokenizer of a model folder, with the part of transformers' interface that `experts.prompt` uses.
+
+    Raises:
+        ExpertError: there is none in `folder`.
+    """
+
+    def __init__(self, folder: str) -> None:
+        from tokenizers import Tokenizer
+
+        self.name_or_path = folder
+        try:
+            self.inner = Tokenizer.from_file(str(Path(folder, "tokenizer.json")))
+        except Exception as error:  # tokenizers raises nothing more special
+            raise ExpertError(f"cannot load a tokenizer from {folder}: {error}") from error
+        self.inner.no_truncation()
+        self.inner.no_padding()
+        file = Path(folder, "tokenizer_config.json")
+        self._config: dict[str, Any] = read_json(file) if file.is_file() else {}
+        self.chat_template = self._chat_template()
+
+    def __call__(self, text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
+        return {"input_ids": self.inner.encode(text, add_special_tokens=add_special_tokens).ids}
+
+    def decode(self, tokens: list[int], skip_special_tokens: bool = False) -> str:
+        return str(self.inner.decode(tokens, skip_special_tokens=skip_special_tokens))
+
+    def apply_chat_template(
+        self, messages: list[dict[str, str]], *, tokenize: bool = False, add_generation_prompt: bool = False
+    ) -> str:
+        """Text of a conversation in the model's format; tokens are never made here.
+
+        Raises:
+            jinja2.TemplateError: the template refuses the conversation.
+        """
+        assert not tokenize
+        roles = {name: content for name, content in self._roles.items() if content is not None}
+        return str(
+            self._template.render(messages=messages, add_generation_prompt=add_generation_prompt, **roles)
+        )
+
+    @cached_property
+    def all_special_tokens(self) -> list[str]:
+        """Special tokens, those without a role too."""
+        added = self.inner.get_added_tokens_decoder().values()
+        return sorted(
+            {token.content for token in added if token.special} | set(filter(None, self._roles.values()))
+        )
+
+    @cached_property
+    def all_special_ids(self) -> list[int]:
+        found = (self.inner.token_to_id(token) for token in self.all_special_tokens)
+        return [token for token in found if token is not None]
+
+    @property
+    def eos_token_id(self) -> int | None:
+        token = self._roles["eos_token"]
+        return None if token is None else self.inner.token_to_id(token)
+
+    @cached_property
+    def _roles(self) -> dict[str, str | None]:
+        def content(token: Any) -> str | None:
+            return token.get("content") if isinstance(token, dict) else token
+
+        return {role: content(self._config.get(role)) for role in ROLES}
+
+    def _chat_template(self) -> str | None:
+        """The template in a file of its own, or in the configuration, where several may have names."""
+        file = Path(self.name_or_path, "chat_template.jinja")
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+        found = self._config.get("chat_template")
+        if isinstance(found, list):
+            found = {entry["name"]: entry["template"] for entry in found}.get("default")
+        return found
+
+    @cached_property
+    def _template(self) -> Any:
+        from jinja2 import TemplateError
+        from jinja2.ext import loopcontrols
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        def raise_exception(message: str) -> None:
+            raise TemplateError(message)
+
+        # As transformers compiles a template; one that comes with a model may not touch anything.
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        )
+        environment.globals["raise_exception"] = raise_exception
+        environment.globals["strftime_now"] = _now
+        return environment.from_string(str(self.chat_template))
+
+
+def _now(layout: str) -> str:
+    from datetime import datetime
+
+    return datetime.now().strftime(layout)
