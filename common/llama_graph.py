@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from common.files import read_json
+from common.files import cache_dir, cached_dir, digest, read_json
+from common.progress import say
 
 FloatArray = NDArray[np.float32]
 
