@@ -21,7 +21,7 @@ from routers.weights import Reference, refer, settings_sha256, weights_file
 BACKENDS = ("torch", "onnx", "onnx_int8")
 
 # Raise when an exported file would differ for the same weights, so that old caches are not used.
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 
 
 @dataclass(eq=False, repr=False)

@@ -1,27 +1,31 @@
 """Export a sentence-transformers model to ONNX, with pooling and normalisation in the graph.
 
-Written against `torch.onnx` because optimum's exporters need transformers 4 while
-sentence-transformers 6 needs 5.
+A BERT is exported without torch, by `routers.onnx_bert`; other architectures are traced by PyTorch.
 """
 
-import warnings
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common.files import write_json
+from common.files import read_json, write_json
 from common.progress import say
-from routers.base import RouterError
-from routers.encoder_backends import OnnxBackend, load_network
+from routers.base import FloatArray, RouterError
+from routers.encoder_backends import OnnxBackend
+from routers.onnx_bert import bert_graph, is_plain_bert
+from routers.onnx_torch import trace
+from routers.weights import SAFETENSORS
 
-# The exported vectors are compared with PyTorch's on these before the file is used.
+# Vectors of these texts are compared before an exported file is used.
 PROBES = (
     "Why does my car pull to the left when braking?",
     "cant sleep",
     "is 7 hours of sleep enough if I feel rested, or should I aim for eight like everyone says?",
     "The quick brown fox jumps over the lazy dog. " * 12,
 )
+# Of a traced graph to PyTorch, and of int8 to float32.
 MIN_COSINE = {"onnx": 0.9999, "onnx_int8": 0.95}
 
 
@@ -29,88 +33,103 @@ def export(model: str, folder: Path, backend: str, max_tokens: int) -> None:
     """Write `model.onnx`, `tokenizer.json` and `export.json` into `folder`.
 
     Raises:
-        RouterError: modules beside transformer, mean or CLS pooling and normalisation; or exported
-            vectors that do not match PyTorch's (cosine below 0.9999 for float32, 0.95 for int8).
+        RouterError: modules beside transformer, mean or CLS pooling and normalisation; no BERT, and
+            torch is not installed; vectors that are not finite or not of unit length; a cosine below
+            0.9999 of a traced graph to PyTorch, below 0.95 of int8 to float32.
     """
-    import torch
-
     say(f"exporting the encoder to {backend} (once per model)")
-    eager = {"attn_implementation": "eager"}
-    reference = load_network(model, max_tokens, device="cpu", model_kwargs=eager)
-    tokens = reference.preprocess(["export", "of two lengths"])
-    inputs = (tokens["input_ids"], tokens["attention_mask"])
-    float_path = folder / "model.onnx"
-    axes = {0: "batch", 1: "tokens"}
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _pooled(reference),
-            inputs,
-            str(float_path),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["sentence_embedding"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "sentence_embedding": {0: "batch"}},
-            opset_version=17,
-            dynamo=False,
-        )
-    _fuse(float_path, reference[0].auto_model.config)
-    if backend == "onnx_int8":
-        _quantise(float_path)
-    tokenizer = reference.tokenizer
-    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {
-        "max_tokens": reference.max_seq_length,
-        "pad_id": tokenizer.pad_token_id,
-        "pad_token": tokenizer.pad_token,
-    }
+    source, path = Path(model), folder / "model.onnx"
+    pooling = _pooling(source)
+    config = read_json(source / "config.json")
+    settings = _tokeniser(source, folder, int(min(max_tokens, _max_tokens(source, config))))
+    wanted = None
+    if is_plain_bert(config):
+        _write_bert(source, config, pooling, path)
+    else:
+        wanted = trace(model, pooling, settings["max_tokens"], path, PROBES)
     write_json(folder / "export.json", settings)
-    _check(reference, folder, MIN_COSINE[backend])
+    vectors = _probed(folder)
+    if wanted is not None:
+        _compare(vectors, wanted, "onnx", "PyTorch's")
+    if backend == "onnx_int8":
+        _quantise(path)
+        _compare(_probed(folder), vectors, backend, "float32's")
 
 
-def _pooled(reference: Any) -> Any:
-    """Transformer, pooling and normalisation as one module of (input_ids, attention_mask)."""
-    import torch
+def _read(path: Path, default: Any) -> Any:
+    return read_json(path) if path.is_file() else default
 
-    modules = [type(module).__name__ for module in reference]
-    if modules not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
-        raise RouterError(f"{', '.join(modules)} cannot be exported; use encoder.backend=torch")
-    pooling = reference[1].pooling_mode
+
+def _pooling(source: Path) -> str:
+    """`mean` or `cls`, as the modules of the model say; a model without modules has mean pooling."""
+    modules = _read(source / "modules.json", [])
+    names = [str(module["type"]).rpartition(".")[2] for module in modules]
+    if names not in ([], ["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        raise RouterError(f"{', '.join(names)} cannot be exported; use encoder.backend=torch")
+    config = read_json(source / modules[1]["path"] / "config.json") if modules else {}
+    # Older models have a flag for each mode: pooling_mode_cls_token, pooling_mode_mean_tokens.
+    flags = [
+        re.sub("^pooling_mode_|_tokens?$", "", key)
+        for key, value in config.items()
+        if key.startswith("pooling_mode_") and value
+    ]
+    modes = config.get("pooling_mode") or flags or "mean"
+    pooling = modes[0] if isinstance(modes, list) and len(modes) == 1 else modes
     if pooling not in ("mean", "cls"):
         raise RouterError(f"pooling {pooling!r} cannot be exported; use encoder.backend=torch")
-
-    class Pooled(torch.nn.Module):  # type: ignore[misc]  # untyped base
-        def __init__(self) -> None:
-            super().__init__()
-            self.transformer = reference[0].auto_model
-
-        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            hidden = self.transformer(input_ids=input_ids, attention_mask=attention_mask)[0]
-            if pooling == "cls":
-                pooled = hidden[:, 0]
-            else:
-                mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-                pooled = (hidden * mask).sum(1) / mask.sum(1)
-            return torch.nn.functional.normalize(pooled, dim=1)
-
-    return Pooled().eval()
+    return str(pooling)
 
 
-def _fuse(path: Path, config: Any) -> None:
-    """Fuse attention, GELU and layer norms of a BERT graph: about a tenth faster for one query."""
-    if config.model_type != "bert":
-        return
-    from onnxruntime.transformers.fusion_options import FusionOptions
-    from onnxruntime.transformers.optimizer import optimize_model
+def _max_tokens(source: Path, config: dict[str, Any]) -> float:
+    """Longest text in tokens: that of sentence-transformers, else of the tokeniser, within the positions."""
+    own = _read(source / "sentence_bert_config.json", {}).get("max_seq_length")
+    tokeniser = _read(source / "tokenizer_config.json", {}).get("model_max_length")
+    positions = config.get("max_position_embeddings", 0)
+    return min(own or tokeniser or math.inf, positions if positions > 0 else math.inf)
 
-    fused = optimize_model(
-        str(path),
-        model_type="bert",
-        num_heads=config.num_attention_heads,
-        hidden_size=config.hidden_size,
-        optimization_options=FusionOptions("bert"),
-        opt_level=0,
-    )
-    fused.save_model_to_file(str(path))
+
+def _tokeniser(source: Path, folder: Path, max_tokens: int) -> dict[str, Any]:
+    """Write `tokenizer.json` without truncation and padding; returns them as `OnnxBackend` sets them.
+
+    `tokenizer.json` alone says how text is split: where `tokenizer_config.json` has another `do_lower_case`,
+    transformers would follow that.
+    """
+    from tokenizers import Tokenizer, normalizers
+
+    if not (source / "tokenizer.json").is_file():
+        raise RouterError(f"no tokenizer.json in the encoder folder {source}; use encoder.backend=torch")
+    tokeniser = Tokenizer.from_file(str(source / "tokenizer.json"))
+    named = [
+        _read(source / name, {}).get("pad_token")
+        for name in ("tokenizer_config.json", "special_tokens_map.json")
+    ]
+    padding = next(filter(None, [*named, (tokeniser.padding or {}).get("pad_token")]), None)
+    pad_token = padding["content"] if isinstance(padding, dict) else padding
+    pad_id = tokeniser.token_to_id(pad_token) if pad_token else None
+    if pad_id is None:
+        raise RouterError(f"the tokenizer in {source} has no padding token; use encoder.backend=torch")
+    tokeniser.no_truncation()
+    tokeniser.no_padding()
+    if _read(source / "sentence_bert_config.json", {}).get("do_lower_case"):
+        first = normalizers.Lowercase()
+        then = tokeniser.normalizer
+        tokeniser.normalizer = normalizers.Sequence([first, then]) if then else first
+    tokeniser.save(str(folder / "tokenizer.json"))
+    return {"max_tokens": max_tokens, "pad_id": pad_id, "pad_token": pad_token}
+
+
+def _write_bert(source: Path, config: dict[str, Any], pooling: str, path: Path) -> None:
+    """Write the graph of the BERT in `source`, its weights cast to float32."""
+    # Before safetensors reads: it brings NumPy the type bfloat16.
+    import onnx
+    from safetensors.numpy import load_file
+
+    weights = {
+        # A model saved with a head has its transformer under "bert.".
+        name.removeprefix("bert."): np.asarray(value, dtype=np.float32)
+        for name, value in load_file(source / SAFETENSORS).items()
+    }
+    onnx.save(bert_graph(config, weights, pooling), str(path))
 
 
 def _quantise(path: Path) -> None:
@@ -137,13 +156,23 @@ def _quantise(path: Path) -> None:
     small.replace(path)
 
 
-def _check(reference: Any, folder: Path, minimum: float) -> None:
-    wanted = reference.encode(list(PROBES), normalize_embeddings=True)
+def _probed(folder: Path) -> FloatArray:
+    """Vectors of the `PROBES` by the exported model (n_probes, dimension).
+
+    Raises:
+        RouterError: they are not finite or not of unit length.
+    """
     exported = OnnxBackend(folder)
-    got = exported.forward(exported.tokenise(list(PROBES)))
-    worst = float(np.sum(wanted * got, axis=1).min())
+    vectors = exported.forward(exported.tokenise(list(PROBES)))
+    # A comparison with NaN is false.
+    if not np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3):
+        raise RouterError("the exported encoder does not make unit vectors; use encoder.backend=torch")
+    return vectors
+
+
+def _compare(vectors: FloatArray, wanted: FloatArray, backend: str, theirs: str) -> None:
+    worst, minimum = float(np.sum(wanted * vectors, axis=1).min()), MIN_COSINE[backend]
     if not worst >= minimum:
         raise RouterError(
-            f"the exported encoder does not match PyTorch (cosine {worst:.5f}, needs {minimum}); "
-            "use encoder.backend=torch"
+            f"the vectors exported to {backend} do not match {theirs} (cosine {worst:.5f}, needs {minimum})"
         )

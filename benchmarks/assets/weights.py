@@ -6,9 +6,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from benchmarks.assets.gguf_model import convert_gguf
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
-from benchmarks.workers.launch import Workers
 from common.checks import ConfigError
 from common.files import cache_dir, cached_dir, digest, read_json, sha256_file
 from common.progress import say
@@ -175,39 +175,10 @@ def _download(weights: Weights) -> Path:
 
 
 def _converted(folder: Path, gguf: str, sha256: str) -> Path:
-    """The GGUF as safetensors, converted once: it then loads in a second, not in half a minute."""
+    """The GGUF as safetensors, which is what transformers trains and loads; converted once."""
 
     def build(target: Path) -> None:
         say(f"converting {gguf} to safetensors (once)")
-        Workers().run(convert, ConvertJob(str(folder), gguf, str(target)), "converting")
+        convert_gguf(folder / gguf, target)
 
     return cached_dir(cache_dir() / "models" / sha256[:32], build, say=say)
-
-
-@dataclass(frozen=True)
-class ConvertJob:
-    """A GGUF model in `folder` to write as safetensors into `target`."""
-
-    folder: str
-    gguf: str
-    target: str
-
-
-def convert(job: ConvertJob) -> bool:
-    """Write a GGUF model as float32 safetensors with its tokenizer, in this process."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    quantised = AutoModelForCausalLM.from_pretrained(job.folder, gguf_file=job.gguf, dtype=torch.float32)
-    config = quantised.config
-    # save_pretrained refuses a model that still calls itself quantised.
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.load_state_dict(quantised.state_dict())
-    model.save_pretrained(job.target)
-    AutoTokenizer.from_pretrained(job.folder, gguf_file=job.gguf).save_pretrained(job.target)
-    return True

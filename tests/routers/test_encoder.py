@@ -39,6 +39,23 @@ heavy = {"torch", "transformers", "sentence_transformers", "sklearn", "onnx", "p
 print(label, sorted(heavy))
 """
 
+WITHOUT_TRAINING = """
+import json, sys
+for name in ("torch", "transformers", "sentence_transformers", "peft", "trl", "accelerate"):
+    sys.modules[name] = None
+from pathlib import Path
+from routers.base import Router
+from routers.centroid import CentroidRouter
+from routers.decision import route
+from routers.encoder import SentenceEncoder
+from routers.knn import KNNRouter
+model, folder, questions, labels = json.loads(sys.argv[1])
+for kind in (CentroidRouter, KNNRouter):
+    path = Path(folder, kind.__name__)
+    kind(SentenceEncoder(model)).fit(questions, labels).save(path)
+    print(kind.__name__, route(Router.load(path), "My car does not start").label)
+"""
+
 
 @pytest.fixture
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
@@ -156,6 +173,16 @@ def test_serving_needs_no_training_library(
         [sys.executable, "-c", SERVE, str(tmp_path / "router")], capture_output=True, text=True, check=True
     )
     assert (ran.stdout, ran.stderr) == ("car []\n", "")
+
+
+@pytest.mark.process
+def test_the_default_routers_need_no_training_library(
+    own_cache: Path, minilm: str, questions: Questions, tmp_path: Path
+) -> None:
+    job = json.dumps([minilm, str(tmp_path), *questions])
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_TRAINING, job], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "CentroidRouter car\nKNNRouter car\n"), ran.stderr
+    assert len(list((own_cache / "encoders").iterdir())) == 1
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

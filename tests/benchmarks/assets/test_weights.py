@@ -161,7 +161,7 @@ def test_spec_has_folders_where_the_configuration_has_weights(local: Path) -> No
     assert router_spec(TinyLlama(model=Weights(path=str(local))), {})["model"] == str(local)
 
 
-@pytest.mark.process
+@pytest.mark.slow
 @needs_smollm2
 def test_gguf_is_converted_once(capsys: pytest.CaptureFixture[str]) -> None:
     yaml = OmegaConf.load(Path(conf.__path__[0], "weights", "packaged.yaml"))
