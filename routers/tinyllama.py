@@ -1,7 +1,7 @@
 """A Llama sequence classifier, fine-tuned with LoRA on the training questions."""
 
-import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,11 +9,21 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from common.checks import Constraints, at_least, between, fraction, one_of, positive
+from common.checks import ConfigError, Constraints, at_least, between, fraction, one_of, positive
 from common.files import read_json, sha256_unchanged, write_json
+from common.llama_graph import WEIGHTS as GRAPH_WEIGHTS
+from common.lora import CONFIG, WEIGHTS
 from routers.base import Inference, ModelFolder, Router, RouterError, softmax, valid_text
+from routers.classifier_backends import BACKENDS, Classifier, OnnxClassifier, TorchClassifier
 from routers.stages import stage
 from routers.weights import Reference, refer, weights_file
+
+# Training questions on which a fresh graph is compared with the network.
+PROBES = 16
+# Most that their probabilities may be apart. In 8 bits they are by a few hundredths.
+MAX_DEVIATION = {"onnx": 1e-3, "onnx_int8": 0.2}
+# Of networks in bfloat16, which the graph is not.
+MAX_DEVIATION_BFLOAT16 = 0.1
 
 
 @dataclass(eq=False, repr=False)
@@ -32,7 +42,10 @@ class TinyLlamaRouter(Router):
         validation_fraction: of the training questions, stratified, held out to choose the epoch.
         max_tokens: longer questions are cut here.
         quantization: `none`, or `nf4` for 4-bit weights through bitsandbytes (QLoRA).
-        dtype: `auto` is bfloat16 where the hardware has it and float32 elsewhere.
+        dtype: of training, and of serving through PyTorch; `auto` is bfloat16 where the hardware has it and
+            float32 elsewhere.
+        backend: `onnx` or `onnx_int8` serve through ONNX Runtime, which needs no PyTorch; `torch` serves on a
+            GPU, and what the ONNX graph does not know.
         seed: of initialisation, splitting and shuffling.
     """
 
@@ -46,6 +59,7 @@ class TinyLlamaRouter(Router):
         "max_tokens": at_least(8),
         "quantization": one_of("none", "nf4"),
         "dtype": one_of("auto", "float32", "bfloat16"),
+        "backend": one_of(*BACKENDS),
     }
 
     model: ModelFolder
@@ -60,42 +74,49 @@ class TinyLlamaRouter(Router):
     max_tokens: int = 128
     quantization: str = "none"
     dtype: str = "auto"
+    backend: str = "onnx"
     seed: int = 0
+
+    @staticmethod
+    def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
+        """Raises ConfigError for 4-bit weights in a graph that has none."""
+        if values["quantization"] != "none" and values["backend"] != "torch":
+            raise ConfigError(
+                f"{prefix}quantization={values['quantization']} is of {prefix}backend=torch, not of "
+                f"{prefix}backend={values['backend']}"
+            )
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         from routers.classifier_training import finetune
 
-        self.__dict__.pop("_adapter_folder", None)
-        self._tokenizer = self._load_tokenizer()
-        self._network, self.history_ = finetune(
-            self._load_base(), self._tokenizer, queries, targets, self.get_params()
+        tokenizer = self._load_tokenizer()
+        network, self.history_ = finetune(
+            self._load_base(tokenizer), tokenizer, queries, targets, self.get_params()
         )
+        self._adapter = _files_of(network)
+        trained = TorchClassifier(network, tokenizer, self.max_tokens)
+        if self.backend == "torch":
+            self._classifier: Classifier = trained
+        else:
+            self._classifier = self._open()
+            self._compare(trained, queries[:PROBES])
 
     def infer(self, queries: Sequence[str]) -> Inference:
-        import torch
-
         self._check_fitted()
         logits = np.zeros((len(queries), len(self.classes_)), dtype=np.float32)
         order = sorted(range(len(queries)), key=lambda row: len(queries[row]))
         for start in range(0, len(order), self.batch_size * 2):
             rows = order[start : start + self.batch_size * 2]
-            with stage("tokenise"):
-                tokens = self._tokenizer(
-                    # An empty text would have no last token to classify.
-                    [valid_text(queries[row]) or " " for row in rows],
-                    truncation=True,
-                    max_length=self.max_tokens,
-                    padding=True,
-                    return_tensors="pt",
-                ).to(self._network.device)
-            with stage("encode"), torch.inference_mode():
-                logits[rows] = self._network(**tokens).logits.float().cpu().numpy()
+            # An empty text would have no last token to classify.
+            logits[rows] = self._classifier.logits([valid_text(queries[row]) or " " for row in rows])
         with stage("decide"):
             proba = softmax(logits)
             return Inference(proba, proba.max(axis=1, initial=0))
 
     def asset_paths(self) -> list[Path]:
-        return [self._weights_file(), Path(self.model) / "tokenizer.json"]
+        served = self._classifier if hasattr(self, "_classifier") else None
+        weights = served.graph.parent / GRAPH_WEIGHTS if isinstance(served, OnnxClassifier) else None
+        return [weights or self._weights_file(), Path(self.model) / "tokenizer.json"]
 
     def pretrained(self) -> Reference:
         return refer(self.model, "classifier", with_settings=False)
@@ -116,7 +137,7 @@ class TinyLlamaRouter(Router):
         tokenizer.padding_side = "right"
         return tokenizer
 
-    def _load_base(self) -> Any:
+    def _load_base(self, tokenizer: Any) -> Any:
         """The pretrained network under a fresh classification head."""
         import torch
         from transformers import AutoModelForSequenceClassification
@@ -132,7 +153,7 @@ class TinyLlamaRouter(Router):
             quantization_config=self._quantization_config(),
             local_files_only=True,
         )
-        network.config.pad_token_id = self._tokenizer.pad_token_id
+        network.config.pad_token_id = tokenizer.pad_token_id
         if torch.cuda.is_available() and self.quantization == "none":
             network = network.to("cuda")
         return network
@@ -157,28 +178,68 @@ class TinyLlamaRouter(Router):
         )
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        if hasattr(self, "_adapter_folder"):
-            shutil.copytree(self._adapter_folder, folder / "adapter")
-        else:
-            self._network.save_pretrained(folder / "adapter")
-            (folder / "adapter" / "README.md").unlink(missing_ok=True)
-            config = folder / "adapter" / "adapter_config.json"
-            # The base is a folder of this machine; its checksum is in the router's own file.
-            write_json(config, {**read_json(config), "base_model_name_or_path": None})
+        _write_files(self._adapter, folder / "adapter")
         return {}, {"history": self.history_, "weights_sha256": self.weights_sha256()}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
-        from peft import PeftModel
-
         if meta["weights_sha256"] != self.weights_sha256():
             raise RouterError(f"the weights in {self.model} are not those this adapter was trained on")
         self.history_ = meta["history"]
-        self._tokenizer = self._load_tokenizer()
-        self._adapter_folder = folder / "adapter"
-        network = PeftModel.from_pretrained(self._load_base(), str(self._adapter_folder))
+        try:
+            self._adapter = {name: (folder / "adapter" / name).read_bytes() for name in (CONFIG, WEIGHTS)}
+        except OSError as error:
+            raise RouterError(f"the classifier in {folder} cannot be read: {error}") from error
+        self._classifier = self._open_torch(folder / "adapter") if self.backend == "torch" else self._open()
+
+    def _open(self) -> OnnxClassifier:
+        with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+            _write_files(self._adapter, Path(scratch, "adapter"))
+            return OnnxClassifier(
+                self.model,
+                self.weights_sha256()["classifier"],
+                Path(scratch, "adapter"),
+                self.max_tokens,
+                int8=self.backend == "onnx_int8",
+            )
+
+    def _open_torch(self, adapter: Path) -> TorchClassifier:
+        from peft import PeftModel
+
+        tokenizer = self._load_tokenizer()
+        network = PeftModel.from_pretrained(self._load_base(tokenizer), str(adapter))
         # Merging saves the adapters' extra products; 4-bit weights would lose precision by it.
         merged = network.merge_and_unload() if self.quantization == "none" else network
-        self._network = merged.eval()
+        return TorchClassifier(merged, tokenizer, self.max_tokens)
+
+    def _compare(self, trained: TorchClassifier, queries: Sequence[str]) -> None:
+        """Raises RouterError when the graph's probabilities are not those of the network it came from."""
+        texts = [valid_text(query) or " " for query in queries]
+        wanted, got = softmax(trained.logits(texts)), softmax(self._classifier.logits(texts))
+        worst = float(np.abs(wanted - got).max())
+        most = MAX_DEVIATION[self.backend]
+        if str(_dtype(self.dtype)) == "torch.bfloat16":
+            most = max(most, MAX_DEVIATION_BFLOAT16)
+        if not worst <= most:
+            raise RouterError(
+                f"the exported classifier does not match PyTorch (probabilities {worst:.4f} apart, at most "
+                f"{most} expected); use router.backend=torch"
+            )
+
+
+def _files_of(network: Any) -> dict[str, bytes]:
+    """Adapter and head of a trained network, as peft writes them."""
+    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+        network.save_pretrained(scratch)
+        config = Path(scratch, CONFIG)
+        # The base is a folder of this machine; its checksum is in the router's own file.
+        write_json(config, {**read_json(config), "base_model_name_or_path": None})
+        return {name: Path(scratch, name).read_bytes() for name in (CONFIG, WEIGHTS)}
+
+
+def _write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 def _dtype(name: str) -> Any:

@@ -138,7 +138,7 @@ def chat_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -
     turns = ["<|start|>", "<|stop|>", "<|eot|>"]
     vocab_size = save_tokenizer(folder, questions[0], LLAMA_TEMPLATE, turns)
     torch.manual_seed(0)
-    LlamaForCausalLM(LlamaConfig(**sizes(vocab_size))).save_pretrained(folder)
+    LlamaForCausalLM(LlamaConfig(**sizes(vocab_size), head_dim=16)).save_pretrained(folder)
     return folder
 
 
