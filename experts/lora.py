@@ -1,6 +1,6 @@
 """LoRA experts (Hu et al., 2021): each base model is loaded once, its domains' adapters swapped on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from common.checks import Constraints, one_of
+from common.extras import need
 from experts import prompt
 from experts.base import Answer, ExpertError, Remark, Request, ignore
 from experts.local import SILENT, LocalModels, Prompt, end_of_turn
@@ -96,8 +97,17 @@ class LoraExperts(LocalModels):
     quantization: str = "none"
     _bases: dict[str, _Base] = field(init=False, default_factory=dict)
 
+    @staticmethod
+    def extras(values: Mapping[str, Any]) -> dict[str, str]:
+        """Extras that the settings need, by the setting that needs them."""
+        needed = {"experts.engine=torch": "torch"}
+        if values["quantization"] != "none":
+            needed[f"experts.quantization={values['quantization']}"] = "nf4"
+        return needed
+
     def load(self) -> "LoraExperts":
         self.check_parameters()
+        need("torch", "experts.engine=torch")
         for folder in self.folders():
             if folder not in self._bases:
                 self._bases[folder] = _Base(folder, self.adapters(folder), self.dtype, self.quantization)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from common.checks import Constraints, at_least, positive
+from common.extras import need
 from experts.base import BASE, Answer, ExpertError, Experts, Remark, Request, cut_middle, ignore
 
 # The SDK wants a key; servers that need none take any.
@@ -64,12 +65,9 @@ class OpenAIExperts(Experts):
         if self._client is not None:
             return self
         self.check_parameters()
-        try:
-            from openai import OpenAI
-        except ImportError as error:
-            raise ExpertError(
-                'experts=openai needs the openai package: pip install "router-derby[openai]"'
-            ) from error
+        need("openai", "experts=openai")
+        from openai import OpenAI
+
         self._check_url()
         self._secret = self._key()
         # An address that only the SDK refuses.

@@ -1,6 +1,6 @@
 """Sentence encoders: text to unit-length float32 vectors, through PyTorch or ONNX Runtime."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -65,6 +65,16 @@ class SentenceEncoder(Configurable):
     finetune_learning_rate: float = Recipe.learning_rate
     finetune_margin: float = Recipe.margin
     finetune_seed: int = Recipe.seed
+
+    @staticmethod
+    def extras(values: Mapping[str, Any]) -> dict[str, str]:
+        """Extras that the settings need, by the setting that needs them."""
+        needed = {}
+        if values["backend"] == "torch":
+            needed["encoder.backend=torch"] = "torch"
+        if values["finetune"] != "none":
+            needed[f"encoder.finetune={values['finetune']}"] = "train"
+        return needed
 
     def set_params(self, **params: Any) -> Self:
         """As in `Configurable`; what was loaded for the old arguments is forgotten."""

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from common.extras import need
 from common.files import read_json
 from common.onnx_session import session
 from routers.base import FloatArray
@@ -51,6 +52,7 @@ class OnnxBackend:
 
 def load_network(model: str, max_tokens: int, **settings: Any) -> Any:
     """The sentence-transformers model in a folder, which cuts texts at `max_tokens`."""
+    need("torch", "encoder.backend=torch")
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 

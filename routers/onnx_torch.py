@@ -1,4 +1,4 @@
-"""ONNX graph of a sentence encoder other than BERT, traced by PyTorch; needs the extra `train`."""
+"""ONNX graph of a sentence encoder other than BERT, traced by PyTorch; needs the extra `torch`."""
 
 import warnings
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from routers.base import FloatArray, RouterError
+from common.extras import need
+from routers.base import FloatArray
 from routers.encoder_backends import load_network
 
 
@@ -18,16 +19,10 @@ def trace(model: str, pooling: str, max_tokens: int, path: Path, probes: Sequenc
         What sentence-transformers makes of the `probes`, unit vectors (n_probes, dimension).
 
     Raises:
-        RouterError: torch or sentence-transformers is not installed.
+        MissingExtra: torch or sentence-transformers is not installed.
     """
-    try:
-        import sentence_transformers  # noqa: F401  # load_network needs it
-        import torch
-    except ImportError as error:
-        raise RouterError(
-            f"only BERT encoders are exported without {error.name}; for {Path(model).name}: "
-            "pip install 'router-derby[train]'"
-        ) from error
+    need("torch", f"the ONNX export of {Path(model).name}, which is no BERT,")
+    import torch
 
     # Eager: the tracer knows plain attention only.
     settings = {"attn_implementation": "eager", "dtype": torch.float32}

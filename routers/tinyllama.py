@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import ConfigError, Constraints, at_least, between, fraction, one_of, positive
+from common.extras import need
 from common.files import read_json, sha256_unchanged, write_json
 from common.llama_graph import WEIGHTS as GRAPH_WEIGHTS
 from common.lora import CONFIG, WEIGHTS
@@ -78,6 +79,14 @@ class TinyLlamaRouter(Router):
     seed: int = 0
 
     @staticmethod
+    def extras(values: Mapping[str, Any]) -> dict[str, str]:
+        """Extras that fitting needs, by the setting that needs them."""
+        needed = {"router=tinyllama": "train"}
+        if values["quantization"] != "none":
+            needed[f"router.quantization={values['quantization']}"] = "nf4"
+        return needed
+
+    @staticmethod
     def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
         """Raises ConfigError for 4-bit weights in a graph that has none."""
         if values["quantization"] != "none" and values["backend"] != "torch":
@@ -87,6 +96,7 @@ class TinyLlamaRouter(Router):
             )
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        need("train", "router=tinyllama")
         from routers.classifier_training import finetune
 
         tokenizer = self._load_tokenizer()
@@ -161,12 +171,7 @@ class TinyLlamaRouter(Router):
     def _quantization_config(self) -> Any:
         if self.quantization == "none":
             return None
-        try:
-            import bitsandbytes  # noqa: F401
-        except ImportError as error:
-            raise RouterError(
-                "router.quantization=nf4 needs bitsandbytes: pip install bitsandbytes"
-            ) from error
+        need("nf4", "router.quantization=nf4")
         from transformers import BitsAndBytesConfig
 
         return BitsAndBytesConfig(
@@ -203,6 +208,7 @@ class TinyLlamaRouter(Router):
             )
 
     def _open_torch(self, adapter: Path) -> TorchClassifier:
+        need("torch", "router.backend=torch")
         from peft import PeftModel
 
         tokenizer = self._load_tokenizer()

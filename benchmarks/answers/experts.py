@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.assets.adapters import Adapters, Version
+from benchmarks.assets.packages import check_extras
 from benchmarks.assets.weights import LocalWeights, locate
 from benchmarks.datasets.base import Dataset
 from benchmarks.errors import BadInput
@@ -131,9 +132,11 @@ def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> ExpertSet:
             "base": {base.name: base.sha256},
             "adapter": {f"{config.name}/{domain}/{version.name}": version.sha256},
         }
+    spec = _engine_spec(config)
+    check_extras(spec)
     return ExpertSet(
         config.name,
-        {**_engine_spec(config), "models": models},
+        {**spec, "models": models},
         config.use_cache,
         weights,
         {domain: frozenset(version.card["data"]["train_ids"]) for domain, version in versions.items()},

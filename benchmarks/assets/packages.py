@@ -2,11 +2,16 @@
 
 import importlib.util
 import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from benchmarks.errors import BadInput
+from common.extras import need
 
 
 def register() -> None:
@@ -21,6 +26,25 @@ def package_dir(package: str, inside: str = ".") -> str:
     if found is None or not found.submodule_search_locations:
         raise BadInput(f"the package {package} is not installed")
     return str(Path(found.submodule_search_locations[0]) / inside)
+
+
+def check_extras(*configs: Any) -> None:
+    """Raises MissingExtra for the first setting whose packages are not installed, before any work is done.
+
+    A class that `_target_` names tells what it needs by its `extras(settings)`.
+    """
+    for config in configs:
+        if is_dataclass(config):
+            config = {field.name: getattr(config, field.name) for field in fields(config)}
+        if isinstance(config, Mapping):
+            extras = (
+                getattr(resolve_name(str(config["_target_"])), "extras", None)
+                if "_target_" in config
+                else None
+            )
+            for setting, extra in (extras(config) if extras else {}).items():
+                need(extra, setting)
+            check_extras(*config.values())
 
 
 def cpu_count(most: int) -> int:

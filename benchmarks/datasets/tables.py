@@ -11,6 +11,7 @@ import msgspec
 
 from benchmarks.datasets.checks import first_line
 from benchmarks.errors import BadInput
+from common.extras import need
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
@@ -78,6 +79,7 @@ def class_names(path: Path, column: str) -> list[str] | None:
     """
     if path.suffix.lower() != ".parquet":
         return None
+    need("parquet", f"{path.name}, a Parquet file,")
     import pyarrow
     from pyarrow.parquet import read_schema
 
@@ -142,6 +144,7 @@ def _jsonl_rows(path: Path) -> Rows:
 
 
 def _parquet_rows(path: Path) -> Rows:
+    need("parquet", f"{path.name}, a Parquet file,")
     import pyarrow
     from pyarrow.parquet import ParquetFile
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from benchmarks.answers.collect import collect_answers
 from benchmarks.answers.experts import find_experts
+from benchmarks.assets.packages import check_extras
 from benchmarks.datasets.base import subset
 from benchmarks.datasets.leakage import check_leakage
 from benchmarks.datasets.load import load_dataset
@@ -55,6 +56,7 @@ def run_routers(
     dataset = load_dataset(settings.dataset)
     for spec in specs.values():
         check_policy(spec.settings.policy, dataset.classes)
+        check_extras(spec.router)
     # Fail early on missing experts.
     experts = find_experts(settings.experts, dataset)
     dataset, leakage = check_leakage(dataset, settings.guard, workers)

@@ -1,0 +1,34 @@
+"""Packages that only some tasks need, by the extra of `pyproject.toml` that installs them."""
+
+from importlib.util import find_spec
+
+from common.errors import UserError
+
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "nf4": ("bitsandbytes",),
+    "openai": ("openai",),
+    "parquet": ("pyarrow",),
+    "torch": ("torch", "transformers", "peft", "sentence_transformers"),
+    "train": ("torch", "transformers", "peft", "sentence_transformers", "trl", "accelerate"),
+}
+
+
+class MissingExtra(UserError, ImportError):
+    """An extra that is not installed; the message has the command that installs it."""
+
+
+def need(extra: str, task: str) -> None:
+    """Raises MissingExtra, naming `task`, where a package of the extra is not installed."""
+    missing = [name for name in EXTRAS[extra] if not _installed(name)]
+    if missing:
+        raise MissingExtra(
+            f'{task} needs {", ".join(missing)}: pip install -c constraints.txt -e ".[{extra}]" in a checkout, '
+            f'or pip install "router-derby[{extra}]"'
+        )
+
+
+def _installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ValueError:  # a module that tests or other tools put in its place
+        return False
