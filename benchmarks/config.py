@@ -23,6 +23,7 @@ from benchmarks.assets.weights import WeightsSet
 from benchmarks.datasets.leakage import Guard
 from benchmarks.errors import BadInput
 from benchmarks.schema import (
+    ALL_QUESTIONS,
     Encoder,
     LocalExperts,
     NoExperts,
@@ -32,14 +33,20 @@ from benchmarks.schema import (
     schema_of,
 )
 from benchmarks.settings import Ask, Compare, Report, Run, Train
+from common.checks import check as check_values
 from common.checks import check_arguments
 
 VERBS: dict[str, type] = {"run": Run, "compare": Compare, "report": Report, "train": Train, "ask": Ask}
 PARTS: dict[str, type] = {"weights": WeightsSet, "encoder": Encoder, "trainer": Trainer, "guard": Guard}
 EXPERTS: dict[str, type] = {"local": LocalExperts, "openai": OpenAIExperts, "none": NoExperts}
 
+EXPERTS_PREFIX = "experts."
 # Keys of experts that are the benchmark's, beside those of the constructor.
-OF_EXPERTS = {"adapters": LocalExperts.adapters, "use_cache": LocalExperts.use_cache}
+OF_EXPERTS = {
+    "adapters": LocalExperts.adapters,
+    "use_cache": LocalExperts.use_cache,
+    "questions": LocalExperts.questions,
+}
 # Keys of data sets whose value is a place on this machine.
 PLACES = {"path", "test_path", "domains"}
 
@@ -127,9 +134,17 @@ def check(config: DictConfig, prefix: str = "") -> None:
                 raise BadInput(_no_key(f"{prefix}{key}", schema))
         # Before those below, which take some of these values.
         check_arguments(schema, _plain_values(config), prefix)
+    if prefix == EXPERTS_PREFIX and schema is not NoExperts:
+        # Whatever class of experts it is.
+        check_values(_plain_values(config), {"questions": _number_or_all}, prefix)
     for key in map(str, config):
         if not _is_elsewhere(config, key) and isinstance(config[key], DictConfig):
             check(config[key], f"{prefix}{key}.")
+
+
+def _number_or_all(value: Any) -> str | None:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return None if is_number or value == ALL_QUESTIONS else f"must be at least 1, or {ALL_QUESTIONS}"
 
 
 def recordable(config: DictConfig) -> dict[str, Any]:
@@ -218,7 +233,8 @@ def _schema_of_target(config: DictConfig, prefix: str) -> type | None:
         return None
     try:
         target = imported(str(config._target_))
-        schema = schema_of(target, prefix, name="", **(OF_EXPERTS if prefix == "experts." else {}))
+        ours = OF_EXPERTS if prefix == EXPERTS_PREFIX else {}
+        schema = schema_of(target, prefix, {"questions": Any}, name="", **ours)
     # A module of the user's may fail in any way; who constructs it says so.
     except Exception:
         return None

@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 PLAIN = (bool, int, float, str)
 
+# Value of `experts.questions` without a sample.
+ALL_QUESTIONS = "all"
+
 # By constructor, the schema of an argument that is one of its objects.
 _schemas: dict[Any, type] = {}
 
@@ -66,11 +69,16 @@ def configures(target: Any, without: tuple[str, ...] = ()) -> Callable[[type[T]]
     return decorate
 
 
-def schema_of(target: Any, prefix: str, **ours: Any) -> type[Constructed]:
-    """The schema of a class or function that `_target_` names, with fields of `ours` (name and default)."""
+def schema_of(
+    target: Any, prefix: str, types: Mapping[str, Any] | None = None, **ours: Any
+) -> type[Constructed]:
+    """The schema of a class or function that `_target_` names, with fields of `ours` (name and default).
+
+    A field that is not in `types` has the type of its default.
+    """
     path = f"{target.__module__}.{target.__qualname__}"
     fields = {**ours, "_target_": path}
-    kinds = {name: type(default) for name, default in fields.items()}
+    kinds = {name: (types or {}).get(name, type(default)) for name, default in fields.items()}
     body = {"__doc__": target.__doc__, "__annotations__": kinds, "prefix": prefix, **fields}
     return configures(target)(type(target.__name__, (Constructed,), body))
 
@@ -125,9 +133,14 @@ class Encoder(Constructed):
 
 @dataclass
 class NoExperts:
-    """No experts: routers are evaluated, nothing is answered."""
+    """No experts: routers are evaluated, nothing is answered.
+
+    Attributes:
+        questions: of no effect; `compare` sets it, whoever answers.
+    """
 
     name: str = "none"
+    questions: Any = None
 
 
 # By engine of local experts, the class that runs it and what its constructor is told besides.
@@ -148,6 +161,8 @@ class LocalExperts(Constructed):
             training, and of answering with `torch`.
         adapters: folder of trained versions, over those that come with the product.
         use_cache: keep generated answers on disk and never generate one twice.
+        questions: how many of the test questions with a reference they answer, a sample by domain and slice
+            that the seed decides; `all` for every one. A larger sample has the smaller one in it.
     """
 
     prefix: ClassVar[str] = "experts."
@@ -159,6 +174,7 @@ class LocalExperts(Constructed):
     engine: str = "onnx_int8"
     adapters: str = "adapters"
     use_cache: bool = True
+    questions: Any = 48
 
     models: dict[str, Any] = MISSING
 
@@ -171,13 +187,14 @@ class LocalExperts(Constructed):
 
 @configures(OpenAIClient)
 class OpenAIExperts(Constructed):
-    """Experts behind an endpoint; `use_cache` keeps generated answers on disk, none is generated twice."""
+    """Experts behind an endpoint; `use_cache` and `questions` are as those of `LocalExperts`."""
 
     prefix: ClassVar[str] = "experts."
     name: str = "openai"
     _target_: str = "experts.openai.OpenAIExperts"
     models: dict[str, str | None] = field(default_factory=dict)
-    use_cache: bool = True
+    use_cache: bool = LocalExperts.use_cache
+    questions: Any = LocalExperts.questions
 
 
 @configures(Recipe, without=("trainer", "dtype", "quantization", "system_prompt", "seed"))

@@ -22,8 +22,8 @@ def need(extra: str, task: str) -> None:
     missing = [name for name in EXTRAS[extra] if not _installed(name)]
     if missing:
         raise MissingExtra(
-            f'{task} needs {", ".join(missing)}: pip install -c constraints.txt -e ".[{extra}]" in a checkout, '
-            f'or pip install "router-derby[{extra}]"'
+            f'{task} needs {", ".join(missing)}: pip install "router-derby[{extra}]", or in a checkout '
+            f'pip install -c constraints.txt -e ".[{extra}]"'
         )
 
 

@@ -165,7 +165,8 @@ class Prediction:
         expected: the same as the router predicted it, of a router that does.
         sent_on: whether a cascade asked its expensive router.
         changed: by kind of change to the question, the domain that was then the most probable.
-        reference: the answer to compare with; this and what follows only with experts on.
+        reference: the answer to compare with, where the experts answered the question; this and what
+            follows only with experts on.
         expert: who was asked, by the policy; None when it abstained.
         answer: what the expert said; None when there is none.
         rouge1, rouge2, rougeL: F1 of `answer` against `reference`.
@@ -387,14 +388,36 @@ class AnswerSession:
 
 
 @dataclass(frozen=True)
+class AnswerSample:
+    """Sample of the questions with a domain and a reference: those that the experts answered.
+
+    Attributes:
+        questions: how many they answered; every other row has `reference: null` and no answers.
+        of: how many there are.
+        seed: of the draw.
+        strata: fields of a row by which the sample has the proportions of the whole.
+    """
+
+    questions: int
+    of: int
+    seed: int
+    strata: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Answering:
-    """Numbers of answers asked for, found in the cache, and missing in the end; `session` is None where
-    none had to be generated."""
+    """Numbers of answers asked for, found in the cache, and missing in the end.
+
+    Attributes:
+        session: None where none had to be generated.
+        sample: None where every question with a reference was answered.
+    """
 
     asked: int
     from_cache: int
     unanswered: int
     session: AnswerSession | None = None
+    sample: AnswerSample | None = None
 
 
 @dataclass(frozen=True)
@@ -581,6 +604,11 @@ class Record:
     def is_dirty(self) -> bool:
         """True if it was measured on uncommitted changes, of this code or of the user's own repository."""
         return any(git.dirty for git in self.provenance.repositories.values())
+
+    @property
+    def sample(self) -> AnswerSample | None:
+        """Questions that the experts answered, where these are not all that have a reference."""
+        return self.timings.experts.sample if self.timings.experts else None
 
     def metric(self, name: str, slice_: str = "all") -> Metric | None:
         """The metric of that name and slice, if it was computed."""

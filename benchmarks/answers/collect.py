@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.answers.cache import AnswerCache, answer_key, writable
 from benchmarks.answers.experts import ExpertSet, build_experts
+from benchmarks.answers.sample import Asked
 from benchmarks.datasets.base import Dataset
 from benchmarks.measure.memory import cuda_peak, peak_rss
 from benchmarks.metrics.answers import rouge
@@ -74,30 +75,36 @@ class AnswerOutput:
     failed: dict[str, Answer]
 
 
-def collect_answers(experts: ExpertSet, dataset: Dataset, workers: Workers) -> Answered:
-    """Each domain's expert on every question that has a reference, and the right domain's base model."""
+def n_answers(asked: Asked, domains: Sequence[str]) -> int:
+    """Number of answers that `collect_answers` wants: of each domain's expert and of a base model."""
+    return len(asked.examples) * (len(domains) + 1)
+
+
+def collect_answers(experts: ExpertSet, asked: Asked, domains: Sequence[str], workers: Workers) -> Answered:
+    """Each domain's expert on every question that is asked, and the right domain's base model."""
     names: list[tuple[str, str]] = []
     requests: list[Request] = []
-    for example in dataset.test:
-        if example.label is None or not example.reference:
-            continue
-        for domain in dataset.classes:
+    for example in asked.examples:
+        for domain in domains:
             names.append((domain, example.id))
             requests.append(Request(domain, example.query))
         names.append((BASE, example.id))
-        requests.append(Request(example.label, example.query, adapted=False))
+        requests.append(Request(str(example.label), example.query, adapted=False))
     found = generate(experts, requests, workers)
     failed = [answer.error for answer in found.answers if answer.text is None]
     if failed:
         say(f"{len(failed)} of {len(requests)} answers are missing, the first because: {failed[0]}")
-    timings = Answering(len(requests), found.from_cache, len(failed), found.session)
+    timings = Answering(len(requests), found.from_cache, len(failed), found.session, asked.sample)
     return Answered(experts, dict(zip(names, found.answers, strict=True)), timings)
 
 
 def attach(
     predictions: Sequence[Prediction], dataset: Dataset, answers: Answers, policy: Policy
 ) -> list[Prediction]:
-    """The rows with the reference, the expert that the policy chooses, and the answer of every expert."""
+    """The rows with the reference, the expert that the policy chooses, and the answer of every expert.
+
+    A row with a domain that nobody was asked has no reference: there is nothing to compare with it.
+    """
     references = {example.id: example.reference for example in dataset.test}
     return [_attach(row, references[row.id], answers, policy, dataset.classes) for row in predictions]
 
@@ -166,9 +173,10 @@ def _attach(
     row: Prediction, reference: str | None, answers: Answers, policy: Policy, classes: Sequence[str]
 ) -> Prediction:
     expert = choose(row.predicted, score_of(row, policy), policy.threshold, policy.fallback)
-    if row.label is None or not reference:
-        return replace(row, reference=reference, expert=expert, answers={})
     own = {name: answers[name, row.id] for name in (*classes, BASE) if (name, row.id) in answers}
+    if row.label is None or not own:
+        shown = reference if row.label is None else None
+        return replace(row, reference=shown, expert=expert, answers={})
     text = own[expert].text if expert is not None else None
     scores = rouge(reference, text) if text is not None else {}
     remarks = {name: found.error or found.note for name, found in own.items()}

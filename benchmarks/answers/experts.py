@@ -17,7 +17,7 @@ from experts.base import ExpertError, Experts
 from experts.local import Model
 
 # Keys of an experts configuration that are ours and not the constructor's.
-_OURS = ("name", "_target_", "adapters", "use_cache")
+_OURS = ("name", "_target_", "adapters", "use_cache", "questions")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """`python -m benchmarks run`: evaluate routers, and leave a folder for each that ran to the end."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,12 @@ def command(workers: "Workers | None") -> None:
         with unfinished() as folder:
             from benchmarks.experiment.run import run
             from benchmarks.metrics.table import glossary
-            from reports.terminal.run import print_run
+            from reports.terminal.run import print_routed, print_run
 
-            records = run(config, folder, workers)
+            def show(records: Sequence["Record"], answers: int) -> None:
+                print_routed(records, answers, glossary(records))
+
+            records = run(config, folder, workers, show)
         print_run(records, finish(folder), glossary(records))
         finished.append(records)
 

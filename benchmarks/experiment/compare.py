@@ -1,6 +1,7 @@
 """Several routers of `compare.routers`, and the baselines, on the same questions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hydra import compose
@@ -60,10 +61,13 @@ def _specs(settings: Compare, overrides: Sequence[str]) -> dict[str, RunSpec]:
         if name in specs:
             raise BadInput(f"compare.routers: {entry!r} has the name of another, {name}; name each once")
         try:
-            config = compose("run", [*common, f"router={router}", *own])
+            config = compose("compare", [*common, f"router={router}", *own])
         except ValueError as error:
             raise BadInput(f"compare.routers: {entry!r}: {error}") from error
-        specs[name] = run_spec(config)
+        spec = run_spec(config)
+        # Its record is that of a run: what else was compared is not its configuration.
+        content = {key: value for key, value in spec.config.items() if key != "compare"}
+        specs[name] = replace(spec, config=content)
     first, *others = specs.values()
     for name, other in zip(list(specs)[1:], others, strict=True):
         for key in SHARED:

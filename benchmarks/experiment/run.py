@@ -1,16 +1,17 @@
 """The main job: a router and the baselines beside it, on the same questions, each recorded."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from benchmarks.answers.collect import collect_answers
-from benchmarks.answers.experts import find_experts
+from benchmarks.answers.collect import Answered, collect_answers, n_answers
+from benchmarks.answers.experts import ExpertSet, find_experts
+from benchmarks.answers.sample import questions_to_ask
 from benchmarks.assets.packages import check_extras
-from benchmarks.datasets.base import subset
+from benchmarks.datasets.base import Dataset, subset
 from benchmarks.datasets.leakage import check_leakage
 from benchmarks.datasets.load import load_dataset
 from benchmarks.experiment.analyse import analyse
@@ -20,15 +21,22 @@ from benchmarks.experiment.router_folder import ROUTER, keep_router
 from benchmarks.experiment.serve import serve_and_measure
 from benchmarks.experiment.spec import RunSpec, baseline_specs, run_spec
 from benchmarks.experiment.thresholds import check_policy
+from benchmarks.settings import Run
 from benchmarks.workers.launch import Workers
-from reports.record import Record
+from common.settings import Policy
+from reports.record import Leakage, Record
 from reports.record_files import write_record
 
 # The chosen router among its baselines, none of which has an empty name.
 CHOSEN = ""
 
+# Gets the records of the routers without answers, and how many answers the experts give next.
+Routed = Callable[[Sequence[Record], int], None]
 
-def run(config: DictConfig, folder: Path, workers: Workers | None = None) -> list[Record]:
+
+def run(
+    config: DictConfig, folder: Path, workers: Workers | None = None, routed: Routed | None = None
+) -> list[Record]:
     """Run `config.router` and every one of `config.baselines`; the router's record comes first.
 
     Its result goes into `folder`, those of the baselines into `folder/baselines/<name>`.
@@ -36,32 +44,28 @@ def run(config: DictConfig, folder: Path, workers: Workers | None = None) -> lis
     chosen = run_spec(config)
     specs = {CHOSEN: chosen, **baseline_specs(chosen)}
     folders = {name: folder / "baselines" / name if name else folder for name in specs}
-    evaluated = run_routers(specs, folders, workers)
+    evaluated = run_routers(specs, folders, workers, routed)
     evaluated[CHOSEN] = with_comparisons(CHOSEN, evaluated, chosen.settings)
     write(folders, evaluated)
     return [one.record for one in evaluated.values()]
 
 
 def run_routers(
-    specs: Mapping[str, RunSpec], folders: Mapping[str, Path], workers: Workers | None = None
+    specs: Mapping[str, RunSpec],
+    folders: Mapping[str, Path],
+    workers: Workers | None = None,
+    routed: Routed | None = None,
 ) -> dict[str, Evaluated]:
     """Run several routers on one data set: each is fitted and served alone, then the experts answer once for
-    all, and each is evaluated.
+    all, and each is evaluated. `routed` is called before the experts answer, if there are any.
 
     Raises:
         BadInput: data, weights or an adapter are missing, or training questions are in the test.
     """
     settings = next(iter(specs.values())).settings
     workers = workers or Workers(settings.measure.threads)
-    dataset = load_dataset(settings.dataset)
-    for spec in specs.values():
-        check_policy(spec.settings.policy, dataset.classes)
-        check_extras(spec.router)
-    # Fail early on missing experts.
-    experts = find_experts(settings.experts, dataset)
-    dataset, leakage = check_leakage(dataset, settings.guard, workers)
-    if settings.train_per_domain:
-        dataset = replace(dataset, train=subset(dataset.train, settings.train_per_domain, settings.seed))
+    check_extras(*(spec.router for spec in specs.values()))
+    dataset, experts, leakage = prepare(settings, [spec.settings.policy for spec in specs.values()], workers)
     fitted, served, analysed = {}, {}, {}
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         for number, (name, spec) in enumerate(specs.items()):
@@ -70,13 +74,36 @@ def run_routers(
             analysed[name] = analyse(spec, fitted[name], served[name], dataset, workers)
             kept, policy = folders[name] / ROUTER, analysed[name].policy
             keep_router(fitted[name].folder, kept, policy, experts, fitted[name].pretrained)
-        # After every router was measured: nothing else runs beside a measurement. Every expert answers every
-        # question, so that any router's choices can be evaluated.
-        answered = collect_answers(experts, dataset, workers) if experts else None
-    return {
-        name: evaluate(spec, fitted[name], served[name], analysed[name], answered, dataset, leakage)
-        for name, spec in specs.items()
-    }
+
+    def evaluated(answered: Answered | None) -> dict[str, Evaluated]:
+        return {
+            name: evaluate(spec, fitted[name], served[name], analysed[name], answered, dataset, leakage)
+            for name, spec in specs.items()
+        }
+
+    if experts is None:
+        return evaluated(None)
+    asked = questions_to_ask(settings.experts, dataset, settings.seed)
+    if routed:
+        routed([one.record for one in evaluated(None).values()], n_answers(asked, dataset.classes))
+    # After every router was measured: nothing else runs beside a measurement. Every expert answers every
+    # question that is asked, so that any router's choices can be evaluated.
+    return evaluated(collect_answers(experts, asked, dataset.classes, workers))
+
+
+def prepare(
+    settings: Run, policies: Iterable[Policy], workers: Workers
+) -> tuple[Dataset, ExpertSet | None, Leakage]:
+    """The data set after the leakage check, the experts if any answer, and what the check found."""
+    dataset = load_dataset(settings.dataset)
+    for policy in policies:
+        check_policy(policy, dataset.classes)
+    # Fail early on missing experts.
+    experts = find_experts(settings.experts, dataset)
+    dataset, leakage = check_leakage(dataset, settings.guard, workers)
+    if settings.train_per_domain:
+        dataset = replace(dataset, train=subset(dataset.train, settings.train_per_domain, settings.seed))
+    return dataset, experts, leakage
 
 
 def write(folders: Mapping[str, Path], evaluated: Mapping[str, Evaluated]) -> None:

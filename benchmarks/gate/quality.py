@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.gate.outcomes import GATED, beyond, missing, only_in_run, result
-from benchmarks.metrics.compute import Part, parts_of, values_of
+from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import ALL, OUT_OF_SCOPE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
 from reports.gate.results import Code, GateResult, Outcome, Remark
+from reports.metric_info import Group
 from reports.record import Metric, Prediction, Record
 
 
@@ -65,6 +66,7 @@ def quality_results(
     Args:
         tolerance: of metrics not in `tolerances` and without a tolerance of their own in the table.
     """
+    run, baseline = _answered_by_both(run, baseline)
     gated = _gated(baseline.record)
     allowed = {metric.name: _tolerance(metric, tolerances, tolerance) for metric in gated}
     pairs, absent = _paired(gated, run, baseline)
@@ -78,6 +80,31 @@ def quality_results(
         *(missing(metric, run.record, allowed[metric.name]) for metric in absent),
         *map(only_in_run, new),
     ]
+
+
+def _answered_by_both(run: Side, baseline: Side) -> tuple[Side, Side]:
+    """Both sides with the answers to the questions that the experts of both answered. The baseline may have
+    them all, and the run a sample: the mean over a sample says nothing of a change in the mean over all."""
+    pairs = zip(run.rows, baseline.rows, strict=True)
+    shared = [bool(ours.answers) and bool(theirs.answers) for ours, theirs in pairs]
+    # Where one side asked no expert, its figures are missing, and nothing has changed.
+    return (_restricted(run, shared), _restricted(baseline, shared)) if any(shared) else (run, baseline)
+
+
+def _restricted(side: Side, shared: Sequence[bool]) -> Side:
+    """A side without the answers to the questions that are not shared, and with figures of the rest."""
+    if all(keep or not row.answers for keep, row in zip(shared, side.rows, strict=True)):
+        return side
+    rows = [
+        row if keep or not row.answers else replace(row, reference=None, answer=None, answers={})
+        for keep, row in zip(shared, side.rows, strict=True)
+    ]
+    entries = [entry for entry in GATED.values() if entry.group == Group.ANSWERS]
+    quality = [entry for entry in entries if isinstance(entry, QualityMetric)]
+    metrics, _ = evaluate(quality, Questions(rows, side.record.derivation))
+    names = {entry.name for entry in quality}
+    others = [metric for metric in side.record.metrics if metric.name not in names]
+    return Side(replace(side.record, metrics=[*others, *metrics]), rows)
 
 
 def _gated(record: Record) -> list[Metric]:

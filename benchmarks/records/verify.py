@@ -58,6 +58,7 @@ def verify(result: Result, others: Mapping[str, Sequence[Prediction]] | None = N
         if not _same(*(to_json(getattr(curves, curve)) for curves in (record.curves, computed.curves))):
             differences.append(Difference(Kind.CURVE, curve, "all", "curve"))
     differences += [found for row in result.predictions for found in _row_differences(row)]
+    differences += _sample_differences(result)
     if others:
         differences += _comparison_differences(result, others, with_intervals)
     n_comparisons = len(record.comparisons) if others else 0
@@ -99,6 +100,14 @@ def _row_differences(row: Prediction) -> Iterator[Difference]:
         for name, value in rouge(row.reference, row.answer).items():
             if not _same(getattr(row, name), value):
                 yield Difference(Kind.ROW, name, row.id, "value", getattr(row, name), value)
+
+
+def _sample_differences(result: Result) -> Iterator[Difference]:
+    """Number of questions that the experts answered, where the record says that it is a sample."""
+    if sample := result.record.sample:
+        answered = sum(bool(row.answers) for row in result.predictions)
+        if sample.questions != answered:
+            yield Difference(Kind.METRIC, "sample", "all", "n", sample.questions, answered)
 
 
 def _comparison_differences(

@@ -188,6 +188,14 @@ def _contents(ranking: Ranking) -> Iterator[Statement]:
     answered = [record for record in records if record.metric("rougeL")]
     if len(grouped(answered, lambda record: repr(record.provenance.experts))) > 1:
         yield state(Code.DIFFERENT_EXPERTS)
+    samples = grouped(answered, _answered_questions)
+    if len(samples) > 1:
+        yield state(Code.DIFFERENT_SAMPLES, groups=samples)
+
+
+def _answered_questions(record: Record) -> str:
+    sample = record.sample
+    return f"{sample.questions:,} of {sample.of:,} (seed {sample.seed})" if sample else "all"
 
 
 def _trained_on(record: Record) -> str:

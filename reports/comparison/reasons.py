@@ -86,7 +86,14 @@ def _evidence(ranking: Ranking, chosen: Record) -> Iterator[Statement]:
     yield from _faster_and_smaller(chosen, [record for record in leaders(ranking) if record != chosen])
     yield from _cost_quality(chosen)
     if (rouge := estimate(chosen.metric("rougeL"))) is not None:
-        yield state(Code.ANSWERS, rouge=rouge, regret=estimate(chosen.metric("rougeL_regret")))
+        sample = chosen.sample
+        yield state(
+            Code.ANSWERS,
+            rouge=rouge,
+            regret=estimate(chosen.metric("rougeL_regret")),
+            n=sample.questions if sample else None,
+            of=sample.of if sample else None,
+        )
     worse = [name for name in _names(ranking.records) if ranking.answers_better(chosen.router, name)]
     if worse:
         yield state(Code.BETTER_ANSWERS, routers=worse)

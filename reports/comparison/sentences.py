@@ -52,6 +52,7 @@ class Code(Enum):
     )
     ANSWERS = (
         "The answers of the experts that it chose have ROUGE-L {rouge:hundred}"
+        "[ on a sample of {n:,} of {of:,} questions]"
         "[; always choosing the right expert would add {regret:hundred}]."
     )
     BETTER_ANSWERS = "Its answers are significantly better than with {routers:list}."
@@ -125,6 +126,10 @@ class Code(Enum):
     DIFFERENT_TRAINING = "Not all were trained on the same questions: {groups:groups}."
     DIFFERENT_EXPERTS = (
         "Not all asked the same experts, so that ROUGE-L differs for more reasons than routing."
+    )
+    DIFFERENT_SAMPLES = (
+        "Not all experts answered the same questions: {groups:groups}. Their ROUGE-L does not compare; the "
+        "differences of two routers are of the questions that both have."
     )
     LEFT_OUT = "{n:,} result{n:s} left out; the report lists the reason{n:s}."
     DIFFERENT_CONFIDENCE = (

@@ -1,4 +1,4 @@
-"""Output of a run: the router in one line, its verdicts against the others, then tables."""
+"""Output of a run: the router's verdicts against the others, tables, at the end the router in one line."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,10 +12,10 @@ from reports.metric_info import Glossary, Group, MetricInfo
 from reports.record import Comparison, Record, Verdict
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.terminal.render import plain_console, print_lines, print_table
-from reports.text.cells import figure_text, in_points, in_sentence, metric_column, p_text, shown
-from reports.text.statistics import VERDICTS, Paired, by_weight, interval_words
+from reports.text.cells import counted, figure_text, in_points, in_sentence, metric_column, p_text, shown
+from reports.text.statistics import VERDICTS, Paired, by_weight, interval_words, samples_in_words
 
-# Of the line above the tables: the first metric of each.
+# Of the line under the tables: the first metric of each.
 _HEADLINE = (Group.QUALITY, Group.LATENCY, Group.MEMORY, Group.ANSWERS)
 # What becomes of a question that is not accepted, where no domain gets it.
 _FALLBACKS = {"abstain": "are not answered", "best_guess": "still go to the best guess"}
@@ -25,11 +25,18 @@ _MOST_DOMAINS = 6
 _DIFFERENCES = ("_regret", "_gain")
 
 
+def print_routed(records: Sequence[Record], answers: int, glossary: Glossary) -> None:
+    """Print what is known before the experts answer: the first table, without answers."""
+    table = next(_tables(records, glossary))
+    words = f"Routing (the experts answer next: {counted(answers, 'answer')})"
+    print_table(plain_console(), replace(table, title=words))
+
+
 def print_run(records: Sequence[Record], folder: Path, glossary: Glossary) -> None:
-    """Print the first record beside the others, and where the result is."""
+    """Print the first record beside the others; last, where a terminal is looked at, the router in one line
+    and where the result is."""
     record = records[0]
     console = plain_console()
-    print_lines(console, ["", headline(record, glossary)])
     against = baselines_table(record, glossary)
     for table in (
         *([against] if against else []),
@@ -37,7 +44,7 @@ def print_run(records: Sequence[Record], folder: Path, glossary: Glossary) -> No
         domain_table(record, glossary),
     ):
         print_table(console, table)
-    print_lines(console, ["", *notes(record), f"Result: {folder}"])
+    print_lines(console, ["", *notes(record), headline(record, glossary), f"Result: {folder}"])
 
 
 def print_tables(records: Sequence[Record], glossary: Glossary) -> None:
@@ -71,7 +78,9 @@ def _tables(records: Sequence[Record], glossary: Glossary) -> Iterator[Table]:
     table = first_table(ranking, kept, Paired(statistics.confidence, statistics.resamples))
     accuracy = first.metric("accuracy")
     questions = f", {accuracy.n:,} test questions with a domain" if accuracy else ""
+    sample = samples_in_words(records)
     title = f"Routers on {first.provenance.dataset.name}{questions} [{interval_words(records)}]"
+    title += f"; {sample}" if sample else ""
     yield replace(table, title=title, about=[])
     known = {column.key for column in table.columns}
     for table in group_tables(ranking, kept):

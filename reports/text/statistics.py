@@ -44,6 +44,17 @@ def interval_words(records: Iterable[Record]) -> str:
     return interval_of(known.pop()) if len(known) == 1 else "interval"
 
 
+def samples_in_words(records: Iterable[Record]) -> str | None:
+    """Questions that ROUGE was computed from, where the experts did not answer all that have a reference."""
+    samples = {record.sample for record in records if record.timings.experts}
+    found = [sample for sample in samples if sample]
+    if not found:
+        return None
+    if len(samples) > 1:
+        return "ROUGE of different samples of the questions with a reference"
+    return f"ROUGE of a sample (n = {found[0].questions:,} of {found[0].of:,})"
+
+
 def accuracy_test(weighted: bool) -> str:
     """The test behind the verdict on two routers, by whether the questions have weights."""
     return "a permutation test with weights" if weighted else "McNemar's exact test"

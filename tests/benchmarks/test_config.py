@@ -25,6 +25,7 @@ from benchmarks.config import (
 )
 from benchmarks.datasets.leakage import Guard
 from benchmarks.errors import BadInput
+from benchmarks.schema import NoExperts
 from common.checks import ConfigError
 from common.settings import Policy
 
@@ -377,6 +378,28 @@ def test_a_router_of_the_users_own_file_is_checked_by_its_constructor(
         assert settings(*chosen).router["k"] == 3
     else:
         assert refusal(*chosen) == message
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "2.5", "some", "true", "null", "[1]"])
+@pytest.mark.parametrize("who", ["local", "openai", "llama_phi", "mine"])
+def test_the_experts_answer_a_number_of_questions_or_all(who: str, value: str, tmp_path: Path) -> None:
+    (tmp_path / "experts").mkdir()
+    mine = ["name: mine", "_target_: tests.benchmarks.fakes.Diary", "log: any", "questions: 7"]
+    (tmp_path / "experts" / "mine.yaml").write_text("\n".join(mine))
+    chosen = [f"hydra.searchpath=[file://{tmp_path}]", f"experts={who}"]
+    assert refusal(*chosen, f"experts.questions={value}").startswith("experts.questions=")
+    for good, parsed in (("5", 5), ("all", "all")):
+        found = settings(*chosen, f"experts.questions={good}").experts
+        assert (found if isinstance(found, dict) else vars(found))["questions"] == parsed
+
+
+def test_a_run_asks_for_a_sample_and_a_comparison_for_all() -> None:
+    assert compose_config("run").experts.questions == 48
+    assert compose_config("run", ["experts=none"]).experts.questions is None
+    assert compose_config("compare").experts.questions == "all"
+    assert settings("experts=none").experts == NoExperts()
+    assert checked(compose_config("compare", ["experts=none"])).experts.name == "none"
+    assert compose_config("compare", ["experts.questions=9"]).experts.questions == 9
 
 
 def test_a_recorded_configuration_holds_no_path_of_the_machine(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from reports.metric_info import Glossary, Group, MetricInfo
 from reports.record import Metric, Record
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.text.cells import listed, metric_column
-from reports.text.statistics import Paired, accuracy_test, interval_words
+from reports.text.statistics import Paired, accuracy_test, interval_words, samples_in_words
 
 ALL = "all"
 POLICY = "policy"
@@ -133,6 +133,9 @@ def _group_table(ranking: Ranking, group: Group, infos: Sequence[MetricInfo]) ->
     title, about = _GROUPS[group]
     if any(len(_slices(info, records)) > MOST_SLICES + 1 for info in own if group in _SLICED):
         about = [*about, f"Of each metric {MOST_SLICES} parts are shown; record.json has them all."]
+    sample = samples_in_words(records)
+    if group == Group.ANSWERS and sample:
+        about = [*about, f"{sample}."]
     above = ["oracle"] if "oracle" in policies else []
     below = [policy for policy in policies if policy != "oracle"]
     return Table(
@@ -247,6 +250,8 @@ def _about(ranking: Ranking, fields: Iterable[_Field], paired: Paired) -> Iterat
             f"{paired.interval} of the difference{', not corrected' if several else ''}. Others: intervals "
             "that do not overlap."
         )
+    if sample := samples_in_words(ranking.records):
+        yield f"{sample}."
     if not any(field.is_resource for field in fields):
         return
     if len(ranking.candidates) > 1:

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.answers.cache import AnswerCache
 from benchmarks.answers.collect import ANSWERS, Generated, attach, collect_answers, generate
 from benchmarks.answers.experts import ExpertSet
+from benchmarks.answers.sample import Asked, questions_to_ask
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.errors import WorkerError
 from benchmarks.workers.in_process import InProcess
@@ -35,6 +36,10 @@ TEST = [
 DATASET = Dataset("small", TRAIN, TEST)
 
 Ask = Callable[..., Generated]
+
+
+def everything(dataset: Dataset) -> Asked:
+    return questions_to_ask({"questions": "all"}, dataset, seed=0)
 
 
 @pytest.fixture
@@ -159,7 +164,7 @@ def test_what_was_answered_before_a_kill_is_kept(ask: Ask, log: Path, own_cache:
 def test_everyone_answers_every_question_that_has_a_reference(
     log: Path, own_cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = collect_answers(diary(log), DATASET, InProcess())
+    found = collect_answers(diary(log), everything(DATASET), DATASET.classes, InProcess())
     # The base model is asked as the right domain's: its instruction names the domain.
     expected = {
         ("car", "car-9"): "car says Which tyre?",
@@ -181,7 +186,7 @@ def test_failures_are_counted_and_said(
     log: Path, own_cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dataset = replace(DATASET, test=[replace(TEST[0], query="Which one fails?"), TEST[1]])
-    found = collect_answers(diary(log), dataset, InProcess())
+    found = collect_answers(diary(log), everything(dataset), dataset.classes, InProcess())
     assert found.timings.unanswered == 3
     failed = [key for key, answer in found.answers.items() if answer.text is None]
     assert failed == [("car", "car-9"), ("sleep", "car-9"), (BASE, "car-9")]

@@ -88,7 +88,7 @@ def test_every_setting_of_the_experts_reaches_them(base: Weights, adapters: Path
         "dtype": "bfloat16",
         "quantization": "nf4",
     }
-    ours = {"name", "_target_", "adapters", "use_cache", "models"}
+    ours = {"name", "_target_", "adapters", "use_cache", "questions", "models"}
     assert {item.name for item in fields(LocalExperts)} == ours | set(changed)
     experts = build_experts(assembled(local_experts(base, adapters, **changed), ["car"]).spec)
     assert {name: getattr(experts, name) for name in changed} == changed

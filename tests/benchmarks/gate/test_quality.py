@@ -216,3 +216,33 @@ def test_a_side_may_know_a_class_that_the_other_does_not() -> None:
     other = result(wider, how=replace(HOW, classes=["a", "b", "c"]))
     check = gate(other, result(rows), {}, 0.005)
     assert {one.change for one in check.results if one.kind == "quality"} == {0}
+
+
+def answered(number: int, text: str) -> Prediction:
+    """A question that both experts answered alike."""
+    answers: dict[str, str | None] = {"a": text, "b": text, "base": text}
+    return prediction(number, right=True, reference="one two three", expert="a", answer=text, answers=answers)
+
+
+def test_a_sample_is_compared_with_all_on_the_questions_that_both_answered() -> None:
+    # The others are poorly answered in the baseline: its mean says nothing of the sample's.
+    good, poor, sample = "one two three", "four", range(10)
+    before = [answered(number, good if number in sample else poor) for number in range(100)]
+    for after_text, change in ((good, 0.0), ("one", -0.5)):
+        after = [
+            answered(number, after_text)
+            if number in sample
+            else replace(before[number], reference=None, answer=None, answers={})
+            for number in range(100)
+        ]
+        for rows, others, sign in ((after, before, 1), (before, after, -1)):
+            found = {one.metric: one for one in results(rows, others) if one.slice == "all"}
+            assert (found["rougeL"].change, found["rougeL"].n) == (pytest.approx(sign * change), 10)
+            assert (found["answered"].change, found["answered"].n) == (0, 10)
+            assert found["accuracy"].n == 100
+
+
+def test_answers_that_one_side_lacks_are_missing() -> None:
+    before = [answered(number, "one two three") for number in range(20)]
+    found = {one.metric: one.outcome for one in results(predictions(20), before)}
+    assert found["rougeL"] not in (Outcome.PASSED, Outcome.IMPROVED)

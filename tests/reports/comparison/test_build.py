@@ -78,6 +78,7 @@ def _names(template: str) -> set[str]:
 
 _SHARE, _NAMES = Estimate(0.5, 0.25, 0.75), ["knn", "svm", "mlp", "lda"]
 EXAMPLES = {
+    "of": 12_000,
     **dict.fromkeys(("value", "theirs", "p", "adjusted", "threshold", "training"), 0.25),
     **dict.fromkeys(("regret", "quality", "rouge", "random"), _SHARE),
     **dict.fromkeys(("coverage", "ece", "chance"), 0.125),
