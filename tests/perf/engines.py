@@ -150,9 +150,8 @@ class LlamaCpp(Prompted):
     def answer(self, requests: Sequence[Request]) -> list[Text]:
         order = sorted(range(len(requests)), key=lambda row: requests[row][::2])
         with ThreadPoolExecutor(len(requests)) as pool:
-            found = dict(
-                zip(order, pool.map(lambda row: self._complete(requests[row], MAX_NEW_TOKENS), order))
-            )
+            answers = list(pool.map(lambda row: self._complete(requests[row], MAX_NEW_TOKENS), order))
+        found = dict(zip(order, answers, strict=True))
         return [found[row] for row in range(len(requests))]
 
     def first(self, request: Request) -> None:

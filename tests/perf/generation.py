@@ -1,9 +1,12 @@
 """The experts' engines side by side: `python -m tests.perf.generation [ENGINE ...]`, alone on the machine.
 
-Each engine answers the same test questions in a fresh process, with the same adapters, greedily. The table has
-tokens a second with 1, 8 and 64 questions waiting, the time to the first word, load time, peak memory, the size
-of its packages, how many of the 64 answers are those of float32 PyTorch, and ROUGE-L with the 95 % interval of
-its difference to them. Needs the packaged weights; engines of others are left out where they are not installed.
+Each engine answers the same test questions in a fresh process, with the same adapters, greedily. Its line has:
+
+- tokens a second with 1, 8 and 64 questions waiting, and the time to the first word in a warm process;
+- load time, peak memory, and the size of its packages;
+- how many of the 64 answers are those of float32 PyTorch, and ROUGE-L with the 95 % interval of the difference.
+
+Needs the packaged weights; engines of others are left out where they are not installed.
 """
 
 import json
@@ -75,7 +78,7 @@ def one() -> None:
     start = perf_counter()
     engine.load()
     load = perf_counter() - start
-    # Warm: the second word of a process, not the first.
+    # The first of a process is not warm.
     firsts = []
     for request in requests[: ALONE + 1]:
         start = perf_counter()
@@ -83,10 +86,8 @@ def one() -> None:
         firsts.append(perf_counter() - start)
     rates, texts = {}, []
     for waiting in WAITING:
-        some = (
-            requests[:: len(requests) // waiting][: ALONE if waiting == 1 else waiting] if waiting > 1 else []
-        )
-        groups = [some] if some else [[request] for request in requests[::5][:ALONE]]
+        alone = [[request] for request in requests[::5][:ALONE]]
+        groups = alone if waiting == 1 else [requests[:: len(requests) // waiting]]
         start = perf_counter()
         answers = [answer for group in groups for answer in engine.answer(group)]
         rates[str(waiting)] = sum(answer.tokens for answer in answers) / (perf_counter() - start)
@@ -118,7 +119,8 @@ def _line(name: str, one: Measured, torch: Measured | None, rows: list[dict[str,
     draws = np.random.default_rng(0).integers(0, len(gaps), (RESAMPLES, len(gaps)))
     low, high = np.percentile(gaps[draws].mean(axis=1), [2.5, 97.5])
     equal = sum(a == b for a, b in zip(one.texts, torch.texts, strict=True))
-    return f"{text}   equal {equal}/{len(rows)}   ROUGE-L {ours.mean():.1f} ({gaps.mean():+.2f} [{low:+.2f}, {high:+.2f}])"
+    change = f"{gaps.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{text}   equal {equal}/{len(rows)}   ROUGE-L {ours.mean():.1f} ({change})"
 
 
 def _size(package: str) -> int:
@@ -134,7 +136,7 @@ def _size(package: str) -> int:
 
 
 def _job() -> tuple[Job, list[dict[str, Any]]]:
-    """Models and 64 questions with a reference, spread over the test, for each expert and for the base in turn."""
+    """Models, and 64 questions spread over the test, for each expert and for the base in turn."""
     from benchmarks.answers.experts import assemble
     from benchmarks.assets.packages import package_dir
     from benchmarks.config import compose_settings

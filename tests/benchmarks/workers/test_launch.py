@@ -1,6 +1,7 @@
 """A function in a process of its own: its result, its errors, its threads."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import BadInput, WorkerError
+from benchmarks.workers import progress_lines
 from benchmarks.workers.in_process import InProcess
 from benchmarks.workers.launch import SINGLE_THREADED, THREAD_VARIABLES, Workers
 from common.errors import UserError
@@ -71,6 +73,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    # However long a process takes to start: no lines of progress.
+    monkeypatch.setattr(progress_lines, "FIRST", math.inf)
     monkeypatch.chdir(tmp_path)
     return folder
 
@@ -108,7 +112,7 @@ def test_a_crash_and_a_kill_are_one_line_that_names_the_work(
 
 def test_notices_are_passed_on_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     assert Workers().run(talk, None, "talking")
-    # Standard error is no terminal here: progress would only be noise.
+    # Standard error is no terminal here, and it did not last long: progress would only be noise.
     assert capfd.readouterr() == ("", "a notice\n")
 
 

@@ -1,9 +1,12 @@
-"""Progress is drawn on a terminal alone, and gone when the work is done."""
+"""Progress is drawn on a terminal, and gone when the work is done; elsewhere it is plain lines."""
 
 import os
 import pty
 import subprocess
 import sys
+from io import StringIO
+from itertools import count
+from threading import Event as Signal
 
 import pytest
 
@@ -21,8 +24,49 @@ with display("knn: fitting") as show:
 """
 
 
-def test_off_a_terminal_only_notices(capsys: pytest.CaptureFixture[str]) -> None:
-    with display("knn: fitting") as show:
+class Heard(StringIO):
+    """Standard error, which says when a line was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = Signal()
+
+    def write(self, text: str) -> int:
+        length = super().write(text)
+        if text.endswith("\n"):
+            self.written.set()
+        return length
+
+
+def test_off_a_terminal_lines_also_while_nothing_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
+    # Every look at the clock is a second later.
+    with display("knn: fitting", clock=count().__next__, pause=0) as show:
+        heard.written.wait()
+        show(Event("reading", 0, 3))
+        heard.written.clear()
+        heard.written.wait()
+    before, *_, after = heard.getvalue().splitlines()
+    assert before == "knn: fitting, 10 s so far"
+    assert after.startswith("knn: fitting: reading, ")
+
+
+def test_a_reader_that_leaves_does_not_end_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = Signal()
+
+    class Closed(StringIO):
+        def write(self, text: str) -> int:
+            closed.set()
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    with display("knn: fitting", clock=count().__next__, pause=0):
+        closed.wait()
+
+
+def test_off_a_terminal_short_work_has_notices_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with display("knn: fitting", clock=lambda: 0.0) as show:
         show(Event("a [red] notice"))
         show(Event("reading", 1, 3))
         show(Event("begun", 0))

@@ -1,5 +1,6 @@
 """Facts, notices, and which speeds compare."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from reports.comparison.conditions import (
 )
 from reports.comparison.model import Skipped, Statement, state
 from reports.comparison.sentences import Code
-from reports.record import Metric
+from reports.record import Answering, AnswerSample, Metric, Timings
 from reports.record_files import Result
 from reports.text.statistics import Paired
 from tests.reports.comparison.samples import (
@@ -93,6 +94,19 @@ def test_other_training_questions_and_other_experts() -> None:
         ["560 (ids 1111111)", "10 (ids 9999999)"],
     )
     assert codes(noted(elsewise("knn", True, experts={}), answers=True)) == [Code.DIFFERENT_EXPERTS]
+
+
+def test_other_samples_of_the_questions() -> None:
+    def sampled(name: str, questions: int) -> Result:
+        found = sample_result(name, True)
+        experts = Answering(3 * questions, 0, 0, sample=AnswerSample(questions, 240, 5, ("label", "slice")))
+        return replace(found, record=replace(found.record, timings=Timings(experts=experts)))
+
+    (found,) = noted(sampled("knn", 48), sampled("tinyllama", 96), answers=True)
+    assert found.code == Code.DIFFERENT_SAMPLES
+    groups = found.details["groups"]
+    assert (groups["48 of 240 (seed 5)"], groups["96 of 240 (seed 5)"]) == (["knn"], ["tinyllama"])
+    assert len(groups) == 3
 
 
 def test_results_left_out_are_counted_but_not_a_baseline_that_every_run_has() -> None:

@@ -9,6 +9,8 @@ import pytest
 from common.settings import Policy
 from reports.record import (
     Analyses,
+    Answering,
+    AnswerSample,
     Candidate,
     Comparison,
     ConfusionMatrix,
@@ -19,7 +21,15 @@ from reports.record import (
     Verdict,
 )
 from reports.table import Table
-from reports.terminal.run import baselines_table, domain_table, notes, print_run, print_tables, verdict_of
+from reports.terminal.run import (
+    baselines_table,
+    domain_table,
+    notes,
+    print_routed,
+    print_run,
+    print_tables,
+    verdict_of,
+)
 from tests.reports.glossary import GLOSSARY
 from tests.reports.golden_files import same_as_golden
 from tests.reports.samples import answer_metrics, fraction, sample_record
@@ -42,6 +52,22 @@ def test_golden(printed: Printed) -> None:
     other = sample_record("tfidf", metrics=[fraction("accuracy", 0.5, low=0.4, high=0.6)])
     same_as_golden("run.txt", printed(print_run, [answered(), baseline, other], FOLDER, GLOSSARY))
     same_as_golden("sweep.txt", printed(print_tables, [answered(), other], GLOSSARY))
+
+
+def sampled(record: Record) -> Record:
+    experts = Answering(108, 0, 0, sample=AnswerSample(36, 240, 0, ("label", "slice")))
+    return replace(record, timings=replace(record.timings, experts=experts))
+
+
+def test_a_sample_is_named_with_its_size(printed: Printed) -> None:
+    text = printed(print_run, [sampled(answered())], FOLDER, GLOSSARY)
+    assert text.count("n = 36 of 240") == 2
+    assert "n = 36" not in printed(print_run, [answered()], FOLDER, GLOSSARY)
+
+
+def test_what_is_known_early_is_one_table(printed: Printed) -> None:
+    baseline = sample_record("majority", family="baseline", comparisons=[])
+    same_as_golden("routed.txt", printed(print_routed, [sample_record(), baseline], 1440, GLOSSARY))
 
 
 def test_routers_against_the_others() -> None:
