@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from common.extras import need
 from experts.base import ExpertError
 
 ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "query_key_value", "out_proj"}
@@ -52,7 +51,10 @@ def target_modules(network: Any, which: str) -> list[str]:
 def _quantization_config(dtype: str, quantization: str) -> Any:
     if quantization == "none":
         return None
-    need("nf4", "experts.quantization=nf4")
+    try:
+        import bitsandbytes  # noqa: F401
+    except ImportError as error:
+        raise ExpertError("experts.quantization=nf4 needs bitsandbytes: pip install bitsandbytes") from error
     import torch
     from transformers import BitsAndBytesConfig
 

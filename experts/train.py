@@ -8,7 +8,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from common.extras import need
 from experts import prompt, unsloth
 from experts.base import ExpertError, Progress
 from experts.model import load_base, target_modules
@@ -73,7 +72,6 @@ def train(
     Raises:
         ExpertError: too little data, or the trainer cannot run here.
     """
-    need("train", "training an expert")
     if recipe.trainer == "unsloth":
         unsloth.check()
     import torch

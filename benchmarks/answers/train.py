@@ -20,6 +20,7 @@ from benchmarks.records.provenance import code_and_packages
 from benchmarks.schema import LocalExperts
 from benchmarks.settings import Train
 from benchmarks.workers.launch import Workers
+from common.extras import need
 from common.files import digest
 from common.progress import progress, say
 from common.typed_json import to_json
@@ -60,6 +61,7 @@ def train(settings: Train, workers: Workers | None = None) -> list[Version]:
     config = settings.experts
     if not isinstance(config, LocalExperts):
         raise BadInput(f"experts={config.name} has nothing to train here; experts=local has")
+    need("train", "training an expert")
     # An expert that has learned a test question would be refused in every run.
     dataset = without_tested(load_dataset(settings.dataset))
     domains = list(dict.fromkeys(dataset.classes if settings.domains is None else settings.domains))
