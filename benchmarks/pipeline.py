@@ -151,7 +151,7 @@ def build_pipeline(settings: Ask, workers: Workers | None = None) -> Pipeline:
 
 
 def fitted_router(settings: Ask, dataset: Dataset, workers: Workers | None = None) -> Router:
-    """The configured router, fitted in a process of its own."""
+    """The configured router, fitted in a process of its own unless it was fitted before."""
     weights: dict[str, LocalWeights] = {}
     spec = router_spec(settings.router, weights)
     workers = workers or Workers(settings.threads)
@@ -160,7 +160,7 @@ def fitted_router(settings: Ask, dataset: Dataset, workers: Workers | None = Non
     spec = with_thresholds(spec, settings.calibration, settings.held_out, settings.policy, settings.seed)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         folder = Path(scratch, "fitted")
-        saved, _ = fit_router(spec, dataset, weights, folder, workers, "fitting the router")
+        saved, _ = fit_router(spec, dataset, weights, folder, workers, "fitting the router", keep=True)
         return Router.load(saved)
 
 
