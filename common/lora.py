@@ -24,6 +24,12 @@ PLAIN = {
     "use_qalora": False,
     "rank_pattern": {},
     "alpha_pattern": {},
+    "alora_invocation_tokens": None,
+    "arrow_config": None,
+    "kasa_config": None,
+    "monteclora_config": None,
+    "layer_replication": None,
+    "trainable_token_indices": None,
 }
 
 # By path of a linear module: float32 (inputs, rank) and (rank, outputs), the second with the scale.
