@@ -43,7 +43,10 @@ class NotLlama(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a Llama model, as its `config.json` has them; `tied` says that its head may be its embedding."""
+    """Sizes of a Llama model, as its `config.json` has them.
+
+    `tied` says that its embedding is its head where it stores none.
+    """
 
     layers: int
     hidden: int

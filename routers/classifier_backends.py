@@ -37,7 +37,7 @@ class OnnxClassifier:
 
         try:
             shape = read_shape(Path(model))
-            read = read_adapter(adapter, shape)
+            read = read_adapter(adapter, shape, [HEAD])
             products = adapted_products(read)
             self.graph = cached_graph(Path(model), sha256, products, int8=int8, generates=False)
         except NotLlama as error:
