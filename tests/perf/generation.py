@@ -1,7 +1,7 @@
 """What batching is worth: `python -m tests.perf.generation [QUESTIONS]`, alone on the machine.
 
 The same test questions through a plain loop (one question at a time, float32, its adapter set first) and
-through `LoraExperts`: tokens a second, how many answers are the same, and what swapping adapters takes.
+through each engine: tokens a second, how many answers are the same, and what swapping adapters takes.
 Needs the packaged weights.
 """
 
@@ -14,7 +14,9 @@ from typing import Any
 
 from experts import prompt
 from experts.base import Request
-from experts.lora import LoraExperts, _Prompt
+from experts.local import LocalModels, Prompt
+from experts.lora import LoraExperts
+from experts.onnx import OnnxExperts
 
 SWAPS = 50
 
@@ -23,21 +25,22 @@ class Mixed(LoraExperts):
     """Every batch holds questions for every expert."""
 
     @staticmethod
-    def _order(asked: _Prompt) -> tuple[Any, ...]:
-        return asked.length, asked.row
+    def _order(asked: Prompt) -> tuple[Any, ...]:
+        return len(asked.text), asked.row
 
 
 def main(n_questions: int) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
-    from benchmarks.answers.collect import assemble
+    from benchmarks.answers.experts import assemble
     from benchmarks.config import compose_settings
     from benchmarks.datasets.load import load_dataset
 
-    settings = compose_settings("run")
+    settings = compose_settings("run", ["experts.engine=torch"])
     dataset = load_dataset(settings.dataset)
     panel = assemble(settings.experts, dataset.classes)
     assert panel is not None
     spec = {key: value for key, value in panel.spec.items() if key != "_target_"}
+    shared = {key: value for key, value in spec.items() if key not in ("dtype", "quantization")}
     examples = [example for example in dataset.test if example.label and example.reference]
     step = max(1, len(examples) // n_questions)
     requests = [Request(str(example.label), example.query) for example in examples[::step][:n_questions]]
@@ -45,14 +48,16 @@ def main(n_questions: int) -> None:
     plain = LoraExperts(**spec).load()
     expected, rate = plain_loop(plain, requests)
     print(f"{'plain loop, float32':32} {rate:6.1f} tokens/s, {len(requests)} questions", flush=True)
-    variants: dict[str, tuple[type[LoraExperts], dict[str, Any]]] = {
-        "batched, float32": (LoraExperts, {}),
-        "batched, float32, all mixed": (Mixed, {}),
-        "batched, bfloat16": (LoraExperts, {"dtype": "bfloat16"}),
-        "batched, NF4": (LoraExperts, {"quantization": "nf4"}),
+    variants: dict[str, LocalModels] = {
+        "torch, float32": LoraExperts(**spec),
+        "torch, float32, all mixed": Mixed(**spec),
+        "torch, bfloat16": LoraExperts(**{**spec, "dtype": "bfloat16"}),
+        "torch, NF4": LoraExperts(**{**spec, "quantization": "nf4"}),
+        "onnx": OnnxExperts(**shared),
+        "onnx_int8": OnnxExperts(**shared, int8=True),
     }
-    for name, (kind, change) in variants.items():
-        experts = kind(**{**spec, **change}).load()
+    for name, experts in variants.items():
+        experts.load()
         start = perf_counter()
         answers = experts.answers(requests)
         fast = sum(answer.tokens or 0 for answer in answers) / (perf_counter() - start)
@@ -72,7 +77,7 @@ def plain_loop(experts: LoraExperts, requests: Sequence[Request]) -> tuple[list[
     answers, tokens = [], 0
     start = perf_counter()
     for request in requests:
-        text = prompt.render(base.tokenizer, experts._system_prompt(request.domain), request.question)
+        text = prompt.render(base.tokenizer, experts.instruction(request.domain), request.question)
         encoded = base.tokenizer(text, add_special_tokens=False, return_tensors="pt")
         base.network.set_adapter(base.names[request.domain])
         with torch.inference_mode():
