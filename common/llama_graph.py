@@ -43,7 +43,10 @@ class NotLlama(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a Llama model, as its `config.json` has them."""
+    """Sizes of a Llama model, as its `config.json` has them.
+
+    `tied` says that its embedding is its head where it stores none.
+    """
 
     layers: int
     hidden: int
@@ -55,6 +58,7 @@ class Shape:
     positions: int
     norm_eps: float
     rope_theta: float
+    tied: bool
 
     def width(self, module: str) -> int:
         """Outputs of a linear module, such as `self_attn.q_proj`."""
@@ -106,6 +110,7 @@ def read_shape(folder: Path) -> Shape:
         positions=int(config["max_position_embeddings"]),
         norm_eps=float(config["rms_norm_eps"]),
         rope_theta=float(rope.get("rope_theta", config.get("rope_theta", 10_000.0))),
+        tied=bool(config.get("tie_word_embeddings", False)),
     )
 
 
@@ -210,7 +215,8 @@ class _Graph:
         """The whole model: the next token of each row."""
         state = self._body(cached=True)
         own = "lm_head.weight"
-        logits = self._product("lm_head", state, own if own in self.tensors else EMBEDDING)
+        tied = self.shape.tied and own not in self.tensors
+        logits = self._product("lm_head", state, EMBEDDING if tied else own)
         self._node("ArgMax", [logits], "next", axis=-1, keepdims=1)
         self.outputs.insert(0, _value("next", "INT64", ["batch", 1]))
 

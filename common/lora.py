@@ -1,6 +1,6 @@
 """LoRA adapters (Hu et al., 2021) as peft writes them, for the graphs of `common.llama_graph`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,15 @@ PLAIN = {
     "use_qalora": False,
     "rank_pattern": {},
     "alpha_pattern": {},
+    "alora_invocation_tokens": None,
+    "arrow_config": None,
+    "kasa_config": None,
+    "monteclora_config": None,
+    "layer_replication": None,
+    "trainable_token_indices": None,
 }
+# Initialisations that leave the base model's weights as they are; others, such as PiSSA, change them.
+INITIALISATIONS = (True, False, "gaussian", "orthogonal", "eva")
 
 # By path of a linear module: float32 (inputs, rank) and (rank, outputs), the second with the scale.
 Adapter = Mapping[str, tuple[FloatArray, FloatArray]]
@@ -34,8 +42,11 @@ class DamagedAdapter(UserError, ValueError):
     """An adapter that cannot be read, is of another kind, or was made for another model."""
 
 
-def read_adapter(folder: Path, shape: Shape) -> Adapter:
+def read_adapter(folder: Path, shape: Shape, besides: Collection[str] = ()) -> Adapter:
     """Matrices of an adapter for a Llama model of that shape.
+
+    Args:
+        besides: tensors of its file that are no such matrices, and that the caller reads.
 
     Raises:
         DamagedAdapter: files are missing or damaged, or it does not fit.
@@ -44,6 +55,11 @@ def read_adapter(folder: Path, shape: Shape) -> Adapter:
     for name, plain in PLAIN.items():
         if config.get(name, plain) != plain:
             raise DamagedAdapter(f"it has {name}={config[name]}, which the ONNX engine does not know")
+    if config.get("init_lora_weights", True) not in INITIALISATIONS:
+        raise DamagedAdapter(f"it changes its base model: init_lora_weights={config['init_lora_weights']}")
+    others = {name for name in tensors if ".lora_" not in name} - set(besides)
+    if others:
+        raise DamagedAdapter(f"it replaces {min(others)}, which the ONNX engine cannot")
     rank = int(config["r"])
     scale = float(config["lora_alpha"]) / (rank**0.5 if config.get("use_rslora") else rank)
     found: dict[str, tuple[FloatArray, FloatArray]] = {}
@@ -125,10 +141,11 @@ def _targets(config: Mapping[str, Any], shape: Shape) -> set[str]:
     named = config.get("target_modules")
     if not isinstance(named, list):
         return set()
-    return {
+    paths = {
         f"model.layers.{layer}.{module}"
         for layer in range(shape.layers)
         for modules in PRODUCTS.values()
         for module in modules
-        if module.rpartition(".")[2] in named
     }
+    # A name may be a whole path or its end.
+    return {path for path in paths if any(f".{path}".endswith(f".{name}") for name in named)}

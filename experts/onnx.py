@@ -181,13 +181,19 @@ class OnnxExperts(LocalModels):
         asked = self.prompt(0, request)
         if asked.note:
             remark(asked.note)
-        pieces, silent = DecodeStream(skip_special_tokens=True), True
+        pieces, said = DecodeStream(skip_special_tokens=True), ""
+        tokens = []
         for token in self._tokens(base, asked):
+            tokens.append(token)
             piece = pieces.step(base.tokenizer.inner, token)
             if piece:
-                silent = silent and not piece.strip()
+                said += piece
                 yield piece
-        if silent:
+        # A character that the last token leaves unfinished is held back.
+        whole = base.tokenizer.decode(tokens, skip_special_tokens=True)
+        if whole.startswith(said) and whole != said:
+            yield whole.removeprefix(said)
+        if not whole.strip():
             raise ExpertError(SILENT)
 
     def _tokens(self, base: _Base, asked: Prompt) -> Iterator[int]:

@@ -1,5 +1,6 @@
 """A tokenizer with its chat template, without transformers, which takes seconds to import."""
 
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,14 @@ class ChatTokenizer:
         assert not tokenize
         roles = {name: content for name, content in self._roles.items() if content is not None}
         return str(
-            self._template.render(messages=messages, add_generation_prompt=add_generation_prompt, **roles)
+            self._template.render(
+                messages=messages,
+                add_generation_prompt=add_generation_prompt,
+                # Templates ask whether they are none, not whether they are defined.
+                tools=None,
+                documents=None,
+                **roles,
+            )
         )
 
     @cached_property
@@ -89,20 +97,40 @@ class ChatTokenizer:
 
     @cached_property
     def _template(self) -> Any:
-        from jinja2 import TemplateError
-        from jinja2.ext import loopcontrols
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        return _environment().from_string(str(self.chat_template))
 
-        def raise_exception(message: str) -> None:
-            raise TemplateError(message)
 
-        # As transformers compiles a template; one that comes with a model may not touch anything.
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-        )
-        environment.globals["raise_exception"] = raise_exception
-        environment.globals["strftime_now"] = _now
-        return environment.from_string(str(self.chat_template))
+def _environment() -> Any:
+    """Jinja as transformers sets it up; a template that comes with a model may not touch anything."""
+    from jinja2 import TemplateError, nodes
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """The block that marks, for training, what the model says."""
+
+        tags = {"generation"}  # noqa: RUF012  # as the base class has it
+
+        def parse(self, parser: Any) -> nodes.Node:
+            line = next(parser.stream).lineno
+            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+            return nodes.Scope(body).set_lineno(line)
+
+    def raise_exception(message: str) -> None:
+        raise TemplateError(message)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
+    # Jinja's own escapes what HTML would need.
+    environment.filters["tojson"] = _json
+    environment.globals["raise_exception"] = raise_exception
+    environment.globals["strftime_now"] = _now
+    return environment
+
+
+def _json(value: Any, ensure_ascii: bool = False, **settings: Any) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, **settings)
 
 
 def _now(layout: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from common.llama_graph import NotLlama, cached_graph, read_shape
+from common.llama_graph import NotLlama, Shape, cached_graph, read_shape
 from common.lora import WEIGHTS, DamagedAdapter, adapted_products, adapter_values, read_adapter
 from common.onnx_session import session
 from routers.base import FloatArray, RouterError
@@ -35,13 +35,13 @@ class OnnxClassifier:
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
+        shape = shape_of(model)
         try:
-            shape = read_shape(Path(model))
-            read = read_adapter(adapter, shape)
+            read = read_adapter(adapter, shape, [HEAD])
             products = adapted_products(read)
             self.graph = cached_graph(Path(model), sha256, products, int8=int8, generates=False)
         except NotLlama as error:
-            raise RouterError(f"{error}; router.backend=torch runs it") from error
+            raise _unknown(error) from error
         except DamagedAdapter as error:
             raise RouterError(f"the classifier in {adapter} cannot be read: {error}") from error
         self.adapter = adapter_values(shape, products, read)
@@ -86,3 +86,19 @@ class TorchClassifier:
             ).to(self.network.device)
         with stage("encode"), torch.inference_mode():
             return np.asarray(self.network(**tokens).logits.float().cpu().numpy())
+
+
+def shape_of(model: str) -> Shape:
+    """Sizes of the base model in the folder `model`.
+
+    Raises:
+        RouterError: the graph does not know such a model.
+    """
+    try:
+        return read_shape(Path(model))
+    except NotLlama as error:
+        raise _unknown(error) from error
+
+
+def _unknown(error: NotLlama) -> RouterError:
+    return RouterError(f"{error}; router.backend=torch runs it")

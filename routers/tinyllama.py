@@ -15,7 +15,7 @@ from common.files import read_json, sha256_unchanged, write_json
 from common.llama_graph import WEIGHTS as GRAPH_WEIGHTS
 from common.lora import CONFIG, WEIGHTS
 from routers.base import Inference, ModelFolder, Router, RouterError, softmax, valid_text
-from routers.classifier_backends import BACKENDS, Classifier, OnnxClassifier, TorchClassifier
+from routers.classifier_backends import BACKENDS, Classifier, OnnxClassifier, TorchClassifier, shape_of
 from routers.stages import stage
 from routers.weights import Reference, refer, weights_file
 
@@ -100,6 +100,9 @@ class TinyLlamaRouter(Router):
         from routers.classifier_training import finetune
 
         tokenizer = self._load_tokenizer()
+        if self.backend != "torch":
+            # Before the minutes of training.
+            shape_of(self.model)
         network, self.history_ = finetune(
             self._load_base(tokenizer), tokenizer, queries, targets, self.get_params()
         )

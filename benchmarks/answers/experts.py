@@ -15,6 +15,7 @@ from benchmarks.schema import ENGINES, LocalExperts, NoExperts, imported
 from common.progress import say
 from experts.base import ExpertError, Experts
 from experts.local import Model
+from experts.lora import LoraExperts
 
 # Keys of an experts configuration that are ours and not the constructor's.
 _OURS = ("name", "_target_", "adapters", "use_cache", "questions")
@@ -108,6 +109,8 @@ def build_experts(spec: dict[str, Any]) -> Experts:
 
 
 def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> ExpertSet:
+    engine = _engine_spec(config)
+    check_extras(engine)
     adapters = Adapters(Path(config.adapters))
     # All of them first: locating weights may download gigabytes.
     versions = {domain: _current(adapters, config, domain) for domain in domains}
@@ -132,11 +135,9 @@ def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> ExpertSet:
             "base": {base.name: base.sha256},
             "adapter": {f"{config.name}/{domain}/{version.name}": version.sha256},
         }
-    spec = _engine_spec(config)
-    check_extras(spec)
     return ExpertSet(
         config.name,
-        {**spec, "models": models},
+        {**engine, "models": models},
         config.use_cache,
         weights,
         {domain: frozenset(version.card["data"]["train_ids"]) for domain, version in versions.items()},
@@ -146,9 +147,21 @@ def _assemble_local(config: LocalExperts, domains: Sequence[str]) -> ExpertSet:
 
 
 def _engine_spec(config: LocalExperts) -> dict[str, Any]:
-    """Class of the engine, and its arguments but for the models."""
+    """Class of the engine, and its arguments but for the models.
+
+    Raises:
+        BadInput: the engine has no such kind of weights.
+    """
     engine, arguments = ENGINES[config.engine]
     known = inspect.signature(engine).parameters
+    for name in ("dtype", "quantization"):
+        value = getattr(config, name)
+        # The engines of ONNX Runtime say in their own names what the weights are.
+        if name not in known and value != getattr(LoraExperts, name):
+            raise BadInput(
+                f"experts.{name}={value} is of training and of experts.engine=torch, not of answering with "
+                f"experts.engine={config.engine}"
+            )
     settings = {name: value for name, value in vars(config).items() if name in known and name != "models"}
     return {"_target_": f"{engine.__module__}.{engine.__qualname__}", **settings, **arguments}
 

@@ -1,5 +1,7 @@
 """Two tiny random chat models, as unlike as Llama-3.1 and Phi-3, and adapters trained on them."""
 
+import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from experts.base import Answer, Request
 from experts.local import Model
 from experts.lora import LoraExperts
+from experts.onnx import OnnxExperts
 from experts.train import Recipe, Trained, train
 
 SYSTEM_PROMPT = "You know all about {domain}."
@@ -221,6 +224,10 @@ def lora(models: dict[str, Model], **settings: Any) -> LoraExperts:
     return LoraExperts(models, **{"system_prompt": SYSTEM_PROMPT, "max_new_tokens": 24, **settings})
 
 
+def onnx(models: dict[str, Model], **settings: Any) -> OnnxExperts:
+    return OnnxExperts(models, **{"system_prompt": SYSTEM_PROMPT, "max_new_tokens": 24, **settings})
+
+
 @pytest.fixture(scope="session")
 def plain(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> Plain:
     """One question to one model, token by token: no batch, no padding, no cache, no adapter swapped.
@@ -269,3 +276,36 @@ def plain(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> Pl
 
 def texts(answers: Sequence[Answer]) -> list[tuple[str | None, int | None]]:
     return [(answer.text, answer.tokens) for answer in answers]
+
+
+@pytest.fixture
+def speechless(chat_llama: str, tmp_path: Path) -> dict[str, Model]:
+    """A base whose last norm is zero: every logit is equal, so that it says `<pad>` and nothing else."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "speechless"
+    shutil.copytree(chat_llama, folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.norm.weight"].zero_()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return {"car": Model(folder=str(folder), sha256="speechless", adapter=None, adapter_sha256=None)}
+
+
+def cut_in_half(folder: Path) -> None:
+    weights = folder / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+
+
+def another_rank(folder: Path) -> None:
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "r": 3}))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "missing": shutil.rmtree,
+    "no config": lambda folder: (folder / "adapter_config.json").unlink(),
+    "garbled config": lambda folder: (folder / "adapter_config.json").write_text("{"),
+    "no weights": lambda folder: (folder / "adapter_model.safetensors").unlink(),
+    "cut weights": cut_in_half,
+    "another rank": another_rank,
+}

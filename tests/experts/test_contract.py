@@ -9,26 +9,30 @@ import pytest
 from experts.base import ExpertError, Experts, Request
 from experts.local import Model
 from experts.openai import OpenAIExperts
-from tests.experts.conftest import lora
+from tests.experts.conftest import lora, onnx
 from tests.experts.servers import Handler, Server, completion, misbehaving
 
 pytestmark = pytest.mark.slow
 
 Make = Callable[..., Experts]
 
-CASES = ("lora", "lora_two_bases", "openai")
+CASES = ("lora", "lora_two_bases", "onnx", "onnx_int8", "openai")
 QUESTIONS = ("Why does my car shake when I brake?", "Hi", "How late can I drink coffee without insomnia?")
 # What an answer depends on, and a value that no case has already.
 SETTINGS: dict[str, Any] = {"system_prompt": "Say something else.", "max_new_tokens": 7}
 OWN_SETTINGS: dict[str, dict[str, Any]] = {
     "lora": {"max_question_tokens": 9, "dtype": "bfloat16", "quantization": "nf4"},
     "lora_two_bases": {"max_question_tokens": 9},
+    "onnx": {"max_question_tokens": 9, "int8": True},
+    "onnx_int8": {"max_question_tokens": 9, "int8": False},
     "openai": {"max_question_chars": 9, "base_url": "http://127.0.0.1:9/v1"},
 }
 # What it does not depend on.
 INDIFFERENT: dict[str, dict[str, Any]] = {
     "lora": {"batch_size": 1},
     "lora_two_bases": {"batch_size": 1},
+    "onnx": {"batch_size": 1},
+    "onnx_int8": {"batch_size": 1},
     "openai": {"timeout": 9.0, "max_retries": 9, "max_concurrency": 1, "api_key_env": "ANOTHER_KEY"},
 }
 
@@ -76,6 +80,8 @@ def make(case: str, models: dict[str, dict[str, Model]], server: Server) -> Make
             return OpenAIExperts(**{"base_url": server.url, "models": names, "max_retries": 0, **settings})
         sleep = models["phi" if case == "lora_two_bases" else "llama"]["sleep"]
         own = {"car": models["llama"]["car"], "sleep": sleep}
+        if case.startswith("onnx"):
+            return onnx(**{"models": own, "int8": case == "onnx_int8", **settings})
         return lora(**{"models": own, **settings})
 
     return make

@@ -1,8 +1,7 @@
 """Experts on one base model: batches change nothing, adapters are swapped, answers end where they should."""
 
-import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from experts.local import Model
 from experts.lora import LoraExperts
 from tests.experts.conftest import (
     ANSWERS,
+    DAMAGE,
     MAX_NEW_TOKENS,
     REQUESTS,
     SYSTEM_PROMPT,
@@ -126,25 +126,13 @@ def test_an_answer_ends_with_the_turn(models: Models, loaded: dict[str, LoraExpe
     assert texts(answers) == list(zip(ANSWERS.values(), wanted, strict=True))
 
 
-@pytest.fixture
-def speechless(chat_llama: str, tmp_path: Path) -> LoraExperts:
-    """A base whose last norm is zero: every logit is equal, so that it says `<pad>` and nothing else."""
-    from safetensors.torch import load_file, save_file
-
-    folder = tmp_path / "speechless"
-    shutil.copytree(chat_llama, folder)
-    tensors = load_file(folder / "model.safetensors")
-    tensors["model.norm.weight"].zero_()
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    return lora({"car": Model(folder=str(folder), sha256="", adapter=None, adapter_sha256=None)})
-
-
-def test_no_word_is_no_answer(speechless: LoraExperts) -> None:
-    answer = speechless.answers([Request("car", "Why?", adapted=False)])[0]
+def test_no_word_is_no_answer(speechless: dict[str, Model]) -> None:
+    asked = lora(speechless)
+    answer = asked.answers([Request("car", "Why?", adapted=False)])[0]
     assert (answer.text, answer.error) == (None, "the model ended its turn without a word")
     assert answer.tokens == MAX_NEW_TOKENS
     with pytest.raises(ExpertError, match="the model ended its turn without a word"):
-        list(speechless.stream(Request("car", "Why?", adapted=False)))
+        list(asked.stream(Request("car", "Why?", adapted=False)))
 
 
 # Long questions.
@@ -235,26 +223,6 @@ def test_a_base_in_several_files(models: Models, base: str, tmp_path: Path) -> N
         domain: {**model, "folder": str(sharded)} for domain, model in models[base].items()
     }
     assert texts(lora(moved).answers(REQUESTS)) == texts(lora(models[base]).answers(REQUESTS))
-
-
-def cut_in_half(folder: Path) -> None:
-    weights = folder / "adapter_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
-
-
-def another_rank(folder: Path) -> None:
-    config = json.loads((folder / "adapter_config.json").read_text())
-    (folder / "adapter_config.json").write_text(json.dumps({**config, "r": 3}))
-
-
-DAMAGE: dict[str, Callable[[Path], object]] = {
-    "missing": shutil.rmtree,
-    "no config": lambda folder: (folder / "adapter_config.json").unlink(),
-    "garbled config": lambda folder: (folder / "adapter_config.json").write_text("{"),
-    "no weights": lambda folder: (folder / "adapter_model.safetensors").unlink(),
-    "cut weights": cut_in_half,
-    "another rank": another_rank,
-}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -189,8 +189,8 @@ def test_progress_is_told(car: Adapter) -> None:
     ("which", "by_hand"),
     [
         # Rank 8 times inputs and outputs of each layer; two blocks.
-        ("attention", {"llama": 8 * (64 + 48 + 48 + 64) * 2, "phi": 8 * (32 + 64 + 32 + 32) * 2}),
-        ("all-linear", {"llama": 8 * (224 + 3 * 96) * 2, "phi": 8 * (160 + 32 + 128 + 64 + 32) * 2}),
+        ("attention", {"llama": 8 * (96 + 64 + 64 + 96) * 2, "phi": 8 * (32 + 64 + 32 + 32) * 2}),
+        ("all-linear", {"llama": 8 * (320 + 3 * 96) * 2, "phi": 8 * (160 + 32 + 128 + 64 + 32) * 2}),
     ],
 )
 def test_trainable_share(

@@ -1,6 +1,8 @@
 """Fine-tuning a tiny random Llama: it learns, keeps its best epoch, and guards its base."""
 
+import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from common.progress import Event, listening
 from common.splits import stratified_holdout
@@ -101,24 +103,78 @@ def test_the_adapter_alone_is_saved(trained: TinyLlamaRouter, tmp_path: Path) ->
     assert (adapter / "adapter_model.safetensors").stat().st_size < base.stat().st_size / 2
 
 
-def test_merged_logits_equal_unmerged(trained: TinyLlamaRouter, toy: Questions, tmp_path: Path) -> None:
-    trained.save(tmp_path / "router")
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+def test_what_comes_back_is_what_was_trained(
+    tiny_llama: str, trained: TinyLlamaRouter, toy: Questions, tmp_path: Path, backend: str
+) -> None:
+    """Merged into the weights, as inputs of a graph, or trained and never saved."""
+    router = TinyLlamaRouter(tiny_llama, **QUICK | {"backend": backend}).fit(*toy)
+    router.save(tmp_path / "router")
     arrays = load_file(tmp_path / "router" / "adapter" / "adapter_model.safetensors")
     assert max(np.abs(array).max() for name, array in arrays.items() if "lora_B" in name) > 1e-3
-    merged = Router.load(tmp_path / "router")
-    assert isinstance(merged, TinyLlamaRouter)
-    assert not hasattr(merged._network, "peft_config")
-    assert merged.history_ == trained.history_
-    assert np.log(merged.predict_proba(toy[0])) == pytest.approx(
-        np.log(trained.predict_proba(toy[0])), abs=1e-3
-    )
+    loaded = Router.load(tmp_path / "router")
+    assert isinstance(loaded, TinyLlamaRouter)
+    assert loaded.history_ == router.history_ == trained.history_
+    # Short and long ones, so that a batch is padded.
+    queries = [*toy[0], "oil", "nap", " ".join(toy[0][:8]), ""]
+    wanted = np.log(trained.predict_proba(queries))
+    for one in (router, loaded):
+        assert np.log(one.predict_proba(queries)) == pytest.approx(wanted, abs=1e-3)
+        assert all(path.is_file() for path in one.asset_paths())
+        assert len(one.asset_paths()) == 2
 
 
-def test_bfloat16_agrees_with_float32(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
-    router = TinyLlamaRouter(tiny_llama, **QUICK | {"dtype": "bfloat16"}).fit(*toy)
+def test_eight_bits_predict_nearly_as_float32(
+    tiny_llama: str, trained: TinyLlamaRouter, toy: Questions, tmp_path: Path
+) -> None:
+    router = TinyLlamaRouter(tiny_llama, **QUICK | {"backend": "onnx_int8"}).fit(*toy)
+    router.save(tmp_path / "router")
+    wanted = trained.predict_proba(toy[0])
+    for one in (router, Router.load(tmp_path / "router")):
+        found = one.predict_proba(toy[0])
+        assert found == pytest.approx(wanted, abs=0.05)
+        assert (found.argmax(axis=1) == wanted.argmax(axis=1)).mean() > 0.95
+        assert not np.allclose(found, wanted, atol=1e-6)
+    sizes = [one.asset_paths()[0].stat().st_size for one in (router, trained)]
+    assert sizes[0] < sizes[1]
+
+
+NEEDED_TO_TRAIN = ("torch", "transformers", "peft", "sentence_transformers", "trl", "accelerate")
+WITHOUT_THEM = """
+import sys
+from routers.base import Router
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refuse())
+router = Router.load({folder!r})
+print(router.predict_proba({queries}).tolist())
+"""
+
+
+@pytest.mark.process
+def test_a_router_that_comes_back_needs_nothing_of_training(
+    trained: TinyLlamaRouter, toy: Questions, tmp_path: Path
+) -> None:
+    trained.save(tmp_path / "router")
+    code = WITHOUT_THEM.format(names=NEEDED_TO_TRAIN, folder=str(tmp_path / "router"), queries=toy[0][:5])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert np.array(json.loads(done.stdout)) == pytest.approx(trained.predict_proba(toy[0][:5]), abs=1e-5)
+
+
+@pytest.mark.parametrize(("backend", "tolerance"), [("onnx", 0.1), ("torch", 0.02)])
+def test_bfloat16_agrees_with_float32(
+    tiny_llama: str, toy: Questions, tmp_path: Path, backend: str, tolerance: float
+) -> None:
+    """A graph is in float32, whatever the network was trained in."""
+    router = TinyLlamaRouter(tiny_llama, **QUICK | {"dtype": "bfloat16", "backend": backend}).fit(*toy)
     router.save(tmp_path / "router")
     merged = Router.load(tmp_path / "router").predict_proba(toy[0])
-    assert merged == pytest.approx(router.predict_proba(toy[0]), abs=0.02)
+    assert merged == pytest.approx(router.predict_proba(toy[0]), abs=tolerance)
 
 
 def test_longer_questions_are_cut(tiny_llama: str, toy: Questions) -> None:
@@ -139,12 +195,25 @@ def test_changed_base_weights_are_refused(tiny_llama: str, toy: Questions, tmp_p
 @pytest.mark.parametrize(
     "name", ["adapter", "adapter/adapter_config.json", "adapter/adapter_model.safetensors"]
 )
+@pytest.mark.parametrize("how", ["lost", "cut"])
 def test_a_lost_adapter_is_an_error_of_the_folder(
-    trained: TinyLlamaRouter, tmp_path: Path, name: str
+    trained: TinyLlamaRouter, tmp_path: Path, name: str, how: str
 ) -> None:
     folder = tmp_path / "router"
     trained.save(folder)
-    (folder / name).rename(tmp_path / "lost")
+    if how == "lost" or name == "adapter":
+        (folder / name).rename(tmp_path / "lost")
+    else:
+        (folder / name).write_bytes((folder / name).read_bytes()[:-9])
+    with pytest.raises(RouterError, match=f"cannot load the router saved in {folder}"):
+        Router.load(folder)
+
+
+def test_a_lost_head_is_an_error_of_the_folder(trained: TinyLlamaRouter, tmp_path: Path) -> None:
+    folder = tmp_path / "router"
+    trained.save(folder)
+    weights = folder / "adapter" / "adapter_model.safetensors"
+    save_file({name: array for name, array in load_file(weights).items() if "score" not in name}, weights)
     with pytest.raises(RouterError, match=f"cannot load the router saved in {folder}"):
         Router.load(folder)
 
@@ -162,12 +231,35 @@ def test_missing_bitsandbytes_is_named_with_its_cure(
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(RouterError, match="nf4 needs bitsandbytes: pip install bitsandbytes"):
-        TinyLlamaRouter(tiny_llama, quantization="nf4").fit(*toy)
+        TinyLlamaRouter(tiny_llama, quantization="nf4", backend="torch").fit(*toy)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "onnx_int8"])
+def test_four_bit_weights_are_of_pytorch(tiny_llama: str, toy: Questions, backend: str) -> None:
+    router = TinyLlamaRouter(tiny_llama, quantization="nf4", backend=backend)
+    for refused in (router.check_parameters, lambda: router.fit(*toy)):
+        with pytest.raises(RouterError, match="backend=torch"):
+            refused()
+
+
+def test_a_model_that_the_graph_does_not_know_names_the_way_out(
+    tiny_llama: str, toy: Questions, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
+    config = json.loads((model / "config.json").read_text())
+    scaled = {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}
+    (model / "config.json").write_text(json.dumps(config | scaled))
+    heard: list[Event] = []
+    with listening(heard.append), pytest.raises(RouterError, match=r"router\.backend=torch"):
+        TinyLlamaRouter(str(model), **QUICK | {"epochs": 1}).fit(*toy)
+    # Before it is trained.
+    assert heard == []
+    assert TinyLlamaRouter(str(model), **QUICK | {"epochs": 1, "backend": "torch"}).fit(*toy).predict(["oil"])
 
 
 def test_four_bit_weights_learn_and_come_back(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes")
-    router = TinyLlamaRouter(tiny_llama, **QUICK | {"quantization": "nf4"}).fit(*toy)
+    router = TinyLlamaRouter(tiny_llama, **QUICK | {"quantization": "nf4", "backend": "torch"}).fit(*toy)
     router.save(tmp_path / "router")
     loaded = Router.load(tmp_path / "router")
     assert loaded.predict_proba(toy[0]) == pytest.approx(router.predict_proba(toy[0]), abs=1e-3)

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.answers.experts import ExpertSet, assemble, build_experts, find_experts
+from benchmarks.answers.experts import ExpertSet, assemble, build_experts, domain_weights, find_experts
 from benchmarks.assets.adapters import Adapters
 from benchmarks.assets.weights import Weights, locate
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.errors import BadInput
-from benchmarks.schema import LocalExperts, NoExperts, OpenAIExperts
+from benchmarks.schema import ENGINES, LocalExperts, NoExperts, OpenAIExperts
+from common.checks import ConfigError
 from experts.base import ExpertError
 from experts.lora import LoraExperts
+from experts.onnx import OnnxExperts
 from experts.openai import OpenAIExperts as Endpoint
 from tests.benchmarks.fakes import Diary
 from tests.benchmarks.helpers import add_adapter, base_model, local_experts
@@ -72,7 +74,7 @@ def test_local_experts_are_their_base_and_current_adapters(base: Weights, adapte
     }
     assert found.train_ids == {"car": {"car-3"}, "sleep": set()}
     experts = build_experts(found.spec)
-    assert isinstance(experts, LoraExperts)
+    assert isinstance(experts, OnnxExperts)
     assert experts.identity("car")["adapter"] == car.sha256
     Adapters(adapters).use("local", "car", "v1")
     assert assembled(config).spec["models"]["car"]["adapter_sha256"] == first.sha256
@@ -88,10 +90,46 @@ def test_every_setting_of_the_experts_reaches_them(base: Weights, adapters: Path
         "dtype": "bfloat16",
         "quantization": "nf4",
     }
-    ours = {"name", "_target_", "adapters", "use_cache", "questions", "models"}
+    ours = {"name", "engine", "adapters", "use_cache", "questions", "models"}
     assert {item.name for item in fields(LocalExperts)} == ours | set(changed)
-    experts = build_experts(assembled(local_experts(base, adapters, **changed), ["car"]).spec)
-    assert {name: getattr(experts, name) for name in changed} == changed
+    for engine in ("torch", "onnx"):
+        settings = changed if engine == "torch" else {name: changed[name] for name in list(changed)[:-2]}
+        config = local_experts(base, adapters, engine=engine, **settings)
+        experts = build_experts(assembled(config, ["car"]).spec)
+        assert {name: getattr(experts, name) for name in settings} == settings
+
+
+def test_the_engine_chooses_the_class(base: Weights, adapters: Path) -> None:
+    add_adapter(adapters, "car", locate(base).sha256)
+    made = {
+        engine: build_experts(assembled(local_experts(base, adapters, engine=engine), ["car"]).spec)
+        for engine in ENGINES
+    }
+    assert {engine: (type(one), getattr(one, "int8", None)) for engine, one in made.items()} == {
+        "onnx": (OnnxExperts, False),
+        "onnx_int8": (OnnxExperts, True),
+        "torch": (LoraExperts, None),
+    }
+    # A cache gives none the answers of another.
+    identities = [one.identity("car") for one in made.values()]
+    assert all(identities.count(identity) == 1 for identity in identities)
+    with pytest.raises(ConfigError, match=r"experts\.engine=steam"):
+        local_experts(base, adapters, engine="steam")
+
+
+@pytest.mark.parametrize(("name", "value"), [("dtype", "bfloat16"), ("quantization", "nf4")])
+@pytest.mark.parametrize("engine", ["onnx", "onnx_int8"])
+def test_weights_that_the_engine_has_not_are_refused(
+    base: Weights, adapters: Path, engine: str, name: str, value: str
+) -> None:
+    add_adapter(adapters, "car", locate(base).sha256)
+    # Training takes them.
+    config = local_experts(base, adapters, engine=engine, **{name: value})
+    assert domain_weights(config, "car") is base
+    with pytest.raises(BadInput, match=r"experts\.engine=torch") as caught:
+        assemble(config, ["car"])
+    assert f"experts.{name}={value}" in str(caught.value)
+    assert assemble(replace(config, engine="torch"), ["car"])
 
 
 def test_each_domain_may_have_a_base_model_of_its_own(tmp_path: Path, base: Weights, adapters: Path) -> None:

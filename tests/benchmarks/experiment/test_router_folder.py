@@ -14,6 +14,7 @@ from benchmarks.errors import BadInput
 from benchmarks.experiment.router_folder import DECISION, ROUTER, keep_router
 from benchmarks.pipeline import load_run
 from common.settings import Policy
+from experts.local import LocalModels
 from experts.lora import LoraExperts
 from routers.base import Router, RouterError
 from routers.baselines import TfidfRouter
@@ -143,7 +144,7 @@ def test_a_users_own_adapters_come_along(
         load_run(run)
     assert load_run(run, experts=False).experts is None
     loaded = load_run(run, weights={"base": mine / "base"}).experts
-    assert isinstance(loaded, LoraExperts)
+    assert isinstance(loaded, LocalModels)
     assert {domain: model["folder"] for domain, model in loaded.models.items()} == dict.fromkeys(
         DOMAINS, str(mine / "base")
     )
