@@ -18,7 +18,7 @@ from benchmarks.experiment.analyse import analyse
 from benchmarks.experiment.evaluate import Evaluated, evaluate, with_comparisons
 from benchmarks.experiment.fit import fit
 from benchmarks.experiment.router_folder import ROUTER, keep_router
-from benchmarks.experiment.serve import serve_and_measure
+from benchmarks.experiment.serve import measure_reference, serve_and_measure
 from benchmarks.experiment.spec import RunSpec, baseline_specs, run_spec
 from benchmarks.experiment.thresholds import check_policy
 from benchmarks.settings import Run
@@ -66,11 +66,12 @@ def run_routers(
     workers = workers or Workers(settings.measure.threads)
     check_extras(*(spec.router for spec in specs.values()))
     dataset, experts, leakage = prepare(settings, [spec.settings.policy for spec in specs.values()], workers)
+    reference_rss = measure_reference(settings.measure, workers)
     fitted, served, analysed = {}, {}, {}
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         for number, (name, spec) in enumerate(specs.items()):
             fitted[name] = fit(spec, dataset, Path(scratch, str(number)), workers)
-            served[name] = serve_and_measure(spec, fitted[name], dataset, workers)
+            served[name] = serve_and_measure(spec, fitted[name], dataset, workers, reference_rss)
             analysed[name] = analyse(spec, fitted[name], served[name], dataset, workers)
             kept, policy = folders[name] / ROUTER, analysed[name].policy
             keep_router(fitted[name].folder, kept, policy, experts, fitted[name].pretrained)

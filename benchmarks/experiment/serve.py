@@ -10,7 +10,15 @@ from benchmarks.datasets.base import Dataset
 from benchmarks.experiment.fit import Fitted
 from benchmarks.experiment.fit_batch import serve_saved
 from benchmarks.experiment.spec import RunSpec
-from benchmarks.measure.latency import RoundJob, ServeJob, reference_memory, serve, time_again, timed_in
+from benchmarks.measure.latency import (
+    Measure,
+    RoundJob,
+    ServeJob,
+    reference_memory,
+    serve,
+    time_again,
+    timed_in,
+)
 from benchmarks.measure.ratios import narrow_enough
 from benchmarks.workers.launch import Workers
 from common.files import read_json
@@ -27,12 +35,22 @@ class Served:
     serving: Serving | None = None
 
 
-def serve_and_measure(spec: RunSpec, fitted: Fitted, dataset: Dataset, workers: Workers) -> Served:
-    """Serve every test question; the outputs that were served are those that are evaluated."""
+def measure_reference(measure: Measure, workers: Workers) -> int | None:
+    """Peak memory of the reference workload in bytes, once a run; None when nothing is measured."""
+    return workers.run(reference_memory, None, "the reference workload") if measure.enabled else None
+
+
+def serve_and_measure(
+    spec: RunSpec, fitted: Fitted, dataset: Dataset, workers: Workers, reference_rss: int | None
+) -> Served:
+    """Serve every test question; the outputs that were served are those that are evaluated.
+
+    Without the memory of the reference workload, `reference_rss`, nothing is measured.
+    """
     measure = spec.settings.measure
     queries = [example.query for example in dataset.test]
     models: list[str] = read_json(fitted.folder / "router.json")["models"]
-    if not measure.enabled:
+    if reference_rss is None:
         output = serve_saved(fitted.folder, queries, workers, f"{spec.name}: serving")
         return Served(_rows(dataset, output, models))
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
@@ -49,7 +67,7 @@ def serve_and_measure(spec: RunSpec, fitted: Fitted, dataset: Dataset, workers: 
         index_bytes=first.index_bytes,
         weights_bytes=first.weights_bytes,
         rounds=[first.round, *further_rounds(spec, fitted.folder, queries, first.round, workers)],
-        reference_rss_bytes=workers.run(reference_memory, None, f"{spec.name}: reference"),
+        reference_rss_bytes=reference_rss,
     )
     return Served(_rows(dataset, output, models), serving)
 

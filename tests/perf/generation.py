@@ -1,10 +1,11 @@
 """The experts' engines side by side: `python -m tests.perf.generation [ENGINE ...]`, alone.
 
-Each engine answers the same test questions in a fresh process, with the same adapters, greedily. Its line has:
+Each engine answers the same test questions in a fresh process, with the same adapters, greedily. Its line
+has:
 
 - tokens a second with 1, 8 and 64 questions waiting, and the time to the first word in a warm process;
 - load time, peak memory, and the size of its packages;
-- how many of the 64 answers are those of float32 PyTorch, and ROUGE-L with the interval of the difference.
+- how many of the 64 answers are those of float32 PyTorch, and ROUGE-L with the interval of the change.
 
 Needs the packaged weights; engines of others are left out where they are not installed.
 """
