@@ -24,6 +24,7 @@ from experts.base import Answer, Experts, Request
 from routers.base import Router
 from routers.decision import Decision, decide
 from routers.inference import promised
+from routers.vector_cache import vectors_folder
 
 
 class Reply(NamedTuple):
@@ -151,7 +152,7 @@ def build_pipeline(settings: Ask, workers: Workers | None = None) -> Pipeline:
 
 
 def fitted_router(settings: Ask, dataset: Dataset, workers: Workers | None = None) -> Router:
-    """The configured router, fitted in a process of its own unless it was fitted before."""
+    """The configured router, fitted; sentence vectors of earlier fits are reused."""
     weights: dict[str, LocalWeights] = {}
     spec = router_spec(settings.router, weights)
     workers = workers or Workers(settings.threads)
@@ -160,7 +161,9 @@ def fitted_router(settings: Ask, dataset: Dataset, workers: Workers | None = Non
     spec = with_thresholds(spec, settings.calibration, settings.held_out, settings.policy, settings.seed)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         folder = Path(scratch, "fitted")
-        saved, _ = fit_router(spec, dataset, weights, folder, workers, "fitting the router", keep=True)
+        saved, _ = fit_router(
+            spec, dataset, weights, folder, workers, "fitting the router", str(vectors_folder())
+        )
         return Router.load(saved)
 
 

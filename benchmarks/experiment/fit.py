@@ -97,13 +97,11 @@ def fit_router(
     workers: Workers,
     title: str,
     vectors: str | None = None,
-    *,
-    keep: bool = False,
 ) -> tuple[Path, Fitting]:
     """Fit `spec` and return the saved router's folder and what fitting took.
 
-    Expensive routers, and all where `keep` says so, are kept in the cache under a key of weights, data and
-    settings, with the time and memory that they took then.
+    Expensive routers are kept in the cache under a key of weights, data and settings, with the time and
+    memory that they took then.
     """
     held_out = held_out_examples(dataset) if holds_out(spec) else []
     lessons = lessons_of(dataset.train)
@@ -115,7 +113,7 @@ def fit_router(
         job = FitJob(spec, lessons, str(target / ROUTER), _queries_and_labels(held_out), vectors)
         write_json(target / FITTING, to_json(workers.run(fit_and_save, job, title)))
 
-    if not keep and not build(spec).fit_is_expensive:
+    if not build(spec).fit_is_expensive:
         with atomic_dir(folder) as work:
             fit_into(work)
         return folder / ROUTER, from_json(read_json(folder / FITTING), Fitting)

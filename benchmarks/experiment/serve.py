@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -47,7 +47,7 @@ def serve_and_measure(
 
     Without the memory of the reference workload, `reference_rss`, nothing is measured.
     """
-    measure = spec.settings.measure
+    measure = _measure(spec)
     queries = [example.query for example in dataset.test]
     models: list[str] = read_json(fitted.folder / "router.json")["models"]
     if reference_rss is None:
@@ -82,7 +82,7 @@ def further_rounds(
 ) -> list[Round]:
     """The rounds after the first: as many as the settings say, and of the chosen router more, until the ratio
     to the reference workload is narrow enough or the budget is spent."""
-    settings, measure = spec.settings, spec.settings.measure
+    settings, measure = spec.settings, _measure(spec)
     rounds = [first]
     start = clock()
     while True:
@@ -95,6 +95,11 @@ def further_rounds(
         timed = timed_in(queries, len(rounds), measure, settings.seed)
         job = RoundJob(str(saved), timed, measure)
         rounds.append(workers.run(time_again, job, f"{spec.name}: round {len(rounds) + 1}"))
+
+
+def _measure(spec: RunSpec) -> Measure:
+    measure = spec.settings.measure
+    return measure if spec.full else replace(measure, rounds=measure.baseline_rounds)
 
 
 def _rows(dataset: Dataset, output: Inference, models: Sequence[str]) -> list[Prediction]:

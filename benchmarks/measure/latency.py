@@ -39,6 +39,7 @@ class Measure(Settings):
         warmup: queries served before the first is timed.
         min_queries: single queries timed over all rounds, in each rounded up to a whole block.
         rounds: processes that serve the router one after the other, at least.
+        baseline_rounds: the same for each baseline.
         precision: of the chosen router there are more, until its latency as a multiple of the reference
             workload is known to this share of it,
         budget: or this many seconds were spent on further rounds.
@@ -48,7 +49,9 @@ class Measure(Settings):
 
     prefix: ClassVar[str] = "measure."
     parameter_constraints: ClassVar[Constraints] = {
-        **dict.fromkeys(("threads", "min_queries", "rounds", "batch_size", "min_batches"), at_least(1)),
+        **dict.fromkeys(
+            ("threads", "min_queries", "rounds", "baseline_rounds", "batch_size", "min_batches"), at_least(1)
+        ),
         "warmup": at_least(0),
         "budget": at_least(0),
         "precision": fraction,
@@ -59,6 +62,7 @@ class Measure(Settings):
     warmup: int = 20
     min_queries: int = 200
     rounds: int = 3
+    baseline_rounds: int = 3
     precision: float = 0.05
     budget: float = 20.0
     batch_size: int = 32
