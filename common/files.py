@@ -125,11 +125,19 @@ def _build(target: Path, build: Callable[[Path], None], say: Callable[[str], Non
 
 
 def _damaged_file(folder: Path) -> str | None:
+    """Name of a file that is not as the manifest says; None where all are.
+
+    A file that was last changed, moved or replaced before the manifest was written is what it was then: hashing
+    a model of half a gigabyte takes a second.
+    """
     try:
         sums: dict[str, str] = read_json(folder / MANIFEST)
+        written = (folder / MANIFEST).stat().st_ctime_ns
         for name, expected in sums.items():
             path = folder / name
-            if not path.is_file() or sha256_file(path) != expected:
+            if not path.is_file():
+                return name
+            if path.stat().st_ctime_ns >= written and sha256_file(path) != expected:
                 return name
     except (ValueError, AttributeError):
         return MANIFEST

@@ -106,7 +106,8 @@ def attach(
     A row with a domain that nobody was asked has no reference: there is nothing to compare with it.
     """
     references = {example.id: example.reference for example in dataset.test}
-    return [_attach(row, references[row.id], answers, policy, dataset.classes) for row in predictions]
+    classes = dataset.classes
+    return [_attach(row, references[row.id], answers, policy, classes) for row in predictions]
 
 
 def generate(experts: ExpertSet, requests: Sequence[Request], workers: Workers) -> Generated:

@@ -10,7 +10,7 @@ from benchmarks.assets.gguf_model import convert_gguf
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
 from common.checks import ConfigError
-from common.files import cache_dir, cached_dir, digest, read_json, sha256_file
+from common.files import cache_dir, cached_dir, digest, read_json, sha256_file, sha256_unchanged
 from common.progress import say
 from routers.weights import SAFETENSORS
 
@@ -131,7 +131,7 @@ def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
 def _checksum(file: Path) -> str:
     """SHA-256 of the weights file; of large models, of the checksums of every part that the index names."""
     if file.is_file():
-        return sha256_file(file)
+        return sha256_unchanged(file)
     index = file.with_name(f"{file.name}.index.json")
     if not index.is_file():
         raise BadInput(f"{file.parent} has no {file.name}; only safetensors and GGUF weights are loaded")
