@@ -18,10 +18,11 @@ from benchmarks.experiment.router_folder import Locator, experts_spec, read_kept
 from benchmarks.experiment.thresholds import check_policy, policy_for, with_thresholds
 from benchmarks.experiment.tune import tune
 from benchmarks.settings import Ask
+from benchmarks.workers.in_process import InProcess
 from benchmarks.workers.launch import Workers
 from common.settings import Policy
 from experts.base import Answer, Experts, Request
-from routers.base import Router
+from routers.base import Router, build
 from routers.decision import Decision, decide
 from routers.inference import promised
 from routers.vector_cache import vectors_folder
@@ -155,7 +156,9 @@ def fitted_router(settings: Ask, dataset: Dataset, workers: Workers | None = Non
     """The configured router, fitted; sentence vectors of earlier fits are reused."""
     weights: dict[str, LocalWeights] = {}
     spec = router_spec(settings.router, weights)
-    workers = workers or Workers(settings.threads)
+    # A process of its own takes as long to start as a cheap router to fit.
+    cheap = not settings.tune and not build(spec).fit_is_expensive
+    workers = workers or (InProcess() if cheap else Workers(settings.threads))
     if settings.tune:
         spec, _ = tune(settings.router.name, spec, dataset.train, workers, settings.seed)
     spec = with_thresholds(spec, settings.calibration, settings.held_out, settings.policy, settings.seed)

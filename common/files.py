@@ -127,8 +127,8 @@ def _build(target: Path, build: Callable[[Path], None], say: Callable[[str], Non
 def _damaged_file(folder: Path) -> str | None:
     """Name of a file that is not as the manifest says; None where all are.
 
-    A file that was last changed, moved or replaced before the manifest was written is what it was then: hashing
-    a model of half a gigabyte takes a second.
+    A file that was last changed, moved or replaced before the manifest was written is what it was then:
+    hashing a model of half a gigabyte takes a second.
     """
     try:
         sums: dict[str, str] = read_json(folder / MANIFEST)

@@ -1,4 +1,4 @@
-"""Workers without processes, for what costs a second to start and nothing to do: small tests."""
+"""Workers without processes, for what takes less time than starting one."""
 
 import json
 from collections.abc import Callable
