@@ -502,10 +502,14 @@ def test_typed_questions_are_answered_one_after_the_other(ask: Callable[..., Don
     assert done.stdout == f"{AUTO_DOMAIN}\n{ANSWERED['auto']}\n" * 2
 
 
-def test_a_router_that_is_fitted_chooses_who_answers_or_abstains(trained: Trained) -> None:
+def test_a_router_that_is_fitted_chooses_who_answers_or_abstains(
+    trained: Trained, swept: Swept, cache_of_answers: Path
+) -> None:
     chosen = ["router=tfidf", *trained.chosen, *ANSWERING, "policy.threshold=0.6", "policy.fallback=abstain"]
     questions = ("Why does my engine shake?", "How many hours of sleep do I need?", "Peru?")
-    done = in_process("ask", *chosen, *questions, cwd=trained.cwd)
+    # Where the run has left its graph of the model.
+    own = {"ROUTER_DERBY_CACHE": str(cache_of_answers)}
+    done = in_process("ask", *chosen, *questions, cwd=trained.cwd, **own)
     assert (done.returncode, done.stderr) == (0, "")
     auto, wrench, night, sheep, nobody = done.stdout.splitlines()
     assert (wrench, sheep) == (ANSWERED["auto"], ANSWERED["night"])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.extras import MissingExtra
 from routers import onnx_export
 from routers.base import FloatArray, RouterError
 from routers.encoder import OnnxBackend, SentenceEncoder
@@ -157,7 +158,7 @@ def test_other_architectures_are_traced(other: Path, tmp_path: Path) -> None:
 
 def test_other_architectures_need_torch(other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(RouterError, match=r"only BERT .* pip install 'router-derby\[train\]'"):
+    with pytest.raises(MissingExtra, match=r"no BERT.*sentence_transformers.*router-derby\[torch\]"):
         export(other, tmp_path / "exported")
 
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from common.extras import MissingExtra
 from common.progress import Event, listening
 from common.splits import stratified_holdout
 from routers.base import Router, RouterError
@@ -230,7 +231,7 @@ def test_missing_bitsandbytes_is_named_with_its_cure(
     tiny_llama: str, toy: Questions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
-    with pytest.raises(RouterError, match="nf4 needs bitsandbytes: pip install bitsandbytes"):
+    with pytest.raises(MissingExtra, match=r"nf4 needs bitsandbytes.*router-derby\[nf4\]"):
         TinyLlamaRouter(tiny_llama, quantization="nf4", backend="torch").fit(*toy)
 
 
