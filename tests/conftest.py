@@ -164,9 +164,8 @@ def encoder(cache: Path, minilm: str) -> SentenceEncoder:
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -> str:
     """Folder of a random two-layer Llama; like SmolLM2's, its tokenizer adds no token of its own."""
-    import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer = Tokenizer(models.BPE())
@@ -183,22 +182,31 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", model_max_length=512
     ).save_pretrained(folder)
+    write_llama(folder, tokenizer.get_vocab_size(), heads=4)
+    return folder
+
+
+def write_llama(folder: str, vocabulary: int, heads: int) -> None:
+    """Write a random Llama; two heads share their keys and values."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=vocabulary,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
-        # The fused attention of ONNX Runtime takes heads of multiples of 16.
-        num_attention_heads=2,
-        num_key_value_heads=1,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 2,
+        # The fused attention of ONNX Runtime takes multiples of 16.
+        head_dim=16,
         max_position_embeddings=512,
         bos_token_id=1,
         eos_token_id=1,
         pad_token_id=0,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
 
 
 def write_qna(folder: Path, size: int = 20, overlap: int = 4) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ANSWERS, CAR, OUT_OF_SCOPE, OVERLAP, SLEEP
+from tests.conftest import ANSWERS, CAR, OUT_OF_SCOPE, OVERLAP, SLEEP, write_llama
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +48,9 @@ def tiny_chat_llama(tiny_llama: str, tmp_path_factory: pytest.TempPathFactory) -
     """Folder of a random Llama with a chat template: it can be trained to answer."""
     folder = tmp_path_factory.mktemp("tiny_chat_llama") / "model"
     shutil.copytree(tiny_llama, folder)
+    # Of fewer heads, which learn an answer by heart in fewer steps.
+    vocabulary = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    write_llama(str(folder), vocabulary, heads=2)
     template = (
         "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<eos>\n{% endfor %}"
         "{% if add_generation_prompt %}assistant: {% endif %}"

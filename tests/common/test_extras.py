@@ -39,7 +39,11 @@ def test_every_extra_is_one_of_the_project() -> None:
     [
         (["router=tinyllama"], "trl", "router=tinyllama"),
         (["router=centroid", "encoder.backend=torch"], "sentence_transformers", "encoder.backend=torch"),
-        (["router=knn", "encoder.finetune=cosine_similarity"], "accelerate", "encoder.finetune=cosine_similarity"),
+        (
+            ["router=knn", "encoder.finetune=cosine_similarity"],
+            "accelerate",
+            "encoder.finetune=cosine_similarity",
+        ),
         (["router=cascade"], "peft", "router=tinyllama"),
     ],
 )
