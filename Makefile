@@ -28,9 +28,9 @@ gate:
 perf:
 	python -m pytest tests/perf --benchmark-enable --benchmark-only
 
-# A first run as a terminal shows it; the answers of an earlier run are reused.
+# A first run as a terminal shows it; the answers of an earlier run are reused, and most tables left out.
 picture:
-	python docs/picture.py docs/first_run.svg python -m benchmarks run router=knn
+	python docs/picture.py docs/first_run.svg 31 2 python -m benchmarks run router=knn
 
 docs:
 	python -m benchmarks.metrics.document

@@ -1,6 +1,6 @@
-"""Draw what a command prints in a terminal: `python docs/picture.py TARGET.svg COMMAND ...`.
+"""Draw what a command prints in a terminal: `python docs/picture.py TARGET.svg HEAD TAIL COMMAND ...`.
 
-The README's picture of a first run is made by `make picture`.
+Of a long output the first HEAD lines and the last TAIL lines are shown. `make picture` makes the README's.
 """
 
 import os
@@ -40,16 +40,23 @@ def captured(command: list[str]) -> str:
     os.close(main)
     if process.wait():
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
-    return content.decode("utf-8").replace("\r\n", "\n")
+    return content.decode("utf-8").replace("\r\n", "\n").replace(f"{Path.cwd()}/", "")
 
 
-def main(target: Path, command: list[str]) -> None:
+def shortened(text: str, head: int, tail: int) -> str:
+    lines = text.strip("\n").split("\n")
+    if len(lines) <= head + tail:
+        return text
+    return "\n".join([*lines[:head], f"… {len(lines) - head - tail} lines …", "", *lines[-tail:]])
+
+
+def main(target: Path, head: int, tail: int, command: list[str]) -> None:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
         console.print(f"$ {' '.join(command)}\n", highlight=False, markup=False)
-        console.print(Text.from_ansi(captured(command)))
+        console.print(Text.from_ansi(shortened(captured(command), head, tail)))
         console.save_svg(str(target), title="Router Derby")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

@@ -578,6 +578,8 @@ def test_an_interrupt_while_answering_is_one_word(trained: Trained, cache_of_ans
     questions = [f"Is part {number} of my car worn out?" for number in range(200)]
     chosen = ["router=majority", *trained.chosen, "experts.max_new_tokens=32"]
     own = {"ROUTER_DERBY_CACHE": str(cache_of_answers)}
+    # The first question of all writes the model's graph, and says so.
+    assert in_process("ask", *chosen, questions[0], cwd=trained.cwd, **own).returncode == 0
     with started("ask", *chosen, *questions, cwd=trained.cwd, **own) as process:
         assert process.stdout is not None
         try:
