@@ -4,12 +4,13 @@ from importlib.util import find_spec
 
 from common.errors import UserError
 
+_TORCH = ("torch", "transformers", "peft", "sentence_transformers")
 EXTRAS: dict[str, tuple[str, ...]] = {
     "nf4": ("bitsandbytes",),
     "openai": ("openai",),
     "parquet": ("pyarrow",),
-    "torch": ("torch", "transformers", "peft", "sentence_transformers"),
-    "train": ("torch", "transformers", "peft", "sentence_transformers", "trl", "accelerate"),
+    "torch": _TORCH,
+    "train": (*_TORCH, "trl", "accelerate"),
 }
 
 

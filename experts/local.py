@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple, TypedDict
 
 from common.checks import Constraints, at_least
 from experts import prompt
-from experts.base import Answer, ExpertError, Experts, Request
+from experts.base import Answer, ExpertError, Experts, Remark, Request
 
 SILENT = "the model ended its turn without a word"
 
@@ -114,6 +114,20 @@ class LocalModels(Experts):
             yield unanswerable
         for folder in sorted(prompts):
             yield from self.answer_prompts(folder, prompts[folder])
+
+    def open(self, request: Request, remark: Remark) -> tuple[str, Prompt]:
+        """Folder of the loaded base model that answers one request, and its prompt.
+
+        `remark` hears what happened to the question.
+
+        Raises:
+            ExpertError: there is no such expert, or no prompt.
+        """
+        self.load()
+        asked = self.prompt(0, request)
+        if asked.note:
+            remark(asked.note)
+        return self.model_of(request.domain, request.adapted)["folder"], asked
 
     def model_of(self, domain: str, adapted: bool) -> Model:
         """Raises ExpertError where there is no such expert."""

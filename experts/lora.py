@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from common.checks import Constraints, one_of
 from common.extras import need
+from common.lora import WEIGHTS
 from experts import prompt
 from experts.base import Answer, ExpertError, Remark, Request, ignore
 from experts.local import SILENT, LocalModels, Prompt, end_of_turn
@@ -54,7 +55,7 @@ class _Base:
         from safetensors import safe_open
 
         wanted = set(get_peft_model_state_dict(self.network, adapter_name=name))
-        with safe_open(Path(adapter, "adapter_model.safetensors"), "np") as file:
+        with safe_open(Path(adapter, WEIGHTS), "np") as file:
             if set(file.keys()) != wanted:
                 raise ExpertError(
                     f"cannot load the adapter in {adapter}: it was made for a model of other layers"
@@ -130,11 +131,8 @@ class LoraExperts(LocalModels):
     def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
         from transformers import TextIteratorStreamer
 
-        self.load()
-        base = self._bases[self.model_of(request.domain, request.adapted)["folder"]]
-        asked = self.prompt(0, request)
-        if asked.note:
-            remark(asked.note)
+        folder, asked = self.open(request, remark)
+        base = self._bases[folder]
         pieces = TextIteratorStreamer(base.tokenizer, skip_prompt=True, skip_special_tokens=True)
         failures: list[BaseException] = []
         left = Event()

@@ -10,10 +10,10 @@ from typing import Any
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
 from common.files import read_json, sha256_file, write_json
+from common.lora import WEIGHTS
 
 CARD = "card.json"
 CURRENT = "current.json"
-WEIGHTS = "adapter_model.safetensors"
 CARD_VERSION = 1
 
 

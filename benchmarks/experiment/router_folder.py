@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from benchmarks.answers.experts import ExpertSet
-from benchmarks.assets.adapters import WEIGHTS, Adapters, Version
+from benchmarks.assets.adapters import Adapters, Version
 from benchmarks.assets.packages import package_dir
 from benchmarks.assets.weights import LocalWeights, Weights, locate
 from benchmarks.errors import BadInput
 from common.files import atomic_dir, read_json, sha256_file, sha256_unchanged, write_json
+from common.lora import CONFIG, WEIGHTS
 from common.settings import Policy
 from common.typed_json import from_json, to_json
 from routers.base import Router
@@ -27,7 +28,7 @@ from routers.weights import SAFETENSORS, Reference, remember, remembered, unknow
 ROUTER = "router"
 DECISION = "decision.json"
 ADAPTERS = "adapters"
-ADAPTER_FILES = ("adapter_config.json", WEIGHTS)
+ADAPTER_FILES = (CONFIG, WEIGHTS)
 VERSION = 1
 
 
