@@ -190,7 +190,7 @@ def register() -> None:
     register_resolvers()
     _store("schema", VERBS | PARTS)
     _store("schema/experts", EXPERTS)
-    for group in ("router", "dataset"):
+    for group in ("router", "dataset", "index"):
         _store(f"schema/{group}", _schemas_of_options(group))
     sets: dict[str, Any] = {name: OmegaConf.create(text) for name, text in _options("weights").items()}
     for name, content in sets.items():

