@@ -5,11 +5,13 @@ those into which `onnxruntime.transformers.optimizer` would fold a graph traced 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from routers.base import FloatArray, RouterError
+from routers.weights import SAFETENSORS
 
 Config = Mapping[str, Any]
 
@@ -24,8 +26,23 @@ def is_plain_bert(config: Config) -> bool:
     )
 
 
-def bert_graph(config: Config, weights: Mapping[str, FloatArray], pooling: str) -> Any:
-    """`onnx.ModelProto` from (input_ids, attention_mask) to unit vectors.
+def bert_weights(folder: Path) -> dict[str, FloatArray]:
+    """Weights of the BERT in `folder` as `bert_graph` takes them."""
+    # Before safetensors reads: it brings NumPy the type bfloat16.
+    import ml_dtypes  # noqa: F401
+    from safetensors.numpy import load_file
+
+    return {
+        # A model saved with a head has its transformer under "bert.".
+        name.removeprefix("bert."): np.asarray(value, dtype=np.float32)
+        for name, value in load_file(folder / SAFETENSORS).items()
+    }
+
+
+def bert_graph(
+    config: Config, weights: Mapping[str, FloatArray], pooling: str, *, normalise: bool = True
+) -> Any:
+    """`onnx.ModelProto` from (input_ids, attention_mask) to vectors.
 
     Both inputs are int64 (batch, tokens), padded on the right; the output `sentence_embedding` is
     float32 (batch, hidden_size).
@@ -34,6 +51,7 @@ def bert_graph(config: Config, weights: Mapping[str, FloatArray], pooling: str) 
         config: `config.json` of transformers.
         weights: float32, by their names in transformers' `BertModel`.
         pooling: `mean` or `cls`.
+        normalise: bring the vectors to length 1.
 
     Raises:
         RouterError: a weight is missing.
@@ -45,7 +63,10 @@ def bert_graph(config: Config, weights: Mapping[str, FloatArray], pooling: str) 
     for number in range(config["num_hidden_layers"]):
         hidden = _layer(graph, f"encoder.layer.{number}.", hidden, config["num_attention_heads"])
     pooled = _mean(graph, hidden) if pooling == "mean" else graph.add("Gather", [hidden, graph.first], axis=1)
-    graph.add("LpNormalization", [pooled], output="sentence_embedding", axis=1, p=2)
+    if normalise:
+        graph.add("LpNormalization", [pooled], output="sentence_embedding", axis=1, p=2)
+    else:
+        graph.add("Identity", [pooled], output="sentence_embedding")
     ids, mask = (
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
         for name in ("input_ids", "attention_mask")

@@ -14,9 +14,8 @@ from common.files import read_json, write_json
 from common.progress import say
 from routers.base import FloatArray, RouterError
 from routers.encoder_backends import OnnxBackend
-from routers.onnx_bert import bert_graph, is_plain_bert
+from routers.onnx_bert import bert_graph, bert_weights, is_plain_bert
 from routers.onnx_torch import trace
-from routers.weights import SAFETENSORS
 
 # Vectors of these texts are compared before an exported file is used.
 PROBES = (
@@ -120,16 +119,9 @@ def _tokeniser(source: Path, folder: Path, max_tokens: int) -> dict[str, Any]:
 
 def _write_bert(source: Path, config: dict[str, Any], pooling: str, path: Path) -> None:
     """Write the graph of the BERT in `source`, its weights cast to float32."""
-    # Before safetensors reads: it brings NumPy the type bfloat16.
     import onnx
-    from safetensors.numpy import load_file
 
-    weights = {
-        # A model saved with a head has its transformer under "bert.".
-        name.removeprefix("bert."): np.asarray(value, dtype=np.float32)
-        for name, value in load_file(source / SAFETENSORS).items()
-    }
-    onnx.save(bert_graph(config, weights, pooling), str(path))
+    onnx.save(bert_graph(config, bert_weights(source), pooling), str(path))
 
 
 def _quantise(path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.checks import Constraints, optional, positive
 from routers.base import FloatArray, Inference, softmax
 from routers.embedding_base import EmbeddingRouter
-from routers.encoder import SentenceEncoder
+from routers.encoder_base import Encoder
 from routers.stages import stage
 
 # Support vectors whose cosines say how familiar a query is.
@@ -49,7 +49,7 @@ class SVMRouter(EmbeddingRouter):
         "temperature": positive,
     }
 
-    encoder: SentenceEncoder
+    encoder: Encoder
     c: float = 10.0
     gamma: float | None = None
     temperature: float = 0.25
