@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -121,7 +121,7 @@ class PgVectorIndex(ApproximateIndex):
         table = Table(digest(content), rows, dimension)
         self._table = table
         self._session = Session(url_to_build(self.url), partial(_begin_building, table), _drop_unneeded)
-        self._was_there = self._session.run(partial(self._write, table, vectors), again=False)
+        self.was_there = self._session.run(partial(self._write, table, vectors), again=False)
         return self
 
     def _write(self, table: Table, vectors: FloatArray, connection: Any) -> bool:
@@ -254,8 +254,17 @@ class PgVectorIndex(ApproximateIndex):
         self._table = Table(**read_json(folder / FILE))
         self._session = Session(url_to_load(self.url), partial(_begin, self._table), _drop_unneeded)
         self._session.run(lambda connection: None)
-        self._was_there = True
+        self.was_there = True
         return self
+
+    def discard(self) -> None:
+        table = replace(self._table, kept=False)
+
+        def drop(connection: Any) -> None:
+            _describe(connection, table)
+            _drop_unneeded(connection)
+
+        self._session.run(drop)
 
     def facts(self) -> dict[str, Any]:
         def read(connection: Any) -> dict[str, Any]:
@@ -269,7 +278,7 @@ class PgVectorIndex(ApproximateIndex):
             return {
                 "table": self._table.name,
                 "table_bytes": size,
-                "table_was_there": self._was_there,
+                "table_was_there": self.was_there,
                 "postgresql": version.split()[0],
                 "pgvector": pgvector,
             }
