@@ -1,5 +1,5 @@
-"""Points to measure: every value of every axis, all other sizes at their default; and what cannot be measured,
-with the reason."""
+"""Points to measure: every value of every axis with all other sizes at their default; and what cannot be
+measured, with the reason."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

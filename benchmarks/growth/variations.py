@@ -1,6 +1,6 @@
 """Questions without end: the real ones first, in a seeded order, then seeded variations of them.
 
-The first n of a larger number are the same as the n of a smaller one.
+The first n of a larger number are the same as the n of a smaller one, but for the rounding of vectors.
 """
 
 import random
@@ -14,9 +14,10 @@ from common.progress import progress
 
 Floats = NDArray[np.float32]
 
-# Length of the noise on a vector of length 1: the cosine to the real one is then 0.8 on average, as between
-# two ways of asking the same.
-NOISE = 0.75
+# Largest length of the noise on a vector of length 1. Lengths are uniform from 0 on, so that cosines to the real
+# one go from 1 down to 0.7: from a typo to another question about the same. One length for all would put
+# variations on a shell, where all are as far from each other, and an index finds far less than among questions.
+NOISE = 1.0
 # Rows made at once.
 STEP = 20_000
 # Share of the words of a text that are replaced, at least one.
@@ -33,9 +34,11 @@ def sources(n_real: int, count: int, seed: int) -> NDArray[np.int64]:
 def varied_vectors(real: Floats, count: int, seed: int) -> Floats:
     """`count` unit vectors, float32 (count, dimension), of real unit vectors (n_real, dimension).
 
-    A variation is a real vector plus normal noise with the covariance of the real ones, so that variations
-    lie where questions lie, and length 1 again.
+    A variation is a real vector plus noise, at length 1 again. The noise is normal with the covariance of the
+    real ones, so that variations lie where questions lie, and of a length from 0 to NOISE.
     """
+    from scipy.special import ndtr
+
     rows = sources(len(real), count, seed)
     spread = _spread(real)
     generator = np.random.default_rng([seed, 1])
@@ -45,20 +48,22 @@ def varied_vectors(real: Floats, count: int, seed: int) -> Floats:
     for start in range(n_real, count, STEP):
         progress("making variations", start, count)
         part = slice(start, min(start + STEP, count))
-        noise = generator.standard_normal((part.stop - start, len(spread)), dtype=np.float32) @ spread
-        varied = real[rows[part]] + noise
+        drawn = generator.standard_normal((part.stop - start, len(spread) + 1), dtype=np.float32)
+        # A normal number's place among all is uniform.
+        lengths = NOISE * ndtr(drawn[:, :1])
+        varied = real[rows[part]] + lengths * (drawn[:, 1:] @ spread)
         found[part] = varied / np.linalg.norm(varied, axis=1, keepdims=True)
     return found
 
 
 def _spread(real: Floats) -> Floats:
-    """Matrix (rank, dimension) that gives independent normal numbers the covariance of `real`, scaled to
-    noise of length NOISE on average (root mean square)."""
+    """Matrix (rank, dimension) that gives independent normal numbers the covariance of `real`, scaled to a
+    length of 1 (root mean square)."""
     _, sizes, directions = np.linalg.svd(real - real.mean(axis=0), full_matrices=False)
     length = float(np.linalg.norm(sizes))
     # Of equal questions alone there is no covariance.
     scaled = sizes / length if length > 0 else np.full_like(sizes, 1 / np.sqrt(len(sizes)))
-    return np.asarray(NOISE * scaled[:, None] * directions, dtype=np.float32)
+    return np.asarray(scaled[:, None] * directions, dtype=np.float32)
 
 
 def varied_texts(real: Sequence[str], count: int, seed: int) -> list[str]:

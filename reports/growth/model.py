@@ -71,7 +71,7 @@ class Made:
         domain_questions: stored questions of every point of the axis `domains`.
         most_texts: how many questions there are at most for a router that learns from text; None for one that
             was given vectors.
-        noise: length of the noise on a vector of length 1; None without vectors.
+        noise: largest length of the noise on a vector of length 1; None without vectors.
         unit: of question length: `tokens` of the router's own tokenizer, or `words` where it has none.
         cut_at: length at which the router cuts questions; None where it does not.
     """

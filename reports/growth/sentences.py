@@ -50,7 +50,9 @@ class Code(Enum):
         "The vectors lie in a server, whose memory is not part of the figures: its table has {table} MB at "
         "{value} {noun}."
     )
-    NOT_ENCODED = "Encoding the questions comes on top of the fit time: {minutes} minutes for {value} at {rate} a second."
+    NOT_ENCODED = (
+        "Encoding comes on top of the fit time: {minutes} minutes for {value} questions at {rate} a second."
+    )
     NOT_MEASURED = "Missing at {value} {noun}: {why}."
     DOES_NOT_APPLY = "Not measured along {noun}: {why}."
 

@@ -58,9 +58,9 @@ def _about(growth: Growth, axis: Axis) -> Iterator[str]:
         )
         if made.noise is not None:
             yield (
-                f"{first} a real vector plus seeded noise of length {made.noise:g} with the covariance of "
-                "the real ones, at length 1 again. The fit time is that of the index alone: nothing is "
-                "encoded for it."
+                f"{first} a real vector plus seeded noise with the covariance of the real ones and a length "
+                f"from 0 to {made.noise:g}, brought to length 1 again. The fit time is that of the index "
+                "alone: nothing is encoded for it."
             )
         else:
             yield f"{first} some words of each are replaced by words of others."
