@@ -175,7 +175,8 @@ def _continued(found: Growth | None, begun: Growth, folder: Path) -> Growth:
 def _difference(found: Growth, begun: Growth) -> str | None:
     """Name of the first thing that the points of two starts depend on and that differs."""
     one, other = _settings(found.config), _settings(begun.config)
-    for key in sorted({*one, *other}):
+    # The user's own keys before those that follow them.
+    for key in sorted({*one, *other}, key=lambda name: (name.count("."), name)):
         if one.get(key) != other.get(key):
             return key
     for name in ("machine", "dataset", "weights", "reference_workload"):

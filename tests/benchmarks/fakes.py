@@ -107,6 +107,12 @@ class Crashing(Even):
         raise RuntimeError("a bug in this router")
 
 
+class Laborious(Even):
+    """Worth keeping between runs."""
+
+    fit_is_expensive = True
+
+
 class Dying(Even):
     """Killed when it learns of more than two classes, as by a machine that is out of memory."""
 
