@@ -37,8 +37,8 @@ class Line(NamedTuple):
 
 # All in one panel: units that are a few powers of ten apart do not touch on a logarithmic axis.
 LINES = (
-    Line("latency_p50", "one question, median, ms"),
-    Line("latency_p99", "one question, 99th percentile, ms"),
+    Line("latency_p50", "median, ms"),
+    Line("latency_p99", "99th percentile, ms"),
     Line("peak_rss", "peak memory, MB"),
     Line("load_time", "load, s"),
     Line("train_time", "fit, s"),

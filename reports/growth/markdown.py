@@ -23,7 +23,7 @@ def _parts(growth: Growth, glossary: Glossary, figure: Figure | None) -> Iterato
     yield f"## How {inline(growth.router)} grows"
     yield inline(" ".join(statement.message for statement in statements(growth)))
     if figure:
-        yield f"![{inline(figure.alt)}]({quote(figure.name)}.png)"
+        yield f"![{inline(figure.title)}]({quote(figure.name)}.png)"
         yield inline(figure.caption)
     yield from _titled(exponents_table(growth, glossary))
     yield from _titled(last_steps_table(growth, glossary))

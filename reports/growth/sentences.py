@@ -12,7 +12,7 @@ from reports.text.cells import figure_text
 
 # In ms: what a user does not feel, and what a user begins to feel.
 LIMITS = (10, 100)
-# Exponents smaller than this are no growth that could be extrapolated.
+# Exponents smaller than this are no growth that could be carried further.
 FLAT = 0.05
 # How many times the largest measured value a size is still named that was not measured.
 FURTHEST = 10_000
@@ -178,8 +178,9 @@ def _full(points: list[tuple[int, float]], limit: float) -> float | None:
     if len(points) < 2:
         return None
     (size, less), (larger, more) = points[-2:]
-    each = (more - less) / (larger - size)
-    return larger + (limit - more) / each if each > 0 else None
+    if more / less < (larger / size) ** FLAT:
+        return None
+    return larger + (limit - more) * (larger - size) / (more - less)
 
 
 def _recall(growth: Growth, axis: Axis) -> Iterator[Statement]:
