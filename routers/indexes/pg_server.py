@@ -54,13 +54,15 @@ def started() -> Iterator[str]:
 
 
 def _forget_zombie(folder: Path) -> None:
-    """Remove the mark of a server that was killed and that nobody buries, as in a container without an init
+    """Remove the marks of a server that was killed and that nobody buries, as in a container without an init
     process: it would pass for one that runs."""
     import psutil
 
     mark = folder / "postmaster.pid"
-    with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
-        if psutil.Process(int(mark.read_text().splitlines()[0])).status() == psutil.STATUS_ZOMBIE:
+    with suppress(OSError, ValueError, psutil.NoSuchProcess):
+        process, _, _, port, sockets, *_ = mark.read_text().splitlines()
+        if psutil.Process(int(process)).status() == psutil.STATUS_ZOMBIE:
+            Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
             mark.unlink()
 
 

@@ -49,8 +49,12 @@ class Server:
 
     def start(self) -> None:
         mark = self.folder / "postmaster.pid"
-        if mark.exists() and not _alive(int(mark.read_text().splitlines()[0])):
-            mark.unlink()
+        if mark.exists():
+            process, _, _, port, sockets, *_ = mark.read_text().splitlines()
+            if not _alive(int(process)):
+                # Where nobody buries it, it would pass for one that runs.
+                Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
+                mark.unlink()
         self.wheel.ensure_postgres_running()
 
 
