@@ -133,7 +133,9 @@ class ApproximateIndex(Index):
 def nearest_first(rows: NDArray[np.int64], similarities: FloatArray) -> Neighbours:
     """Neighbours in their order."""
     order = np.lexsort((rows, -similarities), axis=1)
-    return Neighbours(np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarities, order, axis=1))
+    return Neighbours(
+        np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarities, order, axis=1)
+    )
 
 
 def recall(index: Index, queries: FloatArray, k: int) -> NDArray[np.float64]:

@@ -39,7 +39,17 @@ def options(group: str) -> list[str]:
 
 ROUTERS, ENCODERS, INDEXES, WEIGHTS, DATASETS, EXPERTS, TRAINERS, EXPERIMENTS, GUARDS = (
     options(group)
-    for group in ("router", "encoder", "index", "weights", "dataset", "experts", "trainer", "experiment", "guard")
+    for group in (
+        "router",
+        "encoder",
+        "index",
+        "weights",
+        "dataset",
+        "experts",
+        "trainer",
+        "experiment",
+        "guard",
+    )
 )
 HELP_LISTS = {
     "run": ("router", "encoder", "index", "weights", "dataset", "experts", "guard", "experiment"),
@@ -352,7 +362,10 @@ def test_an_index_is_that_of_knn_also_as_a_member(index: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql://me:hunter2@db/x", "index.url: a password would be kept in the record; put the URL with it into"),
+        (
+            "postgresql://me:hunter2@db/x",
+            "index.url: a password would be kept in the record; put the URL with it into",
+        ),
         ("'postgres://me:hunt#er2@db'", "index.url: a password would be kept"),
         ("postgresql://me:hunter/2@db", "index.url: a password would be kept"),
         ("'postgresql://me@db/x?password=hunter2'", "index.url: a password would be kept"),

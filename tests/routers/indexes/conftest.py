@@ -46,7 +46,9 @@ def tables(server: Server) -> Callable[[str], list[str]]:
     """Names of the tables in the database of a URL."""
 
     def names(url: str) -> list[str]:
-        return [name for (name,) in server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", url)]
+        return [
+            name for (name,) in server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", url)
+        ]
 
     return names
 

@@ -13,6 +13,9 @@ from tests.routers.indexes.conftest import clustered, unit
 faiss = pytest.importorskip("faiss", reason='needs pip install -e ".[hnsw]"')
 
 
+ORDER = {"order": np.random.default_rng(0).permutation(3000)}
+
+
 def saved(folder: Path, **settings: int) -> bytes:
     folder.mkdir()
     HnswIndex(**settings).build(clustered(3000), {}).save(folder)
@@ -39,7 +42,9 @@ def test_more_candidates_find_more() -> None:
 
     def found(candidates: int) -> int:
         rows = HnswIndex(m=6, ef_search=candidates).build(vectors, {}).search(queries, 10).rows
-        return sum(len(set(one) & set(other)) for one, other in zip(rows.tolist(), exact.tolist(), strict=True))
+        return sum(
+            len(set(one) & set(other)) for one, other in zip(rows.tolist(), exact.tolist(), strict=True)
+        )
 
     few, many = found(10), found(400)
     assert few < 900 < many <= 1000
@@ -58,20 +63,20 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     for size in (0, 10, len(content) // 2, len(content) - 1):
         file.write_bytes(content[:size])
         with pytest.raises(RouterError, match=r"index.faiss is missing or damaged; fit the router again"):
-            HnswIndex().load(tmp_path / "saved", {})
+            HnswIndex().load(tmp_path / "saved", ORDER)
     file.unlink()
     with pytest.raises(RouterError, match="missing or damaged"):
-        HnswIndex().load(tmp_path / "saved", {})
+        HnswIndex().load(tmp_path / "saved", ORDER)
     faiss.write_index(faiss.IndexFlatIP(4), str(file))
-    with pytest.raises(RouterError, match="is no HNSW graph"):
-        HnswIndex().load(tmp_path / "saved", {})
+    with pytest.raises(RouterError, match="is no graph of this router"):
+        HnswIndex().load(tmp_path / "saved", ORDER)
 
 
 def test_settings_of_searching_are_those_of_the_loading_index(tmp_path: Path) -> None:
     saved(tmp_path / "saved", ef_search=1)
     queries = clustered(100, seed=1)
     found = [
-        HnswIndex(ef_search=candidates).load(tmp_path / "saved", {}).search(queries, 1).similarities.sum()
+        HnswIndex(ef_search=candidates).load(tmp_path / "saved", ORDER).search(queries, 1).similarities.sum()
         for candidates in (1, 200)
     ]
     assert found[0] < found[1]

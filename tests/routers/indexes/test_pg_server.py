@@ -34,14 +34,13 @@ if sys.stdin.read() == "die":
 
 
 def started(folder: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-c", WORK, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    return process
 
 
 def said(process: "subprocess.Popen[str]") -> str:
@@ -74,10 +73,13 @@ def test_processes_share_it_and_the_last_one_stops_it(cache_of_its_own: Path, tm
     assert not runs(cache_of_its_own)
 
 
-def test_a_server_that_does_not_start_is_one_line(cache_of_its_own: Path) -> None:
+def test_a_server_that_does_not_start_is_one_line(
+    cache_of_its_own: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (cache_of_its_own / "postgres").mkdir(parents=True)
     (cache_of_its_own / "postgres" / "PG_VERSION").write_text("18\n")
     with pytest.raises(RouterError, match=r"the PostgreSQL server in .*/postgres does not start") as caught:
         PgVectorIndex().build(np.eye(4, dtype=np.float32), {})
     assert "\n" not in str(caught.value)
+    assert caplog.records == []
     assert "delete the folder to begin anew, or name a server with index.url" in str(caught.value)

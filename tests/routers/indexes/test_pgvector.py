@@ -180,7 +180,9 @@ def test_a_saved_router_finds_its_table_from_another_machine(
     # There the server has another address.
     header["spec"]["index"]["url"] = "postgresql://nobody@127.0.0.1:1/nothing"
     (moved / "router.json").write_text(json.dumps(header))
-    with pytest.raises(RouterError, match="cannot load the router saved in .* 127.0.0.1:1/nothing cannot be reached"):
+    with pytest.raises(
+        RouterError, match=r"cannot load the router saved in .* 127.0.0.1:1/nothing cannot be reached"
+    ):
         Router.load(moved)
     monkeypatch.setenv(VARIABLE, database)
     asked = ["Why does it rattle?", "nap"]
@@ -218,7 +220,7 @@ def test_a_reader_needs_no_more_than_to_read(server: Server, database: str, tmp_
     [
         (
             "postgresql://me@127.0.0.1:1/vectors",
-            r"PostgreSQL at 127.0.0.1:1/vectors cannot be reached: .*Connection refused.*; start it, or correct",
+            "PostgreSQL at 127.0.0.1:1/vectors cannot be reached: .*Connection refused.*; start it, or ",
         ),
         ("postgresql:///x?host=/nowhere", "PostgreSQL at /nowhere/x cannot be reached: .*No such file"),
         ("postgresql://me@nowhere.invalid/x", "PostgreSQL at nowhere.invalid/x cannot be reached: "),
@@ -235,7 +237,7 @@ def test_a_wrong_url(url: str, message: str, monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_database_that_is_not_there(database: str) -> None:
     text = refusal(lambda: PgVectorIndex(database.replace("/test_", "/no_")).build(clustered(3), MADE_BY))
-    assert 'cannot be reached' in text
+    assert "cannot be reached" in text
     assert 'database "no_' in text
     assert "does not exist" in text
 
@@ -253,7 +255,15 @@ def test_a_table_that_is_not_there(database: str, server: Server, tmp_path: Path
     assert f"has no table {name}" in refusal(lambda: PgVectorIndex(database).load(tmp_path / "index", {}))
 
 
-@pytest.mark.parametrize("comment", ["NULL", "'words'", "'{}'", "another"])
+def test_a_damaged_file_is_refused(database: str, tmp_path: Path) -> None:
+    saved(database, tmp_path / "index")
+    for content in ("", "{}", '{"fingerprint": 5, "rows": 1, "dimension": 2}'):
+        (tmp_path / "index" / "index.json").write_text(content)
+        text = refusal(lambda: PgVectorIndex(database).load(tmp_path / "index", {}))
+        assert text.endswith("index.json is missing or damaged; fit the router again")
+
+
+@pytest.mark.parametrize("comment", ["NULL", "'words'", "'{}'", "'5'", "another"])
 def test_a_table_of_another_fingerprint(
     comment: str, database: str, server: Server, tables: Tables, tmp_path: Path
 ) -> None:
@@ -299,7 +309,9 @@ def test_a_user_who_may_not(server: Server, database: str, tables: Tables) -> No
 def test_more_dimensions_than_pgvector_takes(database: str, tables: Tables) -> None:
     vectors = unit(np.ones((3, 2001)))
     text = refusal(lambda: PgVectorIndex(database).build(vectors, MADE_BY))
-    assert text.startswith("pgvector indexes at most 2000 dimensions, the vectors have 2001; choose index=hnsw")
+    assert text.startswith(
+        "pgvector indexes at most 2000 dimensions, the vectors have 2001; choose index=hnsw"
+    )
     assert tables(database) == []
 
 
@@ -318,7 +330,9 @@ def test_a_server_that_goes_and_comes_back(
     index = PgVectorIndex(url).load(tmp_path / "index", {})
     wanted = index.search(QUERIES, 3)
     # Its administrator ends the session: nobody notices.
-    mortal.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'router-derby'")
+    mortal.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'router-derby'"
+    )
     assert index.search(QUERIES, 3).rows.tolist() == wanted.rows.tolist()
     mortal.kill()
     text = refusal(lambda: index.search(QUERIES, 3))
@@ -342,7 +356,10 @@ def test_a_server_that_goes_and_comes_back(
     assert text.endswith("; start it and do this again")
     mortal.start()
     assert tables(url) == [table_of(tmp_path / "index")]
-    assert PgVectorIndex(url).load(tmp_path / "index", {}).search(QUERIES, 3).rows.tolist() == wanted.rows.tolist()
+    assert (
+        PgVectorIndex(url).load(tmp_path / "index", {}).search(QUERIES, 3).rows.tolist()
+        == wanted.rows.tolist()
+    )
 
 
 def test_a_password_is_in_no_error_and_in_no_file(
@@ -378,7 +395,9 @@ def test_a_password_is_in_no_error_and_in_no_file(
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("common.extras.find_spec", lambda name: None)
     for use in (lambda: PgVectorIndex().build(clustered(3), {}), lambda: PgVectorIndex().load(tmp_path, {})):
-        with pytest.raises(MissingExtra, match=r'index=pgvector needs psycopg, .*pip install "router-derby\[pgvector\]"'):
+        with pytest.raises(
+            MissingExtra, match=r'index=pgvector needs psycopg, .*pip install "router-derby\[pgvector\]"'
+        ):
             use()
 
 
