@@ -40,7 +40,9 @@ class Vocabulary(NamedTuple):
     sequences: Any
 
 
-def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, max_tokens: int) -> None:
+def distil(
+    model: str, folder: Path, dimension: int, sif_coefficient: float, dtype: str, max_tokens: int
+) -> None:
     """Write the static encoder of the sentence-transformers model in `model` into `folder`.
 
     Raises:
@@ -58,7 +60,7 @@ def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, max
     vectors = principal_components(_through_model(source, config, vocabulary.sequences), dimension)
     if not np.isfinite(vectors).all():
         raise RouterError(f"the encoder in {model} gives tokens vectors that are not finite")
-    table = (vectors * sif_weights(n_tokens, sif_coefficient)[:, None]).astype(np.float32)
+    table = (vectors * sif_weights(n_tokens, sif_coefficient)[:, None]).astype(dtype)
     described = {
         "tokenizer_name": source.absolute().name,
         "apply_pca": dimension,

@@ -77,7 +77,7 @@ class EmbeddingRouter(Router):
             }
         if self.made_folder_:
             made = sha256_unchanged(self.made_folder_ / SAFETENSORS)
-            return {"encoder": self.encoder.pretrained().sha256, "encoder_distilled": made}
+            return {"encoder": self.encoder.pretrained_sha256(), "encoder_distilled": made}
         return {"encoder": self.encoder.weights_sha256()}
 
     def spec(self, portable: bool = False) -> dict[str, Any]:

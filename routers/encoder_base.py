@@ -10,7 +10,7 @@ from common.files import digest, sha256_unchanged
 from routers.base import Configurable, FloatArray, ModelFolder, valid_text
 from routers.encoder_training import LOSSES, Recipe, Separation
 from routers.vector_cache import through_memory, through_store, vectors_are_kept
-from routers.weights import Reference, refer, weights_file
+from routers.weights import Reference, Unlocated, refer, weights_file
 
 # Constraints on the settings of fine-tuning, which every encoder has.
 FINE_TUNING: Constraints = {
@@ -123,6 +123,10 @@ class Encoder(Configurable, ABC):
         if not hasattr(self, "_weights_sha256"):
             self._weights_sha256 = sha256_unchanged(self._weights_file())
         return self._weights_sha256
+
+    def pretrained_sha256(self) -> str:
+        """As `weights_sha256`, also where the pretrained weights of a saved router were not found."""
+        return self.model.reference.sha256 if isinstance(self.model, Unlocated) else self.weights_sha256()
 
     @abstractmethod
     def asset_paths(self) -> list[Path]:

@@ -35,7 +35,7 @@ MODULES = [
 # safetensors' names of types.
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"}
 # Rows of the table gathered at once for a batch, which bounds the memory that it takes.
-ROWS = 8192
+ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def read_model2vec(folder: Path, max_tokens: int) -> TokenVectors:
     return TokenVectors(table, tokenizer, length, rows, tensors.get("weights"), _unknown(tokenizer))
 
 
-def write_model2vec(folder: Path, table: FloatArray, tokenizer: Any, config: Mapping[str, Any]) -> None:
+def write_model2vec(folder: Path, table: NDArray[Any], tokenizer: Any, config: Mapping[str, Any]) -> None:
     """Write a model whose row `i` of `table` is the vector of token `i`, for Model2Vec and sentence-transformers."""
     from safetensors.numpy import save_file
 

@@ -105,7 +105,7 @@ def _time(
     one.singles.append(alone["seconds"])
     one.batches.append(batch["seconds"][0])
     one.peak_rss_bytes = batch["peak_rss_bytes"]
-    for row, label in zip([*rows, *many], [*alone["labels"], *batch["labels"]], strict=True):
+    for row, label in zip(rows, alone["labels"], strict=True):
         one.right[row] = label == labels[row]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from routers.base import FloatArray
 from routers.encoder import SentenceEncoder
+from routers.static_encoder import StaticEncoder
 
 
 class FakeEncoder(SentenceEncoder):
@@ -71,3 +72,21 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, minilm: str) -> Callable
 def tiny_encoder(cache: Path, tiny_bert: Callable[..., str]) -> SentenceEncoder:
     """A random model on ONNX Runtime, its export beside it; shared: do not change it."""
     return SentenceEncoder(tiny_bert()).export_beside().prepare()
+
+
+@pytest.fixture(scope="session")
+def tiny_static(tiny_encoder: SentenceEncoder) -> StaticEncoder:
+    """A static encoder distilled from that random model; shared: do not change it."""
+    return StaticEncoder(tiny_encoder.model, dimension=16).prepare()
+
+
+@pytest.fixture(scope="session")
+def published(tiny_static: StaticEncoder, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a small model that the package model2vec wrote, its vocabulary quantised to 200 vectors."""
+    from model2vec import StaticModel
+
+    folder = tmp_path_factory.mktemp("published") / "model"
+    made = tiny_static.made_folder()
+    assert made is not None
+    StaticModel.from_pretrained(made, vocabulary_quantization=200).save_pretrained(folder)
+    return str(folder)
