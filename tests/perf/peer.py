@@ -18,14 +18,23 @@ K = 20
 Route = Callable[[Sequence[str]], list[str]]
 
 
-def ours(model: str, router: str, encoder: dict[str, Any]) -> Callable[[list[str], list[str]], Route]:
+def minilm(model: str, router: str) -> dict[str, Any]:
+    encoder = {"_target_": "routers.encoder.SentenceEncoder", "model": model}
+    return {"_target_": router, "encoder": encoder}
+
+
+def static(model: str, router: str) -> dict[str, Any]:
+    encoder = {"_target_": "routers.static_encoder.StaticEncoder", "model": model}
+    return {"_target_": router, "encoder": encoder}
+
+
+def ours(spec: dict[str, Any]) -> Callable[[list[str], list[str]], Route]:
     """A router of the product."""
 
     def fit(queries: list[str], labels: list[str]) -> Route:
         from routers.base import build
         from routers.decision import route
 
-        spec = {"_target_": router, "encoder": {"model": model, **encoder}}
         fitted = build(spec).fit(queries, labels)
 
         def answer(asked: Sequence[str]) -> list[str]:
@@ -124,10 +133,18 @@ def _encoder(model: str) -> Callable[[Sequence[str]], Any]:
     return lambda texts: network.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
 
 
-MINILM = {"_target_": "routers.encoder.SentenceEncoder"}
+CENTROID, KNN, SVM = "routers.centroid.CentroidRouter", "routers.knn.KNNRouter", "routers.svm.SVMRouter"
 CONTESTANTS: dict[str, Callable[[str], Callable[[list[str], list[str]], Route]]] = {
-    "centroid": lambda model: ours(model, "routers.centroid.CentroidRouter", MINILM),
-    "knn": lambda model: ours(model, "routers.knn.KNNRouter", MINILM),
+    "knn": lambda model: ours(minilm(model, KNN)),
+    "centroid": lambda model: ours(minilm(model, CENTROID)),
+    "knn, static": lambda model: ours(static(model, KNN)),
+    "cascade": lambda model: ours(
+        {
+            "_target_": "routers.cascade.CascadeRouter",
+            "cheap": static(model, SVM),
+            "expensive": minilm(model, SVM),
+        }
+    ),
     "sentence-transformers": sentence_transformers,
     "semantic-router": semantic_router,
     "scikit-learn": scikit_learn,
