@@ -51,7 +51,9 @@ def distil(
     source = Path(model)
     config = read_json(source / CONFIG)
     if not is_plain_bert(config):
-        raise RouterError(f"the encoder in {model} is no BERT, and others are not distilled here; {ELSEWHERE}")
+        raise RouterError(
+            f"the encoder in {model} is no BERT, and others are not distilled here; {ELSEWHERE}"
+        )
     vocabulary = vocabulary_of(source, max_tokens)
     n_tokens = len(vocabulary.sequences)
     say(f"distilling a static encoder of {n_tokens} tokens (once per model)")

@@ -202,6 +202,8 @@ def mapped(path: Path) -> dict[str, NDArray[Any]]:
         if entry["dtype"] not in TYPES:
             raise RouterError(f"{path}: {name} has values of type {entry['dtype']}, not {', '.join(TYPES)}")
         first, last = entry["data_offsets"]
+        if start + last > len(content):
+            raise RouterError(f"{path} is no safetensors file: it is cut off")
         kind = np.dtype(TYPES[entry["dtype"]])
         values = np.frombuffer(content, kind, (last - first) // kind.itemsize, start + first)
         arrays[name] = values.reshape(entry["shape"])
