@@ -37,7 +37,7 @@ class EmbeddingRouter(Router):
     encoder: Encoder
     encoder_: Encoder
     encoder_fingerprint_: dict[str, object]
-    made_folder_: Path | None
+    made_folder_: Path | None = None
     learned_encoder_: dict[str, Any] | None = None
 
     @property
