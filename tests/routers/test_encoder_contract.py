@@ -22,7 +22,7 @@ from routers.static_encoder import StaticEncoder
 
 pytestmark = pytest.mark.slow
 
-# By name, the class, its settings, and whether `model` is a sentence-transformers model or in Model2Vec's format.
+# By name, the class, its settings, and whether `model` is a teacher or in Model2Vec's format.
 CASES: dict[str, tuple[type[Encoder], dict[str, Any], str]] = {
     "onnx": (SentenceEncoder, {"max_tokens": 64}, "teacher"),
     "torch": (SentenceEncoder, {"backend": "torch", "max_tokens": 64}, "teacher"),
