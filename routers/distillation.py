@@ -15,10 +15,11 @@ import numpy as np
 
 from common.files import read_json
 from common.onnx_session import session
+from common.onnx_weights import MODEL, write_model
 from common.progress import progress, say
 from routers.base import FloatArray, RouterError
 from routers.model2vec import CONFIG, TOKENISER, write_model2vec
-from routers.onnx_bert import bert_graph, bert_weights, is_plain_bert
+from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
 
 # Tokens that are left out, as the package does by default.
 UNUSED = re.compile(r"\[unused\d+\]")
@@ -125,20 +126,18 @@ def _through_model(source: Path, config: Any, sequences: Any) -> FloatArray:
 
     That is what the package takes by default, whatever pooling the model itself has.
     """
-    import onnx
-
-    graph = bert_graph(config, bert_weights(source), "mean", normalise=False)
+    weights = bert_weights(source)
+    words = named(weights, WORD_EMBEDDINGS)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
-        path = Path(scratch, "model.onnx")
-        onnx.save(graph, str(path))
-        # The session has the weights in memory; the graph would hold them once more.
-        del graph
-        running = session(path)
+        write_model(bert_graph(config, weights, "mean", normalise=False), Path(scratch))
+        # The session has what it needs of them.
+        del weights
+        running = session(Path(scratch, MODEL))
     parts = []
     for start in range(0, len(sequences), BATCH):
         progress("distilling the encoder", start, len(sequences))
         ids = sequences[start : start + BATCH]
-        parts += running.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        parts += running.run(None, {"embeddings": words[ids], "attention_mask": np.ones_like(ids)})
     return np.concatenate(parts)
 
 
