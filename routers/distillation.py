@@ -1,8 +1,8 @@
 """Distillation of a sentence encoder into a table of token vectors, as Model2Vec does it.
 
-The method is that of Tulkens & van Dongen (2024, "Model2Vec: Fast State-of-the-Art Static Embeddings"): each
-token of the vocabulary once through the model, principal components, weights by Zipf's law. Details are those of
-the package model2vec 0.10 (`distill/distillation.py` and `distill/inference.py` there).
+The method is that of Tulkens & van Dongen (2024, "Model2Vec: Fast State-of-the-Art Static Embeddings"):
+each token of the vocabulary once through the model, principal components, weights by Zipf's law. Details are
+those of the package model2vec 0.10 (`distill/distillation.py` and `distill/inference.py` there).
 """
 
 import json
@@ -73,8 +73,9 @@ def distil(
 
 
 def vocabulary_of(source: Path, max_tokens: int) -> Vocabulary:
-    """Vocabulary of the tokeniser in `source`, in its order: without `UNUSED` and special tokens, but for those
-    of padding and of the unknown.
+    """Vocabulary of the tokeniser in `source`, in its order.
+
+    It has no `UNUSED` tokens, and of the special ones only those of padding and of the unknown.
 
     Raises:
         RouterError: it is no WordPiece: from others no token can be taken without changing how text is split.
@@ -121,7 +122,10 @@ def _around_a_text(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 
 def _through_model(source: Path, config: Any, sequences: Any) -> FloatArray:
-    """Mean over each sequence of the model's output, not brought to length 1, whatever pooling the model has."""
+    """Mean of the model's output over each sequence, not brought to length 1.
+
+    That is what the package takes by default, whatever pooling the model itself has.
+    """
     weights = bert_weights(source)
     words = named(weights, WORD_EMBEDDINGS)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
@@ -140,9 +144,9 @@ def _through_model(source: Path, config: Any, sequences: Any) -> FloatArray:
 def principal_components(vectors: FloatArray, dimension: int) -> FloatArray:
     """Scores of `vectors` (n, width) on their first `dimension` principal components, float64.
 
-    By the eigenvectors of the covariance matrix, as `_pca_fit_transform` of model2vec. The largest value of each
-    component is positive, so that the signs are the same everywhere. At most `width` components; of no more
-    vectors than that the vectors themselves, as in `apply_pca`.
+    By the eigenvectors of the covariance matrix, as `_pca_fit_transform` of model2vec. The largest value of
+    each component is positive, so that the signs are the same everywhere. There are at most `width`
+    components. Of no more vectors than components the vectors are returned as they are, as in `apply_pca`.
     """
     dimension = min(dimension, vectors.shape[1])
     if dimension >= len(vectors):
@@ -156,10 +160,10 @@ def principal_components(vectors: FloatArray, dimension: int) -> FloatArray:
 
 
 def sif_weights(n_tokens: int, coefficient: float) -> FloatArray:
-    """Weight of each token by its place in the vocabulary, which is sorted by frequency, float64 (n_tokens,).
+    """Weight of each token by its place in a vocabulary sorted by frequency, float64 (n_tokens,).
 
-    Smooth inverse frequency a / (a + p) (Arora et al., 2017, "A Simple but Tough-to-Beat Baseline for Sentence
-    Embeddings"), with p by Zipf's law: proportional to 1 / (place + 1), the first place being 1, as
+    Smooth inverse frequency a / (a + p) (Arora et al., 2017, "A Simple but Tough-to-Beat Baseline for
+    Sentence Embeddings"). By Zipf's law p is proportional to 1 / (place + 1), the first place being 1, as in
     `compute_weights` of model2vec.
     """
     shares = 1 / np.arange(2, n_tokens + 2)

@@ -82,7 +82,7 @@ class EmbeddingRouter(Router):
 
     def spec(self, portable: bool = False) -> dict[str, Any]:
         spec = super().spec(portable)
-        if portable and getattr(self, "made_folder_", None):
+        if portable and self.made_folder_:
             spec["encoder"]["model"] = replace(self.encoder.pretrained(), served=False).as_json()
         return spec
 

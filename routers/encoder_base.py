@@ -67,7 +67,7 @@ class Encoder(Configurable, ABC):
 
         if self._keeps_vectors and vectors_are_kept():
             return through_store(prefixed, digest(self.fingerprint()), encode)
-        return through_memory(prefixed, self._settings(), encode)
+        return through_memory(prefixed, self._settings, encode)
 
     def _settings(self) -> tuple[Any, ...]:
         """The same for encoders that give the same vectors in this process."""

@@ -85,7 +85,8 @@ class SVMRouter(EmbeddingRouter):
         # A class against itself, at margin 0, does not count.
         scores = won.sum(axis=2) + np.log(2)
         certain = np.exp(scores.max(axis=1) / (len(self.classes_) - 1))
-        familiar = -np.sort(-cosines, axis=1)[:, :NEAREST].mean(axis=1)
+        nearest = min(NEAREST, len(self.support_))
+        familiar = np.partition(cosines, -nearest, axis=1)[:, -nearest:].mean(axis=1)
         return softmax(scores), (certain * familiar).clip(0, 1).astype(np.float32)
 
     def decision_function(self, queries: Sequence[str]) -> FloatArray:

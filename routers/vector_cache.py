@@ -58,7 +58,7 @@ def encoded_once() -> Iterator[None]:
         _memory.reset(token)
 
 
-def through_memory(texts: Sequence[str], settings: Hashable, encode: Encode) -> FloatArray:
+def through_memory(texts: Sequence[str], settings: Callable[[], Hashable], encode: Encode) -> FloatArray:
     """`encode(texts)`, with those that an encoder of these settings has encoded in this `encoded_once` block.
 
     float32 (n_texts, dimension), in the order of `texts`.
@@ -66,7 +66,7 @@ def through_memory(texts: Sequence[str], settings: Hashable, encode: Encode) -> 
     memory = _memory.get()
     if memory is None or not texts:
         return encode(texts)
-    known = memory.setdefault(settings, {})
+    known = memory.setdefault(settings(), {})
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     if missing:
         known.update(zip(missing, encode(missing), strict=True))

@@ -84,7 +84,7 @@ def test_in_memory_a_text_is_encoded_once_a_block_and_encoder() -> None:
     one, other = Encoder(), Encoder(scale=2)
 
     def encode(encoder: Encoder, texts: list[str], settings: str) -> None:
-        found = through_memory(texts, settings, encoder.compute)
+        found = through_memory(texts, lambda: settings, encoder.compute)
         np.testing.assert_array_equal(found, expected(texts, encoder.scale))
 
     with encoded_once():
