@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.checks import Constraints, at_least, one_of, positive
 from routers.base import FloatArray, Inference, RouterError
 from routers.embedding_base import EmbeddingRouter
-from routers.encoder import SentenceEncoder
+from routers.encoder_base import Encoder
 from routers.indexes.base import Index, Neighbours, recall
 from routers.indexes.exact import ExactIndex
 from routers.interop.points import Points, ranked, server_uid, shortest, unit_rows
@@ -48,7 +48,7 @@ class KNNRouter(EmbeddingRouter):
         "temperature": positive,
     }
 
-    encoder: SentenceEncoder
+    encoder: Encoder
     k: int = 20
     weighting: str = "softmax"
     temperature: float = 0.1
@@ -91,8 +91,7 @@ class KNNRouter(EmbeddingRouter):
         _check_made_by(self.encoder, vectors, points.utterances)
         self.classes_ = sorted(set(points.categories))
         self.train_ids_, self.models_ = list(points.uids), points.targets
-        self.encoder_ = self.encoder
-        self.encoder_fingerprint_ = self.encoder.fingerprint()
+        self._use_encoder()
         self.index_ = self._fresh_index().build(vectors, self.encoder_fingerprint_)
         self.targets_ = np.array([self.classes_.index(name) for name in points.categories], dtype=np.int64)
         if self.models_:
@@ -216,7 +215,7 @@ class KNNRouter(EmbeddingRouter):
         self._restore_encoder(folder, meta)
 
 
-def _check_made_by(encoder: SentenceEncoder, vectors: FloatArray, utterances: Sequence[str | None]) -> None:
+def _check_made_by(encoder: Encoder, vectors: FloatArray, utterances: Sequence[str | None]) -> None:
     """Raises RouterError where `encoder` has another dimension or gives utterances quite other vectors."""
     rows = [row for row, utterance in enumerate(utterances) if utterance is not None][:PROBES]
     made = encoder.encode([str(utterances[row]) for row in rows])

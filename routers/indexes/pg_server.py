@@ -40,8 +40,8 @@ def started() -> Iterator[str]:
             server = _running(folder)
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise RouterError(
-                f"the PostgreSQL server in {folder} does not start ({type(error).__name__}); see the file log "
-                "in it, delete the folder to begin anew, or name a server with index.url"
+                f"the PostgreSQL server in {folder} does not start ({type(error).__name__}); see its "
+                "log, delete the folder to begin anew, or name a server with index.url"
             ) from error
         if folder not in _stopping:
             _stopping[folder] = weakref.finalize(server, _stop, server, folder)
