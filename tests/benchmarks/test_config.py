@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf
-from benchmarks.assets.weights import Weights
+from benchmarks.assets.weights import Weights, router_spec
 from benchmarks.config import (
     VERBS,
     checked,
@@ -28,6 +28,8 @@ from benchmarks.errors import BadInput
 from benchmarks.schema import NoExperts
 from common.checks import ConfigError
 from common.settings import Policy
+from routers.base import build
+from routers.indexes.hnsw import HnswIndex
 
 CONF = Path(conf.__path__[0])
 ROOT = CONF.parent
@@ -426,6 +428,19 @@ def test_a_router_of_the_users_own_file_is_checked_by_its_constructor(
         assert settings(*chosen).router["k"] == 3
     else:
         assert refusal(*chosen) == message
+
+
+def test_an_index_of_the_users_own_file_is_checked_and_built(tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    mine = ["name: mine", "_target_: routers.indexes.hnsw.HnswIndex", "m: 8"]
+    (tmp_path / "index" / "mine.yaml").write_text("\n".join(mine))
+    chosen = [f"hydra.searchpath=[file://{tmp_path}]", "index=mine"]
+    index = build(router_spec(settings(*chosen).router, {})["index"])
+    assert (type(index), index.m) == (HnswIndex, 8)
+    assert refusal(*chosen, "index.m=1") == "index.m=1: must be at least 2"
+    assert refusal(*chosen, "+index.n=1").startswith(
+        "no key index.n; index has: ef_construction, ef_search, m"
+    )
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "2.5", "some", "true", "null", "[1]"])
