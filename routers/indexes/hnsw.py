@@ -57,37 +57,31 @@ class HnswIndex(ApproximateIndex):
         try:
             graph = faiss.IndexHNSWFlat(vectors.shape[1], self.m, faiss.METRIC_INNER_PRODUCT)
             graph.hnsw.efConstruction = self.ef_construction
-            # Rows in the order of their domains make a poorer graph.
-            order = np.random.default_rng(0).permutation(len(vectors))
             for start in range(0, len(vectors), STEP):
                 progress("building the index", start, len(vectors))
-                graph.add(np.ascontiguousarray(vectors[order[start : start + STEP]], dtype=np.float32))
+                graph.add(np.ascontiguousarray(vectors[start : start + STEP], dtype=np.float32))
         finally:
             faiss.omp_set_num_threads(threads)
-        return self._over(graph, order)
+        return self._over(graph)
 
-    def _over(self, graph: Any, order: NDArray[np.int64]) -> Self:
+    def _over(self, graph: Any) -> Self:
         import faiss
 
         graph.hnsw.efSearch = self.ef_search
-        self._graph, self._order = graph, order
-        self._flat = faiss.downcast_index(graph.storage)
+        self._graph, self._flat = graph, faiss.downcast_index(graph.storage)
         return self
 
     def _search(self, queries: FloatArray, k: int) -> Neighbours:
-        return self._found(*self._graph.search(queries, k))
+        similarities, rows = self._graph.search(queries, k)
+        return nearest_first(rows, similarities)
 
     def _search_exactly(self, queries: FloatArray, k: int) -> Neighbours:
-        return self._found(*self._flat.search(queries, k))
-
-    def _found(self, similarities: FloatArray, places: NDArray[np.int64]) -> Neighbours:
-        return nearest_first(np.where(places < 0, -1, self._order[places]), similarities)
+        similarities, rows = self._flat.search(queries, k)
+        return nearest_first(rows, similarities)
 
     @property
     def vectors(self) -> FloatArray:
-        found = np.empty((len(self), self.dimension), dtype=np.float32)
-        found[self._order] = self._flat.reconstruct_n(0, len(self))
-        return found
+        return np.asarray(self._flat.reconstruct_n(0, len(self)))
 
     @property
     def dimension(self) -> int:
@@ -100,7 +94,7 @@ class HnswIndex(ApproximateIndex):
         import faiss
 
         faiss.write_index(self._graph, str(folder / FILE))
-        return {"order": self._order}
+        return {}
 
     def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> Self:
         need("hnsw", "index=hnsw")
@@ -110,6 +104,6 @@ class HnswIndex(ApproximateIndex):
             graph = faiss.read_index(str(folder / FILE), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise RouterError(f"{folder / FILE} is missing or damaged; fit the router again") from error
-        if not isinstance(graph, faiss.IndexHNSWFlat) or graph.ntotal != len(arrays["order"]):
-            raise RouterError(f"{folder / FILE} is no graph of this router; fit it again")
-        return self._over(graph, arrays["order"])
+        if not isinstance(graph, faiss.IndexHNSWFlat):
+            raise RouterError(f"{folder / FILE} is no HNSW graph; fit the router again")
+        return self._over(graph)

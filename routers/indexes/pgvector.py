@@ -158,11 +158,10 @@ class PgVectorIndex(ApproximateIndex):
                 SQL("COPY {} FROM STDIN WITH (FORMAT binary, FREEZE)").format(name)
             ) as copy:
                 copy.set_types(["int4", "vector"])
-                # Shuffled: rows in the order of their domains make a poorer graph.
-                for number, row in enumerate(np.random.default_rng(0).permutation(len(vectors)).tolist()):
-                    if number % STEP == 0:
-                        progress("writing vectors into PostgreSQL", number, len(vectors))
-                    copy.write_row((row, vectors[row]))
+                for row, vector in enumerate(vectors):
+                    if row % STEP == 0:
+                        progress("writing vectors into PostgreSQL", row, len(vectors))
+                    copy.write_row((row, vector))
             self._allow_memory(table, connection)
             progress("building the index inside PostgreSQL", 0)
             connection.execute(SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(name))
