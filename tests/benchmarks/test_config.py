@@ -173,7 +173,7 @@ def test_keys_of_the_encoder_and_the_seed_reach_the_router() -> None:
 def test_a_text_names_the_model_of_an_encoder(encoder: str) -> None:
     found = settings(f"encoder={encoder}", "encoder.model=models/mine", "router=svm")
     assert found.encoder.model == found.router.encoder.model == Weights(path="models/mine")
-    config = composed("run", [f"encoder={encoder}", "encoder.model=/home/me/models/mine"])
+    config = composed("run", (f"encoder={encoder}", "encoder.model=/home/me/models/mine"))
     assert recordable(config)["encoder"]["model"] == "mine"
     # Keys of the packaged weights stay for whoever changes one of them.
     assert settings(f"encoder={encoder}", "encoder.model.sha256=null").encoder.model.package is not None
@@ -349,7 +349,7 @@ def test_a_refused_value_is_named_with_its_key(
         (["+router.kk=3"], "no key router.kk; router has: encoder, k, name, temperature, weighting"),
         (
             ["encoder=static", "encoder.backend=onnx"],
-            "no key encoder.backend; encoder has: dimension, dtype, ",
+            "no key encoder.backend; encoder has: dimension, ",
         ),
         (["encoder.dimension=64"], "no key encoder.dimension; encoder has: backend, batch_size, "),
         (["encoder=static", "encoder.model.pth=x"], "no key encoder.model.pth; encoder.model has: gguf, "),
