@@ -30,6 +30,7 @@ from common.checks import ConfigError
 from common.settings import Policy
 from routers.base import build
 from routers.indexes.hnsw import HnswIndex
+from routers.static_encoder import StaticEncoder
 
 CONF = Path(conf.__path__[0])
 ROOT = CONF.parent
@@ -179,6 +180,23 @@ def test_keys_of_the_encoder_and_the_seed_reach_the_router() -> None:
     assert (found.encoder.finetune_seed, found.router.seed, found.baselines["random"].seed) == (5, 5, 5)
 
 
+@pytest.mark.parametrize("encoder", ["static", "minilm"])
+def test_a_text_names_the_model_of_an_encoder(encoder: str) -> None:
+    found = settings(f"encoder={encoder}", "encoder.model=models/mine", "router=svm")
+    assert found.encoder.model == found.router.encoder.model == Weights(path="models/mine")
+    config = composed("run", (f"encoder={encoder}", "encoder.model=/home/me/models/mine"))
+    assert recordable(config)["encoder"]["model"] == "mine"
+    # Keys of the packaged weights stay for whoever changes one of them.
+    assert settings(f"encoder={encoder}", "encoder.model.sha256=null").encoder.model.package is not None
+
+
+def test_encoders_of_either_kind_reach_the_router() -> None:
+    found = settings("encoder=static", "encoder.dimension=64", "router=centroid", "seed=3")
+    assert found.router.encoder == found.encoder
+    assert type(build(router_spec(found.router, {})).encoder) is StaticEncoder
+    assert (found.encoder.dimension, found.encoder.finetune_seed) == (64, 3)
+
+
 def test_members_of_an_ensemble_can_be_exchanged() -> None:
     chosen = ["+router@router.members.centroid=centroid", "~router@router.members.tfidf"]
     router = settings(
@@ -262,6 +280,15 @@ REFUSED: dict[tuple[str, ...], dict[str, str]] = {
         "train_per_domain": "0",
         "baselines.tfidf.c": "0",
     },
+    ("encoder=static",): {
+        "encoder.dimension": "1",
+        "encoder.sif_coefficient": "0",
+        "encoder.dtype": "int8",
+        "encoder.max_tokens": "7",
+        "encoder.finetune": "triplet",
+        "encoder.finetune_learning_rate": "0",
+        "encoder.model": "5",
+    },
     ("dataset=routing_dataset",): {"dataset.seed": "-1"},
     ("dataset=clinc150",): {"dataset.labels": "topics"},
     ("dataset=llmrouter",): {"dataset.right": "0"},
@@ -331,6 +358,12 @@ def test_a_refused_value_is_named_with_its_key(
     [
         # Keys that are not there.
         (["+router.kk=3"], "no key router.kk; router has: encoder, index, k, name, temperature, weighting"),
+        (
+            ["encoder=static", "encoder.backend=onnx"],
+            "no key encoder.backend; encoder has: dimension, ",
+        ),
+        (["encoder.dimension=64"], "no key encoder.dimension; encoder has: backend, batch_size, "),
+        (["encoder=static", "encoder.model.pth=x"], "no key encoder.model.pth; encoder.model has: gguf, "),
         (["sead=1"], "no key sead; there is: baselines, calibration, dataset, encoder, "),
         # Types.
         (["router.k=abc"], "router.k: Value 'abc' of type 'str' could not be converted to Integer"),
