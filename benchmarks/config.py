@@ -192,6 +192,8 @@ def explain(error: BaseException) -> str:
     text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
     text = re.sub(r"\n\t", ", ", text)
     text = re.sub(r"\s*\n\s*", " ", text).strip()
+    # What Hydra cannot read it shows: perhaps a URL with a password.
+    text = re.sub(r"(://[^\s/:@]*:)[^\s@]*@", r"\1***@", text)
     key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
     if key and "is not a ListConfig" in text:
         return f"{key} takes a list, in brackets: {key}=[…]"

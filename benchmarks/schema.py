@@ -135,7 +135,7 @@ class AnyEncoder(Constructed):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.model = as_weights(f"{self.prefix}model", self.model)
+        self.model: Any = as_weights(f"{self.prefix}model", self.model)
 
 
 # Not declared as `Weights`: OmegaConf would let no text take their place.

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.files import cache_dir, cached_dir, digest, read_json
+from common.onnx_weights import MODEL, WEIGHTS, append_constant
 from common.progress import say
 
 FloatArray = NDArray[np.float32]
 
-MODEL = "model.onnx"
-WEIGHTS = "weights.bin"
 # Changes when the same weights would give another graph.
 VERSION = 1
 # Weights that share one scale in int8.
@@ -356,26 +355,8 @@ class _Graph:
         self._constant("sin", np.sin(angles).astype(np.float32))
 
     def _constant(self, name: str, array: NDArray[Any]) -> str:
-        import onnx
-
         self.written.add(name)
-        # Shapes are computed from integers, which must be in the graph itself.
-        if array.dtype == np.int64:
-            self.constants.append(onnx.numpy_helper.from_array(array, name))
-            return name
-        # Aligned, so that the file can be mapped instead of read.
-        self.file.write(b"\0" * (-self.file.tell() % 64))
-        entries = {"location": WEIGHTS, "offset": self.file.tell(), "length": array.nbytes}
-        self.file.write(np.ascontiguousarray(array).tobytes())
-        constant = onnx.TensorProto(
-            name=name,
-            dims=array.shape,
-            data_type=onnx.helper.np_dtype_to_tensor_dtype(array.dtype),
-            data_location=onnx.TensorProto.EXTERNAL,
-        )
-        for key, value in entries.items():
-            constant.external_data.add(key=key, value=str(value))
-        self.constants.append(constant)
+        self.constants.append(append_constant(self.file, name, array))
         return name
 
     def _node(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:

@@ -1,10 +1,13 @@
 """Routers that any other must beat: the majority class, a draw by prior, and TF-IDF."""
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,9 @@ from numpy.typing import NDArray
 from common.checks import Constraints, at_least, positive
 from routers.base import FloatArray, Inference, Router, RouterError, softmax
 from routers.stages import stage
+
+# Words of at least two characters: the default of scikit-learn's vectorisers.
+WORD = re.compile(r"(?u)\b\w\w+\b")
 
 
 class PriorRouter(Router):
@@ -80,46 +86,83 @@ class TfidfRouter(Router):
     ngram_max: int = 2
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
-        self.vectorizer_ = self._vectorizer()
+        vectorizer = TfidfVectorizer(ngram_range=(1, self.ngram_max), sublinear_tf=True, dtype=np.float32)
         try:
-            features = self.vectorizer_.fit_transform(queries)
+            features = vectorizer.fit_transform(queries)
         except ValueError as error:
             raise RouterError(f"no words to learn from: {error}") from error
         model = LogisticRegression(C=self.c, max_iter=1000).fit(features, targets)
+        self.columns_ = _columns(vectorizer.get_feature_names_out().tolist())
+        self.idf_ = vectorizer.idf_
         self.coef_, self.intercept_ = row_per_class(model.coef_, model.intercept_)
 
     def grid(self) -> list[dict[str, list[Any]]]:
         return [{"c": [1.0, 3.0, 10.0, 30.0, 100.0], "ngram_max": [1, 2, 3]}]
 
-    def _vectorizer(self, vocabulary: dict[str, int] | None = None) -> Any:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        return TfidfVectorizer(
-            ngram_range=(1, self.ngram_max), sublinear_tf=True, vocabulary=vocabulary, dtype=np.float32
-        )
-
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
-        if not queries:
-            empty = np.zeros((0, len(self.classes_)), dtype=np.float32)
-            return Inference(empty, np.zeros(0, dtype=np.float32))
         with stage("encode"):
-            features = self.vectorizer_.transform(queries)
+            features = self._features(queries)
         with stage("search"):
-            proba = softmax(features @ self.coef_.T + self.intercept_)
+            proba = softmax(features.times(self.coef_) + self.intercept_)
             return Inference(proba, proba.max(axis=1))
 
+    def _features(self, queries: Sequence[str]) -> "SparseRows":
+        """Rows as the fitted `TfidfVectorizer` makes them; the import of scikit-learn would take 130 MB."""
+        known = self.columns_
+        counts = [
+            Counter([known[term] for term in _terms(query, self.ngram_max) if term in known])
+            for query in queries
+        ]
+        rows = np.repeat(np.arange(len(counts)), np.fromiter(map(len, counts), np.int64))
+        columns = np.fromiter(chain.from_iterable(counts), np.int64, len(rows))
+        times = np.fromiter(chain.from_iterable(row.values() for row in counts), np.float64, len(rows))
+        values = (1 + np.log(times)) * self.idf_[columns]
+        lengths = np.sqrt(np.bincount(rows, values**2))
+        return SparseRows(len(counts), rows, columns, values / lengths[rows])
+
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        terms = self.vectorizer_.get_feature_names_out().tolist()
-        arrays = {"coef": self.coef_, "intercept": self.intercept_, "idf": self.vectorizer_.idf_}
-        return arrays, {"terms": terms}
+        arrays = {"coef": self.coef_, "intercept": self.intercept_, "idf": self.idf_}
+        return arrays, {"terms": list(self.columns_)}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
-        self.vectorizer_ = self._vectorizer({term: column for column, term in enumerate(meta["terms"])})
-        self.vectorizer_.idf_ = arrays["idf"]
-        self.coef_, self.intercept_ = arrays["coef"], arrays["intercept"]
+        self.columns_ = _columns(meta["terms"])
+        self.coef_, self.intercept_, self.idf_ = arrays["coef"], arrays["intercept"], arrays["idf"]
+
+
+class SparseRows(NamedTuple):
+    """Matrix of few values: `values[i]` stands in row `rows[i]` and column `columns[i]`, rows ascending."""
+
+    n_rows: int
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def times(self, weights: FloatArray) -> NDArray[np.float64]:
+        """Product with the transposed `weights` (n_classes, n_columns): (n_rows, n_classes)."""
+        product = np.zeros((self.n_rows, len(weights)))
+        starts = np.flatnonzero(np.diff(self.rows, prepend=-1))
+        terms = self.values[:, None] * weights.T[self.columns]
+        product[self.rows[starts]] = np.add.reduceat(terms, starts, axis=0)
+        return product
+
+
+def _columns(terms: Sequence[str]) -> dict[str, int]:
+    return {term: column for column, term in enumerate(terms)}
+
+
+def _terms(text: str, longest: int) -> list[str]:
+    """Words of a text and its runs of 2 to `longest` words, as `TfidfVectorizer` finds them by default."""
+    words = WORD.findall(text.lower())
+    runs = [
+        " ".join(words[start : start + size])
+        for size in range(2, longest + 1)
+        for start in range(len(words) - size + 1)
+    ]
+    return words + runs
 
 
 def row_per_class(coef: NDArray[Any], intercept: NDArray[Any]) -> tuple[FloatArray, FloatArray]:

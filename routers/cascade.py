@@ -13,6 +13,7 @@ from common.splits import stratified_folds
 from routers.base import Inference, Lessons, Router, RouterError
 from routers.composite import CompositeRouter, Rows, fitted, in_columns
 from routers.inference import promised
+from routers.vector_cache import encoded_once
 
 # As a threshold: above every probability.
 EVERYTHING = 2.0
@@ -49,8 +50,9 @@ class CascadeRouter(CompositeRouter):
         threshold: of the cheap router's top probability.
         share: of queries to send on, 0 to 1, as nearly as the probabilities allow; of no account if
             `threshold` is given.
-        loss: of accuracy against `expensive` alone, 0 to 1, at most; as few queries as that allows are sent
-            on. Both routers are fitted once a fold for it. Of no account if `threshold` or `share` is given.
+        loss: of accuracy against `expensive` alone, 0 to 1, at most (see `threshold_of_loss`); as few queries
+            as that allows are sent on. Both routers are fitted once a fold for it. Of no account if
+            `threshold` or `share` is given.
         folds: of the cross-validation. A class with a single question keeps it for learning.
         seed: of the folds.
     """
@@ -109,6 +111,10 @@ class CascadeRouter(CompositeRouter):
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
+        with encoded_once():
+            return self._infer(queries)
+
+    def _infer(self, queries: Sequence[str]) -> Inference:
         first = self._ask("cheap", queries)
         # In float64, where half-way between two neighbouring float32 is neither of them.
         sent_on = first.proba.max(axis=1).astype(np.float64) < self.threshold_
@@ -152,19 +158,16 @@ def threshold_of_share(tops: NDArray[np.float64], share: float) -> float:
 
 
 def threshold_of_loss(held_out: HeldOut, loss: float) -> float:
-    """The lowest threshold from which on no higher one loses more than `loss` of the expensive router's
-    accuracy.
+    """The lowest threshold that keeps at most the share `loss` of questions which the expensive router alone
+    gets right.
 
-    A lower one at which the routers' mistakes happen to cancel out is not taken.
+    What the cheap one alone gets right is not set off against them: of few questions that is mostly luck.
     """
-    tops, cheap, expensive = held_out
+    tops, cheap_right, expensive_right = held_out
+    lost = np.sort(tops[expensive_right & ~cheap_right])
     thresholds = _thresholds(tops)
-    order = np.argsort(tops, kind="stable")
-    # What is lost by keeping the surest questions: a sum from the end.
-    lost = np.concatenate([np.cumsum((expensive.astype(int) - cheap)[order][::-1])[::-1], [0]])
-    losses = lost[np.searchsorted(tops[order], thresholds)] / len(tops)
-    too_much = np.flatnonzero(losses > loss + ROUNDING)
-    return float(thresholds[too_much[-1] + 1 if len(too_much) else 0])
+    kept = len(lost) - np.searchsorted(lost, thresholds)
+    return float(thresholds[np.argmax(kept <= loss * len(tops) + ROUNDING)])
 
 
 def _thresholds(tops: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,12 @@ from common.lora import WEIGHTS, DamagedAdapter, adapted_products, adapter_value
 from common.onnx_session import session
 from routers.base import FloatArray, RouterError
 from routers.stages import stage
+from routers.token_batches import token_batches
+
+# Most tokens of a batch through ONNX Runtime, padding included: more are no faster and take more memory.
+BATCH_TOKENS = 512
+# Cost of one more batch, in tokens.
+BATCH_OVERHEAD = 16
 
 BACKENDS = ("onnx", "onnx_int8", "torch")
 HEAD = "base_model.model.score.weight"
@@ -18,8 +24,8 @@ HEAD = "base_model.model.score.weight"
 class Classifier(Protocol):
     """One way to run a fine-tuned classifier."""
 
-    def logits(self, texts: list[str]) -> FloatArray:
-        """Logits, float32 (texts, classes)."""
+    def logits(self, texts: list[str], most_rows: int) -> FloatArray:
+        """Logits, float32 (texts, classes), computed for at most `most_rows` at once."""
 
 
 class OnnxClassifier:
@@ -52,23 +58,35 @@ class OnnxClassifier:
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_tokens)
 
-    def logits(self, texts: list[str]) -> FloatArray:
+    def logits(self, texts: list[str], most_rows: int) -> FloatArray:
+        logits = np.empty((len(texts), self.head.shape[1]), dtype=np.float32)
         with stage("tokenise"):
-            rows = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
-            counts = np.array([len(row) for row in rows])
-            width = int(counts.max())
-            ids = np.zeros((len(rows), width), dtype=np.int64)
-            for row, found in enumerate(rows):
-                ids[row, : len(found)] = found
+            tokens = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
+            batches = token_batches(
+                [len(ids) for ids in tokens],
+                most_rows=most_rows,
+                most_tokens=BATCH_TOKENS,
+                overhead=BATCH_OVERHEAD,
+            )
         with stage("encode"):
-            inputs = {
-                "ids": ids,
-                "lengths": (counts - 1).astype(np.int32),
-                "total": np.array(width, dtype=np.int32),
-                "last": np.arange(len(rows)) * width + counts - 1,
-            }
-            (state,) = self.session.run(["state"], inputs | self.adapter)
-            return np.asarray(state @ self.head, dtype=np.float32)
+            for rows in batches:
+                logits[rows] = self._states([tokens[row] for row in rows]) @ self.head
+        return logits
+
+    def _states(self, tokens: list[list[int]]) -> FloatArray:
+        """State of each text's last token, (texts, hidden)."""
+        counts = np.array([len(ids) for ids in tokens])
+        width = int(counts.max())
+        padded = np.zeros((len(tokens), width), dtype=np.int64)
+        padded[np.arange(width) < counts[:, None]] = np.concatenate(tokens)
+        inputs = {
+            "ids": padded,
+            "lengths": (counts - 1).astype(np.int32),
+            "total": np.array(width, dtype=np.int32),
+            "last": np.arange(len(tokens)) * width + counts - 1,
+        }
+        (states,) = self.session.run(["state"], inputs | self.adapter)
+        return np.asarray(states)
 
 
 class TorchClassifier:
@@ -77,15 +95,20 @@ class TorchClassifier:
     def __init__(self, network: Any, tokenizer: Any, max_tokens: int) -> None:
         self.network, self.tokenizer, self.max_tokens = network.eval(), tokenizer, max_tokens
 
-    def logits(self, texts: list[str]) -> FloatArray:
+    def logits(self, texts: list[str], most_rows: int) -> FloatArray:
         import torch
 
-        with stage("tokenise"):
-            tokens = self.tokenizer(
-                texts, truncation=True, max_length=self.max_tokens, padding=True, return_tensors="pt"
-            ).to(self.network.device)
-        with stage("encode"), torch.inference_mode():
-            return np.asarray(self.network(**tokens).logits.float().cpu().numpy())
+        parts: list[FloatArray] = []
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        for start in range(0, len(order), most_rows):
+            batch = [texts[row] for row in order[start : start + most_rows]]
+            with stage("tokenise"):
+                tokens = self.tokenizer(
+                    batch, truncation=True, max_length=self.max_tokens, padding=True, return_tensors="pt"
+                ).to(self.network.device)
+            with stage("encode"), torch.inference_mode():
+                parts.append(self.network(**tokens).logits.float().cpu().numpy())
+        return np.concatenate(parts)[np.argsort(order)]
 
 
 def shape_of(model: str) -> Shape:

@@ -1,8 +1,8 @@
 """Distillation of a sentence encoder into a table of token vectors, as Model2Vec does it.
 
-The method is that of Tulkens & van Dongen (2024, "Model2Vec: Fast State-of-the-Art Static Embeddings"): each
-token of the vocabulary once through the model, principal components, weights by Zipf's law. Details are those of
-the package model2vec 0.10 (`distill/distillation.py` and `distill/inference.py` there).
+The method is that of Tulkens & van Dongen (2024, "Model2Vec: Fast State-of-the-Art Static Embeddings"):
+each token of the vocabulary once through the model, principal components, weights by Zipf's law. Details are
+those of the package model2vec 0.10 (`distill/distillation.py` and `distill/inference.py` there).
 """
 
 import json
@@ -15,10 +15,11 @@ import numpy as np
 
 from common.files import read_json
 from common.onnx_session import session
+from common.onnx_weights import MODEL, write_model
 from common.progress import progress, say
 from routers.base import FloatArray, RouterError
 from routers.model2vec import CONFIG, TOKENISER, write_model2vec
-from routers.onnx_bert import bert_graph, bert_weights, is_plain_bert
+from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
 
 # Tokens that are left out, as the package does by default.
 UNUSED = re.compile(r"\[unused\d+\]")
@@ -40,7 +41,9 @@ class Vocabulary(NamedTuple):
     sequences: Any
 
 
-def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, max_tokens: int) -> None:
+def distil(
+    model: str, folder: Path, dimension: int, sif_coefficient: float, dtype: str, max_tokens: int
+) -> None:
     """Write the static encoder of the sentence-transformers model in `model` into `folder`.
 
     Raises:
@@ -49,14 +52,16 @@ def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, max
     source = Path(model)
     config = read_json(source / CONFIG)
     if not is_plain_bert(config):
-        raise RouterError(f"the encoder in {model} is no BERT, and others are not distilled here; {ELSEWHERE}")
+        raise RouterError(
+            f"the encoder in {model} is no BERT, and others are not distilled here; {ELSEWHERE}"
+        )
     vocabulary = vocabulary_of(source, max_tokens)
     n_tokens = len(vocabulary.sequences)
     say(f"distilling a static encoder of {n_tokens} tokens (once per model)")
     vectors = principal_components(_through_model(source, config, vocabulary.sequences), dimension)
     if not np.isfinite(vectors).all():
         raise RouterError(f"the encoder in {model} gives tokens vectors that are not finite")
-    table = (vectors * sif_weights(n_tokens, sif_coefficient)[:, None]).astype(np.float32)
+    table = (vectors * sif_weights(n_tokens, sif_coefficient)[:, None]).astype(dtype)
     described = {
         "tokenizer_name": source.absolute().name,
         "apply_pca": dimension,
@@ -68,8 +73,9 @@ def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, max
 
 
 def vocabulary_of(source: Path, max_tokens: int) -> Vocabulary:
-    """Vocabulary of the tokeniser in `source`, in its order: without `UNUSED` and special tokens, but for those
-    of padding and of the unknown.
+    """Vocabulary of the tokeniser in `source`, in its order.
+
+    It has no `UNUSED` tokens, and of the special ones only those of padding and of the unknown.
 
     Raises:
         RouterError: it is no WordPiece: from others no token can be taken without changing how text is split.
@@ -116,30 +122,31 @@ def _around_a_text(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 
 def _through_model(source: Path, config: Any, sequences: Any) -> FloatArray:
-    """Mean over each sequence of the model's output, not brought to length 1, whatever pooling the model has."""
-    import onnx
+    """Mean of the model's output over each sequence, not brought to length 1.
 
-    graph = bert_graph(config, bert_weights(source), "mean", normalise=False)
+    That is what the package takes by default, whatever pooling the model itself has.
+    """
+    weights = bert_weights(source)
+    words = named(weights, WORD_EMBEDDINGS)
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
-        path = Path(scratch, "model.onnx")
-        onnx.save(graph, str(path))
-        # The session has the weights in memory; the graph would hold them once more.
-        del graph
-        running = session(path)
+        write_model(bert_graph(config, weights, "mean", normalise=False), Path(scratch))
+        # The session has what it needs of them.
+        del weights
+        running = session(Path(scratch, MODEL))
     parts = []
     for start in range(0, len(sequences), BATCH):
         progress("distilling the encoder", start, len(sequences))
         ids = sequences[start : start + BATCH]
-        parts += running.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        parts += running.run(None, {"embeddings": words[ids], "attention_mask": np.ones_like(ids)})
     return np.concatenate(parts)
 
 
 def principal_components(vectors: FloatArray, dimension: int) -> FloatArray:
     """Scores of `vectors` (n, width) on their first `dimension` principal components, float64.
 
-    By the eigenvectors of the covariance matrix, as `_pca_fit_transform` of model2vec. The largest value of each
-    component is positive, so that the signs are the same everywhere. At most `width` components; of no more
-    vectors than that the vectors themselves, as in `apply_pca`.
+    By the eigenvectors of the covariance matrix, as `_pca_fit_transform` of model2vec. The largest value of
+    each component is positive, so that the signs are the same everywhere. There are at most `width`
+    components. Of no more vectors than components the vectors are returned as they are, as in `apply_pca`.
     """
     dimension = min(dimension, vectors.shape[1])
     if dimension >= len(vectors):
@@ -153,10 +160,10 @@ def principal_components(vectors: FloatArray, dimension: int) -> FloatArray:
 
 
 def sif_weights(n_tokens: int, coefficient: float) -> FloatArray:
-    """Weight of each token by its place in the vocabulary, which is sorted by frequency, float64 (n_tokens,).
+    """Weight of each token by its place in a vocabulary sorted by frequency, float64 (n_tokens,).
 
-    Smooth inverse frequency a / (a + p) (Arora et al., 2017, "A Simple but Tough-to-Beat Baseline for Sentence
-    Embeddings"), with p by Zipf's law: proportional to 1 / (place + 1), the first place being 1, as
+    Smooth inverse frequency a / (a + p) (Arora et al., 2017, "A Simple but Tough-to-Beat Baseline for
+    Sentence Embeddings"). By Zipf's law p is proportional to 1 / (place + 1), the first place being 1, as in
     `compute_weights` of model2vec.
     """
     shares = 1 / np.arange(2, n_tokens + 2)

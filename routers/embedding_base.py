@@ -37,7 +37,7 @@ class EmbeddingRouter(Router):
     encoder: Encoder
     encoder_: Encoder
     encoder_fingerprint_: dict[str, object]
-    made_folder_: Path | None
+    made_folder_: Path | None = None
     learned_encoder_: dict[str, Any] | None = None
 
     @property
@@ -77,12 +77,12 @@ class EmbeddingRouter(Router):
             }
         if self.made_folder_:
             made = sha256_unchanged(self.made_folder_ / SAFETENSORS)
-            return {"encoder": self.encoder.pretrained().sha256, "encoder_distilled": made}
+            return {"encoder": self.encoder.pretrained_sha256(), "encoder_distilled": made}
         return {"encoder": self.encoder.weights_sha256()}
 
     def spec(self, portable: bool = False) -> dict[str, Any]:
         spec = super().spec(portable)
-        if portable and getattr(self, "made_folder_", None):
+        if portable and self.made_folder_:
             spec["encoder"]["model"] = replace(self.encoder.pretrained(), served=False).as_json()
         return spec
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from common.checks import Constraints, at_least, one_of
 from common.files import cache_dir, cached_dir, digest
+from common.onnx_weights import MODEL, WEIGHTS
 from common.progress import progress, say
 from routers.base import FloatArray, ModelFolder
-from routers.encoder_backends import Backend, OnnxBackend, TorchBackend
+from routers.encoder_backends import WORDS, Backend, OnnxBackend, TorchBackend
 from routers.encoder_base import FINE_TUNING, Encoder
 from routers.encoder_training import Recipe, Separation, fine_tune
 from routers.onnx_export import export
@@ -21,7 +22,9 @@ from routers.weights import settings_sha256
 BACKENDS = ("torch", "onnx", "onnx_int8")
 
 # Raise when an exported file would differ for the same weights, so that old caches are not used.
-EXPORT_VERSION = 2
+EXPORT_VERSION = 4
+# Files of an export that serving loads, beside a few settings.
+SERVED = (MODEL, WEIGHTS, WORDS, "tokenizer.json")
 
 
 @dataclass(eq=False, repr=False)
@@ -37,7 +40,7 @@ class SentenceEncoder(Encoder):
         query_prefix: instruction put before every text. Routing compares questions with
             questions, so training questions get it too.
         max_tokens: longer texts are cut here; capped by what the model was trained with.
-        batch_size: texts encoded at once, sorted by length to waste little on padding.
+        batch_size: texts encoded at once, at most; those of a batch are of similar length.
         finetune: how a router over this encoder trains it on its questions before use: `none`, or a
             loss of `routers.encoder_training.LOSSES`. The encoder itself always runs on `model`.
         finetune_epochs, finetune_batch_size, finetune_learning_rate, finetune_margin, finetune_seed:
@@ -69,28 +72,19 @@ class SentenceEncoder(Encoder):
         return {**needed, **Encoder.extras(values)}
 
     def _encode(self, prefixed: Sequence[str], batch_size: int | None) -> FloatArray:
-        runner = self._runner()
-        if len(prefixed) == 1:
-            return self._encode_batch(runner, list(prefixed))
-        size = batch_size or self.batch_size
-        order = sorted(range(len(prefixed)), key=lambda row: len(prefixed[row]))
-        batches = [order[start : start + size] for start in range(0, len(order), size)]
         # Encoding one short text is the cheapest way to learn the dimension for zero texts.
-        if not batches:
-            return self._encode_batch(runner, [""])[:0]
+        texts = list(prefixed) or [""]
+        runner = self._runner()
+        order: list[int] = []
         parts = []
-        for number, rows in enumerate(batches):
-            progress("encoding questions", number * size, len(prefixed))
-            parts.append(self._encode_batch(runner, [prefixed[row] for row in rows]))
-        vectors = np.concatenate(parts)
-        return vectors[np.argsort(order)]
-
-    @staticmethod
-    def _encode_batch(runner: Backend, texts: list[str]) -> FloatArray:
-        with stage("tokenise"):
-            tokens = runner.tokenise(texts)
-        with stage("encode"):
-            return runner.forward(tokens)
+        for rows, tokens in runner.batches(texts, batch_size or self.batch_size):
+            if len(texts) > len(rows):
+                progress("encoding questions", len(order), len(texts))
+            with stage("encode"):
+                parts.append(runner.forward(tokens))
+            order += rows
+        vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return vectors[np.argsort(order)][: len(prefixed)]
 
     def prepare(self) -> Self:
         """Load the backend now; exports the ONNX file if this is its first use."""
@@ -120,7 +114,7 @@ class SentenceEncoder(Encoder):
     def asset_paths(self) -> list[Path]:
         if self.backend == "torch":
             return [self._weights_file(), Path(self.model) / "tokenizer.json"]
-        return [path for path in self._exported().iterdir() if path.name in ("model.onnx", "tokenizer.json")]
+        return [path for path in self._exported().iterdir() if path.name in SERVED]
 
     def fingerprint(self) -> dict[str, Any]:
         return {

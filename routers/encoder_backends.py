@@ -1,22 +1,39 @@
 """The engines that run a sentence encoder: PyTorch, and ONNX Runtime on an exported model."""
 
+import math
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.extras import need
 from common.files import read_json
 from common.onnx_session import session
+from common.onnx_weights import MODEL
+from common.row_file import RowFile
 from routers.base import FloatArray
+from routers.stages import stage
+from routers.token_batches import token_batches
+
+# File of an exported BERT's word embeddings.
+WORDS = "words.npy"
+# Most tokens of a batch through ONNX Runtime, padding included: more are no faster and take more memory.
+BATCH_TOKENS = 512
+# Cost of one more batch, in tokens.
+BATCH_OVERHEAD = 16
 
 
 class Backend(Protocol):
-    """One way to run an encoder. `tokens` is whatever `tokenise` returns to itself."""
+    """One way to run an encoder."""
 
-    def tokenise(self, texts: list[str]) -> Any: ...
+    def batches(self, texts: list[str], most_rows: int) -> Iterator[tuple[list[int], Any]]:
+        """Every text once, in batches of at most `most_rows`: which of `texts` they are, and their tokens."""
 
-    def forward(self, tokens: Any) -> FloatArray: ...
+    def forward(self, tokens: Any) -> FloatArray:
+        """Unit vectors of a batch, float32 (n_rows, dimension)."""
 
 
 class OnnxBackend:
@@ -29,25 +46,50 @@ class OnnxBackend:
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
 
-        self.session = session(folder / "model.onnx")
+        self.session = session(folder / MODEL)
+        # Of a traced graph they are inside.
+        self.words = RowFile(folder / WORDS) if (folder / WORDS).is_file() else None
         settings = read_json(folder / "export.json")
+        self.pad_id: int = settings["pad_id"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(settings["max_tokens"])
-        self.tokenizer.enable_padding(pad_id=settings["pad_id"], pad_token=settings["pad_token"])
+        self.tokenizer.no_padding()
 
-    def tokenise(self, texts: list[str]) -> dict[str, Any]:
+    def batches(self, texts: list[str], most_rows: int) -> Iterator[tuple[list[int], list[list[int]]]]:
+        with stage("tokenise"):
+            tokens = self.tokenise(texts)
+            lengths = [len(ids) for ids in tokens]
+            found = token_batches(
+                lengths, most_rows=most_rows, most_tokens=BATCH_TOKENS, overhead=BATCH_OVERHEAD
+            )
+        for rows in found:
+            yield rows, [tokens[row] for row in rows]
+
+    def tokenise(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text."""
         # Batches go through a thread pool, which one text would only wait for.
-        encodings = (
-            [self.tokenizer.encode(texts[0])] if len(texts) == 1 else self.tokenizer.encode_batch_fast(texts)
-        )
-        return {
-            "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),
-            "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),
-        }
+        if len(texts) == 1:
+            return [self.tokenizer.encode(texts[0]).ids]
+        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
 
-    def forward(self, tokens: dict[str, Any]) -> FloatArray:
-        (vectors,) = self.session.run(None, tokens)
+    def forward(self, tokens: list[list[int]]) -> FloatArray:
+        (vectors,) = self.session.run(None, self.inputs(tokens))
         return np.asarray(vectors, dtype=np.float32)
+
+    def inputs(self, tokens: list[list[int]]) -> dict[str, NDArray[Any]]:
+        """Inputs of the graph by name, padded on the right to the longest text."""
+        lengths = np.array([len(ids) for ids in tokens])
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        ids = list(chain.from_iterable(tokens))
+        padded: NDArray[Any]
+        if self.words is None:
+            name, padded = "input_ids", np.full(mask.shape, self.pad_id, dtype=np.int64)
+            padded[mask] = ids
+        else:
+            rows = self.words.read(ids)
+            name, padded = "embeddings", np.zeros((*mask.shape, rows.shape[1]), dtype=np.float32)
+            padded[mask] = rows
+        return {name: padded, "attention_mask": mask.astype(np.int64)}
 
 
 def load_network(model: str, max_tokens: int, **settings: Any) -> Any:
@@ -58,7 +100,9 @@ def load_network(model: str, max_tokens: int, **settings: Any) -> Any:
 
     logging.disable_progress_bar()
     network = SentenceTransformer(model, local_files_only=True, **settings)
-    network.max_seq_length = min(max_tokens, network.max_seq_length or max_tokens)
+    # A static model has no limit to set: its tokeniser cuts.
+    if network.max_seq_length != math.inf:
+        network.max_seq_length = min(max_tokens, network.max_seq_length or max_tokens)
     return network
 
 
@@ -68,8 +112,13 @@ class TorchBackend:
     def __init__(self, model: str, max_tokens: int) -> None:
         self.model = load_network(model, max_tokens)
 
-    def tokenise(self, texts: list[str]) -> Any:
-        return self.model.preprocess(texts)
+    def batches(self, texts: list[str], most_rows: int) -> Iterator[tuple[list[int], Any]]:
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        for start in range(0, len(order), most_rows):
+            rows = order[start : start + most_rows]
+            with stage("tokenise"):
+                tokens = self.model.preprocess([texts[row] for row in rows])
+            yield rows, tokens
 
     def forward(self, tokens: Any) -> FloatArray:
         import torch

@@ -9,8 +9,8 @@ from common.checks import Constraints, one_of
 from common.files import digest, sha256_unchanged
 from routers.base import Configurable, FloatArray, ModelFolder, valid_text
 from routers.encoder_training import LOSSES, Recipe, Separation
-from routers.vector_cache import through_store
-from routers.weights import Reference, refer, weights_file
+from routers.vector_cache import through_memory, through_store, vectors_are_kept
+from routers.weights import Reference, Unlocated, refer, weights_file
 
 # Constraints on the settings of fine-tuning, which every encoder has.
 FINE_TUNING: Constraints = {
@@ -61,11 +61,18 @@ class Encoder(Configurable, ABC):
     def encode(self, texts: Sequence[str], batch_size: int | None = None) -> FloatArray:
         """Unit vectors, float32 (n_texts, dimension), in the order of `texts`."""
         prefixed = [valid_text(self.query_prefix + text) for text in texts]
-        if not self._keeps_vectors:
-            return self._encode(prefixed, batch_size)
-        return through_store(
-            prefixed, lambda: digest(self.fingerprint()), lambda missing: self._encode(missing, batch_size)
-        )
+
+        def encode(missing: Sequence[str]) -> FloatArray:
+            return self._encode(missing, batch_size)
+
+        if self._keeps_vectors and vectors_are_kept():
+            return through_store(prefixed, digest(self.fingerprint()), encode)
+        return through_memory(prefixed, self._settings, encode)
+
+    def _settings(self) -> tuple[Any, ...]:
+        """The same for encoders that give the same vectors in this process."""
+        names = [name for name in self.get_params(deep=False) if not name.startswith("finetune")]
+        return (type(self), *(getattr(self, name) for name in names))
 
     @abstractmethod
     def _encode(self, prefixed: Sequence[str], batch_size: int | None) -> FloatArray:
@@ -116,6 +123,10 @@ class Encoder(Configurable, ABC):
         if not hasattr(self, "_weights_sha256"):
             self._weights_sha256 = sha256_unchanged(self._weights_file())
         return self._weights_sha256
+
+    def pretrained_sha256(self) -> str:
+        """As `weights_sha256`, also where the pretrained weights of a saved router were not found."""
+        return self.model.reference.sha256 if isinstance(self.model, Unlocated) else self.weights_sha256()
 
     @abstractmethod
     def asset_paths(self) -> list[Path]:

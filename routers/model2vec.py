@@ -2,8 +2,8 @@
 
 Read and written as the package model2vec 0.10 does it (`persistence/persistence.py` and `model.py` there):
 `model.safetensors` with `embeddings` and, of models with a quantised vocabulary, `mapping` and `weights`;
-`tokenizer.json`; `config.json`. sentence-transformers' own layout of such a model, with `embedding.weight`, is
-read too. `modules.json` makes the folder a model that sentence-transformers loads.
+`tokenizer.json`; `config.json`. `modules.json` makes the folder a model that sentence-transformers loads. A
+model that sentence-transformers saved, with `embedding.weight`, is read too.
 """
 
 import json
@@ -35,7 +35,7 @@ MODULES = [
 # safetensors' names of types.
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"}
 # Rows of the table gathered at once for a batch, which bounds the memory that it takes.
-ROWS = 8192
+ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TokenVectors:
     """Vectors of tokens, and what turns them into the vector of a text.
 
     Attributes:
-        table: (n_rows, dimension), float16 to float64 or int8; mapped into memory where it was read from a file.
+        table: (n_rows, dimension), float16 to float64 or int8, mapped into memory from a file.
         tokenizer: a `tokenizers.Tokenizer` that cuts texts at `max_tokens`.
         rows: row of the table by token; None where they are the same.
         weights: of each token's vector; None where the lengths of the vectors are the weights.
@@ -76,7 +76,7 @@ class TokenVectors:
         return [[token for token in ids if token != unknown] if unknown in ids else ids for ids in found]
 
     def _cut(self, text: str) -> str:
-        """`text` without what lies beyond `max_tokens` tokens of median length, as Model2Vec cuts it first."""
+        """`text` up to `max_tokens` tokens of median length: Model2Vec cuts characters first."""
         return text if len(text) <= self.max_tokens else text[: self.max_tokens * self._median_length]
 
     @cached_property
@@ -115,7 +115,7 @@ class TokenVectors:
         means = np.zeros((len(tokens), self.dimension), dtype=np.float32)
         filled = np.flatnonzero(lengths)
         if len(filled):
-            vectors = self._gathered(np.concatenate([np.array(tokens[row]) for row in filled]))
+            vectors = self._gathered(np.concatenate([np.array(ids) for ids in tokens if ids]))
             starts = np.concatenate([[0], np.cumsum(lengths[filled])[:-1]])
             means[filled] = np.add.reduceat(vectors, starts, axis=0) / lengths[filled, None]
         return means
@@ -165,8 +165,8 @@ def read_model2vec(folder: Path, max_tokens: int) -> TokenVectors:
     return TokenVectors(table, tokenizer, length, rows, tensors.get("weights"), _unknown(tokenizer))
 
 
-def write_model2vec(folder: Path, table: FloatArray, tokenizer: Any, config: Mapping[str, Any]) -> None:
-    """Write a model whose row `i` of `table` is the vector of token `i`, for Model2Vec and sentence-transformers."""
+def write_model2vec(folder: Path, table: NDArray[Any], tokenizer: Any, config: Mapping[str, Any]) -> None:
+    """Write a model in which row `i` of `table` is the vector of token `i`."""
     from safetensors.numpy import save_file
 
     save_file({TABLES[0]: np.ascontiguousarray(table)}, folder / SAFETENSORS)
@@ -202,6 +202,8 @@ def mapped(path: Path) -> dict[str, NDArray[Any]]:
         if entry["dtype"] not in TYPES:
             raise RouterError(f"{path}: {name} has values of type {entry['dtype']}, not {', '.join(TYPES)}")
         first, last = entry["data_offsets"]
+        if start + last > len(content):
+            raise RouterError(f"{path} is no safetensors file: it is cut off")
         kind = np.dtype(TYPES[entry["dtype"]])
         values = np.frombuffer(content, kind, (last - first) // kind.itemsize, start + first)
         arrays[name] = values.reshape(entry["shape"])

@@ -1,5 +1,7 @@
 """ONNX graph of a BERT sentence encoder, written node by node from its weights: torch is not needed.
 
+It begins at the word embeddings: their table is half of MiniLM, and one text reads a few of its rows.
+
 The fused operators are ONNX Runtime's own (`com.microsoft`, docs/ContribOperators.md in its repository):
 those into which `onnxruntime.transformers.optimizer` would fold a graph traced from PyTorch.
 """
@@ -14,6 +16,9 @@ from routers.base import FloatArray, RouterError
 from routers.weights import SAFETENSORS
 
 Config = Mapping[str, Any]
+
+# Name of the word embeddings among the weights: (vocabulary, hidden_size).
+WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 
 # Settings of a BERT that change what it computes, and the one value of each that the graph below computes.
 PLAIN = {"hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False}
@@ -42,10 +47,10 @@ def bert_weights(folder: Path) -> dict[str, FloatArray]:
 def bert_graph(
     config: Config, weights: Mapping[str, FloatArray], pooling: str, *, normalise: bool = True
 ) -> Any:
-    """`onnx.ModelProto` from (input_ids, attention_mask) to vectors.
+    """`onnx.ModelProto` from (embeddings, attention_mask) to vectors.
 
-    Both inputs are int64 (batch, tokens), padded on the right; the output `sentence_embedding` is
-    float32 (batch, hidden_size).
+    The inputs, padded on the right, are float32 (batch, tokens, hidden_size), rows of `WORD_EMBEDDINGS`,
+    and int64 (batch, tokens); the output `sentence_embedding` is float32 (batch, hidden_size).
 
     Args:
         config: `config.json` of transformers.
@@ -67,20 +72,29 @@ def bert_graph(
         graph.add("LpNormalization", [pooled], output="sentence_embedding", axis=1, p=2)
     else:
         graph.add("Identity", [pooled], output="sentence_embedding")
-    ids, mask = (
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
-        for name in ("input_ids", "attention_mask")
-    )
-    vectors = helper.make_tensor_value_info(
-        "sentence_embedding", TensorProto.FLOAT, ["batch", config["hidden_size"]]
+    width = config["hidden_size"]
+    mask = helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["batch", "tokens"])
+    words, vectors = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (
+            ("embeddings", ["batch", "tokens", width]),
+            ("sentence_embedding", ["batch", width]),
+        )
     )
     return helper.make_model(
-        helper.make_graph(graph.nodes, "bert", [ids, mask], [vectors], graph.constants),
+        helper.make_graph(graph.nodes, "bert", [words, mask], [vectors], graph.constants),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)],
         # What opset 17 came with: read by every ONNX Runtime since 1.12.
         ir_version=8,
         producer_name="router-derby",
     )
+
+
+def named(weights: Mapping[str, FloatArray], name: str) -> FloatArray:
+    """Weight of that name. Raises RouterError when it is missing."""
+    if name not in weights:
+        raise RouterError(f"the encoder's weights lack {name}; use encoder.backend=torch")
+    return weights[name]
 
 
 class _Graph:
@@ -99,16 +113,13 @@ class _Graph:
         inputs: list[str],
         output: str = "",
         domain: str = "",
-        also: tuple[str, ...] = (),
         **given: Any,
     ) -> str:
-        """Append a node; returns the name of its first output, `also` those that follow."""
+        """Append a node; returns the name of its output."""
         from onnx import helper
 
         name = output or f"{operator}_{len(self.nodes)}"
-        self.nodes.append(
-            helper.make_node(operator, inputs, [name, *also], name=name, domain=domain, **given)
-        )
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, domain=domain, **given))
         return name
 
     def fused(self, operator: str, inputs: list[str], **given: Any) -> str:
@@ -121,9 +132,7 @@ class _Graph:
         return name
 
     def weight(self, name: str) -> FloatArray:
-        if name not in self.weights:
-            raise RouterError(f"the encoder's weights lack {name}; use encoder.backend=torch")
-        return self.weights[name]
+        return named(self.weights, name)
 
     def kept(self, *names: str) -> list[str]:
         """The weights as constants of the same names."""
@@ -138,18 +147,18 @@ def _embeddings(graph: _Graph) -> str:
     """Sum of word, position and segment embedding, normalised; also counts the tokens of each text."""
     from onnx import TensorProto
 
-    ids = graph.add("Cast", ["input_ids"], to=TensorProto.INT32)
+    start, axis = (graph.constant(name, np.array([n])) for name, n in (("zero", 0), ("tokens_axis", 1)))
     mask = graph.add("Cast", ["attention_mask"], to=TensorProto.INT32)
+    graph.add("ReduceSum", [mask, axis], output="lengths", keepdims=0)
     # One text, no pair: all tokens are of segment 0.
-    segments = graph.add("Sub", [ids, ids])
-    tables = [f"embeddings.{kind}_embeddings.weight" for kind in ("word", "position", "token_type")]
-    scales = [f"embeddings.LayerNorm.{kind}" for kind in ("weight", "bias")]
-    return graph.fused(
-        "EmbedLayerNormalization",
-        [ids, segments, *graph.kept(*tables, *scales), mask],
-        also=("lengths",),
-        epsilon=graph.epsilon,
+    positions, segments = (
+        graph.weight(f"embeddings.{kind}_embeddings.weight") for kind in ("position", "token_type")
     )
+    table = graph.constant("positions", positions + segments[0])
+    tokens = graph.add("Shape", ["attention_mask"], start=1)
+    used = graph.add("Slice", [table, start, tokens])
+    scales = graph.kept(*(f"embeddings.LayerNorm.{kind}" for kind in ("weight", "bias")))
+    return graph.fused("SkipLayerNormalization", ["embeddings", used, *scales], epsilon=graph.epsilon)
 
 
 def _layer(graph: _Graph, prefix: str, hidden: str, heads: int) -> str:
@@ -182,9 +191,8 @@ def _mean(graph: _Graph, hidden: str) -> str:
     """Mean over the tokens that are not padding."""
     from onnx import TensorProto
 
-    tokens = graph.constant("tokens_axis", np.array([1], dtype=np.int64))
     last = graph.constant("last_axis", np.array([2], dtype=np.int64))
     mask = graph.add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
     mask = graph.add("Unsqueeze", [mask, last])
-    total = graph.add("ReduceSum", [graph.add("Mul", [hidden, mask]), tokens], keepdims=0)
-    return graph.add("Div", [total, graph.add("ReduceSum", [mask, tokens], keepdims=0)])
+    total = graph.add("ReduceSum", [graph.add("Mul", [hidden, mask]), "tokens_axis"], keepdims=0)
+    return graph.add("Div", [total, graph.add("ReduceSum", [mask, "tokens_axis"], keepdims=0)])

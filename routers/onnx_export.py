@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from common.files import read_json, write_json
+from common.onnx_weights import MODEL, write_model
 from common.progress import say
+from common.row_file import write_rows
 from routers.base import FloatArray, RouterError
-from routers.encoder_backends import OnnxBackend
-from routers.onnx_bert import bert_graph, bert_weights, is_plain_bert
+from routers.encoder_backends import WORDS, OnnxBackend
+from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
 from routers.onnx_torch import trace
 
 # Vectors of these texts are compared before an exported file is used.
@@ -29,7 +31,7 @@ MIN_COSINE = {"onnx": 0.9999, "onnx_int8": 0.95}
 
 
 def export(model: str, folder: Path, backend: str, max_tokens: int) -> None:
-    """Write `model.onnx`, `tokenizer.json` and `export.json` into `folder`.
+    """Write the graph and its weights, `tokenizer.json` and `export.json` into `folder`.
 
     Raises:
         RouterError: modules beside transformer, mean or CLS pooling and normalisation; no BERT, and
@@ -37,21 +39,21 @@ def export(model: str, folder: Path, backend: str, max_tokens: int) -> None:
             0.9999 of a traced graph to PyTorch, below 0.95 of int8 to float32.
     """
     say(f"exporting the encoder to {backend} (once per model)")
-    source, path = Path(model), folder / "model.onnx"
+    source = Path(model)
     pooling = _pooling(source)
     config = read_json(source / "config.json")
     settings = _tokeniser(source, folder, int(min(max_tokens, _max_tokens(source, config))))
     wanted = None
     if is_plain_bert(config):
-        _write_bert(source, config, pooling, path)
+        _write_bert(source, config, pooling, folder, int8=backend == "onnx_int8")
     else:
-        wanted = trace(model, pooling, settings["max_tokens"], path, PROBES)
+        wanted = _write_traced(model, pooling, settings["max_tokens"], folder)
     write_json(folder / "export.json", settings)
     vectors = _probed(folder)
     if wanted is not None:
         _compare(vectors, wanted, "onnx", "PyTorch's")
     if backend == "onnx_int8":
-        _quantise(path)
+        _quantise(folder)
         _compare(_probed(folder), vectors, backend, "float32's")
 
 
@@ -117,27 +119,36 @@ def _tokeniser(source: Path, folder: Path, max_tokens: int) -> dict[str, Any]:
     return {"max_tokens": max_tokens, "pad_id": pad_id, "pad_token": pad_token}
 
 
-def _write_bert(source: Path, config: dict[str, Any], pooling: str, path: Path) -> None:
-    """Write the graph of the BERT in `source`, its weights cast to float32."""
+def _write_bert(source: Path, config: dict[str, Any], pooling: str, folder: Path, *, int8: bool) -> None:
+    """Write the graph of the BERT in `source`, its weights cast to float32, and its word embeddings."""
+    weights = bert_weights(source)
+    write_model(bert_graph(config, weights, pooling), folder)
+    write_rows(folder / WORDS, named(weights, WORD_EMBEDDINGS), int8=int8)
+
+
+def _write_traced(model: str, pooling: str, max_tokens: int, folder: Path) -> FloatArray:
+    """Write the graph that PyTorch traces; returns PyTorch's vectors of the `PROBES`."""
     import onnx
 
-    onnx.save(bert_graph(config, bert_weights(source), pooling), str(path))
+    wanted = trace(model, pooling, max_tokens, folder / MODEL, PROBES)
+    write_model(onnx.load(folder / MODEL), folder)
+    return wanted
 
 
-def _quantise(path: Path) -> None:
-    """Replace the float32 file by its dynamically quantised int8 form."""
+def _quantise(folder: Path) -> None:
+    """Replace the float32 graph by its dynamically quantised int8 form."""
     import logging
 
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    small = path.with_suffix(".int8")
+    small = folder / "small.onnx"
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # it advises on preprocessing that is not needed
     try:
         # A scale a channel keeps the cosine to float32 at 0.992; one a tensor loses it to 0.964.
         quantize_dynamic(
-            path,
+            folder / MODEL,
             small,
             weight_type=QuantType.QInt8,
             per_channel=True,
@@ -145,7 +156,8 @@ def _quantise(path: Path) -> None:
         )
     finally:
         logging.disable(before)
-    small.replace(path)
+    write_model(onnx.load(small), folder)
+    small.unlink()
 
 
 def _probed(folder: Path) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from common.checks import Constraints, at_least, between
+from common.checks import Constraints, at_least, between, one_of
 from common.files import atomic_dir, cache_dir, cached_dir, digest, sha256_unchanged
 from common.progress import progress, say
 from routers.base import FloatArray, ModelFolder
@@ -22,7 +22,7 @@ from routers.weights import SAFETENSORS, settings_sha256
 # Raise when a distilled file would differ for the same weights, so that old caches are not used.
 DISTILLATION_VERSION = 1
 # Texts encoded at once.
-BATCH = 1024
+BATCH = 256
 
 
 @dataclass(eq=False, repr=False)
@@ -37,6 +37,7 @@ class StaticEncoder(Encoder):
             (see `routers.distillation`), or of a model in Model2Vec's format, which is used as it is.
         dimension: of the distilled vectors.
         sif_coefficient: of the weights of distilled vectors; smaller ones weigh frequent tokens less.
+        dtype: of the distilled vectors on disk, `float32` or `float16`, which takes half of it.
         query_prefix: text put before every text.
         max_tokens: longer texts are cut here; capped by what the model says.
         finetune: how a router over this encoder trains it on its questions before use: `none`, or a
@@ -48,6 +49,7 @@ class StaticEncoder(Encoder):
     parameter_constraints: ClassVar[Constraints] = {
         "dimension": at_least(2),
         "sif_coefficient": between(0, 1),
+        "dtype": one_of("float32", "float16"),
         "max_tokens": at_least(8),
         **FINE_TUNING,
     }
@@ -58,12 +60,13 @@ class StaticEncoder(Encoder):
     model: ModelFolder
     dimension: int = 256
     sif_coefficient: float = 1e-4
+    dtype: str = "float32"
     query_prefix: str = ""
     max_tokens: int = 512
     finetune: str = "none"
     finetune_epochs: int = Recipe.epochs
     finetune_batch_size: int = Recipe.batch_size
-    finetune_learning_rate: float = 0.01
+    finetune_learning_rate: float = 0.003
     finetune_margin: float = Recipe.margin
     finetune_seed: int = Recipe.seed
 
@@ -137,11 +140,12 @@ class StaticEncoder(Encoder):
             "settings_sha256": settings_sha256(self.model),
             "dimension": self.dimension,
             "sif_coefficient": self.sif_coefficient,
+            "dtype": self.dtype,
             "max_tokens": self.max_tokens,
         }
 
         def build(folder: Path) -> None:
-            distil(self.model, folder, self.dimension, self.sif_coefficient, self.max_tokens)
+            distil(self.model, folder, self.dimension, self.sif_coefficient, self.dtype, self.max_tokens)
 
         return cached_dir(cache_dir() / "static" / digest(key)[:32], build, say=say)
 

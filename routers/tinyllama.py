@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from common.checks import ConfigError, Constraints, at_least, between, fraction, one_of, positive
 from common.extras import need
 from common.files import read_json, sha256_unchanged, write_json
-from common.llama_graph import WEIGHTS as GRAPH_WEIGHTS
 from common.lora import CONFIG, WEIGHTS
-from routers.base import Inference, ModelFolder, Router, RouterError, softmax, valid_text
+from common.onnx_weights import WEIGHTS as GRAPH_WEIGHTS
+from routers.base import FloatArray, Inference, ModelFolder, Router, RouterError, softmax, valid_text
 from routers.classifier_backends import BACKENDS, Classifier, OnnxClassifier, TorchClassifier, shape_of
 from routers.stages import stage
 from routers.weights import Reference, refer, weights_file
@@ -116,15 +116,17 @@ class TinyLlamaRouter(Router):
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
-        logits = np.zeros((len(queries), len(self.classes_)), dtype=np.float32)
-        order = sorted(range(len(queries)), key=lambda row: len(queries[row]))
-        for start in range(0, len(order), self.batch_size * 2):
-            rows = order[start : start + self.batch_size * 2]
-            # An empty text would have no last token to classify.
-            logits[rows] = self._classifier.logits([valid_text(queries[row]) or " " for row in rows])
+        if not queries:
+            return Inference(np.zeros((0, len(self.classes_)), np.float32), np.zeros(0, np.float32))
+        logits = self._logits(self._classifier, queries)
         with stage("decide"):
             proba = softmax(logits)
-            return Inference(proba, proba.max(axis=1, initial=0))
+            return Inference(proba, proba.max(axis=1))
+
+    def _logits(self, classifier: Classifier, queries: Sequence[str]) -> FloatArray:
+        # An empty text would have no last token to classify.
+        texts = [valid_text(query) or " " for query in queries]
+        return classifier.logits(texts, self.batch_size * 2)
 
     def asset_paths(self) -> list[Path]:
         served = self._classifier if hasattr(self, "_classifier") else None
@@ -222,8 +224,9 @@ class TinyLlamaRouter(Router):
 
     def _compare(self, trained: TorchClassifier, queries: Sequence[str]) -> None:
         """Raises RouterError when the graph's probabilities are not those of the network it came from."""
-        texts = [valid_text(query) or " " for query in queries]
-        wanted, got = softmax(trained.logits(texts)), softmax(self._classifier.logits(texts))
+        wanted, got = (
+            softmax(self._logits(classifier, queries)) for classifier in (trained, self._classifier)
+        )
         worst = float(np.abs(wanted - got).max())
         most = MAX_DEVIATION[self.backend]
         if str(_dtype(self.dtype)) == "torch.bfloat16":

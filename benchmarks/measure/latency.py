@@ -117,8 +117,8 @@ class FirstRound:
 def serve(job: ServeJob) -> FirstRound:
     """Serve every query in batches, then time single queries beside the reference workload.
 
-    In this order: load, first query, batches, peak memory, single queries, recall of an approximate index: the
-    reference workload and an exact search would add memory of their own.
+    In this order: load, first query, batches, peak memory, single queries, recall of an approximate index:
+    the reference workload and an exact search would add memory of their own.
     """
     router, *seconds = _load_and_route(Path(job.router), job.timed[0])
     batch_seconds = _batches(router, job)

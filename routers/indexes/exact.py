@@ -39,7 +39,7 @@ class ExactIndex(Index):
 
     @property
     def dimension(self) -> int:
-        return self._vectors.shape[1]
+        return int(self._vectors.shape[1])
 
     def __len__(self) -> int:
         return len(self._vectors)

@@ -68,7 +68,7 @@ class HnswIndex(ApproximateIndex):
         import faiss
 
         graph.hnsw.efSearch = self.ef_search
-        self._graph, self._rows = graph, faiss.downcast_index(graph.storage)
+        self._graph, self._flat = graph, faiss.downcast_index(graph.storage)
         return self
 
     def _search(self, queries: FloatArray, k: int) -> Neighbours:
@@ -76,12 +76,12 @@ class HnswIndex(ApproximateIndex):
         return nearest_first(rows, similarities)
 
     def _search_exactly(self, queries: FloatArray, k: int) -> Neighbours:
-        similarities, rows = self._rows.search(queries, k)
+        similarities, rows = self._flat.search(queries, k)
         return nearest_first(rows, similarities)
 
     @property
     def vectors(self) -> FloatArray:
-        return np.asarray(self._rows.reconstruct_n(0, len(self)))
+        return np.asarray(self._flat.reconstruct_n(0, len(self)))
 
     @property
     def dimension(self) -> int:

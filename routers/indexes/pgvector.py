@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from common.checks import ConfigError, Constraints, at_least, between
 from common.extras import need
 from common.files import digest, read_json, write_json
 from common.progress import progress, say
+from common.typed_json import from_json, to_json
 from routers.base import FloatArray, RouterError
 from routers.indexes.base import ApproximateIndex, Neighbours, nearest_first
 from routers.indexes.pg_session import Session, check_url, url_to_build, url_to_load
@@ -26,8 +28,10 @@ VERSION = 1
 # Limits of pgvector: of the dimensions that it indexes, and of `hnsw.ef_search`.
 MOST_DIMENSIONS = 2000
 MOST_CANDIDATES = 1000
-# Queries of one statement, and rows between two signs of progress.
-STEP = 256
+# Queries of one statement.
+AT_ONCE = 256
+# Rows written between two signs of progress.
+STEP = 5000
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ class PgVectorIndex(ApproximateIndex):
             ) as copy:
                 copy.set_types(["int4", "vector"])
                 for row, vector in enumerate(vectors):
-                    if row % 5000 == 0:
+                    if row % STEP == 0:
                         progress("writing vectors into PostgreSQL", row, len(vectors))
                     copy.write_row((row, vector))
             self._allow_memory(table, connection)
@@ -191,20 +195,23 @@ class PgVectorIndex(ApproximateIndex):
 
         # The number of rows is part of the text, since the plan depends on it.
         text = SQL(
-            "SELECT number, id, similarity FROM unnest(%s::vector[]) WITH ORDINALITY AS asked (query, number) "
-            "CROSS JOIN LATERAL (SELECT id, -(vector <#> query) AS similarity FROM {} "
+            "SELECT number, id, similarity "
+            "FROM unnest(%s::vector[]) WITH ORDINALITY AS asked (query, number) CROSS JOIN LATERAL "
+            "(SELECT id, -(vector <#> query) AS similarity FROM {} "
             f"ORDER BY {order} LIMIT {k}) AS found"
         ).format(Identifier(self._table.name))
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         similarities = np.full((len(queries), k), -np.inf, dtype=np.float32)
         places = [0] * len(queries)
-        for start in range(0, len(queries), STEP):
-            asked = list(queries[start : start + STEP])
+        for start in range(0, len(queries), AT_ONCE):
+            asked = list(queries[start : start + AT_ONCE])
 
             def ask(connection: Any, asked: list[FloatArray] = asked) -> list[tuple[int, int, float]]:
                 for name, value in settings.items():
                     self._session.set(name, value)
-                answer: list[tuple[int, int, float]] = connection.execute(text, [asked], binary=True).fetchall()
+                answer: list[tuple[int, int, float]] = connection.execute(
+                    text, [asked], binary=True
+                ).fetchall()
                 return answer
 
             for number, row, similarity in self._session.run(ask):
@@ -237,7 +244,7 @@ class PgVectorIndex(ApproximateIndex):
         return self._table.rows
 
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
-        table = Table(self._table.fingerprint, self._table.rows, self._table.dimension, kept=True)
+        table = replace(self._table, kept=True)
 
         def keep(connection: Any) -> None:
             # Only its owner may describe it, and need not do so twice.
@@ -246,12 +253,15 @@ class PgVectorIndex(ApproximateIndex):
 
         self._session.run(keep)
         self._table = table
-        write_json(folder / FILE, asdict(table))
+        write_json(folder / FILE, to_json(table))
         return {}
 
     def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> Self:
         need("pgvector", "index=pgvector")
-        self._table = Table(**read_json(folder / FILE))
+        try:
+            self._table = from_json(read_json(folder / FILE), Table)
+        except (OSError, ValueError, msgspec.ValidationError) as error:
+            raise RouterError(f"{folder / FILE} is missing or damaged; fit the router again") from error
         self._session = Session(url_to_load(self.url), partial(_begin, self._table), _drop_unneeded)
         self._session.run(lambda connection: None)
         self.was_there = True
@@ -334,24 +344,25 @@ def _found(connection: Any, table: Table) -> Table | None:
         return None
     found = _described(comment)
     if found is None or found.fingerprint != table.fingerprint:
+        other = found.fingerprint[:12] if found else "unknown"
         raise RouterError(
-            f"table {table.name} is that of another index (fingerprint "
-            f"{found.fingerprint[:12] if found else 'unknown'}…, not {table.fingerprint[:12]}…); rename or drop it"
+            f"table {table.name} is that of another index (fingerprint {other}…, not "
+            f"{table.fingerprint[:12]}…); rename or drop it"
         )
     return found
 
 
 def _described(comment: str | None) -> Table | None:
     try:
-        return Table(**json.loads(comment or ""))
-    except (ValueError, TypeError):
+        return from_json(json.loads(comment or ""), Table)
+    except (ValueError, msgspec.ValidationError):
         return None
 
 
 def _describe(connection: Any, table: Table) -> None:
     from psycopg.sql import SQL, Identifier, Literal
 
-    comment = Literal(json.dumps(asdict(table)))
+    comment = Literal(json.dumps(to_json(table)))
     connection.execute(SQL("COMMENT ON TABLE {} IS {}").format(Identifier(table.name), comment))
 
 

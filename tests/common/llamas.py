@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.llama_graph import MODEL, FloatArray, Shape, write_graph
+from common.llama_graph import FloatArray, Shape, write_graph
 from common.onnx_session import session
+from common.onnx_weights import MODEL
 
 # No width is a multiple of the 32 weights that share a scale in 8 bits; heads are grouped.
 SIZES: dict[str, Any] = {

@@ -38,9 +38,9 @@ def main() -> None:
             router.save(Path(folder, "router"))
             router = Router.load(Path(folder, "router"))
         runner: OnnxBackend = router.encoder._runner()
-        tokens = runner.tokenise([QUERY])
+        inputs = runner.inputs(runner.tokenise([QUERY]))
         work[f"route {backend}"] = lambda router=router: route(router, QUERY)
-        work[f"session {backend}"] = lambda runner=runner, tokens=tokens: runner.session.run(None, tokens)
+        work[f"session {backend}"] = lambda runner=runner, inputs=inputs: runner.session.run(None, inputs)
     centroids = router.centroids_
     work["sentence-transformers"] = lambda: reference.encode(QUERY, normalize_embeddings=True) @ centroids.T
     spent: dict[str, list[int]] = {name: [] for name in work}

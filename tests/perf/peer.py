@@ -14,18 +14,27 @@ from typing import Any
 # The nearest training questions that vote, of those that have votes.
 K = 20
 
-# Queries to labels. Fitted with a model folder, training questions and their labels.
+# Queries to labels; of several none where a contestant does not say them.
 Route = Callable[[Sequence[str]], list[str]]
 
 
-def ours(model: str, router: str, encoder: dict[str, Any]) -> Callable[[list[str], list[str]], Route]:
+def minilm(model: str, router: str) -> dict[str, Any]:
+    encoder = {"_target_": "routers.encoder.SentenceEncoder", "model": model}
+    return {"_target_": router, "encoder": encoder}
+
+
+def static(model: str, router: str) -> dict[str, Any]:
+    encoder = {"_target_": "routers.static_encoder.StaticEncoder", "model": model}
+    return {"_target_": router, "encoder": encoder}
+
+
+def ours(spec: dict[str, Any]) -> Callable[[list[str], list[str]], Route]:
     """A router of the product."""
 
     def fit(queries: list[str], labels: list[str]) -> Route:
         from routers.base import build
         from routers.decision import route
 
-        spec = {"_target_": router, "encoder": {"model": model, **encoder}}
         fitted = build(spec).fit(queries, labels)
 
         def answer(asked: Sequence[str]) -> list[str]:
@@ -42,23 +51,27 @@ def semantic_router(model: str) -> Callable[[list[str], list[str]], Route]:
     """aurelio's semantic-router with a local encoder and its local index."""
 
     def fit(queries: list[str], labels: list[str]) -> Route:
+        from semantic_router import IndexedRouter
         from semantic_router import Route as Domain
         from semantic_router.encoders import LocalEncoder
-        from semantic_router.routers import SemanticRouter
 
         domains = [
             Domain(
                 name=name,
                 utterances=[query for query, label in zip(queries, labels, strict=True) if label == name],
-                # Every question goes to a domain, as with the others.
-                score_threshold=0.0,
             )
             for name in sorted(set(labels))
         ]
-        router = SemanticRouter(
-            encoder=LocalEncoder(name=model, device="cpu"), routes=domains, auto_sync="local", top_k=K
-        )
-        return lambda asked: [str(router(query).name) for query in asked]
+        router = IndexedRouter(LocalEncoder(name=model, device="cpu"), domains, top_k=K)
+
+        def answer(asked: Sequence[str]) -> list[str]:
+            if len(asked) == 1:
+                return [str(router(asked[0]).name)]
+            # Its only public call for several questions says how many are right, not which.
+            router.evaluate(list(asked), [None] * len(asked))
+            return []
+
+        return answer
 
     return fit
 
@@ -120,10 +133,18 @@ def _encoder(model: str) -> Callable[[Sequence[str]], Any]:
     return lambda texts: network.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
 
 
-MINILM = {"_target_": "routers.encoder.SentenceEncoder"}
+CENTROID, KNN, SVM = "routers.centroid.CentroidRouter", "routers.knn.KNNRouter", "routers.svm.SVMRouter"
 CONTESTANTS: dict[str, Callable[[str], Callable[[list[str], list[str]], Route]]] = {
-    "centroid": lambda model: ours(model, "routers.centroid.CentroidRouter", MINILM),
-    "knn": lambda model: ours(model, "routers.knn.KNNRouter", MINILM),
+    "knn": lambda model: ours(minilm(model, KNN)),
+    "centroid": lambda model: ours(minilm(model, CENTROID)),
+    "knn, static": lambda model: ours(static(model, KNN)),
+    "cascade": lambda model: ours(
+        {
+            "_target_": "routers.cascade.CascadeRouter",
+            "cheap": static(model, SVM),
+            "expensive": minilm(model, SVM),
+        }
+    ),
     "sentence-transformers": sentence_transformers,
     "semantic-router": semantic_router,
     "scikit-learn": scikit_learn,

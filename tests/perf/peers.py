@@ -105,7 +105,7 @@ def _time(
     one.singles.append(alone["seconds"])
     one.batches.append(batch["seconds"][0])
     one.peak_rss_bytes = batch["peak_rss_bytes"]
-    for row, label in zip([*rows, *many], [*alone["labels"], *batch["labels"]], strict=True):
+    for row, label in zip(rows, alone["labels"], strict=True):
         one.right[row] = label == labels[row]
 
 
@@ -158,8 +158,10 @@ def _environment(name: str) -> Path:
     if not done.is_file():
         print(f"{name}: installing {' '.join(wanted)}", file=sys.stderr)
         venv.create(folder, clear=True, with_pip=True)
+        alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        # One after the other: PyTorch first, which others would bring in another build.
         for package in wanted:
-            subprocess.run([python, "-m", "pip", "install", "-q", package], check=True)
+            subprocess.run([python, "-m", "pip", "install", "-q", package], check=True, env=alone)
         done.touch()
     return python
 

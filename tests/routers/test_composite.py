@@ -6,10 +6,12 @@ import pytest
 from routers import vector_cache as vector_store
 from routers.baselines import MajorityRouter
 from routers.calibrated import CalibratedRouter
+from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
 from routers.composite import held_out_rows, in_columns, log_proba
 from routers.encoder import SentenceEncoder
 from routers.ensemble import EnsembleRouter
+from routers.indexes.hnsw import HnswIndex
 from routers.knn import KNNRouter
 
 Questions = tuple[list[str], list[str]]
@@ -48,6 +50,25 @@ def test_parts_within_parts(encoder: SentenceEncoder, questions: Questions) -> N
     assert router.predict(questions[0]) == questions[1]
 
 
+def test_recall_is_that_of_the_parts_that_search_approximately(
+    encoder: SentenceEncoder, questions: Questions
+) -> None:
+    poor = HnswIndex(m=2, ef_construction=1, ef_search=1)
+    parts = {
+        "exact": KNNRouter(encoder),
+        "poor": KNNRouter(encoder, k=1, index=poor),
+        "mean": CentroidRouter(encoder),
+    }
+    router = EnsembleRouter(parts).fit(*questions)
+    alone = router.parts_["poor"].neighbour_recall(questions[0])
+    recall = router.neighbour_recall(questions[0])
+    assert recall is not None
+    assert alone is not None
+    assert recall.tolist() == alone.tolist()
+    del parts["poor"]
+    assert EnsembleRouter(parts).fit(*questions).neighbour_recall(questions[0]) is None
+
+
 def test_what_fits_several_times_encodes_once(
     encoder: SentenceEncoder, questions: Questions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,9 +80,17 @@ def test_what_fits_several_times_encodes_once(
         return plain(self, texts, batch_size)
 
     monkeypatch.setattr(SentenceEncoder, "_encode", counting)
-    EnsembleRouter({"a": KNNRouter(encoder), "b": KNNRouter(encoder, k=5)}, method="stacked").fit(*questions)
+    parts = {"a": KNNRouter(encoder), "b": KNNRouter(encoder, k=5)}
+    router = EnsembleRouter(parts, method="stacked").fit(*questions)
     assert sorted(encoded) == sorted(questions[0])
     assert vector_store._folder is None
+    # Parts that are asked the same do it once too.
+    encoded.clear()
+    router.infer(["a new question", "another"])
+    assert sorted(encoded) == ["a new question", "another"]
+    encoded.clear()
+    CascadeRouter(KNNRouter(encoder), CentroidRouter(encoder), threshold=1.0).fit(*questions).infer(["new"])
+    assert sorted(encoded) == sorted([*questions[0], "new"])
 
 
 def test_a_failed_fit_leaves_nothing_behind(questions: Questions) -> None:

@@ -67,8 +67,8 @@ def cosines(left: FloatArray, right: FloatArray) -> FloatArray:
     return np.sum(left * right, axis=1)
 
 
-def model_file(encoder: SentenceEncoder) -> Path:
-    return next(path for path in encoder.asset_paths() if path.name == "model.onnx")
+def weights_of(encoder: SentenceEncoder) -> Path:
+    return next(path for path in encoder.asset_paths() if path.name == "weights.bin")
 
 
 def test_onnx_vectors_equal_pytorch_s(encoder: SentenceEncoder, minilm: str) -> None:
@@ -82,7 +82,7 @@ def test_int8_is_close_and_small(encoder: SentenceEncoder, minilm: str) -> None:
     vectors = small.encode(MIXED)
     assert cosines(vectors, encoder.encode(MIXED)).min() >= 0.95
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(MIXED)), abs=1e-5)
-    assert model_file(small).stat().st_size < 0.4 * model_file(encoder).stat().st_size
+    assert weights_of(small).stat().st_size < 0.4 * weights_of(encoder).stat().st_size
 
 
 def test_vectors_are_unit_length_in_the_order_asked(encoder: SentenceEncoder) -> None:
@@ -154,7 +154,7 @@ def test_a_corrupt_cached_file_is_rebuilt_and_said(
 ) -> None:
     model = tiny_bert()
     wanted = SentenceEncoder(model).encode(MIXED)
-    path = model_file(SentenceEncoder(model))
+    path = weights_of(SentenceEncoder(model))
     assert path.is_relative_to(own_cache)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -248,5 +248,5 @@ def test_assets_and_checksum_are_of_the_files_that_serve(tiny_bert: MakeModel) -
     assert SentenceEncoder(str(model)).weights_sha256() == checksum
     assert SentenceEncoder(str(model), "torch").weights_sha256() == checksum
     exported = SentenceEncoder(str(model)).asset_paths()
-    assert {path.name for path in exported} == {"model.onnx", "tokenizer.json"}
+    assert {path.name for path in exported} == {"model.onnx", "weights.bin", "words.npy", "tokenizer.json"}
     assert all(path.is_file() for path in exported)

