@@ -22,7 +22,7 @@ from routers.weights import settings_sha256
 BACKENDS = ("torch", "onnx", "onnx_int8")
 
 # Raise when an exported file would differ for the same weights, so that old caches are not used.
-EXPORT_VERSION = 3
+EXPORT_VERSION = 4
 # Files of an export that serving loads, beside a few settings.
 SERVED = (MODEL, WEIGHTS, WORDS, "tokenizer.json")
 
