@@ -29,6 +29,7 @@ from benchmarks.schema import NoExperts
 from common.checks import ConfigError
 from common.settings import Policy
 from routers.base import build
+from routers.indexes.hnsw import HnswIndex
 from routers.static_encoder import StaticEncoder
 
 CONF = Path(conf.__path__[0])
@@ -39,14 +40,24 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-ROUTERS, ENCODERS, WEIGHTS, DATASETS, EXPERTS, TRAINERS, EXPERIMENTS, GUARDS = (
+ROUTERS, ENCODERS, INDEXES, WEIGHTS, DATASETS, EXPERTS, TRAINERS, EXPERIMENTS, GUARDS = (
     options(group)
-    for group in ("router", "encoder", "weights", "dataset", "experts", "trainer", "experiment", "guard")
+    for group in (
+        "router",
+        "encoder",
+        "index",
+        "weights",
+        "dataset",
+        "experts",
+        "trainer",
+        "experiment",
+        "guard",
+    )
 )
 HELP_LISTS = {
-    "run": ("router", "encoder", "weights", "dataset", "experts", "guard", "experiment"),
+    "run": ("router", "encoder", "index", "weights", "dataset", "experts", "guard", "experiment"),
     "train": ("weights", "dataset", "experts", "trainer"),
-    "ask": ("router", "encoder", "weights", "dataset", "experts"),
+    "ask": ("router", "encoder", "index", "weights", "dataset", "experts"),
 }
 MEMBERS = ("knn", "svm", "tfidf")
 # A choice for what has no value by itself.
@@ -346,7 +357,7 @@ def test_a_refused_value_is_named_with_its_key(
     ("overrides", "message"),
     [
         # Keys that are not there.
-        (["+router.kk=3"], "no key router.kk; router has: encoder, k, name, temperature, weighting"),
+        (["+router.kk=3"], "no key router.kk; router has: encoder, index, k, name, temperature, weighting"),
         (
             ["encoder=static", "encoder.backend=onnx"],
             "no key encoder.backend; encoder has: dimension, ",
@@ -373,6 +384,44 @@ def test_a_refusal_says_in_one_line_what_to_change(overrides: list[str], message
     assert message in text if "package_dir" in overrides[0] else text.startswith(message), text
 
 
+@pytest.mark.parametrize("index", INDEXES)
+def test_an_index_is_that_of_knn_also_as_a_member(index: str) -> None:
+    found = settings(f"index={index}")
+    assert found.router.index.name == found.index.name == index
+    assert settings("router=ensemble", f"index={index}").router.members["knn"].index.name == index
+    assert settings().index.name == "exact"
+    assert settings("index=hnsw", "index.ef_search=7").router.index.ef_search == 7
+    assert "index" not in vars(settings(f"index={index}", "router=centroid").router)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (
+            "postgresql://me:hunter2@db/x",
+            "index.url: a password would be kept in the record; put the URL with it into",
+        ),
+        ("'postgres://me:hunt#er2@db'", "index.url: a password would be kept"),
+        ("postgresql://me:hunter/2@db", "index.url: a password would be kept"),
+        ("'postgresql://me@db/x?password=hunter2'", "index.url: a password would be kept"),
+        ("'postgresql:///x?user=me&p%61ssword=hunter2'", "index.url: a password would be kept"),
+        ("'host=db password=hunter2'", "index.url: not a URL such as postgresql://user@host:5432/database"),
+        ("mysql://me@db/x", "index.url: not a URL"),
+        # Hydra wants this one in quotes, and shows what it cannot read.
+        ("postgresql://me:hunter2@db/x?sslmode=require", "mismatched input '='"),
+    ],
+)
+def test_a_password_in_a_url_is_refused_and_not_shown(url: str, message: str) -> None:
+    text = refusal("index=pgvector", f"index.url={url}")
+    assert message in text
+    assert "hunt" not in text
+
+
+def test_a_url_without_a_password_is_recorded() -> None:
+    url = "postgresql://me@db:5432/x"
+    assert recordable(compose_config("run", ["index=pgvector", f"index.url={url}"]))["index"]["url"] == url
+
+
 def test_an_unknown_option_lists_those_there_are() -> None:
     text = refusal("router=bert")
     assert set(ROUTERS) <= set(re.findall(r"\w+", text))
@@ -396,7 +445,7 @@ def test_a_router_without_a_name_says_where_to_give_it() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("kk: 3", "no key router.kk; router has: encoder, k, name, temperature, weighting"),
+        ("kk: 3", "no key router.kk; router has: encoder, index, k, name, temperature, weighting"),
         ("k: 0", "router.k=0: must be at least 1"),
         ("k: 3", None),
     ],
@@ -412,6 +461,19 @@ def test_a_router_of_the_users_own_file_is_checked_by_its_constructor(
         assert settings(*chosen).router["k"] == 3
     else:
         assert refusal(*chosen) == message
+
+
+def test_an_index_of_the_users_own_file_is_checked_and_built(tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    mine = ["name: mine", "_target_: routers.indexes.hnsw.HnswIndex", "m: 8"]
+    (tmp_path / "index" / "mine.yaml").write_text("\n".join(mine))
+    chosen = [f"hydra.searchpath=[file://{tmp_path}]", "index=mine"]
+    index = build(router_spec(settings(*chosen).router, {})["index"])
+    assert (type(index), index.m) == (HnswIndex, 8)
+    assert refusal(*chosen, "index.m=1") == "index.m=1: must be at least 2"
+    assert refusal(*chosen, "+index.n=1").startswith(
+        "no key index.n; index has: ef_construction, ef_search, m"
+    )
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "2.5", "some", "true", "null", "[1]"])
