@@ -73,7 +73,7 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
         for method in ("temperature", "isotonic")
     },
 }
-TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx", ".faiss"}
+TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx", ".bin", ".npy", ".faiss"}
 STRANGE = {
     "empty": "",
     "blank": " \t\n ",
