@@ -80,15 +80,14 @@ class OnnxBackend:
         lengths = np.array([len(ids) for ids in tokens])
         mask = np.arange(lengths.max()) < lengths[:, None]
         ids = list(chain.from_iterable(tokens))
-        padded: NDArray[Any]
         if self.words is None:
-            name, padded = "input_ids", np.full(mask.shape, self.pad_id, dtype=np.int64)
+            padded = np.full(mask.shape, self.pad_id, dtype=np.int64)
             padded[mask] = ids
-        else:
-            rows = self.words.read(ids)
-            name, padded = "embeddings", np.zeros((*mask.shape, rows.shape[1]), dtype=np.float32)
-            padded[mask] = rows
-        return {name: padded, "attention_mask": mask.astype(np.int64)}
+            return {"input_ids": padded, "attention_mask": mask.astype(np.int64)}
+        rows = self.words.read(ids)
+        embeddings = np.zeros((*mask.shape, rows.shape[1]), dtype=np.float32)
+        embeddings[mask] = rows
+        return {"embeddings": embeddings, "attention_mask": mask.astype(np.float32)}
 
 
 def load_network(model: str, max_tokens: int, **settings: Any) -> Any:
