@@ -9,10 +9,10 @@ import numpy as np
 
 from common.checks import Constraints, at_least, one_of
 from common.files import cache_dir, cached_dir, digest, sha256_unchanged
-from common.onnx_weights import MODEL, WEIGHTS
+from common.onnx_weights import MODEL, WEIGHTS, WORDS
 from common.progress import progress, say
 from routers.base import Configurable, FloatArray, ModelFolder, valid_text
-from routers.encoder_backends import WORDS, Backend, OnnxBackend, TorchBackend
+from routers.encoder_backends import Backend, OnnxBackend, TorchBackend
 from routers.encoder_training import LOSSES, Recipe
 from routers.onnx_export import export
 from routers.stages import stage
