@@ -28,6 +28,7 @@ from benchmarks.schema import (
     LocalExperts,
     NoExperts,
     OpenAIExperts,
+    Static,
     Trainer,
     imported,
     schema_of,
@@ -37,7 +38,13 @@ from common.checks import check as check_values
 from common.checks import check_arguments
 
 VERBS: dict[str, type] = {"run": Run, "compare": Compare, "report": Report, "train": Train, "ask": Ask}
-PARTS: dict[str, type] = {"weights": WeightsSet, "encoder": Encoder, "trainer": Trainer, "guard": Guard}
+PARTS: dict[str, type] = {
+    "weights": WeightsSet,
+    "encoder": Encoder,
+    "static_encoder": Static,
+    "trainer": Trainer,
+    "guard": Guard,
+}
 EXPERTS: dict[str, type] = {"local": LocalExperts, "openai": OpenAIExperts, "none": NoExperts}
 
 EXPERTS_PREFIX = "experts."
@@ -286,7 +293,7 @@ def _is_place(value: str, key: str, is_data: bool) -> bool:
     outside = path.is_absolute() or ".." in path.parts or value.startswith("./")
     # An instruction may begin with a slash too, as `/no_think` does.
     looks_like_one = len(path.parts) > 2 and not any(map(str.isspace, value))
-    return outside and (key in ("path", "adapters") or looks_like_one)
+    return outside and (key in ("path", "adapters", "model") or looks_like_one)
 
 
 def _list_no_groups_in_help() -> None:

@@ -21,6 +21,7 @@ from experts.openai import OpenAIExperts as OpenAIClient
 from experts.train import Recipe
 from routers.base import ModelFolder
 from routers.encoder import SentenceEncoder
+from routers.static_encoder import StaticEncoder
 
 T = TypeVar("T")
 
@@ -123,12 +124,35 @@ def imported(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-@configures(SentenceEncoder)
-class Encoder(Constructed):
-    """A sentence encoder; all routers of a run that have one share it."""
+class AnyEncoder(Constructed):
+    """Settings of an encoder; all routers of a run that have one share it.
+
+    Attributes:
+        model: `Weights`, or a text that stands for them: a folder, or a name on the hub.
+    """
 
     prefix: ClassVar[str] = "encoder."
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.model: Any = as_weights(f"{self.prefix}model", self.model)
+
+
+# Not declared as `Weights`: OmegaConf would let no text take their place.
+@configures(SentenceEncoder)
+class Encoder(AnyEncoder):
+    """A sentence encoder."""
+
     _target_: str = "routers.encoder.SentenceEncoder"
+    model: Any = field(default_factory=Weights)
+
+
+@configures(StaticEncoder)
+class Static(AnyEncoder):
+    """A static encoder."""
+
+    _target_: str = "routers.static_encoder.StaticEncoder"
+    model: Any = field(default_factory=Weights)
 
 
 @dataclass

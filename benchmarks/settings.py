@@ -8,7 +8,7 @@ from omegaconf import MISSING
 from benchmarks.assets.weights import WeightsSet
 from benchmarks.datasets.leakage import Guard
 from benchmarks.measure.latency import Measure
-from benchmarks.schema import Encoder, Trainer
+from benchmarks.schema import Trainer
 from common.checks import ConfigError, Constraints, Settings, at_least, fraction, one_of, optional
 from common.settings import Policy, Statistics
 
@@ -46,7 +46,7 @@ class Routing(Verb):
     }
 
     router: Any = MISSING
-    encoder: Encoder = MISSING
+    encoder: Any = MISSING
     policy: Policy = field(default_factory=Policy)
     calibration: str = "none"
     held_out: float = 0.2

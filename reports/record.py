@@ -484,6 +484,25 @@ class ThresholdResult:
 
 
 @dataclass(frozen=True)
+class CascadeResult:
+    """A cascade on the test, against its expensive router alone.
+
+    Attributes:
+        threshold: under which the cheap router's top probability sends a question on.
+        share, loss: what the threshold was chosen for: a share to send on, or a loss of accuracy; None for
+            both where the threshold was given.
+        sent_on: share of the test questions with a domain.
+        lost: the expensive router's accuracy on them, less the cascade's.
+    """
+
+    threshold: float
+    share: float | None
+    loss: float | None
+    sent_on: Estimate
+    lost: Estimate
+
+
+@dataclass(frozen=True)
 class Flip:
     """A question whose decision changed when its text was changed."""
 
@@ -570,6 +589,7 @@ class Analyses:
     leakage: Leakage | None = None
     tuning: Tuning | None = None
     thresholds: list[ThresholdResult] = field(default_factory=list)
+    cascade: CascadeResult | None = None
     flipped: dict[str, list[Flip]] = field(default_factory=dict)
     learning_curve: list[LearningPoint] = field(default_factory=list)
     learned: dict[str, Any] = field(default_factory=dict)

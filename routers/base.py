@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from traceback import extract_tb
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
@@ -69,10 +70,12 @@ class Configurable:
                 value.check_parameters(f"{prefix}{name}.")
 
     @classmethod
-    def _parameter_names(cls) -> list[str]:
+    @cache
+    def _parameter_names(cls) -> tuple[str, ...]:
+        """Kept, because taking them from the signature takes longer than some routers for a query."""
         if cls.__init__ is object.__init__:
-            return []
-        return list(inspect.signature(cls.__init__).parameters)[1:]
+            return ()
+        return tuple(inspect.signature(cls.__init__).parameters)[1:]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor arguments by name, as scikit-learn's `clone` expects them."""

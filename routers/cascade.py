@@ -3,18 +3,35 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.checks import ConfigError, Constraints, between, fraction, optional
-from routers.base import FloatArray, Inference, Lessons, Router
-from routers.composite import CompositeRouter, Rows, fitted, held_out_rows, in_columns
+from common.checks import ConfigError, Constraints, at_least, between, optional
+from common.splits import stratified_folds
+from routers.base import Inference, Lessons, Router, RouterError
+from routers.composite import CompositeRouter, Rows, fitted, in_columns
 from routers.inference import promised
+from routers.vector_cache import encoded_once
 
 # As a threshold: above every probability.
 EVERYTHING = 2.0
+# Sums of the same numbers in another order differ by less.
+ROUNDING = 1e-9
+
+
+class HeldOut(NamedTuple):
+    """Training questions as both routers answer them, each fitted without the question.
+
+    Attributes:
+        tops: top probabilities of the cheap router, float64 (n,).
+        cheap_right, expensive_right: whether each picks the right class, bool (n,).
+    """
+
+    tops: NDArray[np.float64]
+    cheap_right: NDArray[np.bool_]
+    expensive_right: NDArray[np.bool_]
 
 
 @dataclass(eq=False, repr=False)
@@ -25,33 +42,39 @@ class CascadeRouter(CompositeRouter):
     compared across queries, the two routers' are on different scales, and of the queries that are not
     sent on only the cheap one's is known. Sending on is about which class, confidence about whether any.
 
+    The threshold is found by cross-validation on the training questions; both routers then learn from all.
+
     Args:
         cheap: asked about every query.
         expensive: asked about those sent on.
-        threshold: of the cheap router's top probability. By default the one that sends on `share`.
+        threshold: of the cheap router's top probability.
         share: of queries to send on, 0 to 1, as nearly as the probabilities allow; of no account if
-            `threshold` is given. The threshold is found on a part of the training questions that
-            the cheap router has not learned from; it then learns from all of them.
-        fraction: of the training questions, stratified, held out to find the threshold.
-        seed: of the part held out.
+            `threshold` is given.
+        loss: of accuracy against `expensive` alone, 0 to 1, at most (see `threshold_of_loss`); as few queries
+            as that allows are sent on. Both routers are fitted once a fold for it. Of no account if
+            `threshold` or `share` is given.
+        folds: of the cross-validation. A class with a single question keeps it for learning.
+        seed: of the folds.
     """
 
     parameter_constraints: ClassVar[Constraints] = {
         "threshold": optional(between(0, 1, "[]")),
         "share": optional(between(0, 1, "[]")),
-        "fraction": fraction,
+        "loss": optional(between(0, 1, "[]")),
+        "folds": at_least(2),
     }
 
     @staticmethod
     def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
-        if values["threshold"] is None and values["share"] is None:
-            raise ConfigError(f"{prefix}share=null: give {prefix}threshold then")
+        if all(values[name] is None for name in ("threshold", "share", "loss")):
+            raise ConfigError(f"{prefix}loss=null: give {prefix}threshold or {prefix}share then")
 
     cheap: Router
     expensive: Router
     threshold: float | None = None
-    share: float | None = 0.2
-    fraction: float = 0.2
+    share: float | None = None
+    loss: float | None = 0.002
+    folds: int = 5
     seed: int = 0
 
     def _parts(self) -> dict[str, Router]:
@@ -61,18 +84,37 @@ class CascadeRouter(CompositeRouter):
         if self.threshold is not None:
             self.threshold_ = float(self.threshold)
         elif self.share is not None:
-            self.threshold_ = threshold_of_share(self._held_out_tops(lessons, targets), self.share)
+            held_out = self._held_out(lessons, targets, [self.cheap])
+            self.threshold_ = threshold_of_share(held_out.tops, self.share)
+        else:
+            held_out = self._held_out(lessons, targets, [self.cheap, self.expensive])
+            self.threshold_ = threshold_of_loss(held_out, self.loss or 0.0)
         self.parts_ = {name: fitted(part, lessons) for name, part in self._parts().items()}
 
-    def _held_out_tops(self, lessons: Lessons, targets: Rows) -> FloatArray:
-        """Top probabilities of questions that the cheap router has not seen."""
-        rest, out = held_out_rows(targets, self.fraction, self.seed)
-        cheap = fitted(self.cheap, lessons.of(rest))
-        tops: FloatArray = promised(cheap, lessons.of(out).queries).proba.max(axis=1)
-        return tops
+    def _held_out(self, lessons: Lessons, targets: Rows, routers: Sequence[Router]) -> HeldOut:
+        """Answers to questions that the routers, cheap and perhaps expensive, were not fitted on."""
+        counts = np.bincount(targets, minlength=len(self.classes_))
+        if counts.max() < 2:
+            raise RouterError("nothing to hold out: no class has two training questions; add some")
+        fold_of = np.where(counts[targets] > 1, stratified_folds(targets, self.folds, self.seed), -1)
+        tops, right = [], []
+        for fold in np.unique(fold_of[fold_of >= 0]):
+            rest, out = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+            queries = lessons.of(out).queries
+            parts = [fitted(router, lessons.of(rest)) for router in routers]
+            probas = [in_columns(promised(p, queries).proba, p.classes_, self.classes_) for p in parts]
+            tops.append(probas[0].max(axis=1))
+            right.append([proba.argmax(axis=1) == targets[out] for proba in probas])
+        columns = np.concatenate(right, axis=1)
+        # In float64, where half-way between two neighbouring float32 is neither of them.
+        return HeldOut(np.concatenate(tops).astype(np.float64), columns[0], columns[-1])
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
+        with encoded_once():
+            return self._infer(queries)
+
+    def _infer(self, queries: Sequence[str]) -> Inference:
         first = self._ask("cheap", queries)
         # In float64, where half-way between two neighbouring float32 is neither of them.
         sent_on = first.proba.max(axis=1).astype(np.float64) < self.threshold_
@@ -108,12 +150,28 @@ class CascadeRouter(CompositeRouter):
         self.threshold_ = meta["threshold"]
 
 
-def threshold_of_share(tops: FloatArray, share: float) -> float:
-    """The threshold under which the share of `tops` is nearest to `share`, the lower one if two are.
-
-    Half-way between two that differ, so that rounding does not matter; 0 sends nothing on, 2 everything.
-    """
-    levels = np.unique(tops.astype(np.float64))
-    thresholds = np.concatenate([[0.0], (levels[:-1] + levels[1:]) / 2, [EVERYTHING]])
+def threshold_of_share(tops: NDArray[np.float64], share: float) -> float:
+    """The threshold under which the share of `tops` is nearest to `share`, the lower one if two are."""
+    thresholds = _thresholds(tops)
     shares = np.searchsorted(np.sort(tops), thresholds) / len(tops)
     return float(thresholds[np.abs(shares - share).argmin()])
+
+
+def threshold_of_loss(held_out: HeldOut, loss: float) -> float:
+    """The lowest threshold that keeps at most the share `loss` of questions which the expensive router alone
+    gets right.
+
+    What the cheap one alone gets right is not set off against them: of few questions that is mostly luck.
+    """
+    tops, cheap_right, expensive_right = held_out
+    lost = np.sort(tops[expensive_right & ~cheap_right])
+    thresholds = _thresholds(tops)
+    kept = len(lost) - np.searchsorted(lost, thresholds)
+    return float(thresholds[np.argmax(kept <= loss * len(tops) + ROUNDING)])
+
+
+def _thresholds(tops: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Thresholds that differ in what they send on, ascending: half-way between two that differ, so that
+    rounding does not matter; 0 sends nothing on, 2 everything."""
+    levels = np.unique(tops)
+    return np.concatenate([[0.0], (levels[:-1] + levels[1:]) / 2, [EVERYTHING]])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.checks import Constraints, at_least, optional, positive
 from routers.base import FloatArray, Inference, softmax
 from routers.embedding_base import EmbeddingRouter
-from routers.encoder import SentenceEncoder
+from routers.encoder_base import Encoder
 from routers.stages import stage
 
 
@@ -42,7 +42,7 @@ class CentroidRouter(EmbeddingRouter):
         "label_prototypes": optional(_descriptions),
     }
 
-    encoder: SentenceEncoder
+    encoder: Encoder
     temperature: float = 0.05
     n_centroids: int = 1
     label_prototypes: Mapping[str, str] | None = None

@@ -1,4 +1,4 @@
-"""Sentence encoders: text to unit-length float32 vectors, through PyTorch or ONNX Runtime."""
+"""Sentence encoders: transformers that run through PyTorch or ONNX Runtime."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,27 +8,27 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from common.checks import Constraints, at_least, one_of
-from common.files import cache_dir, cached_dir, digest, sha256_unchanged
+from common.files import cache_dir, cached_dir, digest
 from common.onnx_weights import MODEL, WEIGHTS, WORDS
 from common.progress import progress, say
-from routers.base import Configurable, FloatArray, ModelFolder, valid_text
+from routers.base import FloatArray, ModelFolder
 from routers.encoder_backends import Backend, OnnxBackend, TorchBackend
-from routers.encoder_training import LOSSES, Recipe
+from routers.encoder_base import FINE_TUNING, Encoder
+from routers.encoder_training import Recipe, Separation, fine_tune
 from routers.onnx_export import export
 from routers.stages import stage
-from routers.vector_cache import through_store
-from routers.weights import Reference, refer, settings_sha256, weights_file
+from routers.weights import settings_sha256
 
 BACKENDS = ("torch", "onnx", "onnx_int8")
 
 # Raise when an exported file would differ for the same weights, so that old caches are not used.
-EXPORT_VERSION = 3
+EXPORT_VERSION = 5
 # Files of an export that serving loads, beside a few settings.
 SERVED = (MODEL, WEIGHTS, WORDS, "tokenizer.json")
 
 
 @dataclass(eq=False, repr=False)
-class SentenceEncoder(Configurable):
+class SentenceEncoder(Encoder):
     """A sentence-transformers model, served by one of three backends.
 
     Args:
@@ -51,11 +51,8 @@ class SentenceEncoder(Configurable):
         "backend": one_of(*BACKENDS),
         "max_tokens": at_least(8),
         "batch_size": at_least(1),
-        "finetune": one_of("none", *LOSSES),
-        **{f"finetune_{key}": found for key, found in Recipe.parameter_constraints.items() if key != "loss"},
+        **FINE_TUNING,
     }
-
-    _keeps_vectors = True
 
     model: ModelFolder
     backend: str = "onnx"
@@ -71,29 +68,8 @@ class SentenceEncoder(Configurable):
 
     @staticmethod
     def extras(values: Mapping[str, Any]) -> dict[str, str]:
-        """Extras that the settings need, by the setting that needs them."""
-        needed = {}
-        if values["backend"] == "torch":
-            needed["encoder.backend=torch"] = "torch"
-        if values["finetune"] != "none":
-            needed[f"encoder.finetune={values['finetune']}"] = "train"
-        return needed
-
-    def set_params(self, **params: Any) -> Self:
-        """As in `Configurable`; what was loaded for the old arguments is forgotten."""
-        super().set_params(**params)
-        for name in ("_loaded", "_weights_sha256"):
-            self.__dict__.pop(name, None)
-        return self
-
-    def encode(self, texts: Sequence[str], batch_size: int | None = None) -> FloatArray:
-        """Unit vectors, float32 (n_texts, dimension), in the order of `texts`."""
-        prefixed = [valid_text(self.query_prefix + text) for text in texts]
-        if not self._keeps_vectors:
-            return self._encode(prefixed, batch_size)
-        return through_store(
-            prefixed, lambda: digest(self.fingerprint()), lambda missing: self._encode(missing, batch_size)
-        )
+        needed = {"encoder.backend=torch": "torch"} if values["backend"] == "torch" else {}
+        return {**needed, **Encoder.extras(values)}
 
     def _encode(self, prefixed: Sequence[str], batch_size: int | None) -> FloatArray:
         # Encoding one short text is the cheapest way to learn the dimension for zero texts.
@@ -115,20 +91,13 @@ class SentenceEncoder(Configurable):
         self._runner()
         return self
 
-    def recipe(self) -> Recipe:
-        """Recipe for `routers.encoder_training` to fine-tune this encoder."""
-        return Recipe(
-            loss=self.finetune,
-            epochs=self.finetune_epochs,
-            batch_size=self.finetune_batch_size,
-            learning_rate=self.finetune_learning_rate,
-            margin=self.finetune_margin,
-            seed=self.finetune_seed,
-            max_tokens=self.max_tokens,
-        )
+    def fine_tune(self, queries: Sequence[str], labels: Sequence[str], folder: Path) -> Separation:
+        texts = [self.query_prefix + query for query in queries]
+        separation = fine_tune(self.model, texts, labels, self.recipe(), folder)
+        self.over(folder).export_beside()
+        return separation
 
     def over(self, folder: Path) -> "SentenceEncoder":
-        """The same settings over the fine-tuned model in `folder`."""
         encoder = SentenceEncoder(
             str(folder), self.backend, self.query_prefix, self.max_tokens, batch_size=self.batch_size
         )
@@ -142,20 +111,12 @@ class SentenceEncoder(Configurable):
             self._export_into(self._own_export())
         return self
 
-    def weights_sha256(self) -> str:
-        """SHA-256 of the weights file that the vectors come from."""
-        if not hasattr(self, "_weights_sha256"):
-            self._weights_sha256 = sha256_unchanged(self._weights_file())
-        return self._weights_sha256
-
     def asset_paths(self) -> list[Path]:
-        """The files that serving loads."""
         if self.backend == "torch":
             return [self._weights_file(), Path(self.model) / "tokenizer.json"]
         return [path for path in self._exported().iterdir() if path.name in SERVED]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Hash of all that the vectors depend on; vectors of different fingerprints must not be compared."""
         return {
             "weights_sha256": self.weights_sha256(),
             "settings_sha256": settings_sha256(self.model),
@@ -163,12 +124,6 @@ class SentenceEncoder(Configurable):
             "query_prefix": self.query_prefix,
             "max_tokens": self.max_tokens,
         }
-
-    def pretrained(self) -> Reference:
-        return refer(self.model, "encoder", with_settings=True)
-
-    def _weights_file(self) -> Path:
-        return weights_file(self.model, "encoder")
 
     def _exported(self) -> Path:
         own = self._own_export()

@@ -1,5 +1,6 @@
 """The engines that run a sentence encoder: PyTorch, and ONNX Runtime on an exported model."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,7 +84,9 @@ def load_network(model: str, max_tokens: int, **settings: Any) -> Any:
 
     logging.disable_progress_bar()
     network = SentenceTransformer(model, local_files_only=True, **settings)
-    network.max_seq_length = min(max_tokens, network.max_seq_length or max_tokens)
+    # A static model has no limit to set: its tokeniser cuts.
+    if network.max_seq_length != math.inf:
+        network.max_seq_length = min(max_tokens, network.max_seq_length or max_tokens)
     return network
 
 

@@ -14,6 +14,7 @@ from routers.base import FloatArray, Inference, Lessons, Router, RouterError, so
 from routers.baselines import row_per_class
 from routers.composite import CompositeRouter, Rows, fitted, in_columns, log_proba
 from routers.inference import promised
+from routers.vector_cache import encoded_once
 
 
 @dataclass(eq=False, repr=False)
@@ -92,7 +93,8 @@ class EnsembleRouter(CompositeRouter):
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
-        said = {name: part.infer(queries) for name, part in self.parts_.items()}
+        with encoded_once():
+            said = {name: part.infer(queries) for name, part in self.parts_.items()}
         weights = self.weights or dict.fromkeys(said, 1.0)
         probas = [self._proba(self.parts_[name], inference) for name, inference in said.items()]
         by_member = [weights[name] for name in said]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.checks import Constraints, at_least, one_of, positive
 from routers.base import FloatArray, Inference, RouterError
 from routers.embedding_base import EmbeddingRouter
-from routers.encoder import SentenceEncoder
+from routers.encoder_base import Encoder
 from routers.index import ExactIndex, Index, Neighbours
 from routers.interop.points import Points, ranked, server_uid, shortest, unit_rows
 from routers.stages import stage
@@ -49,7 +49,7 @@ class KNNRouter(EmbeddingRouter):
     # The engine that finds the neighbours; a subclass with another one is a router of its own.
     index_class: ClassVar[type[Index]] = ExactIndex
 
-    encoder: SentenceEncoder
+    encoder: Encoder
     k: int = 20
     weighting: str = "softmax"
     temperature: float = 0.1
@@ -85,8 +85,7 @@ class KNNRouter(EmbeddingRouter):
         self.train_ids_, self.models_ = list(points.uids), points.targets
         self.index_ = self.index_class(vectors)
         self.targets_ = np.array([self.classes_.index(name) for name in points.categories], dtype=np.int64)
-        self.encoder_ = self.encoder
-        self.encoder_fingerprint_ = self.encoder.fingerprint()
+        self._use_encoder()
         if self.models_:
             known = [[scores.get(target, np.nan) for target in self.models_] for scores in points.scores]
             self._fit_outcomes(np.array(known, dtype=np.float32))
@@ -201,7 +200,7 @@ class KNNRouter(EmbeddingRouter):
         self._restore_encoder(folder, meta)
 
 
-def _check_made_by(encoder: SentenceEncoder, vectors: FloatArray, utterances: Sequence[str | None]) -> None:
+def _check_made_by(encoder: Encoder, vectors: FloatArray, utterances: Sequence[str | None]) -> None:
     """Raises RouterError where `encoder` has another dimension or gives utterances quite other vectors."""
     rows = [row for row, utterance in enumerate(utterances) if utterance is not None][:PROBES]
     made = encoder.encode([str(utterances[row]) for row in rows])

@@ -7,11 +7,13 @@ those into which `onnxruntime.transformers.optimizer` would fold a graph traced 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from routers.base import FloatArray, RouterError
+from routers.weights import SAFETENSORS
 
 Config = Mapping[str, Any]
 
@@ -29,8 +31,23 @@ def is_plain_bert(config: Config) -> bool:
     )
 
 
-def bert_graph(config: Config, weights: Mapping[str, FloatArray], pooling: str) -> Any:
-    """`onnx.ModelProto` from (embeddings, attention_mask) to unit vectors.
+def bert_weights(folder: Path) -> dict[str, FloatArray]:
+    """Weights of the BERT in `folder` as `bert_graph` takes them."""
+    # Before safetensors reads: it brings NumPy the type bfloat16.
+    import ml_dtypes  # noqa: F401
+    from safetensors.numpy import load_file
+
+    return {
+        # A model saved with a head has its transformer under "bert.".
+        name.removeprefix("bert."): np.asarray(value, dtype=np.float32)
+        for name, value in load_file(folder / SAFETENSORS).items()
+    }
+
+
+def bert_graph(
+    config: Config, weights: Mapping[str, FloatArray], pooling: str, *, normalise: bool = True
+) -> Any:
+    """`onnx.ModelProto` from (embeddings, attention_mask) to vectors.
 
     The inputs are float32 and padded on the right: (batch, tokens, hidden_size), rows of `WORD_EMBEDDINGS`,
     and (batch, tokens), 1 for a token and 0 for padding. The output `sentence_embedding` is float32
@@ -40,6 +57,7 @@ def bert_graph(config: Config, weights: Mapping[str, FloatArray], pooling: str) 
         config: `config.json` of transformers.
         weights: float32, by their names in transformers' `BertModel`.
         pooling: `mean` or `cls`.
+        normalise: bring the vectors to length 1.
 
     Raises:
         RouterError: a weight is missing.
@@ -51,7 +69,10 @@ def bert_graph(config: Config, weights: Mapping[str, FloatArray], pooling: str) 
     for number in range(config["num_hidden_layers"]):
         hidden = _layer(graph, f"encoder.layer.{number}.", hidden, config["num_attention_heads"])
     pooled = _mean(graph, hidden) if pooling == "mean" else graph.add("Gather", [hidden, graph.first], axis=1)
-    graph.add("LpNormalization", [pooled], output="sentence_embedding", axis=1, p=2)
+    if normalise:
+        graph.add("LpNormalization", [pooled], output="sentence_embedding", axis=1, p=2)
+    else:
+        graph.add("Identity", [pooled], output="sentence_embedding")
     width = config["hidden_size"]
     words, mask, vectors = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
@@ -168,6 +189,7 @@ def _add_and_normalise(graph: _Graph, prefix: str, values: str, skipped: str) ->
 
 
 def _mean(graph: _Graph, hidden: str) -> str:
-    """Sum over the tokens that are not padding: as a unit vector it is the mean."""
+    """Mean over the tokens that are not padding."""
     mask = graph.add("Unsqueeze", ["attention_mask", "tokens_axis"])
-    return graph.add("Squeeze", [graph.add("MatMul", [mask, hidden]), "tokens_axis"])
+    total = graph.add("Squeeze", [graph.add("MatMul", [mask, hidden]), "tokens_axis"])
+    return graph.add("Div", [total, graph.add("ReduceSum", ["attention_mask", "tokens_axis"])])

@@ -16,9 +16,8 @@ from common.progress import say
 from common.row_file import write_rows
 from routers.base import FloatArray, RouterError
 from routers.encoder_backends import OnnxBackend
-from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, is_plain_bert, named
+from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
 from routers.onnx_torch import trace
-from routers.weights import SAFETENSORS
 
 # Vectors of these texts are compared before an exported file is used.
 PROBES = (
@@ -122,14 +121,7 @@ def _tokeniser(source: Path, folder: Path, max_tokens: int) -> dict[str, Any]:
 
 def _write_bert(source: Path, config: dict[str, Any], pooling: str, folder: Path, *, int8: bool) -> None:
     """Write the graph of the BERT in `source`, its weights cast to float32, and its word embeddings."""
-    import ml_dtypes  # noqa: F401  # numpy then knows bfloat16
-    from safetensors.numpy import load_file
-
-    weights = {
-        # A model saved with a head has its transformer under "bert.".
-        name.removeprefix("bert."): np.asarray(value, dtype=np.float32)
-        for name, value in load_file(source / SAFETENSORS).items()
-    }
+    weights = bert_weights(source)
     write_model(bert_graph(config, weights, pooling), folder)
     write_rows(folder / WORDS, named(weights, WORD_EMBEDDINGS), int8=int8)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.checks import Constraints, optional, positive
 from routers.base import FloatArray, Inference, softmax
 from routers.embedding_base import EmbeddingRouter
-from routers.encoder import SentenceEncoder
+from routers.encoder_base import Encoder
 from routers.stages import stage
 
 # Support vectors whose cosines say how familiar a query is.
@@ -49,7 +49,7 @@ class SVMRouter(EmbeddingRouter):
         "temperature": positive,
     }
 
-    encoder: SentenceEncoder
+    encoder: Encoder
     c: float = 10.0
     gamma: float | None = None
     temperature: float = 0.25
@@ -68,6 +68,7 @@ class SVMRouter(EmbeddingRouter):
         self.support_counts_: NDArray[np.int64] = model.n_support_.astype(np.int64)
         self.dual_coef_: FloatArray = (sign * model.dual_coef_).astype(np.float32)
         self.intercept_: FloatArray = (sign * model.intercept_).astype(np.float32)
+        self._lay_out()
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
@@ -84,7 +85,8 @@ class SVMRouter(EmbeddingRouter):
         # A class against itself, at margin 0, does not count.
         scores = won.sum(axis=2) + np.log(2)
         certain = np.exp(scores.max(axis=1) / (len(self.classes_) - 1))
-        familiar = -np.sort(-cosines, axis=1)[:, :NEAREST].mean(axis=1)
+        nearest = min(NEAREST, len(self.support_))
+        familiar = np.partition(cosines, -nearest, axis=1)[:, -nearest:].mean(axis=1)
         return softmax(scores), (certain * familiar).clip(0, 1).astype(np.float32)
 
     def decision_function(self, queries: Sequence[str]) -> FloatArray:
@@ -99,18 +101,27 @@ class SVMRouter(EmbeddingRouter):
         The coefficients are laid out as LIBSVM has them (Chang & Lin, 2011): the support vectors by class,
         and for each a column of one coefficient against every other class, in order.
         """
-        squares = (vectors**2).sum(axis=1)[:, None] + (self.support_**2).sum(axis=1) - 2 * products
+        squares = (vectors**2).sum(axis=1)[:, None] + self._squares - 2 * products
         kernel = np.exp(-self.gamma_ * squares.clip(min=0))
         n_classes = len(self.classes_)
-        starts = np.cumsum(self.support_counts_)[:-1]
-        own = zip(np.split(kernel, starts, axis=1), np.split(self.dual_coef_, starts, axis=1), strict=True)
-        pulls = np.stack([part @ coef.T for part, coef in own], axis=1)
-        first, second = np.triu_indices(n_classes, 1)
+        pulls = np.empty((len(vectors), n_classes, n_classes - 1), dtype=np.float32)
+        for column, (rows, coef) in enumerate(self._blocks):
+            pulls[:, column] = kernel[:, rows] @ coef
+        first, second = self._pairs
         margins = pulls[:, first, second - 1] + pulls[:, second, first] + self.intercept_
         square = np.zeros((len(vectors), n_classes, n_classes), dtype=np.float32)
         square[:, first, second] = margins
         square[:, second, first] = -margins
         return square
+
+    def _lay_out(self) -> None:
+        """Compute what is the same for every query."""
+        self._squares: FloatArray = (self.support_**2).sum(axis=1)
+        stops = np.cumsum(self.support_counts_).tolist()
+        own = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+        # By class, where its support vectors are and their coefficients (n_rows, n_classes - 1).
+        self._blocks = [(rows, np.ascontiguousarray(self.dual_coef_[:, rows].T)) for rows in own]
+        self._pairs = np.triu_indices(len(self.classes_), 1)
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays: dict[str, NDArray[Any]] = {
@@ -125,4 +136,5 @@ class SVMRouter(EmbeddingRouter):
         self.support_, self.support_counts_ = arrays["support"], arrays["support_counts"]
         self.dual_coef_, self.intercept_ = arrays["dual_coef"], arrays["intercept"]
         self.gamma_ = meta["gamma"]
+        self._lay_out()
         self._restore_encoder(folder, meta)

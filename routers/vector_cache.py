@@ -1,11 +1,13 @@
-"""Sentence vectors that are kept: for analyses that fit and judge many routers on the same questions.
+"""Sentence vectors that are kept: in a store, for analyses that fit and evaluate many routers on the same
+questions; in memory, for the parts of one router.
 
 Nothing that is timed runs with a store in place.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,11 @@ from common.progress import say
 from common.store import DamagedStore, Store
 from routers.base import FloatArray
 
+Encode = Callable[[Sequence[str]], FloatArray]
+
 _folder: Path | None = None
+# Vectors by settings of an encoder and text; each thread has its own.
+_memory: ContextVar[dict[Hashable, dict[str, FloatArray]] | None] = ContextVar("memory", default=None)
 
 
 def vectors_folder() -> Path:
@@ -40,16 +46,41 @@ def vectors_are_kept() -> bool:
     return _folder is not None
 
 
-def through_store(
-    texts: Sequence[str], key: Callable[[], str], encode: Callable[[Sequence[str]], FloatArray]
-) -> FloatArray:
-    """`encode(texts)`, with those known under `key()` from the store of the block, if there is one.
+@contextmanager
+def encoded_once() -> Iterator[None]:
+    """Inside the block encoders of the same settings compute the vector of a text once, for all routers that
+    ask for it."""
+    outer = _memory.get()
+    token = _memory.set({} if outer is None else outer)
+    try:
+        yield
+    finally:
+        _memory.reset(token)
+
+
+def through_memory(texts: Sequence[str], settings: Callable[[], Hashable], encode: Encode) -> FloatArray:
+    """`encode(texts)`, with those that an encoder of these settings has encoded in this `encoded_once` block.
+
+    float32 (n_texts, dimension), in the order of `texts`.
+    """
+    memory = _memory.get()
+    if memory is None or not texts:
+        return encode(texts)
+    known = memory.setdefault(settings(), {})
+    missing = [text for text in dict.fromkeys(texts) if text not in known]
+    if missing:
+        known.update(zip(missing, encode(missing), strict=True))
+    return np.stack([known[text] for text in texts])
+
+
+def through_store(texts: Sequence[str], key: str, encode: Encode) -> FloatArray:
+    """`encode(texts)`, with those known under `key` from the store of the `kept_vectors` block, if any.
 
     float32 (n_texts, dimension), in the order of `texts`.
     """
     if _folder is None or not texts:
         return encode(texts)
-    file = _folder / f"{key()}.sqlite"
+    file = _folder / f"{key}.sqlite"
     try:
         return _kept(file, texts, encode)
     except DamagedStore as error:
@@ -58,7 +89,7 @@ def through_store(
         return _kept(file, texts, encode)
 
 
-def _kept(file: Path, texts: Sequence[str], encode: Callable[[Sequence[str]], FloatArray]) -> FloatArray:
+def _kept(file: Path, texts: Sequence[str], encode: Encode) -> FloatArray:
     columns = ("text blob primary key", "vector blob")
     store: Store[bytes] = Store(file, "vectors", columns, "vector", "ON CONFLICT (text) DO NOTHING")
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]

@@ -23,14 +23,19 @@ class Reference:
         name: for people; the folder's own.
         sha256: of `model.safetensors`.
         settings_sha256: of the files beside it that matter; None where none do.
+        served: whether serving reads them; False for what only fitting started from.
     """
 
     name: str
     sha256: str
     settings_sha256: str | None = None
+    served: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        return {KEY: {name: value for name, value in asdict(self).items() if value is not None}}
+        described = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.served:
+            del described["served"]
+        return {KEY: described}
 
     def __str__(self) -> str:
         return f"{self.name} (SHA-256 {self.sha256[:12]}…)"
@@ -94,6 +99,8 @@ def refer(folder: str, role: str, *, with_settings: bool) -> Reference:
 def resolve(described: dict[str, Any], locate: Locate | None) -> str:
     """Folder of the described weights: the one that `locate` returns, or where they were last used.
 
+    Weights that serving does not read are not checked: that takes as long as everything else together.
+
     Raises:
         RouterError: other weights lie in the folder that `locate` returned.
     """
@@ -101,6 +108,8 @@ def resolve(described: dict[str, Any], locate: Locate | None) -> str:
     folder = (locate(reference) if locate else None) or remembered(reference)
     if folder is None:
         return Unlocated(reference)
+    if not reference.served:
+        return str(folder)
     actual = sha256_unchanged(weights_file(str(folder), "router"))
     if actual != reference.sha256:
         raise RouterError(

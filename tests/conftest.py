@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from benchmarks.assets.packages import package_dir
 from routers.encoder import SentenceEncoder
+from routers.static_encoder import StaticEncoder
 
 settings.register_profile("derby", deadline=None, derandomize=True)
 settings.load_profile("derby")
@@ -159,6 +160,69 @@ def held_out() -> Questions:
 def encoder(cache: Path, minilm: str) -> SentenceEncoder:
     """MiniLM on ONNX Runtime, shared: do not change it."""
     return SentenceEncoder(minilm).prepare()
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory, minilm: str) -> Callable[..., str]:
+    """Makes folders of a random one-layer sentence-transformers model with MiniLM's tokenizer."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    def make(pooling: str = "mean", seed: int = 0) -> str:
+        folder = tmp_path_factory.mktemp("tiny_bert")
+        for name in (
+            "config_sentence_transformers.json",
+            "modules.json",
+            "sentence_bert_config.json",
+            "special_tokens_map.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "vocab.txt",
+        ):
+            (folder / name).write_bytes((Path(minilm) / name).read_bytes())
+        modes = {f"pooling_mode_{mode}": False for mode in ("cls_token", "mean_tokens", "max_tokens")}
+        modes[f"pooling_mode_{pooling}_token{'' if pooling == 'cls' else 's'}"] = True
+        (folder / "1_Pooling").mkdir()
+        (folder / "1_Pooling" / "config.json").write_text(
+            json.dumps({"word_embedding_dimension": 32, **modes})
+        )
+        torch.manual_seed(seed)
+        config = BertConfig(
+            vocab_size=30522,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=512,
+        )
+        BertModel(config).eval().save_pretrained(folder)
+        return str(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(cache: Path, tiny_bert: Callable[..., str]) -> SentenceEncoder:
+    """A random model on ONNX Runtime, its export beside it; shared: do not change it."""
+    return SentenceEncoder(tiny_bert()).export_beside().prepare()
+
+
+@pytest.fixture(scope="session")
+def tiny_static(tiny_encoder: SentenceEncoder) -> StaticEncoder:
+    """A static encoder distilled from that random model; shared: do not change it."""
+    return StaticEncoder(tiny_encoder.model, dimension=16).prepare()
+
+
+@pytest.fixture(scope="session")
+def published(tiny_static: StaticEncoder, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a small model that the package model2vec wrote, its vocabulary quantised to 200 vectors."""
+    from model2vec import StaticModel
+
+    folder = tmp_path_factory.mktemp("published") / "model"
+    made = tiny_static.made_folder()
+    assert made is not None
+    StaticModel.from_pretrained(made, vocabulary_quantization=200).save_pretrained(folder)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")

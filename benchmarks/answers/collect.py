@@ -4,7 +4,7 @@ Answers in the cache are not paid for again; a process generates the rest.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -75,13 +75,18 @@ class AnswerOutput:
     failed: dict[str, Answer]
 
 
-def n_answers(asked: Asked, domains: Sequence[str]) -> int:
-    """Number of answers that `collect_answers` wants: of each domain's expert and of a base model."""
-    return len(asked.examples) * (len(domains) + 1)
+def collect_answers(
+    experts: ExpertSet,
+    asked: Asked,
+    domains: Sequence[str],
+    workers: Workers,
+    generating: Callable[[int], None] | None = None,
+) -> Answered:
+    """Each domain's expert on every question that is asked, and the right domain's base model.
 
-
-def collect_answers(experts: ExpertSet, asked: Asked, domains: Sequence[str], workers: Workers) -> Answered:
-    """Each domain's expert on every question that is asked, and the right domain's base model."""
+    `generating` is called with the number of answers that are not in the cache, before they are generated, if
+    there are any.
+    """
     names: list[tuple[str, str]] = []
     requests: list[Request] = []
     for example in asked.examples:
@@ -90,7 +95,7 @@ def collect_answers(experts: ExpertSet, asked: Asked, domains: Sequence[str], wo
             requests.append(Request(domain, example.query))
         names.append((BASE, example.id))
         requests.append(Request(str(example.label), example.query, adapted=False))
-    found = generate(experts, requests, workers)
+    found = generate(experts, requests, workers, generating)
     failed = [answer.error for answer in found.answers if answer.text is None]
     if failed:
         say(f"{len(failed)} of {len(requests)} answers are missing, the first because: {failed[0]}")
@@ -110,10 +115,15 @@ def attach(
     return [_attach(row, references[row.id], answers, policy, classes) for row in predictions]
 
 
-def generate(experts: ExpertSet, requests: Sequence[Request], workers: Workers) -> Generated:
+def generate(
+    experts: ExpertSet,
+    requests: Sequence[Request],
+    workers: Workers,
+    generating: Callable[[int], None] | None = None,
+) -> Generated:
     """One answer a request; those that had to be generated are in the cache as soon as they are there.
 
-    An answer that failed is not cached: the next run tries again.
+    An answer that failed is not cached: the next run tries again. `generating`: see `collect_answers`.
     """
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         path = (cache_dir() if experts.use_cache else Path(scratch)) / ANSWERS
@@ -134,6 +144,8 @@ def generate(experts: ExpertSet, requests: Sequence[Request], workers: Workers) 
         missing = [one for key, one in wanted.items() if key not in cached]
         session = None
         if missing:
+            if generating:
+                generating(len(missing))
             say(f"experts={experts.name}: {len(missing)} answers to generate, {len(cached)} in the cache")
             output = workers.run(answer, AnswerJob(experts.spec, str(path), missing), "experts: answering")
             session = output.session

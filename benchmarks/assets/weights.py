@@ -37,9 +37,14 @@ class Weights:
 
 
 def as_weights(key: str, value: Any) -> Weights:
-    """`Weights` of a plain mapping: where OmegaConf checks types it takes no interpolation and no new key."""
+    """`Weights` of a plain mapping, or of a text, their path.
+
+    Where OmegaConf checks types it takes no interpolation and no new key.
+    """
     if isinstance(value, Weights):
         return value
+    if isinstance(value, str):
+        return Weights(value)
     known = [item.name for item in fields(Weights)]
     if not isinstance(value, dict) or not set(value) <= set(known):
         raise ConfigError(f"{key}={value}: weights have {', '.join(known)}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets.base import Dataset
+from benchmarks.experiment.cascade_check import check_cascade
 from benchmarks.experiment.fit import Fitted
 from benchmarks.experiment.learning_curve import learning_curve
 from benchmarks.experiment.robustness import flipped_examples, serve_changed
@@ -12,6 +13,8 @@ from benchmarks.experiment.thresholds import choose_thresholds
 from benchmarks.workers.launch import Workers
 from common.settings import Policy
 from reports.record import Analyses, Prediction, Unscored
+from routers.base import build
+from routers.cascade import CascadeRouter
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Analysed:
 
 
 def analyse(spec: RunSpec, fitted: Fitted, served: Served, dataset: Dataset, workers: Workers) -> Analysed:
-    """Choose the policy's threshold if asked; test robustness and draw a learning curve if asked."""
+    """Choose the policy's threshold if asked; check a cascade; test robustness and draw a learning curve if
+    asked."""
     settings, seed = spec.settings, spec.settings.seed
     rows, policy = served.rows, settings.policy
     analyses = Analyses(tuning=fitted.tuning, learned=fitted.fitting.learned)
@@ -45,6 +49,9 @@ def analyse(spec: RunSpec, fitted: Fitted, served: Served, dataset: Dataset, wor
         has_threshold = bool(chosen.policy.threshold) or (policy.is_chosen and not chosen.unscored)
         policy, unscored = chosen.policy, chosen.unscored
         analyses = replace(analyses, thresholds=chosen.results)
+    if spec.full and isinstance(build(fitted.uncalibrated_spec), CascadeRouter):
+        cascade = check_cascade(spec.name, fitted.folder, rows, settings.statistics, seed, workers)
+        analyses = replace(analyses, cascade=cascade)
     if spec.full and settings.robustness:
         rows = serve_changed(spec.name, fitted.folder, rows, dataset.classes, workers, seed)
         analyses = replace(analyses, flipped=flipped_examples(rows, seed))

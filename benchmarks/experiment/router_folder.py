@@ -181,7 +181,15 @@ class Locator:
 
     def _of_router(self, reference: Reference) -> Path | None:
         weights = self.kept.weights.get(reference.sha256)
-        return self._find(weights) if weights else None
+        if weights is None:
+            return None
+        try:
+            return self._find(weights)
+        except BadInput:
+            # Its package may be absent, for one: that matters to who fits again.
+            if reference.served or weights.name in self.given:
+                raise
+            return None
 
     def base(self, weights: KeptWeights) -> Path:
         """Folder of an expert's base model. Raises BadInput where it is not found."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from benchmarks.answers.collect import Answered, collect_answers, n_answers
+from benchmarks.answers.collect import Answered, collect_answers
 from benchmarks.answers.experts import ExpertSet, find_experts
 from benchmarks.answers.sample import questions_to_ask
 from benchmarks.assets.packages import check_extras
@@ -30,7 +30,7 @@ from reports.record_files import write_record
 # The chosen router among its baselines, none of which has an empty name.
 CHOSEN = ""
 
-# Gets the records of the routers without answers, and how many answers the experts give next.
+# Gets the records of the routers without answers, and how many answers are generated next.
 Routed = Callable[[Sequence[Record], int], None]
 
 
@@ -57,7 +57,7 @@ def run_routers(
     routed: Routed | None = None,
 ) -> dict[str, Evaluated]:
     """Run several routers on one data set: each is fitted and served alone, then the experts answer once for
-    all, and each is evaluated. `routed` is called before the experts answer, if there are any.
+    all, and each is evaluated. `routed` is called before answers are generated, if there are any to generate.
 
     Raises:
         BadInput: data, weights or an adapter are missing, or training questions are in the test.
@@ -85,11 +85,14 @@ def run_routers(
     if experts is None:
         return evaluated(None)
     asked = questions_to_ask(settings.experts, dataset, settings.seed)
-    if routed:
-        routed([one.record for one in evaluated(None).values()], n_answers(asked, dataset.classes))
+
+    def generating(answers: int) -> None:
+        if routed:
+            routed([one.record for one in evaluated(None).values()], answers)
+
     # After every router was measured: nothing else runs beside a measurement. Every expert answers every
     # question that is asked, so that any router's choices can be evaluated.
-    return evaluated(collect_answers(experts, asked, dataset.classes, workers))
+    return evaluated(collect_answers(experts, asked, dataset.classes, workers, generating))
 
 
 def prepare(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from reports.comparison.ranking import BASELINE, Ranking
-from reports.comparison.tables.details import detail_tables
+from reports.comparison.tables.details import detail_tables, wish_of
 from reports.comparison.tables.metrics import first_table, group_tables
 from reports.metric_info import Glossary, Group, MetricInfo
-from reports.record import Comparison, Record, Verdict
+from reports.record import CascadeResult, Comparison, Record, Verdict
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.terminal.render import plain_console, print_lines, print_table
 from reports.text.cells import counted, figure_text, in_points, in_sentence, metric_column, p_text, shown
@@ -148,10 +148,21 @@ def notes(record: Record) -> Iterator[str]:
         yield _threshold_note(record, coverage.value)
     if sent_on := record.metric("sent_on"):
         yield f"{_percent(sent_on.value)} of the questions went on to the expensive router"
+    if cascade := record.analyses.cascade:
+        yield _cascade_note(cascade)
     answered = record.metric("answered")
     if answered and answered.value < 1:
         missing = round((1 - answered.value) * answered.n)
         yield f"{missing} of {answered.n} answers are missing; predictions.jsonl has the reasons"
+
+
+def _cascade_note(cascade: CascadeResult) -> str:
+    lost = cascade.lost
+    return (
+        f"Against its expensive router alone the cascade loses {100 * lost.value:.1f} points of accuracy "
+        f"[{100 * lost.ci_low:.1f}, {100 * lost.ci_high:.1f}]; its threshold "
+        f"{figure_text(cascade.threshold)} was chosen for {wish_of(cascade)}"
+    )
 
 
 def _threshold_note(record: Record, coverage: float) -> str:

@@ -181,7 +181,7 @@ def test_members_of_an_ensemble_can_be_exchanged() -> None:
 
 def test_any_two_routers_make_a_cascade() -> None:
     default = settings("router=cascade").router
-    assert (default.cheap.name, default.expensive.name) == ("centroid", "tinyllama")
+    assert (default.cheap.name, default.expensive.name) == ("svm_static", "svm")
     chosen = ["router@router.cheap=tfidf", "router@router.expensive=ensemble", "router.cheap.c=1"]
     other = settings("router=cascade", *chosen).router
     assert (other.cheap.name, other.cheap.c) == ("tfidf", 1.0)
@@ -223,8 +223,8 @@ REFUSED: dict[tuple[str, ...], dict[str, str]] = {
     ("router=cascade",): {
         "router.threshold": "-0.1",
         "router.share": "-0.1",
-        "router.fraction": "0",
-        "router.cheap.n_centroids": "0",
+        "router.loss": "2",
+        "router.cheap.c": "0",
     },
     ("router=tfidf",): {"router.c": "0", "router.ngram_max": "0"},
     (): {
@@ -328,7 +328,7 @@ def test_a_refused_value_is_named_with_its_key(
         (["dataset.path='${package_dir:no_such_package}'"], "the package no_such_package is not installed"),
         # Values that do not fit each other.
         (["policy.coverage=0.8", "policy.accuracy=0.9"], "policy.coverage and policy.accuracy: give one"),
-        (["router=cascade", "router.share=null"], "router.share=null: give router.threshold"),
+        (["router=cascade", "router.loss=null"], "router.loss=null: give router.threshold"),
         (["router=ensemble", "router.weights={knn:0,svm:0,tfidf:0}"], "the sum of router.weights=0: "),
         (["dataset=routellm", "+dataset.prices.middle=1"], "dataset.prices="),
         (["+weights.experts.legal.folder=/x"], "experts.models.legal={'folder': '/x'}: weights have path, "),

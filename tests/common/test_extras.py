@@ -44,7 +44,7 @@ def test_every_extra_is_one_of_the_project() -> None:
             "accelerate",
             "encoder.finetune=cosine_similarity",
         ),
-        (["router=cascade"], "peft", "router=tinyllama"),
+        (["router=cascade", "router@router.expensive=tinyllama"], "peft", "router=tinyllama"),
     ],
 )
 def test_a_setting_says_what_it_needs(

@@ -1,12 +1,9 @@
-"""Encoders small enough to hand-compute with or to export in a second."""
+"""An encoder small enough to hand-compute with."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
 from routers.base import FloatArray
 from routers.encoder import SentenceEncoder
@@ -26,48 +23,3 @@ class FakeEncoder(SentenceEncoder):
 
     def fingerprint(self) -> dict[str, Any]:
         return {"vectors": "fake"}
-
-
-@pytest.fixture(scope="session")
-def tiny_bert(tmp_path_factory: pytest.TempPathFactory, minilm: str) -> Callable[..., str]:
-    """Makes folders of a random one-layer sentence-transformers model with MiniLM's tokenizer."""
-    import torch
-    from transformers import BertConfig, BertModel
-
-    def make(pooling: str = "mean", seed: int = 0) -> str:
-        folder = tmp_path_factory.mktemp("tiny_bert")
-        for name in (
-            "config_sentence_transformers.json",
-            "modules.json",
-            "sentence_bert_config.json",
-            "special_tokens_map.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "vocab.txt",
-        ):
-            (folder / name).write_bytes((Path(minilm) / name).read_bytes())
-        modes = {f"pooling_mode_{mode}": False for mode in ("cls_token", "mean_tokens", "max_tokens")}
-        modes[f"pooling_mode_{pooling}_token{'' if pooling == 'cls' else 's'}"] = True
-        (folder / "1_Pooling").mkdir()
-        (folder / "1_Pooling" / "config.json").write_text(
-            json.dumps({"word_embedding_dimension": 32, **modes})
-        )
-        torch.manual_seed(seed)
-        config = BertConfig(
-            vocab_size=30522,
-            hidden_size=32,
-            num_hidden_layers=1,
-            num_attention_heads=4,
-            intermediate_size=64,
-            max_position_embeddings=512,
-        )
-        BertModel(config).eval().save_pretrained(folder)
-        return str(folder)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def tiny_encoder(cache: Path, tiny_bert: Callable[..., str]) -> SentenceEncoder:
-    """A random model on ONNX Runtime, its export beside it; shared: do not change it."""
-    return SentenceEncoder(tiny_bert()).export_beside().prepare()

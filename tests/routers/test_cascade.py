@@ -1,5 +1,6 @@
 """Who is asked about what, by hand; how the threshold follows from the share."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routers.base import NotFittedError, Router, RouterError
-from routers.cascade import EVERYTHING, CascadeRouter, threshold_of_share
+from routers.cascade import EVERYTHING, CascadeRouter, HeldOut, threshold_of_loss, threshold_of_share
 from tests.routers.spies import Saying
 
 CHEAP = {"sure": (0.9, 0.1), "so-so": (0.35, 0.65), "torn": (0.5, 0.5), "even": (0.48, 0.52)}
@@ -91,17 +92,69 @@ def test_the_share_is_found_on_questions_that_the_cheap_one_has_not_seen() -> No
         {query: (top, 1 - top) for query, top in zip(queries, tops.tolist(), strict=True)}, name="cheap"
     )
     second = Saying(dict.fromkeys(queries, (0.5, 0.5)), name="dear")
-    router = CascadeRouter(first, second, share=0.3, fraction=0.4, seed=2)
+    router = CascadeRouter(first, second, share=0.3, folds=5, seed=2)
     router.fit(queries, [query.split()[0] for query in queries], [f"id {query}" for query in queries])
-    rest, cheap, dear = Saying.fits
-    assert len(rest.queries) == 60
-    assert rest.ids == [f"id {query}" for query in rest.queries]
+    *folds, cheap, dear = Saying.fits
+    assert [len(fold.queries) for fold in folds] == [80] * 5
+    assert all(fold.ids == [f"id {query}" for query in fold.queries] for fold in folds)
+    # Each question is left out of one fit.
+    assert Counter(query for fold in folds for query in fold.queries) == dict.fromkeys(queries, 4)
     assert cheap.queries == dear.queries == queries
-    held_out = [query for query in queries if query not in rest.queries]
-    sent_on = router.infer(held_out).sent_on
+    sent_on = router.infer(queries).sent_on
     assert sent_on is not None
-    assert sent_on.sum() == 12
+    assert sent_on.sum() == 30
     assert router.facts() == {"threshold": router.threshold_}
+
+
+def test_the_loss_is_found_on_questions_that_neither_has_seen() -> None:
+    queries = [f"{label} {row}" for row in range(10) for label in ("car", "sleep")]
+    # The cheap one is wrong on the three of which it is least sure; the dear one never.
+    tops = {query: 0.6 + 0.01 * number for number, query in enumerate(queries)}
+    correct = {query: (1.0, 0.0) if query.startswith("car") else (0.0, 1.0) for query in queries}
+    first = {
+        query: (tops[query], 1 - tops[query])
+        if query.startswith("car") != (query in queries[:3])
+        else (1 - tops[query], tops[query])
+        for query in queries
+    }
+    router = CascadeRouter(Saying(first), Saying(correct), loss=0.05, folds=5)
+    router.fit(queries, [query.split()[0] for query in queries])
+    sent_on = router.infer(queries).sent_on
+    assert len(Saying.fits) == 2 * 5 + 2
+    assert sent_on is not None
+    # One mistake in twenty may stay.
+    assert [query for query, sent in zip(queries, sent_on, strict=True) if sent] == queries[:2]
+
+
+def test_a_class_with_one_question_is_always_learned() -> None:
+    queries = [*QUERIES, *QUERIES]
+    labels = ["car", "sleep", "car", "sleep", "car", "sleep", "car", "sleep"]
+    proba = {query: (*values, 0.0) for query, values in CHEAP.items()} | {"once": (0.0, 0.0, 1.0)}
+    router = CascadeRouter(Saying(proba), Saying(proba), loss=0.0, folds=2)
+    router.fit([*queries, "once"], [*labels, "work"])
+    assert all("once" in fit.queries for fit in Saying.fits)
+    with pytest.raises(RouterError, match="no class has two training questions"):
+        CascadeRouter(Saying(CHEAP), Saying(CHEAP), share=0.5).fit(["sure", "torn"], ["car", "sleep"])
+
+
+@pytest.mark.parametrize(
+    ("loss", "threshold"),
+    # The expensive router alone is right at 0.6 and 0.8: two of five; at 0.7 it is the other way round.
+    [(0.0, 0.85), (0.19, 0.85), (0.2, 0.65), (0.39, 0.65), (0.4, 0.0), (1.0, 0.0)],
+)
+def test_the_threshold_of_a_loss(loss: float, threshold: float) -> None:
+    cheap = np.array([True, False, True, False, True])
+    expensive = np.array([True, True, False, True, True])
+    assert threshold_of_loss(HeldOut(TOPS.astype(np.float64), cheap, expensive), loss) == pytest.approx(
+        threshold
+    )
+
+
+def test_a_cheap_router_that_is_no_worse_sends_nothing_on_and_a_hopeless_one_everything() -> None:
+    tops = TOPS.astype(np.float64)
+    right, wrong = np.ones(5, dtype=bool), np.zeros(5, dtype=bool)
+    assert threshold_of_loss(HeldOut(tops, right, wrong), 0.0) == 0
+    assert threshold_of_loss(HeldOut(tops, wrong, right), 0.1) == EVERYTHING
 
 
 TOPS = np.array([0.5, 0.6, 0.7, 0.8, 0.9], dtype=np.float32)
@@ -112,7 +165,7 @@ TOPS = np.array([0.5, 0.6, 0.7, 0.8, 0.9], dtype=np.float32)
     [(0.0, 0.0), (0.2, 0.55), (0.29, 0.55), (0.31, 0.65), (0.6, 0.75), (1.0, EVERYTHING)],
 )
 def test_the_threshold_of_a_share(share: float, threshold: float) -> None:
-    assert threshold_of_share(TOPS, share) == pytest.approx(threshold)
+    assert threshold_of_share(TOPS.astype(np.float64), share) == pytest.approx(threshold)
 
 
 @given(st.lists(st.floats(0.125, 1.0, width=32), min_size=1), st.floats(0, 1))
@@ -122,9 +175,11 @@ def test_no_other_threshold_comes_nearer(tops: list[float], share: float) -> Non
     assert off <= min(abs((values < other).mean() - share) for other in [*tops, 2.0]) + 1e-12
 
 
-@pytest.mark.parametrize("settings", [{"share": None}, {"share": 1.5}, {"share": -0.1}, {"fraction": 0.0}])
+@pytest.mark.parametrize(
+    "settings", [{"loss": None}, {"share": 1.5}, {"share": -0.1}, {"loss": 2.0}, {"folds": 1}]
+)
 def test_refused_settings(settings: dict[str, Any]) -> None:
-    with pytest.raises(RouterError, match=r"share|fraction"):
+    with pytest.raises(RouterError, match=r"share|loss|folds"):
         cascade(**settings)
     with pytest.raises(NotFittedError):
         CascadeRouter(Saying(CHEAP), Saying(DEAR), **settings).infer(QUERIES)

@@ -6,6 +6,7 @@ import pytest
 from routers import vector_cache as vector_store
 from routers.baselines import MajorityRouter
 from routers.calibrated import CalibratedRouter
+from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
 from routers.composite import held_out_rows, in_columns, log_proba
 from routers.encoder import SentenceEncoder
@@ -59,9 +60,17 @@ def test_what_fits_several_times_encodes_once(
         return plain(self, texts, batch_size)
 
     monkeypatch.setattr(SentenceEncoder, "_encode", counting)
-    EnsembleRouter({"a": KNNRouter(encoder), "b": KNNRouter(encoder, k=5)}, method="stacked").fit(*questions)
+    parts = {"a": KNNRouter(encoder), "b": KNNRouter(encoder, k=5)}
+    router = EnsembleRouter(parts, method="stacked").fit(*questions)
     assert sorted(encoded) == sorted(questions[0])
     assert vector_store._folder is None
+    # Parts that are asked the same do it once too.
+    encoded.clear()
+    router.infer(["a new question", "another"])
+    assert sorted(encoded) == ["a new question", "another"]
+    encoded.clear()
+    CascadeRouter(KNNRouter(encoder), CentroidRouter(encoder), threshold=1.0).fit(*questions).infer(["new"])
+    assert sorted(encoded) == sorted([*questions[0], "new"])
 
 
 def test_a_failed_fit_leaves_nothing_behind(questions: Questions) -> None:

@@ -24,10 +24,12 @@ from routers.centroid import CentroidRouter
 from routers.composite import CompositeRouter
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
+from routers.encoder_base import Encoder
 from routers.ensemble import EnsembleRouter
 from routers.inference import check_inference
 from routers.knn import KNNRouter
 from routers.stages import STAGES, collect_stages
+from routers.static_encoder import StaticEncoder
 from routers.svm import SVMRouter
 from routers.tinyllama import TinyLlamaRouter
 
@@ -38,30 +40,36 @@ Questions = tuple[list[str], list[str]]
 PROTOTYPES = {"car": "driving and repairing cars", "sleep": "sleeping well at night"}
 # Routers made of routers hold theirs as a case does, and `made` makes them.
 MEMBERS = {"nearest": (KNNRouter, {"k": 5}), "words": (TfidfRouter, {})}
+STATIC_MEMBERS = {"nearest": (KNNRouter, {"encoder": "static", "k": 5}), "sentence": (CentroidRouter, {})}
 CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
     "centroid": (CentroidRouter, {}),
     "centroid_several": (CentroidRouter, {"n_centroids": 3, "temperature": 0.1}),
     "centroid_prototypes": (CentroidRouter, {"label_prototypes": PROTOTYPES}),
     "knn": (KNNRouter, {"k": 5}),
-    "centroid_fine_tuned": (CentroidRouter, {}),
-    "knn_fine_tuned": (KNNRouter, {"k": 5}),
+    "centroid_fine_tuned": (CentroidRouter, {"encoder": "torch_fine_tuned"}),
+    "knn_fine_tuned": (KNNRouter, {"encoder": "fine_tuned", "k": 5}),
     "tinyllama": (TinyLlamaRouter, {"epochs": 1, "dtype": "float32", "learning_rate": 0.01}),
     "majority": (MajorityRouter, {}),
     "random": (RandomRouter, {"seed": 3}),
     "tfidf": (TfidfRouter, {"c": 5.0}),
     "svm": (SVMRouter, {"c": 3.0, "gamma": 2.0}),
+    "centroid_static": (CentroidRouter, {"encoder": "static"}),
+    "knn_static": (KNNRouter, {"encoder": "static", "k": 5}),
+    "svm_static": (SVMRouter, {"encoder": "static"}),
+    "knn_published": (KNNRouter, {"encoder": "published", "k": 5}),
+    "centroid_static_fine_tuned": (CentroidRouter, {"encoder": "static_fine_tuned"}),
     "ensemble_soft": (EnsembleRouter, {"members": MEMBERS, "weights": {"nearest": 2.0, "words": 1.0}}),
     "ensemble_stacked": (EnsembleRouter, {"members": MEMBERS, "method": "stacked"}),
+    "ensemble_static": (EnsembleRouter, {"members": STATIC_MEMBERS}),
     "cascade": (CascadeRouter, {"cheap": (TfidfRouter, {}), "expensive": (SVMRouter, {}), "share": 0.5}),
+    "cascade_static": (
+        CascadeRouter,
+        {"cheap": (CentroidRouter, {"encoder": "static"}), "expensive": (SVMRouter, {}), "share": 0.5},
+    ),
     **{
         f"calibrated_{method}": (CalibratedRouter, {"router": (KNNRouter, {"k": 5}), "method": method})
         for method in ("temperature", "isotonic")
     },
-}
-# Settings of the encoders that are fine-tuned first.
-FINE_TUNED: dict[str, dict[str, Any]] = {
-    "centroid_fine_tuned": {"backend": "torch", "finetune": "cosine_similarity"},
-    "knn_fine_tuned": {"finetune": "batch_all_triplet"},
 }
 TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx"}
 STRANGE = {
@@ -93,14 +101,34 @@ class Case(NamedTuple):
 @pytest.fixture(scope="module", params=list(CASES))
 def case(request: pytest.FixtureRequest) -> Case:
     router, params = CASES[request.param]
-    if issubclass(router, EmbeddingRouter):
-        encoder: SentenceEncoder = request.getfixturevalue("tiny_encoder")
-        if request.param in FINE_TUNED:
-            encoder = SentenceEncoder(encoder.model, **FINE_TUNED[request.param])
-        params = {"encoder": encoder, **params}
-    elif issubclass(router, TinyLlamaRouter):
+    if issubclass(router, TinyLlamaRouter):
         params = {"model": request.getfixturevalue("tiny_llama"), **params}
+    params = with_encoder(router, params, request)
     return Case(router, {name: made(value, request) for name, value in params.items()})
+
+
+def with_encoder(
+    router: type[Router], params: dict[str, Any], request: pytest.FixtureRequest
+) -> dict[str, Any]:
+    """`params` with the encoder that they name, by default a sentence encoder."""
+    if not issubclass(router, EmbeddingRouter):
+        return params
+    return {**params, "encoder": encoder_named(params.get("encoder", "sentence"), request)}
+
+
+def encoder_named(name: str, request: pytest.FixtureRequest) -> Encoder:
+    sentence: SentenceEncoder = request.getfixturevalue("tiny_encoder")
+    static: StaticEncoder = request.getfixturevalue("tiny_static")
+    if name == "published":
+        return StaticEncoder(request.getfixturevalue("published"))
+    made: dict[str, Encoder] = {
+        "sentence": sentence,
+        "static": static,
+        "fine_tuned": SentenceEncoder(sentence.model, finetune="batch_all_triplet"),
+        "torch_fine_tuned": SentenceEncoder(sentence.model, "torch", finetune="cosine_similarity"),
+        "static_fine_tuned": StaticEncoder(static.model, dimension=16, finetune="batch_all_triplet"),
+    }
+    return made[name]
 
 
 def made(value: Any, request: pytest.FixtureRequest) -> Any:
@@ -110,9 +138,7 @@ def made(value: Any, request: pytest.FixtureRequest) -> Any:
     if not isinstance(value, tuple):
         return value
     router, params = value
-    if issubclass(router, EmbeddingRouter):
-        params = {"encoder": request.getfixturevalue("tiny_encoder"), **params}
-    return router(**params)
+    return router(**with_encoder(router, params, request))
 
 
 @pytest.fixture(scope="module")
@@ -222,30 +248,27 @@ def test_assets_are_files_and_weights_are_named_by_role(fitted: Router) -> None:
     sums = fitted.weights_sha256()
     assert set(sums) == expected
     assert all(len(value) == 64 for value in sums.values())
-    # A fine-tuned encoder is in the saved folder.
-    assert bool(fitted.asset_paths()) == bool(expected and not fine_tuned(fitted))
+    # What was made of pretrained weights is in the saved folder.
+    assert bool(fitted.asset_paths()) == bool(folders_of(fitted))
     assert all(path.is_file() for path in fitted.asset_paths())
-
-
-def fine_tuned(router: Router) -> bool:
-    return isinstance(router, EmbeddingRouter) and router.encoder.finetune != "none"
 
 
 def roles(router: Router) -> set[str]:
     if isinstance(router, CompositeRouter):
         return {f"{name}/{role}" for name, part in router.parts_.items() for role in roles(part)}
-    if fine_tuned(router):
-        return {"encoder", "encoder_fine_tuned"}
-    known = {EmbeddingRouter: {"encoder"}, TinyLlamaRouter: {"classifier"}}
-    return next((names for kind, names in known.items() if isinstance(router, kind)), set())
-
-
-def folders_of(router: Router) -> list[str]:
-    """Folders of the pretrained weights that a router or a part of it was given."""
-    if isinstance(router, CompositeRouter):
-        return [folder for part in router.parts_.values() for folder in folders_of(part)]
     if isinstance(router, EmbeddingRouter):
-        return [router.encoder.model]
+        if router.encoder.finetune != "none":
+            return {"encoder", "encoder_fine_tuned"}
+        return {"encoder", "encoder_distilled"} if router.made_folder_ else {"encoder"}
+    return {"classifier"} if isinstance(router, TinyLlamaRouter) else set()
+
+
+def folders_of(router: Router, *, served: bool = True) -> list[str]:
+    """Folders of the pretrained weights that a router or a part of it was given, and serves unless told."""
+    if isinstance(router, CompositeRouter):
+        return [folder for part in router.parts_.values() for folder in folders_of(part, served=served)]
+    if isinstance(router, EmbeddingRouter):
+        return [] if served and router.made_folder_ else [router.encoder.model]
     return [router.model] if isinstance(router, TinyLlamaRouter) else []
 
 
@@ -262,7 +285,7 @@ def test_a_moved_router_says_the_same_on_a_machine_with_an_empty_cache(
         assert not content.startswith(magic), name
         assert str(tmp_path.parent.parent).encode() not in content, name
     monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "empty"))
-    folders = {Path(folder).name: Path(folder) for folder in folders_of(fitted)}
+    folders = {Path(folder).name: Path(folder) for folder in folders_of(fitted, served=False)}
     loaded = Router.load(moved, locate=lambda reference: folders[reference.name])
     assert type(loaded) is type(fitted)
     assert loaded.spec() == fitted.spec()
@@ -279,7 +302,7 @@ def test_unknown_weights_are_refused_by_name_and_checksum(
 ) -> None:
     fitted.save(tmp_path / "saved")
     monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "empty"))
-    needed = [] if fine_tuned(fitted) else folders_of(fitted)
+    needed = folders_of(fitted)
     if not needed:
         Router.load(tmp_path / "saved")
         return

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from routers.base import RouterError
-from routers.encoder import SentenceEncoder
+from routers.encoder_base import Encoder
 from routers.interop.points import Points, ranked, read_points, server_uid, unit_rows, write_points
 from routers.knn import KNNRouter
 from tests.routers.conftest import FakeEncoder
@@ -175,10 +175,12 @@ def test_halves_go_away_from_zero_and_names_break_ties() -> None:
     assert ranked([(0.5, {"a": 1.0}), (-0.5, {})]) == [{"target": "a", "score": 0.0}]
 
 
-def test_the_whole_way_through_files(tmp_path: Path, tiny_encoder: SentenceEncoder) -> None:
-    router = KNNRouter(tiny_encoder, k=3).fit(TRAIN, LABELS, outcomes=OUTCOMES)
+@pytest.mark.parametrize("name", ["tiny_encoder", "tiny_static"])
+def test_the_whole_way_through_files(tmp_path: Path, name: str, request: pytest.FixtureRequest) -> None:
+    encoder: Encoder = request.getfixturevalue(name)
+    router = KNNRouter(encoder, k=3).fit(TRAIN, LABELS, outcomes=OUTCOMES)
     write_points(router.to_points(TRAIN), tmp_path / "points")
-    again = KNNRouter(tiny_encoder, k=3).fit_points(read_points(tmp_path / "points"))
+    again = KNNRouter(encoder, k=3).fit_points(read_points(tmp_path / "points"))
     # As after loading: its encoder is the one that it was made with.
     assert again.prepare() is again
     assert again.predict_proba(TRAIN).tobytes() == router.predict_proba(TRAIN).tobytes()

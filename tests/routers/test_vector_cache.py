@@ -10,7 +10,7 @@ import pytest
 
 from routers.base import FloatArray
 from routers.encoder import SentenceEncoder
-from routers.vector_cache import kept_vectors, through_store
+from routers.vector_cache import encoded_once, kept_vectors, through_memory, through_store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,9 +23,9 @@ class Encoder:
         self.asked: list[list[str]] = []
 
     def __call__(self, texts: Sequence[str]) -> FloatArray:
-        return through_store(texts, lambda: self.key, self._encode)
+        return through_store(texts, self.key, self.compute)
 
-    def _encode(self, texts: Sequence[str]) -> FloatArray:
+    def compute(self, texts: Sequence[str]) -> FloatArray:
         self.asked.append(list(texts))
         return expected(texts, self.scale)
 
@@ -78,6 +78,24 @@ def test_without_a_store_every_vector_is_computed_anew(tmp_path: Path) -> None:
         encoder(["text"])
     encoder(["text"])
     assert encoder.asked == [["text"]] * 5
+
+
+def test_in_memory_a_text_is_encoded_once_a_block_and_encoder() -> None:
+    one, other = Encoder(), Encoder(scale=2)
+
+    def encode(encoder: Encoder, texts: list[str], settings: str) -> None:
+        found = through_memory(texts, lambda: settings, encoder.compute)
+        np.testing.assert_array_equal(found, expected(texts, encoder.scale))
+
+    with encoded_once():
+        encode(one, ["a", "bb", "a"], "one")
+        with encoded_once():
+            encode(one, ["ccc", "bb"], "one")
+        encode(other, ["a"], "other")
+        encode(one, [], "one")
+    encode(one, ["a"], "one")
+    assert one.asked == [["a", "bb"], ["ccc"], [], ["a"]]
+    assert other.asked == [["a"]]
 
 
 AT_ONCE = """

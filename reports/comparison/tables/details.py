@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reports.comparison.ranking import Ranking
-from reports.record import Estimate, LearningPoint, Record, ThresholdResult
+from reports.record import CascadeResult, Estimate, LearningPoint, Record, ThresholdResult
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.text.cells import shown
 
@@ -26,6 +26,9 @@ def detail_tables(ranking: Ranking) -> Iterator[Table]:
     rows = [row for record in records for row in [*_in_use(record), *_wished(record)]]
     if rows:
         yield _thresholds(rows)
+    cascades = [(record.router, record.analyses.cascade) for record in records if record.analyses.cascade]
+    if cascades:
+        yield _cascades(cascades)
     curves = [record for record in records if record.analyses.learning_curve]
     if curves:
         yield _learning_curve(curves)
@@ -108,6 +111,33 @@ def _wish(found: ThresholdResult) -> str:
     if wish.coverage is not None:
         return f"coverage {100 * wish.coverage:.0f} % by {wish.score}"
     return f"accuracy {100 * (wish.accuracy or 0):.0f} % by {wish.score}"
+
+
+def _cascades(cascades: Sequence[tuple[str, CascadeResult]]) -> Table:
+    return Table(
+        key="cascades",
+        title="Cascades",
+        columns=[
+            Column("wish", "chosen for", about="what the threshold was chosen for"),
+            Column("threshold", "threshold", digits=3),
+            _share(
+                "sent_on", "sent on", "test questions with a domain that it passes to its expensive router"
+            ),
+            _share("lost", "accuracy lost", "accuracy of the expensive router alone, less the cascade's"),
+        ],
+        rows=[
+            Row(name, [Cell(wish_of(one)), Cell(one.threshold), _cell(one.sent_on), _cell(one.lost)])
+            for name, one in cascades
+        ],
+        about=["Chosen by cross-validation on training questions; the figures are those of the test."],
+    )
+
+
+def wish_of(cascade: CascadeResult) -> str:
+    """What a cascade's threshold was chosen for, in words."""
+    if cascade.loss is not None:
+        return f"a loss of at most {100 * cascade.loss:.3g} points"
+    return "a given threshold" if cascade.share is None else f"{100 * cascade.share:.3g} % sent on"
 
 
 def _cell(found: Estimate | None) -> Cell:

@@ -182,6 +182,27 @@ def test_everyone_answers_every_question_that_has_a_reference(
     assert "missing" not in capsys.readouterr().err
 
 
+def test_the_number_of_answers_to_generate_is_told_before_if_there_are_any(
+    log: Path, own_cache: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def collect(dataset: Dataset) -> None:
+        collect_answers(
+            diary(log),
+            everything(dataset),
+            dataset.classes,
+            InProcess(),
+            lambda number: told.append((number, log.is_file())),
+        )
+
+    collect(replace(DATASET, test=TEST[:1]))
+    collect(DATASET)
+    collect(DATASET)
+    # Three of the six were in the cache, and at last all.
+    assert told == [(3, False), (3, True)]
+
+
 def test_failures_are_counted_and_said(
     log: Path, own_cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

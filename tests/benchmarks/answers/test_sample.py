@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.answers.collect import attach, collect_answers, n_answers
+from benchmarks.answers.collect import attach, collect_answers
 from benchmarks.answers.sample import Asked, questions_to_ask
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.schema import LocalExperts, NoExperts
@@ -94,7 +94,7 @@ def test_a_question_outside_of_the_sample_has_no_reference(own_cache: Any, tmp_p
     dataset = questions({("car", "standard"): 3, ("sleep", "standard"): 3})
     found = questions_to_ask({"questions": 2}, dataset, 0)
     answered = collect_answers(diary(tmp_path / "log"), found, dataset.classes, InProcess())
-    assert (answered.timings.asked, n_answers(found, dataset.classes)) == (6, 6)
+    assert answered.timings.asked == 6
     assert answered.timings.sample == AnswerSample(2, 6, 0, ("label", "slice"))
     rows = [
         Prediction(one.id, one.query, one.label, "car", 0.5, {"car": 1.0}, one.slice) for one in dataset.test

@@ -1,6 +1,7 @@
 """The router that a run keeps: moved, on a machine with an empty cache, and with other weights."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from routers.base import Router, RouterError
 from routers.baselines import TfidfRouter
 from routers.encoder import SentenceEncoder
 from routers.knn import KNNRouter
+from routers.static_encoder import StaticEncoder
 from routers.tinyllama import TinyLlamaRouter
 from tests.benchmarks.fakes import Diary
 from tests.benchmarks.helpers import add_adapter, base_model, json_file, local_experts
@@ -100,6 +102,29 @@ def test_weights_in_a_package_are_found_again(
     queries = questions[0][::7]
     got = [decision.confidence for decision in load_run(run).route(queries)]
     assert got == pytest.approx(router.infer(queries).confidence.tolist(), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_distilled_encoder_comes_along_and_its_teacher_is_not_needed(
+    questions: Questions, tmp_path: Path, tiny_encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = locate(Weights(path=tiny_encoder.model))
+    carrier = replace(teacher, wanted=Weights(path="model", package="a_package_that_is_absent"))
+    router = KNNRouter(StaticEncoder(str(teacher.folder), dimension=16), k=5).fit(*questions)
+    run = kept(router, tmp_path / "run", weights=(carrier,)).rename(tmp_path / "moved")
+    assert no_path_of(tmp_path, run)
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "other machine"))
+    queries = questions[0][::7]
+    pipeline = load_run(run)
+    got = [decision.confidence for decision in pipeline.route(queries)]
+    assert got == pytest.approx(router.infer(queries).confidence.tolist(), abs=1e-6)
+    assert not (tmp_path / "other machine").exists()
+    with pytest.raises(RouterError, match=r"the weights of the encoder, .*, are not known on this machine"):
+        pipeline.router.fit(*questions)
+    # Named by hand they have to be the right ones all the same.
+    base_model(tmp_path / "others")
+    with pytest.raises(BadInput, match="not loading it"):
+        load_run(run, weights={carrier.name: tmp_path / "others"})
 
 
 @pytest.mark.usefixtures("empty_cache")

@@ -12,8 +12,10 @@ from reports.record import (
     Answering,
     AnswerSample,
     Candidate,
+    CascadeResult,
     Comparison,
     ConfusionMatrix,
+    Estimate,
     Leakage,
     Metric,
     Record,
@@ -130,6 +132,9 @@ def test_notes_golden() -> None:
         analyses=Analyses(
             leakage=Leakage("drop", dropped=3),
             learned={"cheap": {"learned_encoder": cosines}, "threshold": 0.5},
+            cascade=CascadeResult(
+                0.75, None, 0.002, Estimate(0.3, 0.2, 0.4), Estimate(0.004, -0.0021, 0.0112)
+            ),
             tuning=Tuning(5, {"k": 10, "weighting": "uniform"}, [Candidate({"k": 10}, 0.9, -0.1)]),
         ),
     )

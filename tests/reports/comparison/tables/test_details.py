@@ -1,4 +1,4 @@
-"""Experts by domain, thresholds, and fewer training questions."""
+"""Experts by domain, thresholds, cascades, and fewer training questions."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from common.settings import Policy
 from reports.comparison.tables.details import detail_tables
-from reports.record import Analyses, Estimate, LearningPoint, Metric, ThresholdResult, Wish
+from reports.record import Analyses, CascadeResult, Estimate, LearningPoint, Metric, ThresholdResult, Wish
 from reports.record_files import Result
 from reports.table import Table
 from tests.reports.comparison.samples import changed, sample_ranking, sample_result, sample_results
@@ -65,6 +65,22 @@ def test_the_threshold_in_use_comes_first_and_no_wish_twice() -> None:
         ["coverage 90 % by confidence", 0.4567, 0.915, None, None],
     ]
     assert (rows[1].cells[2].low, rows[1].cells[2].high) == (0.906, 1.0)
+
+
+def test_a_cascade_says_what_its_threshold_was_chosen_for() -> None:
+    sent_on, lost = Estimate(0.1, 0.05, 0.15), Estimate(0.01, -0.01, 0.03)
+    results = {
+        name: changed(
+            sample_result(name), analyses=Analyses(cascade=CascadeResult(0.75, share, loss, sent_on, lost))
+        )
+        for name, share, loss in (("knn", None, 0.002), ("centroid", 0.1, None), ("tinyllama", None, None))
+    }
+    table = tables(results)["cascades"]
+    assert values(table) == {
+        "knn": ["a loss of at most 0.2 points", 0.75, 0.1, 0.01],
+        "centroid": ["10 % sent on", 0.75, 0.1, 0.01],
+        "tinyllama": ["a given threshold", 0.75, 0.1, 0.01],
+    }
 
 
 def test_learning_curves_share_their_sizes_and_stay_within_0_and_1() -> None:

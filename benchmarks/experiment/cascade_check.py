@@ -1,0 +1,88 @@
+"""A cascade on the test against its expensive router alone: is the promise of its threshold kept?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.stats.bootstrap import bootstrap
+from benchmarks.workers.launch import Workers
+from common.settings import Statistics
+from reports.record import CascadeResult, Estimate, Prediction
+from routers.base import Router
+from routers.calibrated import CalibratedRouter
+from routers.cascade import CascadeRouter
+from routers.inference import promised
+from routers.vector_cache import kept_vectors, vectors_folder
+
+
+@dataclass(frozen=True)
+class AloneJob:
+    """A saved cascade, and queries for its expensive router."""
+
+    router: str
+    queries: list[str]
+    vectors: str
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A cascade's settings, and the class that its expensive router picks for each query."""
+
+    threshold: float
+    share: float | None
+    loss: float | None
+    predicted: list[str]
+
+
+def check_cascade(
+    name: str, saved: Path, rows: Sequence[Prediction], statistics: Statistics, seed: int, workers: Workers
+) -> CascadeResult | None:
+    """Share that a saved cascade sends on of the rows with a label, and the accuracy that it loses on them.
+
+    None without such rows. Nothing is timed.
+    """
+    labelled = [row for row in rows if row.label is not None]
+    if not labelled:
+        return None
+    job = AloneJob(str(saved), [row.query for row in labelled], str(vectors_folder()))
+    alone = workers.run(expensive_alone, job, f"{name}: its expensive router alone")
+    weights = np.array([row.weight for row in labelled], dtype=np.float64)
+
+    def estimate(values: Sequence[float]) -> Estimate:
+        column = np.array(values, dtype=np.float64)
+        interval = bootstrap(
+            lambda counts: (counts @ column) / counts.sum(axis=1),
+            weights,
+            number=statistics.resamples,
+            confidence=statistics.confidence,
+            seed=seed,
+        )
+        return Estimate(float(np.average(column, weights=weights)), *interval)
+
+    lost = [
+        (other == row.label) - float(row.predicted == row.label)
+        for row, other in zip(labelled, alone.predicted, strict=True)
+    ]
+    sent_on = estimate([float(bool(row.sent_on)) for row in labelled])
+    return CascadeResult(alone.threshold, alone.share, alone.loss, sent_on, estimate(lost))
+
+
+def expensive_alone(job: AloneJob) -> Alone:
+    """Load a saved cascade, calibrated or not, and ask its expensive router alone, in this process."""
+    router = Router.load(Path(job.router))
+    if isinstance(router, CalibratedRouter):
+        router = router.parts_["router"]
+    assert isinstance(router, CascadeRouter)
+    expensive = router.parts_["expensive"]
+    with kept_vectors(job.vectors):
+        best = promised(expensive, job.queries).proba.argmax(axis=1)
+    chosen_for_share = router.threshold is None
+    chosen_for_loss = chosen_for_share and router.share is None
+    return Alone(
+        router.threshold_,
+        router.share if chosen_for_share else None,
+        router.loss if chosen_for_loss else None,
+        [expensive.classes_[column] for column in best],
+    )
