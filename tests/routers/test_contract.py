@@ -71,7 +71,8 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
         for method in ("temperature", "isotonic")
     },
 }
-TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx"}
+# The last two are arrays as they lie in memory, beside a graph.
+TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx", ".bin", ".npy"}
 STRANGE = {
     "empty": "",
     "blank": " \t\n ",
