@@ -185,6 +185,8 @@ def explain(error: BaseException) -> str:
     text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
     text = re.sub(r"\n\t", ", ", text)
     text = re.sub(r"\s*\n\s*", " ", text).strip()
+    # What Hydra cannot read it shows: perhaps a URL with a password.
+    text = re.sub(r"(://[^\s/:@]*:)[^\s@]*@", r"\1***@", text)
     key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
     if key and "is not a ListConfig" in text:
         return f"{key} takes a list, in brackets: {key}=[…]"
@@ -197,7 +199,7 @@ def register() -> None:
     register_resolvers()
     _store("schema", VERBS | PARTS)
     _store("schema/experts", EXPERTS)
-    for group in ("router", "dataset"):
+    for group in ("router", "dataset", "index"):
         _store(f"schema/{group}", _schemas_of_options(group))
     sets: dict[str, Any] = {name: OmegaConf.create(text) for name, text in _options("weights").items()}
     for name, content in sets.items():

@@ -47,6 +47,7 @@ class Routing(Verb):
 
     router: Any = MISSING
     encoder: Any = MISSING
+    index: Any = MISSING
     policy: Policy = field(default_factory=Policy)
     calibration: str = "none"
     held_out: float = 0.2

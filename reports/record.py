@@ -363,6 +363,8 @@ class Serving:
         weights_bytes: of the pretrained files that serving reads.
         rounds: one a process.
         reference_rss_bytes: peak memory of a process that runs the reference workload alone.
+        neighbour_recall: of an approximate index, the share of the nearest training questions that it finds,
+            by test question, of the first of the timed ones; None without one.
     """
 
     batch_seconds: list[float]
@@ -373,6 +375,7 @@ class Serving:
     rounds: list[Round]
     reference_rss_bytes: int
     cuda_peak_bytes: int | None = None
+    neighbour_recall: list[float] | None = None
 
 
 @dataclass(frozen=True)

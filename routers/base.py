@@ -271,6 +271,11 @@ class Router(Configurable, ABC):
         """Facts about the fit for a reader, as JSON: a chosen threshold, how an encoder changed."""
         return {}
 
+    def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
+        """Share of the nearest training questions that an approximate index finds, by query, float64
+        (n_queries,); None of a router that searches none, or exactly."""
+        return None
+
     def asset_paths(self) -> list[Path]:
         """Files outside the saved folder that serving reads: their size is part of the router's."""
         return []

@@ -73,6 +73,12 @@ class CompositeRouter(Router):
         known = {name: part.facts() for name, part in self.parts_.items()}
         return {name: facts for name, facts in known.items() if facts}
 
+    def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
+        """Mean over the parts that have one."""
+        found = [part.neighbour_recall(queries) for part in self.parts_.values()]
+        known = [shares for shares in found if shares is not None]
+        return np.mean(known, axis=0) if known else None
+
     def asset_paths(self) -> list[Path]:
         return list(dict.fromkeys(path for part in self._present().values() for path in part.asset_paths()))
 

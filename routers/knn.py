@@ -12,7 +12,8 @@ from common.checks import Constraints, at_least, one_of, positive
 from routers.base import FloatArray, Inference, RouterError
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder_base import Encoder
-from routers.index import ExactIndex, Index, Neighbours
+from routers.indexes.base import Index, Neighbours, recall
+from routers.indexes.exact import ExactIndex
 from routers.interop.points import Points, ranked, server_uid, shortest, unit_rows
 from routers.stages import stage
 
@@ -38,6 +39,7 @@ class KNNRouter(EmbeddingRouter):
         weighting: of a neighbour's vote: `softmax` exp(similarity / temperature), `similarity`
             (negative ones count nothing), or `uniform`.
         temperature: of the `softmax` weighting.
+        index: the engine that finds the neighbours, with its settings; None is `ExactIndex`.
     """
 
     parameter_constraints: ClassVar[Constraints] = {
@@ -46,19 +48,25 @@ class KNNRouter(EmbeddingRouter):
         "temperature": positive,
     }
 
-    # The engine that finds the neighbours; a subclass with another one is a router of its own.
-    index_class: ClassVar[type[Index]] = ExactIndex
-
     encoder: Encoder
     k: int = 20
     weighting: str = "softmax"
     temperature: float = 0.1
+    index: Index | None = None
+
+    @property
+    def fit_is_expensive(self) -> bool:  # type: ignore[override]  # a constant elsewhere, of the settings here
+        # What is kept for good must not refer to what may be gone.
+        return super().fit_is_expensive and self._fresh_index().is_in_folder
+
+    def _fresh_index(self) -> Index:
+        return ExactIndex() if self.index is None else self.index.fresh()
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         if not queries:
             raise RouterError("nearest neighbours need at least one training question")
         self._learn_encoder(queries, targets)
-        self.index_ = self.index_class(self.encoder_.encode(queries))
+        self.index_ = self._fresh_index().build(self.encoder_.encode(queries), self.encoder_fingerprint_)
         self.targets_ = targets
 
     def _fit_outcomes(self, outcomes: FloatArray) -> None:
@@ -83,9 +91,9 @@ class KNNRouter(EmbeddingRouter):
         _check_made_by(self.encoder, vectors, points.utterances)
         self.classes_ = sorted(set(points.categories))
         self.train_ids_, self.models_ = list(points.uids), points.targets
-        self.index_ = self.index_class(vectors)
-        self.targets_ = np.array([self.classes_.index(name) for name in points.categories], dtype=np.int64)
         self._use_encoder()
+        self.index_ = self._fresh_index().build(vectors, self.encoder_fingerprint_)
+        self.targets_ = np.array([self.classes_.index(name) for name in points.categories], dtype=np.int64)
         if self.models_:
             known = [[scores.get(target, np.nan) for target in self.models_] for scores in points.scores]
             self._fit_outcomes(np.array(known, dtype=np.float32))
@@ -155,6 +163,14 @@ class KNNRouter(EmbeddingRouter):
         with stage("search"):
             return self._vote(self.index_.search(vectors, self.k))
 
+    def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
+        self._check_fitted()
+        return None if self.index_.is_exact else recall(self.index_, self.encoder_.encode(queries), self.k)
+
+    def facts(self) -> dict[str, Any]:
+        index = self.index_.facts()
+        return {**super().facts(), **({"index": index} if index else {})}
+
     def _vote(self, found: Neighbours) -> Inference:
         weights = self._weights(found.similarities)
         votes = np.zeros((len(weights), len(self.classes_)), dtype=np.float32)
@@ -186,14 +202,13 @@ class KNNRouter(EmbeddingRouter):
         return np.ones_like(similarities)
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        arrays: dict[str, NDArray[Any]] = {"vectors": self.index_.vectors, "targets": self.targets_}
+        arrays: dict[str, NDArray[Any]] = {**self.index_.save(folder), "targets": self.targets_}
         if self.models_:
             arrays["outcomes"] = self.outcomes_
-        self.index_.save(folder)
         return arrays, self._encoder_state(folder)
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
-        self.index_ = self.index_class.load(folder, arrays["vectors"])
+        self.index_ = self._fresh_index().load(folder, arrays)
         self.targets_ = arrays["targets"]
         if self.models_:
             self._fit_outcomes(arrays["outcomes"])

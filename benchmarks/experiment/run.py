@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -85,14 +86,14 @@ def run_routers(
     if experts is None:
         return evaluated(None)
     asked = questions_to_ask(settings.experts, dataset, settings.seed)
-
-    def generating(answers: int) -> None:
-        if routed:
-            routed([one.record for one in evaluated(None).values()], answers)
-
+    generating = partial(_show, routed, evaluated) if routed else None
     # After every router was measured: nothing else runs beside a measurement. Every expert answers every
     # question that is asked, so that any router's choices can be evaluated.
     return evaluated(collect_answers(experts, asked, dataset.classes, workers, generating))
+
+
+def _show(routed: Routed, evaluated: Callable[[None], dict[str, Evaluated]], answers: int) -> None:
+    routed([one.record for one in evaluated(None).values()], answers)
 
 
 def prepare(

@@ -68,6 +68,7 @@ def serve_and_measure(
         weights_bytes=first.weights_bytes,
         rounds=[first.round, *further_rounds(spec, fitted.folder, queries, first.round, workers)],
         reference_rss_bytes=reference_rss,
+        neighbour_recall=first.neighbour_recall,
     )
     return Served(_rows(dataset, output, models), serving)
 

@@ -25,6 +25,8 @@ from routers.stages import STAGES, collect_stages
 
 # Queries timed in a row before the reference workload is timed as often.
 BLOCK = 10
+# Queries that an approximate index is compared with an exact search on, at most.
+RECALL_QUERIES = 200
 NANO = 1e-9
 
 
@@ -109,13 +111,14 @@ class FirstRound:
     weights_bytes: int
     round: Round
     cuda_peak_bytes: int | None = None
+    neighbour_recall: list[float] | None = None
 
 
 def serve(job: ServeJob) -> FirstRound:
     """Serve every query in batches, then time single queries beside the reference workload.
 
-    In this order: load, first query, batches, peak memory, single queries: the reference workload would add
-    memory of its own.
+    In this order: load, first query, batches, peak memory, single queries, recall of an approximate index:
+    the reference workload and an exact search would add memory of their own.
     """
     router, *seconds = _load_and_route(Path(job.router), job.timed[0])
     batch_seconds = _batches(router, job)
@@ -123,7 +126,9 @@ def serve(job: ServeJob) -> FirstRound:
     timed = _time_single(router, job.timed, job.measure, *seconds)
     index_bytes = sum(path.stat().st_size for path in Path(job.router).rglob("*") if path.is_file())
     weights_bytes = sum(path.stat().st_size for path in router.asset_paths())
-    return FirstRound(batch_seconds, rss, index_bytes, weights_bytes, timed, cuda)
+    shares = router.neighbour_recall(job.timed[:RECALL_QUERIES])
+    recall = None if shares is None else shares.tolist()
+    return FirstRound(batch_seconds, rss, index_bytes, weights_bytes, timed, cuda, recall)
 
 
 def time_again(job: RoundJob) -> Round:

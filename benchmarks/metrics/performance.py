@@ -43,9 +43,9 @@ class Generated:
 
 @dataclass(frozen=True, kw_only=True)
 class PerformanceMetric(Entry):
-    """Metric of serving or fitting a router."""
+    """Metric of serving or fitting a router; None where there is nothing to say."""
 
-    figure: Callable[[Measured], Figure | Missing]
+    figure: Callable[[Measured], Figure | Missing | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +133,20 @@ def _throughput(raw: Measured) -> Figure:
     return _quantile(raw, [[raw.served.batch_size / each for each in raw.served.batch_seconds]], scale=1)
 
 
+def _recall(raw: Measured) -> Figure | None:
+    values = raw.served.neighbour_recall
+    if not values:
+        return None
+    interval = bootstrap_rounds(
+        lambda resample: resample.mean(axis=1),
+        [np.array(values)],
+        resamples=raw.statistics.resamples,
+        confidence=raw.statistics.confidence,
+        seed=raw.seed,
+    )
+    return Figure(float(np.mean(values)), len(values), interval)
+
+
 def _megabytes(size: int | None) -> Figure | Missing:
     return Missing(Reason.NO_CUDA_DEVICE) if size is None else Figure(size / MB)
 
@@ -163,7 +177,7 @@ _ANY_MACHINE = Gate(share=SHARE, any_machine=True)
 
 # fmt: off
 def _speed(
-    name: str, title: str, unit: str, figure: Callable[[Measured], Figure | Missing], description: str,
+    name: str, title: str, unit: str, figure: Callable[[Measured], Figure | Missing | None], description: str,
     **more: Any,
 ) -> PerformanceMetric:
     named = {"name": name, "title": title, "unit": unit, "description": description, "figure": figure}
@@ -188,6 +202,9 @@ SERVING = [
            "Median time that a single question spends in the encoder"),
     _speed("search_p50", "Search", "ms", lambda raw: _stage(raw, "search"),
            "Median time that a single question spends in the index"),
+    _speed("recall_at_k", "Recall of neighbours", "fraction", _recall,
+           "Share of the k nearest training questions that an approximate index finds; mean over at most 200 "
+           "test questions, each also compared with every training question", higher_is_better=True),
     _speed("decide_p50", "Decide", "ms", lambda raw: _stage(raw, "decide"),
            "Median time from the scores of a single question to the decision"),
     _speed("reference_p50", "Reference workload", "ms",

@@ -26,6 +26,8 @@ PACKAGES = (
     "bitsandbytes",
     "openai",
     "rouge-score",
+    "faiss-cpu",
+    "psycopg",
     "tokenizers",
     "onnxruntime",
     "hydra-core",

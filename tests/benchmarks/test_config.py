@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf
-from benchmarks.assets.weights import Weights
+from benchmarks.assets.weights import Weights, router_spec
 from benchmarks.config import (
     VERBS,
     checked,
@@ -28,6 +28,9 @@ from benchmarks.errors import BadInput
 from benchmarks.schema import NoExperts
 from common.checks import ConfigError
 from common.settings import Policy
+from routers.base import build
+from routers.indexes.hnsw import HnswIndex
+from routers.static_encoder import StaticEncoder
 
 CONF = Path(conf.__path__[0])
 ROOT = CONF.parent
@@ -37,14 +40,24 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-ROUTERS, ENCODERS, WEIGHTS, DATASETS, EXPERTS, TRAINERS, EXPERIMENTS, GUARDS = (
+ROUTERS, ENCODERS, INDEXES, WEIGHTS, DATASETS, EXPERTS, TRAINERS, EXPERIMENTS, GUARDS = (
     options(group)
-    for group in ("router", "encoder", "weights", "dataset", "experts", "trainer", "experiment", "guard")
+    for group in (
+        "router",
+        "encoder",
+        "index",
+        "weights",
+        "dataset",
+        "experts",
+        "trainer",
+        "experiment",
+        "guard",
+    )
 )
 HELP_LISTS = {
-    "run": ("router", "encoder", "weights", "dataset", "experts", "guard", "experiment"),
+    "run": ("router", "encoder", "index", "weights", "dataset", "experts", "guard", "experiment"),
     "train": ("weights", "dataset", "experts", "trainer"),
-    "ask": ("router", "encoder", "weights", "dataset", "experts"),
+    "ask": ("router", "encoder", "index", "weights", "dataset", "experts"),
 }
 MEMBERS = ("knn", "svm", "tfidf")
 # A choice for what has no value by itself.
@@ -167,6 +180,23 @@ def test_keys_of_the_encoder_and_the_seed_reach_the_router() -> None:
     assert (found.encoder.finetune_seed, found.router.seed, found.baselines["random"].seed) == (5, 5, 5)
 
 
+@pytest.mark.parametrize("encoder", ["static", "minilm"])
+def test_a_text_names_the_model_of_an_encoder(encoder: str) -> None:
+    found = settings(f"encoder={encoder}", "encoder.model=models/mine", "router=svm")
+    assert found.encoder.model == found.router.encoder.model == Weights(path="models/mine")
+    config = composed("run", (f"encoder={encoder}", "encoder.model=/home/me/models/mine"))
+    assert recordable(config)["encoder"]["model"] == "mine"
+    # Keys of the packaged weights stay for whoever changes one of them.
+    assert settings(f"encoder={encoder}", "encoder.model.sha256=null").encoder.model.package is not None
+
+
+def test_encoders_of_either_kind_reach_the_router() -> None:
+    found = settings("encoder=static", "encoder.dimension=64", "router=centroid", "seed=3")
+    assert found.router.encoder == found.encoder
+    assert type(build(router_spec(found.router, {})).encoder) is StaticEncoder
+    assert (found.encoder.dimension, found.encoder.finetune_seed) == (64, 3)
+
+
 def test_members_of_an_ensemble_can_be_exchanged() -> None:
     chosen = ["+router@router.members.centroid=centroid", "~router@router.members.tfidf"]
     router = settings(
@@ -250,6 +280,15 @@ REFUSED: dict[tuple[str, ...], dict[str, str]] = {
         "train_per_domain": "0",
         "baselines.tfidf.c": "0",
     },
+    ("encoder=static",): {
+        "encoder.dimension": "1",
+        "encoder.sif_coefficient": "0",
+        "encoder.dtype": "int8",
+        "encoder.max_tokens": "7",
+        "encoder.finetune": "triplet",
+        "encoder.finetune_learning_rate": "0",
+        "encoder.model": "5",
+    },
     ("dataset=routing_dataset",): {"dataset.seed": "-1"},
     ("dataset=clinc150",): {"dataset.labels": "topics"},
     ("dataset=llmrouter",): {"dataset.right": "0"},
@@ -318,7 +357,13 @@ def test_a_refused_value_is_named_with_its_key(
     ("overrides", "message"),
     [
         # Keys that are not there.
-        (["+router.kk=3"], "no key router.kk; router has: encoder, k, name, temperature, weighting"),
+        (["+router.kk=3"], "no key router.kk; router has: encoder, index, k, name, temperature, weighting"),
+        (
+            ["encoder=static", "encoder.backend=onnx"],
+            "no key encoder.backend; encoder has: dimension, ",
+        ),
+        (["encoder.dimension=64"], "no key encoder.dimension; encoder has: backend, batch_size, "),
+        (["encoder=static", "encoder.model.pth=x"], "no key encoder.model.pth; encoder.model has: gguf, "),
         (["sead=1"], "no key sead; there is: baselines, calibration, dataset, encoder, "),
         # Types.
         (["router.k=abc"], "router.k: Value 'abc' of type 'str' could not be converted to Integer"),
@@ -337,6 +382,44 @@ def test_a_refused_value_is_named_with_its_key(
 def test_a_refusal_says_in_one_line_what_to_change(overrides: list[str], message: str) -> None:
     text = refusal(*overrides)
     assert message in text if "package_dir" in overrides[0] else text.startswith(message), text
+
+
+@pytest.mark.parametrize("index", INDEXES)
+def test_an_index_is_that_of_knn_also_as_a_member(index: str) -> None:
+    found = settings(f"index={index}")
+    assert found.router.index.name == found.index.name == index
+    assert settings("router=ensemble", f"index={index}").router.members["knn"].index.name == index
+    assert settings().index.name == "exact"
+    assert settings("index=hnsw", "index.ef_search=7").router.index.ef_search == 7
+    assert "index" not in vars(settings(f"index={index}", "router=centroid").router)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (
+            "postgresql://me:hunter2@db/x",
+            "index.url: a password would be kept in the record; put the URL with it into",
+        ),
+        ("'postgres://me:hunt#er2@db'", "index.url: a password would be kept"),
+        ("postgresql://me:hunter/2@db", "index.url: a password would be kept"),
+        ("'postgresql://me@db/x?password=hunter2'", "index.url: a password would be kept"),
+        ("'postgresql:///x?user=me&p%61ssword=hunter2'", "index.url: a password would be kept"),
+        ("'host=db password=hunter2'", "index.url: not a URL such as postgresql://user@host:5432/database"),
+        ("mysql://me@db/x", "index.url: not a URL"),
+        # Hydra wants this one in quotes, and shows what it cannot read.
+        ("postgresql://me:hunter2@db/x?sslmode=require", "mismatched input '='"),
+    ],
+)
+def test_a_password_in_a_url_is_refused_and_not_shown(url: str, message: str) -> None:
+    text = refusal("index=pgvector", f"index.url={url}")
+    assert message in text
+    assert "hunt" not in text
+
+
+def test_a_url_without_a_password_is_recorded() -> None:
+    url = "postgresql://me@db:5432/x"
+    assert recordable(compose_config("run", ["index=pgvector", f"index.url={url}"]))["index"]["url"] == url
 
 
 def test_an_unknown_option_lists_those_there_are() -> None:
@@ -362,7 +445,7 @@ def test_a_router_without_a_name_says_where_to_give_it() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("kk: 3", "no key router.kk; router has: encoder, k, name, temperature, weighting"),
+        ("kk: 3", "no key router.kk; router has: encoder, index, k, name, temperature, weighting"),
         ("k: 0", "router.k=0: must be at least 1"),
         ("k: 3", None),
     ],
@@ -378,6 +461,19 @@ def test_a_router_of_the_users_own_file_is_checked_by_its_constructor(
         assert settings(*chosen).router["k"] == 3
     else:
         assert refusal(*chosen) == message
+
+
+def test_an_index_of_the_users_own_file_is_checked_and_built(tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    mine = ["name: mine", "_target_: routers.indexes.hnsw.HnswIndex", "m: 8"]
+    (tmp_path / "index" / "mine.yaml").write_text("\n".join(mine))
+    chosen = [f"hydra.searchpath=[file://{tmp_path}]", "index=mine"]
+    index = build(router_spec(settings(*chosen).router, {})["index"])
+    assert (type(index), index.m) == (HnswIndex, 8)
+    assert refusal(*chosen, "index.m=1") == "index.m=1: must be at least 2"
+    assert refusal(*chosen, "+index.n=1").startswith(
+        "no key index.n; index has: ef_construction, ef_search, m"
+    )
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "2.5", "some", "true", "null", "[1]"])

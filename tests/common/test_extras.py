@@ -38,6 +38,8 @@ def test_every_extra_is_one_of_the_project() -> None:
     ("overrides", "package", "setting"),
     [
         (["router=tinyllama"], "trl", "router=tinyllama"),
+        (["router=knn", "index=hnsw"], "faiss", "index=hnsw"),
+        (["router=ensemble", "index=pgvector"], "psycopg", "index=pgvector"),
         (["router=centroid", "encoder.backend=torch"], "sentence_transformers", "encoder.backend=torch"),
         (
             ["router=knn", "encoder.finetune=cosine_similarity"],

@@ -8,7 +8,7 @@ from routers.base import Router
 from routers.centroid import CentroidRouter
 from routers.decision import route
 from routers.encoder import SentenceEncoder
-from routers.index import ExactIndex
+from routers.indexes.exact import ExactIndex
 from routers.knn import KNNRouter
 
 Questions = tuple[list[str], list[str]]
@@ -30,7 +30,7 @@ def test_encode_a_batch_of_32(benchmark: BenchmarkFixture, encoder: SentenceEnco
 def test_search_10k_vectors(benchmark: BenchmarkFixture) -> None:
     vectors = np.random.default_rng(0).normal(size=(10_000, 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = benchmark(ExactIndex(vectors).search, vectors[7:8], 10)
+    found = benchmark(ExactIndex().build(vectors, {}).search, vectors[7:8], 10)
     assert found.rows[0, 0] == 7
 
 

@@ -11,6 +11,7 @@ from routers.centroid import CentroidRouter
 from routers.composite import held_out_rows, in_columns, log_proba
 from routers.encoder import SentenceEncoder
 from routers.ensemble import EnsembleRouter
+from routers.indexes.hnsw import HnswIndex
 from routers.knn import KNNRouter
 
 Questions = tuple[list[str], list[str]]
@@ -47,6 +48,25 @@ def test_parts_within_parts(encoder: SentenceEncoder, questions: Questions) -> N
     # Both read the same files, which count once.
     assert sorted(router.asset_paths()) == sorted(encoder.asset_paths())
     assert router.predict(questions[0]) == questions[1]
+
+
+def test_recall_is_that_of_the_parts_that_search_approximately(
+    encoder: SentenceEncoder, questions: Questions
+) -> None:
+    poor = HnswIndex(m=2, ef_construction=1, ef_search=1)
+    parts = {
+        "exact": KNNRouter(encoder),
+        "poor": KNNRouter(encoder, k=1, index=poor),
+        "mean": CentroidRouter(encoder),
+    }
+    router = EnsembleRouter(parts).fit(*questions)
+    alone = router.parts_["poor"].neighbour_recall(questions[0])
+    recall = router.neighbour_recall(questions[0])
+    assert recall is not None
+    assert alone is not None
+    assert recall.tolist() == alone.tolist()
+    del parts["poor"]
+    assert EnsembleRouter(parts).fit(*questions).neighbour_recall(questions[0]) is None
 
 
 def test_what_fits_several_times_encodes_once(

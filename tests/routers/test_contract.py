@@ -26,6 +26,7 @@ from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.encoder_base import Encoder
 from routers.ensemble import EnsembleRouter
+from routers.indexes.hnsw import HnswIndex
 from routers.inference import check_inference
 from routers.knn import KNNRouter
 from routers.stages import STAGES, collect_stages
@@ -46,6 +47,7 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
     "centroid_several": (CentroidRouter, {"n_centroids": 3, "temperature": 0.1}),
     "centroid_prototypes": (CentroidRouter, {"label_prototypes": PROTOTYPES}),
     "knn": (KNNRouter, {"k": 5}),
+    "knn_hnsw": (KNNRouter, {"k": 5, "index": HnswIndex(m=8)}),
     "centroid_fine_tuned": (CentroidRouter, {"encoder": "torch_fine_tuned"}),
     "knn_fine_tuned": (KNNRouter, {"encoder": "fine_tuned", "k": 5}),
     "tinyllama": (TinyLlamaRouter, {"epochs": 1, "dtype": "float32", "learning_rate": 0.01}),
@@ -71,8 +73,8 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
         for method in ("temperature", "isotonic")
     },
 }
-# The last two are arrays as they lie in memory, beside a graph.
-TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx", ".bin", ".npy"}
+# The last three are arrays as they lie in memory, and an index.
+TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx", ".bin", ".npy", ".faiss"}
 STRANGE = {
     "empty": "",
     "blank": " \t\n ",

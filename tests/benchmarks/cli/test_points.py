@@ -30,6 +30,23 @@ def test_the_pair_is_of_the_training_questions(exported: Path) -> None:
     ]
 
 
+def test_an_approximate_index_gives_the_same_points(shared_qna: Path, exported: Path, tmp_path: Path) -> None:
+    done = in_process(
+        *("points", "export", "pair", "dataset=files", f"dataset.path={shared_qna}", "index=hnsw"),
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("points.jsonl", "targets.jsonl"):
+        assert (tmp_path / "pair" / name).read_bytes() == (exported / name).read_bytes()
+    exact, found = (
+        in_process("points", "ask", str(exported), "What is insomnia?", "router.k=4", *index, cwd=tmp_path)
+        for index in ([], ["index=hnsw"])
+    )
+    wanted, got = json.loads(exact.stdout), json.loads(found.stdout)
+    assert got["scores"] == wanted["scores"]
+    assert [hit["id"] for hit in got["hits"]] == [hit["id"] for hit in wanted["hits"]]
+
+
 def test_it_answers_as_the_server_does(exported: Path, tmp_path: Path) -> None:
     asked = ["My car does not start", "What is insomnia?"]
     done = in_process("points", "ask", str(exported), *asked, "router.k=4", cwd=tmp_path)

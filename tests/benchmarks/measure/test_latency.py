@@ -21,7 +21,10 @@ from benchmarks.workers.launch import Workers
 from common.typed_json import from_json, to_json
 from routers.base import Inference, Router, RouterError
 from routers.baselines import TfidfRouter
+from routers.encoder import SentenceEncoder
+from routers.indexes.hnsw import HnswIndex
 from routers.inference_files import load_inferences
+from routers.knn import KNNRouter
 from routers.stages import STAGES
 from tests.benchmarks import fakes
 
@@ -89,6 +92,17 @@ def test_every_call_is_made_and_none_is_cached(
     assert len(first.batch_seconds) == batches.count(16) >= min_batches
     assert len(load_inferences(tmp_path / "outputs", 1)[0].proba) == n_queries
     assert set(first.round.stage_seconds) == {"decide"}
+
+
+def test_an_approximate_index_is_compared_with_an_exact_search(
+    encoder: SentenceEncoder, questions: Questions, served: Served, tmp_path: Path
+) -> None:
+    KNNRouter(encoder, k=5, index=HnswIndex()).fit(*questions).save(tmp_path / "router")
+    recall = serve(serve_job(tmp_path, [*questions[0]] * 6)).neighbour_recall
+    assert recall is not None
+    assert (len(recall), set(recall) <= {0.6, 0.8, 1.0}) == (200, True)
+    assert sum(recall) > 190
+    assert served[0].neighbour_recall is None
 
 
 def test_an_output_that_breaks_the_contract_is_not_measured(tmp_path: Path) -> None:

@@ -105,6 +105,16 @@ def test_stages_that_a_router_does_not_have_are_unscored() -> None:
     assert not set(reasons) & set(metrics)
 
 
+def test_recall_of_an_approximate_index_is_a_mean_over_questions() -> None:
+    metrics, unscored = derived(neighbour_recall=[1.0, 0.5, 1.0, 0.75])
+    found = metrics["recall_at_k"]
+    assert (found.value, found.unit, found.n, found.higher_is_better) == (0.8125, "fraction", 4, True)
+    low, high = interval(found)
+    assert 0.5 <= low < 0.8125 < high <= 1
+    # Of an exact one, or of a router without any, there is nothing to say.
+    assert "recall_at_k" not in {*derived()[0], *(entry.name for entry in unscored)}
+
+
 def test_cuda_memory_when_there_was_any() -> None:
     metrics, unscored = derived(cuda_peak_bytes=4_000_000_000)
     assert (metrics["cuda_peak"].value, metrics["cuda_peak"].unit) == (4000, "MB")

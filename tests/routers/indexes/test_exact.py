@@ -1,7 +1,8 @@
-"""Exact search against brute force."""
+"""Exact search against brute force, and an engine of a stranger's."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from common.files import read_json, write_json
 from routers.base import FloatArray, Router
 from routers.encoder import SentenceEncoder
-from routers.index import ExactIndex, Index, Neighbours
+from routers.indexes.base import Neighbours
+from routers.indexes.exact import ExactIndex
 from routers.knn import KNNRouter
 
 SMALL = st.integers(-2, 2)
@@ -30,7 +33,7 @@ def test_rows_similarities_and_ties_equal_brute_force(data: st.DataObject, n_row
     # Small whole numbers: products are exact, and ties abound.
     vectors: NDArray[np.float32] = data.draw(arrays(np.float32, (n_rows, 3), elements=SMALL))
     queries: NDArray[np.float32] = data.draw(arrays(np.float32, (3, 3), elements=SMALL))
-    found = ExactIndex(vectors).search(queries, k)
+    found = ExactIndex().build(vectors, {}).search(queries, k)
     assert found.rows.dtype == np.int64
     assert found.similarities.dtype == np.float32
     for query, rows, similarities in zip(queries, found.rows, found.similarities, strict=True):
@@ -38,50 +41,53 @@ def test_rows_similarities_and_ties_equal_brute_force(data: st.DataObject, n_row
         assert got == brute_force(vectors, query, k)
 
 
-def test_no_queries_find_nothing() -> None:
-    rows, similarities = ExactIndex(np.eye(3, dtype=np.float32)).search(np.zeros((0, 3), np.float32), 2)
-    assert rows.shape == similarities.shape == (0, 2)
+class Halves(ExactIndex):
+    """It searches halves one after the other, and keeps a file of its own."""
 
-
-class Halves(Index):
-    """An engine of a stranger's: it searches halves one after the other, and keeps a file of its own."""
-
-    half: ClassVar[str] = "half.txt"
-
-    def search(self, queries: FloatArray, k: int) -> Neighbours:
+    def _search(self, queries: FloatArray, k: int) -> Neighbours:
         middle = len(self) // 2
         parts = [
-            ExactIndex(part).search(queries, k) for part in (self.vectors[:middle], self.vectors[middle:])
+            ExactIndex().build(part, {}).search(queries, k)
+            for part in (self.vectors[:middle], self.vectors[middle:])
         ]
         rows = np.concatenate([parts[0].rows, parts[1].rows + middle], axis=1)
         similarities = np.concatenate([part.similarities for part in parts], axis=1)
         best = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
         return Neighbours(np.take_along_axis(rows, best, 1), np.take_along_axis(similarities, best, 1))
 
-    def save(self, folder: Path) -> None:
-        (folder / self.half).write_text(str(len(self)))
+    def save(self, folder: Path) -> dict[str, NDArray[Any]]:
+        (folder / "half.txt").write_text(str(len(self)))
+        return super().save(folder)
 
-    @classmethod
-    def load(cls, folder: Path, vectors: FloatArray) -> "Halves":
-        assert (folder / cls.half).read_text() == str(len(vectors))
-        return cls(vectors)
-
-
-class HalvesRouter(KNNRouter):
-    index_class = Halves
+    def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> "Halves":
+        assert (folder / "half.txt").read_text() == str(len(arrays["vectors"]))
+        return super().load(folder, arrays)
 
 
-def test_an_engine_of_ones_own_is_one_class_and_its_router(
+def test_an_engine_of_ones_own_is_one_class(
     tiny_encoder: SentenceEncoder, questions: tuple[list[str], list[str]], tmp_path: Path
 ) -> None:
     wanted = KNNRouter(tiny_encoder, k=5).fit(*questions)
-    router = HalvesRouter(tiny_encoder, k=5).fit(*questions)
+    router = KNNRouter(tiny_encoder, k=5, index=Halves()).fit(*questions)
     asked = ["Why does it rattle?", "nap"]
     assert router.predict_proba(asked) == pytest.approx(wanted.predict_proba(asked), abs=1e-5)
     router.save(tmp_path / "saved")
     loaded = Router.load((tmp_path / "saved").rename(tmp_path / "moved"))
-    assert isinstance(loaded, HalvesRouter)
+    assert isinstance(loaded, KNNRouter)
     assert isinstance(loaded.index_, Halves)
     assert len(loaded.index_) == len(questions[0])
     assert np.array_equal(loaded.predict_proba(asked), router.predict_proba(asked))
     assert [loaded.respond(text) for text in asked] == [router.respond(text) for text in asked]
+
+
+def test_a_router_saved_before_there_were_engines_is_read(
+    tiny_encoder: SentenceEncoder, questions: tuple[list[str], list[str]], tmp_path: Path
+) -> None:
+    router = KNNRouter(tiny_encoder, k=5).fit(*questions)
+    router.save(tmp_path)
+    header = read_json(tmp_path / "router.json")
+    del header["spec"]["index"]
+    write_json(tmp_path / "router.json", header)
+    loaded = Router.load(tmp_path)
+    assert np.array_equal(loaded.predict_proba(["nap"]), router.predict_proba(["nap"]))
+    assert loaded.neighbour_recall(["nap"]) is None

@@ -1,0 +1,1 @@
+"""Nearest neighbours by cosine similarity: the contract of an index in `base`, one file an engine."""
