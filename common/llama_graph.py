@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.files import cache_dir, cached_dir, digest, read_json
-from common.onnx_weights import MODEL, WEIGHTS, append_constant
+from common.onnx_weights import MODEL, WEIGHTS, WORDS, append_constant
 from common.progress import say
+from common.row_file import write_rows
 
 FloatArray = NDArray[np.float32]
 
@@ -151,6 +152,9 @@ def cached_graph(
     """
     kind = "int8" if int8 else "float32"
     content = {"weights": sha256, "products": sorted(products), "kind": kind, "generates": generates}
+    if not generates:
+        # So that graphs which held this table themselves are not used; `VERSION` would forget all answers.
+        content["beside"] = WORDS
 
     def build(target: Path) -> None:
         say(f"writing the language model as an ONNX graph in {kind} (once a model)")
@@ -165,13 +169,14 @@ def write_graph(
 ) -> None:
     """Write the model in `folder` as `model.onnx` with its weights beside it, into the folder `target`.
 
-    Inputs: `ids`, int64 (batch, tokens), padded on the right; `lengths`, int32 (batch,), tokens of each row
-    less one, those of the cache included; `total`, int32 (), the largest of `lengths` plus one; `last`,
-    int64 (batch,), position of each row's last token in the flattened `ids`; for each layer and each of
-    `products` a pair of adapter matrices, float32 (inputs, rank) and (rank, outputs). A generating graph also
-    has the cache, float32 (batch, kv_heads, positions, head_dim), as `key.N` and `value.N`, and gives
-    `next`, int64 (batch, 1), the most probable next token. Another gives `state`, float32 (batch, hidden),
-    the normalised last state.
+    Inputs: `lengths`, int32 (batch,), tokens of each row less one, those of the cache included; `total`,
+    int32 (), the largest of `lengths` plus one; `last`, int64 (batch,), position of each row's last token
+    among the flattened tokens; for each layer and each of `products` a pair of adapter matrices, float32
+    (inputs, rank) and (rank, outputs). A generating graph has `ids`, int64 (batch, tokens), padded on the
+    right, and the cache, float32 (batch, kv_heads, positions, head_dim), as `key.N` and `value.N`; it gives
+    `next`, int64 (batch, 1), the most probable next token. Another has `embedded`, float32 (batch, tokens,
+    hidden), rows of the file `WORDS` beside it, and gives `state`, float32 (batch, hidden), the normalised
+    last state.
 
     Args:
         int8: store matrices in 8 bits with one scale for 32 weights; products then also round their inputs.
@@ -188,6 +193,7 @@ def write_graph(
             graph.generating()
         else:
             graph.encoding()
+            write_rows(target / WORDS, graph.tensors[EMBEDDING])
         model = onnx.helper.make_model(
             graph.proto(),
             opset_imports=[onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid(MICROSOFT, 1)],
@@ -231,8 +237,13 @@ class _Graph:
 
     def _body(self, *, cached: bool) -> str:
         """Name of the normalised last state of each row, (batch, hidden)."""
+        tokens = (
+            _value("ids", "INT64", ["batch", "tokens"])
+            if cached
+            else _value("embedded", "FLOAT", ["batch", "tokens", self.shape.hidden])
+        )
         self.inputs += [
-            _value("ids", "INT64", ["batch", "tokens"]),
+            tokens,
             _value("lengths", "INT32", ["batch"]),
             _value("total", "INT32", []),
             _value("last", "INT64", ["batch"]),
@@ -240,11 +251,14 @@ class _Graph:
         self._positions()
         self._constant("rows", np.array([-1, self.shape.hidden]))
         self._constant("qkv_width", np.array([self.shape.outputs("qkv")]))
-        self._node("Shape", ["ids"], "ids_shape")
+        if cached:
+            self._node("Shape", ["ids"], "ids_shape")
+            self._node("Gather", [self._weight(EMBEDDING), "ids"], "embedded")
+        else:
+            self._node("Shape", ["embedded"], "ids_shape", end=2)
         self._node("Concat", ["ids_shape", "qkv_width"], "qkv_shape", axis=0)
-        embedded = self._node("Gather", [self._weight(EMBEDDING), "ids"], "embedded")
         # Products work on (tokens of all rows, width); only attention knows of rows.
-        state, change = self._node("Reshape", [embedded, "rows"], "state.0"), None
+        state, change = self._node("Reshape", ["embedded", "rows"], "state.0"), None
         for layer in range(self.shape.layers):
             state, change = self._layer(layer, state, change, cached)
         summed = self._node("Add", [state, str(change)], "states") if change else state

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 MODEL = "model.onnx"
 WEIGHTS = "weights.bin"
+# Word embeddings of a graph that begins behind them; see `common.row_file`.
+WORDS = "words.npy"
 # Bytes between which arrays start, as wide loads and mapping want them.
 ALIGNMENT = 64
 

@@ -8,14 +8,11 @@ import numpy as np
 from common.llama_graph import NotLlama, Shape, cached_graph, read_shape
 from common.lora import WEIGHTS, DamagedAdapter, adapted_products, adapter_values, read_adapter
 from common.onnx_session import session
+from common.onnx_weights import WORDS
+from common.row_file import RowFile
 from routers.base import FloatArray, RouterError
 from routers.stages import stage
-from routers.token_batches import token_batches
-
-# Most tokens of a batch through ONNX Runtime, padding included: more are no faster and take more memory.
-BATCH_TOKENS = 512
-# Cost of one more batch, in tokens.
-BATCH_OVERHEAD = 16
+from routers.token_batches import embed, token_batches
 
 BACKENDS = ("onnx", "onnx_int8", "torch")
 HEAD = "base_model.model.score.weight"
@@ -54,6 +51,7 @@ class OnnxClassifier:
         # (hidden, classes)
         self.head = load_file(adapter / WEIGHTS)[HEAD].T.astype(np.float32)
         self.session = session(self.graph)
+        self.words = RowFile(self.graph.parent / WORDS)
         self.tokenizer = Tokenizer.from_file(str(Path(model, "tokenizer.json")))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_tokens)
@@ -62,12 +60,7 @@ class OnnxClassifier:
         logits = np.empty((len(texts), self.head.shape[1]), dtype=np.float32)
         with stage("tokenise"):
             tokens = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
-            batches = token_batches(
-                [len(ids) for ids in tokens],
-                most_rows=most_rows,
-                most_tokens=BATCH_TOKENS,
-                overhead=BATCH_OVERHEAD,
-            )
+            batches = token_batches([len(ids) for ids in tokens], most_rows)
         with stage("encode"):
             for rows in batches:
                 logits[rows] = self._states([tokens[row] for row in rows]) @ self.head
@@ -75,12 +68,10 @@ class OnnxClassifier:
 
     def _states(self, tokens: list[list[int]]) -> FloatArray:
         """State of each text's last token, (texts, hidden)."""
-        counts = np.array([len(ids) for ids in tokens])
-        width = int(counts.max())
-        padded = np.zeros((len(tokens), width), dtype=np.int64)
-        padded[np.arange(width) < counts[:, None]] = np.concatenate(tokens)
+        embedded, mask = embed(tokens, self.words)
+        counts, width = mask.sum(axis=1), mask.shape[1]
         inputs = {
-            "ids": padded,
+            "embedded": embedded,
             "lengths": (counts - 1).astype(np.int32),
             "total": np.array(width, dtype=np.int32),
             "last": np.arange(len(tokens)) * width + counts - 1,

@@ -137,7 +137,9 @@ def _through_model(source: Path, config: Any, sequences: Any) -> FloatArray:
     for start in range(0, len(sequences), BATCH):
         progress("distilling the encoder", start, len(sequences))
         ids = sequences[start : start + BATCH]
-        parts += running.run(None, {"embeddings": words[ids], "attention_mask": np.ones_like(ids)})
+        parts += running.run(
+            None, {"embeddings": words[ids], "attention_mask": np.ones(ids.shape, np.float32)}
+        )
     return np.concatenate(parts)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from common.checks import Constraints, at_least, one_of
 from common.files import cache_dir, cached_dir, digest
-from common.onnx_weights import MODEL, WEIGHTS
+from common.onnx_weights import MODEL, WEIGHTS, WORDS
 from common.progress import progress, say
 from routers.base import FloatArray, ModelFolder
-from routers.encoder_backends import WORDS, Backend, OnnxBackend, TorchBackend
+from routers.encoder_backends import Backend, OnnxBackend, TorchBackend
 from routers.encoder_base import FINE_TUNING, Encoder
 from routers.encoder_training import Recipe, Separation, fine_tune
 from routers.onnx_export import export
@@ -22,7 +22,7 @@ from routers.weights import settings_sha256
 BACKENDS = ("torch", "onnx", "onnx_int8")
 
 # Raise when an exported file would differ for the same weights, so that old caches are not used.
-EXPORT_VERSION = 4
+EXPORT_VERSION = 5
 # Files of an export that serving loads, beside a few settings.
 SERVED = (MODEL, WEIGHTS, WORDS, "tokenizer.json")
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,18 +11,11 @@ from numpy.typing import NDArray
 from common.extras import need
 from common.files import read_json
 from common.onnx_session import session
-from common.onnx_weights import MODEL
+from common.onnx_weights import MODEL, WORDS
 from common.row_file import RowFile
 from routers.base import FloatArray
 from routers.stages import stage
-from routers.token_batches import token_batches
-
-# File of an exported BERT's word embeddings.
-WORDS = "words.npy"
-# Most tokens of a batch through ONNX Runtime, padding included: more are no faster and take more memory.
-BATCH_TOKENS = 512
-# Cost of one more batch, in tokens.
-BATCH_OVERHEAD = 16
+from routers.token_batches import embed, token_batches
 
 
 class Backend(Protocol):
@@ -58,10 +50,7 @@ class OnnxBackend:
     def batches(self, texts: list[str], most_rows: int) -> Iterator[tuple[list[int], list[list[int]]]]:
         with stage("tokenise"):
             tokens = self.tokenise(texts)
-            lengths = [len(ids) for ids in tokens]
-            found = token_batches(
-                lengths, most_rows=most_rows, most_tokens=BATCH_TOKENS, overhead=BATCH_OVERHEAD
-            )
+            found = token_batches([len(ids) for ids in tokens], most_rows)
         for rows in found:
             yield rows, [tokens[row] for row in rows]
 
@@ -78,18 +67,13 @@ class OnnxBackend:
 
     def inputs(self, tokens: list[list[int]]) -> dict[str, NDArray[Any]]:
         """Inputs of the graph by name, padded on the right to the longest text."""
-        lengths = np.array([len(ids) for ids in tokens])
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        ids = list(chain.from_iterable(tokens))
-        padded: NDArray[Any]
-        if self.words is None:
-            name, padded = "input_ids", np.full(mask.shape, self.pad_id, dtype=np.int64)
-            padded[mask] = ids
-        else:
-            rows = self.words.read(ids)
-            name, padded = "embeddings", np.zeros((*mask.shape, rows.shape[1]), dtype=np.float32)
-            padded[mask] = rows
-        return {name: padded, "attention_mask": mask.astype(np.int64)}
+        if self.words is not None:
+            embeddings, mask = embed(tokens, self.words)
+            return {"embeddings": embeddings, "attention_mask": mask.astype(np.float32)}
+        width = max(len(ids) for ids in tokens)
+        padded = np.array([ids + [self.pad_id] * (width - len(ids)) for ids in tokens], dtype=np.int64)
+        counts = np.array([len(ids) for ids in tokens])
+        return {"input_ids": padded, "attention_mask": (np.arange(width) < counts[:, None]).astype(np.int64)}
 
 
 def load_network(model: str, max_tokens: int, **settings: Any) -> Any:

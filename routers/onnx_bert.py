@@ -49,8 +49,9 @@ def bert_graph(
 ) -> Any:
     """`onnx.ModelProto` from (embeddings, attention_mask) to vectors.
 
-    The inputs, padded on the right, are float32 (batch, tokens, hidden_size), rows of `WORD_EMBEDDINGS`,
-    and int64 (batch, tokens); the output `sentence_embedding` is float32 (batch, hidden_size).
+    The inputs are float32 and padded on the right: (batch, tokens, hidden_size), rows of `WORD_EMBEDDINGS`,
+    and (batch, tokens), 1 for a token and 0 for padding. The output `sentence_embedding` is float32
+    (batch, hidden_size).
 
     Args:
         config: `config.json` of transformers.
@@ -73,11 +74,11 @@ def bert_graph(
     else:
         graph.add("Identity", [pooled], output="sentence_embedding")
     width = config["hidden_size"]
-    mask = helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["batch", "tokens"])
-    words, vectors = (
+    words, mask, vectors = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in (
             ("embeddings", ["batch", "tokens", width]),
+            ("attention_mask", ["batch", "tokens"]),
             ("sentence_embedding", ["batch", width]),
         )
     )
@@ -148,8 +149,8 @@ def _embeddings(graph: _Graph) -> str:
     from onnx import TensorProto
 
     start, axis = (graph.constant(name, np.array([n])) for name, n in (("zero", 0), ("tokens_axis", 1)))
-    mask = graph.add("Cast", ["attention_mask"], to=TensorProto.INT32)
-    graph.add("ReduceSum", [mask, axis], output="lengths", keepdims=0)
+    lengths = graph.add("ReduceSum", ["attention_mask", axis], keepdims=0)
+    graph.add("Cast", [lengths], output="lengths", to=TensorProto.INT32)
     # One text, no pair: all tokens are of segment 0.
     positions, segments = (
         graph.weight(f"embeddings.{kind}_embeddings.weight") for kind in ("position", "token_type")
@@ -189,10 +190,6 @@ def _add_and_normalise(graph: _Graph, prefix: str, values: str, skipped: str) ->
 
 def _mean(graph: _Graph, hidden: str) -> str:
     """Mean over the tokens that are not padding."""
-    from onnx import TensorProto
-
-    last = graph.constant("last_axis", np.array([2], dtype=np.int64))
-    mask = graph.add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
-    mask = graph.add("Unsqueeze", [mask, last])
-    total = graph.add("ReduceSum", [graph.add("Mul", [hidden, mask]), "tokens_axis"], keepdims=0)
-    return graph.add("Div", [total, graph.add("ReduceSum", [mask, "tokens_axis"], keepdims=0)])
+    mask = graph.add("Unsqueeze", ["attention_mask", "tokens_axis"])
+    total = graph.add("Squeeze", [graph.add("MatMul", [mask, hidden]), "tokens_axis"])
+    return graph.add("Div", [total, graph.add("ReduceSum", ["attention_mask", "tokens_axis"])])

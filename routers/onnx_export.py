@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from common.files import read_json, write_json
-from common.onnx_weights import MODEL, write_model
+from common.onnx_weights import MODEL, WORDS, write_model
 from common.progress import say
 from common.row_file import write_rows
 from routers.base import FloatArray, RouterError
-from routers.encoder_backends import WORDS, OnnxBackend
+from routers.encoder_backends import OnnxBackend
 from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
 from routers.onnx_torch import trace
 

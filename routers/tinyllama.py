@@ -14,6 +14,7 @@ from common.extras import need
 from common.files import read_json, sha256_unchanged, write_json
 from common.lora import CONFIG, WEIGHTS
 from common.onnx_weights import WEIGHTS as GRAPH_WEIGHTS
+from common.onnx_weights import WORDS
 from routers.base import FloatArray, Inference, ModelFolder, Router, RouterError, softmax, valid_text
 from routers.classifier_backends import BACKENDS, Classifier, OnnxClassifier, TorchClassifier, shape_of
 from routers.stages import stage
@@ -130,8 +131,12 @@ class TinyLlamaRouter(Router):
 
     def asset_paths(self) -> list[Path]:
         served = self._classifier if hasattr(self, "_classifier") else None
-        weights = served.graph.parent / GRAPH_WEIGHTS if isinstance(served, OnnxClassifier) else None
-        return [weights or self._weights_file(), Path(self.model) / "tokenizer.json"]
+        weights = (
+            [served.graph.parent / name for name in (GRAPH_WEIGHTS, WORDS)]
+            if isinstance(served, OnnxClassifier)
+            else [self._weights_file()]
+        )
+        return [*weights, Path(self.model) / "tokenizer.json"]
 
     def pretrained(self) -> Reference:
         return refer(self.model, "classifier", with_settings=False)

@@ -1,10 +1,22 @@
 """Batches of texts of nearly equal length, so that little is computed for padding."""
 
 from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.row_file import RowFile
+from routers.base import FloatArray
+
+# Tokens beyond which a batch is no faster on a processor, and only takes more memory.
+MOST_TOKENS = 256
+# Cost of a batch as such, in tokens: it reads all weights once.
+OVERHEAD = 16
 
 
 def token_batches(
-    lengths: Sequence[int], *, most_rows: int, most_tokens: int, overhead: int
+    lengths: Sequence[int], most_rows: int, most_tokens: int = MOST_TOKENS, overhead: int = OVERHEAD
 ) -> list[list[int]]:
     """Rows of each batch, shortest texts first, cut where that costs the least.
 
@@ -32,3 +44,14 @@ def token_batches(
         batches.append(order[end - sizes[end] : end])
         end -= sizes[end]
     return batches[::-1]
+
+
+def embed(tokens: Sequence[Sequence[int]], words: RowFile) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Word embeddings of texts, (n_texts, longest text, width), zero where a text has no more tokens; and
+    where it has one, (n_texts, longest text)."""
+    lengths = np.array([len(ids) for ids in tokens])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    rows = words.read(list(chain.from_iterable(tokens)))
+    embeddings = np.zeros((*mask.shape, rows.shape[1]), dtype=np.float32)
+    embeddings[mask] = rows
+    return embeddings, mask

@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.llama_graph import FloatArray, Shape, write_graph
 from common.onnx_session import session
-from common.onnx_weights import MODEL
+from common.onnx_weights import MODEL, WORDS
+from common.row_file import RowFile
 
 # No width is a multiple of the 32 weights that share a scale in 8 bits; heads are grouped.
 SIZES: dict[str, Any] = {
@@ -73,6 +74,13 @@ def most_probable(network: Any, rows: Sequence[Sequence[int]], steps: int) -> li
     return [row[-steps:] for row in found]
 
 
+class EncodingGraph(NamedTuple):
+    """Session of a graph that does not generate, and the word embeddings at which it begins."""
+
+    session: Any
+    words: RowFile
+
+
 def graph_of(
     folder: Path | str,
     target: Path,
@@ -81,10 +89,12 @@ def graph_of(
     int8: bool = False,
     generates: bool = False,
 ) -> Any:
-    """Session of the graph of the model in `folder`, written to the new folder `target`."""
+    """Session of the graph of the model in `folder`, written to the new folder `target`; `EncodingGraph` of
+    one that does not generate."""
     target.mkdir()
     write_graph(Path(folder), target, products=products, int8=int8, generates=generates)
-    return session(target / MODEL)
+    opened = session(target / MODEL)
+    return opened if generates else EncodingGraph(opened, RowFile(target / WORDS))
 
 
 def batch(rows: Sequence[Sequence[int]], known: Sequence[int] | None = None) -> dict[str, NDArray[Any]]:
@@ -100,9 +110,14 @@ def batch(rows: Sequence[Sequence[int]], known: Sequence[int] | None = None) -> 
     }
 
 
-def states(graph: Any, rows: Sequence[Sequence[int]], adapter: dict[str, FloatArray] | None = None) -> Any:
-    """Last hidden state of each row from an encoding graph."""
-    return graph.run(["state"], batch(rows) | (adapter or {}))[0]
+def states(
+    graph: EncodingGraph, rows: Sequence[Sequence[int]], adapter: dict[str, FloatArray] | None = None
+) -> Any:
+    """Last hidden state of each row."""
+    inputs = batch(rows)
+    ids = inputs.pop("ids")
+    embedded = graph.words.read(ids.ravel().tolist()).reshape(*ids.shape, -1)
+    return graph.session.run(["state"], inputs | {"embedded": embedded} | (adapter or {}))[0]
 
 
 def empty_cache(shape: Shape, rows: int) -> dict[str, FloatArray]:

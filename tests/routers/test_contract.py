@@ -73,7 +73,9 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
         for method in ("temperature", "isotonic")
     },
 }
-TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx", ".faiss"}
+
+# The last three are arrays as they lie in memory, and an index.
+TEXT_SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model", ".onnx", ".bin", ".npy", ".faiss"}
 STRANGE = {
     "empty": "",
     "blank": " \t\n ",

@@ -247,4 +247,5 @@ def test_int8_has_the_large_products_in_int8(minilm: str, tmp_path: Path) -> Non
     export(minilm, tmp_path, "onnx_int8")
     kinds = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
     assert (kinds.count("QAttention"), kinds.count("MatMulInteger")) == (6, 18)
-    assert not {"Attention", "MatMul", "EmbedLayerNormalization"} & set(kinds)
+    # The one product in float32 is the pooling, which has no weights.
+    assert (kinds.count("Attention"), kinds.count("MatMul")) == (0, 1)

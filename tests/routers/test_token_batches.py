@@ -11,7 +11,7 @@ Lengths = list[int]
 
 
 def cut(lengths: Lengths, rows: int = 32, tokens: int = 1000, overhead: int = 10) -> list[list[int]]:
-    return token_batches(lengths, most_rows=rows, most_tokens=tokens, overhead=overhead)
+    return token_batches(lengths, rows, tokens, overhead)
 
 
 def cost(lengths: Lengths, batches: list[list[int]], overhead: int) -> int:
