@@ -14,9 +14,9 @@ from common.progress import progress
 
 Floats = NDArray[np.float32]
 
-# Largest length of the noise on a vector of length 1. Lengths are uniform from 0 on, so that cosines to the real
-# one go from 1 down to 0.7: from a typo to another question about the same. One length for all would put
-# variations on a shell, where all are as far from each other, and an index finds far less than among questions.
+# Largest length of the noise on a vector of length 1. Lengths are uniform from 0 on, so that cosines to the
+# real one go from 1 down to 0.7: from a typo to another question about the same. One length for all would put
+# variations on a shell, all as far from each other, where an index finds far less than among questions.
 NOISE = 1.0
 # Rows made at once.
 STEP = 20_000

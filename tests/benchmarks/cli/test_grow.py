@@ -1,5 +1,6 @@
 """`grow` as a user runs it, on a few questions."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,9 +75,13 @@ def test_a_second_start_measures_nothing_and_writes_the_report_anew(home: Path, 
     assert (folder / "report.md").read_text(encoding="utf-8").startswith("## How majority grows")
 
 
-def test_whoever_stops_it_is_told_how_to_go_on(tmp_path: Path, shared_qna: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        in_process("grow", *on(shared_qna), *QUICK, "folder=half", cwd=tmp_path, workers=Stopped())
+def test_whoever_stops_it_is_told_how_to_go_on(
+    tmp_path: Path, shared_qna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It ends the process.
+    monkeypatch.setattr("benchmarks.cli.main.end_interrupted", lambda: sys.exit(130))
+    done = in_process("grow", *on(shared_qna), *QUICK, "folder=half", cwd=tmp_path, workers=Stopped())
+    assert (done.returncode, done.stderr) == (130, "go on with folder=half: what was measured is kept\n")
     growth = read_growth(tmp_path / "half")
     assert growth is not None
     assert [point.value for point in growth.points] == [10]
