@@ -19,7 +19,7 @@ PAGE = Path(__file__).with_name("scale.md")
 A_DAY, STORED = 1e9, 1e8
 # The busiest hour over the average.
 PEAK = 3
-SECONDS_A_DAY = 86_400
+BUSIEST = A_DAY / 86_400 * PEAK
 # US dollars an hour, of a core and of 10⁹ bytes of memory: assumed, so put in your own.
 CORE, GIGABYTE = 0.04, 0.005
 NOTHING = "–"
@@ -69,21 +69,38 @@ def rate(growth: Growth) -> float | None:
     return max(rate for _, rate in found) if found else None
 
 
-def machines(growth: Growth) -> float | None:
+def encoding(growth: Growth) -> float | None:
+    """Machines for the busiest hour that search nothing."""
     best = rate(growth)
-    return ceil(A_DAY / SECONDS_A_DAY * PEAK / best) if best else None
+    return ceil(BUSIEST / best) if best else None
 
 
-def memory(growth: Growth) -> float | None:
-    """10⁹ bytes of one process with STORED questions."""
-    found, more = last(growth, "peak_rss"), each(growth, "peak_rss")
-    return (found[1] + more * (STORED - found[0])) / 1e3 if found and more is not None else None
+def machines(growth: Growth) -> float | None:
+    """The same where each also searches among STORED, with a process a core."""
+    best, search = rate(growth), carried(growth, "search_p50")
+    cores = growth.provenance.machine.cores or 1
+    return ceil(BUSIEST * (1 / best + search / 1e3 / cores)) if best and search is not None else None
+
+
+def balance(growth: Growth) -> float | None:
+    """Stored questions among which search takes as long as everything else."""
+    found, power = last(growth, "search_p50"), exponent(growth, "search_p50")
+    whole, search = (growth.measured(Axis.STORED, name) for name in ("latency_p50", "search_p50"))
+    if not found or not power or power <= 0 or whole[0][1] <= search[0][1]:
+        return None
+    return float(f"{found[0] * ((whole[0][1] - search[0][1]) / found[1]) ** (1 / power):.1g}")
+
+
+def added(growth: Growth, figure: str) -> float | None:
+    """A figure at STORED, by what one more stored question adds."""
+    found, more = last(growth, figure), each(growth, figure)
+    return found[1] + more * (STORED - found[0]) if found and more is not None else None
 
 
 def cost(growth: Growth) -> float | None:
     """US dollars a day of the machines, each with all that is stored in memory."""
-    count, held, cores = machines(growth), memory(growth), growth.provenance.machine.cores
-    return count * 24 * ((cores or 1) * CORE + held * GIGABYTE) if count and held else None
+    count, held, cores = machines(growth), added(growth, "peak_rss"), growth.provenance.machine.cores
+    return count * 24 * ((cores or 1) * CORE + held / 1e3 * GIGABYTE) if count and held else None
 
 
 def divided(found: float | None, by: float) -> float | None:
@@ -99,17 +116,19 @@ MEASURED = (
     Line("memory for one more stored question, bytes", lambda one: divided(each(one, "peak_rss"), 1e-6)),
     Line("disk for one more, bytes", lambda one: divided(each(one, "index_size"), 1e-6)),
     Line("load there, s", lambda one: value(one, "load_time")),
-    Line("load, exponent of the last step", lambda one: exponent(one, "load_time")),
+    Line("load for a million more, s", lambda one: divided(each(one, "load_time"), 1e-6)),
     Line("build there, s", lambda one: value(one, "train_time")),
     Line("build, exponent of the last step", lambda one: exponent(one, "train_time")),
     Line("questions a second at the best batch", rate),
 )
 CARRIED = (
-    Line("machines for 10⁹ questions a day, by the encoder alone", machines),
+    Line("machines for 10⁹ questions a day, search not counted", encoding),
+    Line("search takes as long as all else among, stored", balance),
     Line("search among 10⁸, ms", lambda one: carried(one, "search_p50")),
-    Line("memory of a process with 10⁸, 10⁹ bytes", memory),
-    Line("disk, 10⁹ bytes", lambda one: divided(each(one, "index_size"), 1 / STORED * 1e3)),
-    Line("load, minutes", lambda one: divided(carried(one, "load_time"), 60)),
+    Line("machines for 10⁹ a day among 10⁸", machines),
+    Line("memory of each, 10⁹ bytes", lambda one: divided(added(one, "peak_rss"), 1e3)),
+    Line("disk of each, 10⁹ bytes", lambda one: divided(each(one, "index_size"), 1 / STORED * 1e3)),
+    Line("load, minutes", lambda one: divided(added(one, "load_time"), 60)),
     Line("build, hours", lambda one: divided(carried(one, "train_time"), 3600)),
     Line(
         "encode 10⁸ once on one machine, hours",
