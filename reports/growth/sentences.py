@@ -29,8 +29,8 @@ class Code(Enum):
     )
     PASSES = "The median of one question passes {limit} ms at about {value} {noun}."
     WOULD_PASS = (
-        "It would pass {limit} ms at about {value} {noun}, if it goes on growing as between the two largest "
-        "measured (size to the power of {exponent})."
+        "The median of one question would pass {limit} ms at about {value} {noun}, if it goes on growing as "
+        "between the two largest measured (size to the power of {exponent})."
     )
     STAYS = (
         "With {noun} the median of one question stays under {limit} ms up to {value}, the largest measured."

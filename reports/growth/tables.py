@@ -27,7 +27,9 @@ def noun(growth: Growth, axis: Axis, value: int = 2) -> str:
 
 
 def axis_table(growth: Growth, axis: Axis, glossary: Glossary) -> Table:
-    """A row a value."""
+    """A row a value, a column a figure that any point of the growth has."""
+    known = {metric.name for one in growth.points for metric in one.metrics}
+    glossary = {name: info for name, info in glossary.items() if name in known}
     rows = [
         Row(f"{point.value:,}", _cells(point, glossary), _note(growth, point)) for point in growth.on(axis)
     ]

@@ -36,8 +36,8 @@ LARGEST = "the largest measured."
         (
             (1.0, 2.0),
             [
-                "It would pass 10 ms at about 2,100,000 stored questions, if it goes on growing as between "
-                "the two largest measured (size to the power of 0.301)."
+                f"{AT} would pass 10 ms at about 2,100,000 stored questions, if it goes on growing as "
+                "between the two largest measured (size to the power of 0.301)."
             ],
         ),
         (
