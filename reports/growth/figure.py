@@ -94,9 +94,18 @@ def _panel(panel: "Axes", growth: Growth, axis: Axis, pens: dict[str, Pen]) -> N
     _law(panel, growth, axis)
     every = [point.value for point in growth.on(axis)]
     log_x(panel, min(every), max(every), 1.3)
+    panel.xaxis.set_major_formatter(lambda value, _: compact(value))
     _log_y(panel, min(values), max(values))
     panel.set_xlabel(noun(growth, axis))
     panel.grid(True)
+
+
+def compact(value: float) -> str:
+    """`512`, `10k`, `1M`: a million in digits would touch its neighbour."""
+    for scale, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= scale:
+            return f"{value / scale:g}{letter}"
+    return f"{value:g}"
 
 
 def _law(panel: "Axes", growth: Growth, axis: Axis) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.growth.figures import glossary
-from reports.growth.figure import draw_growth
+from reports.growth.figure import compact, draw_growth
 from reports.growth.markdown import to_markdown
 from reports.growth.model import Axis, Growth
 from reports.growth.tables import axis_table, exponents_table, last_steps_table
@@ -106,6 +106,10 @@ def test_the_figure_has_a_panel_an_axis(grown: Growth) -> None:
     for label in ("median, ms", "peak memory, MB", "questions a second"):
         assert f">{label}<" in figure.svg
     assert draw_growth(grown) == figure
+
+
+def test_large_sizes_are_short() -> None:
+    assert [compact(size) for size in (1, 512, 1_000, 20_000, 1_000_000)] == ["1", "512", "1k", "20k", "1M"]
 
 
 def test_without_a_point_there_is_no_figure() -> None:
