@@ -33,11 +33,18 @@ from benchmarks.schema import (
     imported,
     schema_of,
 )
-from benchmarks.settings import Ask, Compare, Report, Run, Train
+from benchmarks.settings import Ask, Compare, Grow, Report, Run, Train
 from common.checks import check as check_values
 from common.checks import check_arguments
 
-VERBS: dict[str, type] = {"run": Run, "compare": Compare, "report": Report, "train": Train, "ask": Ask}
+VERBS: dict[str, type] = {
+    "run": Run,
+    "compare": Compare,
+    "report": Report,
+    "train": Train,
+    "ask": Ask,
+    "grow": Grow,
+}
 PARTS: dict[str, type] = {
     "weights": WeightsSet,
     "encoder": Encoder,

@@ -162,3 +162,82 @@ class Ask(Routing):
     run: str | None = None
     locate: dict[str, str] = field(default_factory=dict)
     threads: int = 1
+
+
+@dataclass
+class Axes(Settings):
+    """Axes of growth and their values.
+
+    Attributes:
+        axes: those to measure, in order.
+        stored, domains, length, threads, batch: values of each: stored questions, domains that they belong
+            to, tokens of a question, threads of the numerical libraries, questions routed at once.
+        queries: test questions that each point serves.
+        domain_questions: stored questions of every point of the axis `domains`.
+        most_texts: stored questions at most for a router that learns from text, which has to be made and
+            encoded; `knn` is given vectors and has no limit.
+    """
+
+    prefix: ClassVar[str] = "grow."
+    parameter_constraints: ClassVar[Constraints] = {
+        **dict.fromkeys(("queries", "most_texts"), at_least(1)),
+        "domain_questions": at_least(2),
+    }
+    # By axis, the smallest value that means something.
+    smallest: ClassVar[dict[str, int]] = {"stored": 2, "domains": 2, "length": 1, "threads": 1, "batch": 1}
+
+    axes: list[str] = field(default_factory=lambda: list(Axes.smallest))
+    stored: list[int] = field(default_factory=lambda: [1_000, 10_000, 100_000, 1_000_000])
+    domains: list[int] = field(default_factory=lambda: [2, 10, 50, 200, 1_000])
+    length: list[int] = field(default_factory=lambda: [4, 8, 16, 32, 64, 128, 256, 512])
+    threads: list[int] = field(default_factory=lambda: [1, 2])
+    batch: list[int] = field(default_factory=lambda: [1, 4, 16, 64, 256])
+    queries: int = 200
+    domain_questions: int = 5_000
+    most_texts: int = 10_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = list(self.smallest)
+        if not self.axes or len(set(self.axes)) < len(self.axes) or not set(self.axes) <= set(known):
+            raise ConfigError(f"grow.axes={self.axes}: name each once, of {', '.join(known)}")
+        for axis, low in self.smallest.items():
+            values = self.values(axis)
+            if axis in self.axes and (not values or min(values) < low):
+                raise ConfigError(f"grow.{axis}={values}: one value or more, each at least {low}")
+        if "domains" in self.axes and max(self.domains) > self.domain_questions:
+            raise ConfigError(
+                f"grow.domains={self.domains}: more than grow.domain_questions={self.domain_questions}"
+            )
+
+    def values(self, axis: str) -> list[int]:
+        """Values of an axis."""
+        return list(getattr(self, axis))
+
+
+@dataclass
+class Grow(Settings):
+    """`python -m benchmarks grow`.
+
+    Attributes:
+        folder: where the result goes; one with the growth of the same router is completed.
+        seed: of the draws of questions, the variations, and the router.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {"seed": at_least(0)}
+
+    seed: int = 0
+    weights: WeightsSet = MISSING
+    dataset: Any = MISSING
+    router: Any = MISSING
+    encoder: Any = MISSING
+    index: Any = MISSING
+    measure: Measure = field(default_factory=Measure)
+    statistics: Statistics = field(default_factory=Statistics)
+    grow: Axes = field(default_factory=Axes)
+    folder: str = MISSING
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.measure.enabled:
+            raise ConfigError("measure.enabled=false: growth is measured, or there is none")

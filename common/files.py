@@ -32,6 +32,13 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def replace_json(path: Path, value: Any) -> None:
+    """As `write_json`, but a kill leaves the file as it was or as it is to be."""
+    work = path.with_name(f".{path.name}.new")
+    write_json(work, value)
+    work.replace(path)
+
+
 def sha256_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -30,6 +30,14 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
     NOT_ANSWERED = "not_answered"
     ANSWERS_CACHED = "answers_cached"
+    # Of growth: axes, points and exponents.
+    READS_NO_QUESTION = "reads_no_question"
+    TRAINED_TOO_LONG = "trained_too_long"
+    TOO_FEW_TEXTS = "too_few_texts"
+    TOO_FEW_CORES = "too_few_cores"
+    PROCESS_ENDED = "process_ended"
+    REFUSED = "refused"
+    TOO_FEW_POINTS = "too_few_points"
     # A sentence of an older record, in `text`.
     AS_RECORDED = "as_recorded"
 
@@ -59,6 +67,13 @@ _SENTENCES = {
     Reason.NO_ANSWER: "no answer: {error}",
     Reason.NOT_ANSWERED: "no answer from this expert",
     Reason.ANSWERS_CACHED: "every answer came from the cache, no model was loaded",
+    Reason.READS_NO_QUESTION: "this router reads no question: it learns how frequent each domain is",
+    Reason.TRAINED_TOO_LONG: "this router would be trained anew for every value, for minutes or hours each",
+    Reason.TOO_FEW_TEXTS: "this router learns from text; at most {most:,} are made (grow.most_texts)",
+    Reason.TOO_FEW_CORES: "this process may use {cores} cores",
+    Reason.PROCESS_ENDED: "{error}",
+    Reason.REFUSED: "{error}",
+    Reason.TOO_FEW_POINTS: "an exponent needs two points with a figure above 0",
     Reason.AS_RECORDED: "{text}",
 }
 

@@ -21,7 +21,7 @@ EXIT_FAILED = 1
 PROGRAM = "python -m benchmarks"
 # Holds the instruction of a shell that completes a line; click's own name for the program `derby`.
 COMPLETE = "_DERBY_COMPLETE"
-VERBS = ("run", "compare", "report", "check", "verify", "diff", "ask", "train", "experts", "points")
+VERBS = ("run", "compare", "report", "check", "verify", "diff", "ask", "train", "experts", "points", "grow")
 # Exit code 1 is a result of theirs, which a bug must not look like.
 WITH_VERDICT = ("check", "verify")
 
@@ -63,6 +63,7 @@ def commands() -> None:
       python -m benchmarks experts list
       python -m benchmarks points export DIR router=knn
       python -m benchmarks diff outputs/run/A outputs/run/B
+      python -m benchmarks grow router=knn index=hnsw
 
     \b
       python -m benchmarks VERB --help       every key of a verb, with its value

@@ -42,6 +42,9 @@ class Index(Configurable, ABC):
     is_in_folder: ClassVar[bool] = True
     """Whether all of it is in the folder of the saved router."""
 
+    was_there: bool = False
+    """Whether `build` found it made, and made nothing."""
+
     def fresh(self) -> Self:
         """Another index of the same settings, with nothing in it."""
         return type(self)(**self.get_params())
@@ -105,6 +108,10 @@ class Index(Configurable, ABC):
     @abstractmethod
     def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Undo `save`."""
+
+    def discard(self) -> None:
+        """Remove what lies outside the folder of the saved router; from then on nobody can search it."""
+        return
 
     def facts(self) -> dict[str, Any]:
         """Facts for a reader of the record, as JSON."""

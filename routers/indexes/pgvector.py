@@ -125,7 +125,7 @@ class PgVectorIndex(ApproximateIndex):
         table = Table(digest(content), rows, dimension)
         self._table = table
         self._session = Session(url_to_build(self.url), partial(_begin_building, table), _drop_unneeded)
-        self._was_there = self._session.run(partial(self._write, table, vectors), again=False)
+        self.was_there = self._session.run(partial(self._write, table, vectors), again=False)
         return self
 
     def _write(self, table: Table, vectors: FloatArray, connection: Any) -> bool:
@@ -264,8 +264,17 @@ class PgVectorIndex(ApproximateIndex):
             raise RouterError(f"{folder / FILE} is missing or damaged; fit the router again") from error
         self._session = Session(url_to_load(self.url), partial(_begin, self._table), _drop_unneeded)
         self._session.run(lambda connection: None)
-        self._was_there = True
+        self.was_there = True
         return self
+
+    def discard(self) -> None:
+        table = replace(self._table, kept=False)
+
+        def drop(connection: Any) -> None:
+            _describe(connection, table)
+            _drop_unneeded(connection)
+
+        self._session.run(drop)
 
     def facts(self) -> dict[str, Any]:
         def read(connection: Any) -> dict[str, Any]:
@@ -279,7 +288,7 @@ class PgVectorIndex(ApproximateIndex):
             return {
                 "table": self._table.name,
                 "table_bytes": size,
-                "table_was_there": self._was_there,
+                "table_was_there": self.was_there,
                 "postgresql": version.split()[0],
                 "pgvector": pgvector,
             }

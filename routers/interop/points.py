@@ -159,10 +159,14 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
     Raises:
         RouterError: a vector of zeros.
     """
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))[:, None]
     if not lengths.all():
         raise RouterError(f"the vector of point {int(np.argmin(lengths)) + 1} is zero and has no direction")
-    return np.where(np.abs(lengths - 1) <= 1e-6, vectors, vectors / lengths).astype(np.float32)
+    is_unit = np.abs(lengths - 1) <= 1e-6
+    if is_unit.all():
+        # A million of them would need gigabytes to be divided.
+        return np.asarray(vectors, dtype=np.float32)
+    return np.where(is_unit, vectors, vectors / lengths).astype(np.float32)
 
 
 def ranked(weighed: Sequence[tuple[float, dict[str, float]]]) -> list[dict[str, Any]]:

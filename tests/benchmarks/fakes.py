@@ -107,6 +107,20 @@ class Crashing(Even):
         raise RuntimeError("a bug in this router")
 
 
+class Laborious(Even):
+    """Worth keeping between runs."""
+
+    fit_is_expensive = True
+
+
+class Dying(Even):
+    """Killed when it learns of more than two classes, as by a machine that is out of memory."""
+
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        if len(self.classes_) > 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Sleeping(Even):
     """Never done; it ends with its process."""
 

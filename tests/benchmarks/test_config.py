@@ -58,6 +58,7 @@ HELP_LISTS = {
     "run": ("router", "encoder", "index", "weights", "dataset", "experts", "guard", "experiment"),
     "train": ("weights", "dataset", "experts", "trainer"),
     "ask": ("router", "encoder", "index", "weights", "dataset", "experts"),
+    "grow": ("router", "encoder", "index", "weights", "dataset"),
 }
 MEMBERS = ("knn", "svm", "tfidf")
 # A choice for what has no value by itself.

@@ -23,7 +23,16 @@ EXAMPLES = [example for example in dict.fromkeys(FOUND) if example not in IN_REA
 DATA = ("dataset=files", "dataset.path=questions")
 JUDGED = (*DATA, *MEASURED_ONCE, "measure.enabled=false", "experts=none", "~baselines")
 # Without a name `check` takes the newest run, which is none of these.
-SMALLER = {"run": JUDGED, "compare": JUDGED, "points": DATA, "check": ("outputs/run/A",)}
+GROWN = (
+    *DATA,
+    *MEASURED_ONCE,
+    "grow.axes=[batch]",
+    "grow.batch=[1,2]",
+    "grow.stored=[10,20]",
+    "grow.length=[4]",
+    "grow.queries=4",
+)
+SMALLER = {"run": JUDGED, "compare": JUDGED, "points": DATA, "check": ("outputs/run/A",), "grow": GROWN}
 BASELINES = ROOT / "reports" / "baselines"
 # What the examples take for there.
 EARLIER = {

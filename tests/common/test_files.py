@@ -18,6 +18,7 @@ from common.files import (
     cached_dir,
     digest,
     read_json,
+    replace_json,
     sha256_file,
     sha256_unchanged,
     write_json,
@@ -195,3 +196,14 @@ def test_a_checksum_is_read_again_when_the_file_changes(tmp_path: Path) -> None:
     path.write_bytes(b"six")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert sha256_unchanged(path) == expected != sha256_file(path)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "values.json"
+    replace_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        replace_json(path, {"a": float("nan")})
+    assert read_json(path) == {"a": 1}
+    replace_json(path, {"a": 2})
+    assert read_json(path) == {"a": 2}
+    assert list(tmp_path.glob("*.json")) == [path]

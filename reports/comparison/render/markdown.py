@@ -29,25 +29,27 @@ def _parts(report: Report) -> Iterator[str]:
     yield f"**{inline(chosen.headline.message)}**"
     yield " · ".join(inline(fact.message) for fact in report.facts)
     yield _said("Know this first:", report.notices)
-    yield from _table(report.comparison)
+    yield from table_parts(report.comparison)
     yield _said("Why:", chosen.reasons)
     yield _said("Caveats:", chosen.caveats)
     for table in report.tables:
         if table.key in _OPEN:
             yield f"### {inline(table.title)}"
-            yield from _table(table)
+            yield from table_parts(table)
     if report.figures:
         yield from _folded("Figures, and what they show", map(_figure, report.figures))
     for table in report.tables:
         if table.key not in _OPEN:
-            yield from _folded(table.title, _table(table))
+            yield from _folded(table.title, table_parts(table))
     if report.questions:
         yield from _folded(_questions_title(report), [_questions(report.questions[:MOST_QUESTIONS])])
     if report.skipped:
         lines = [f"{one.folder.as_posix()}: {one.reason.message}" for one in report.skipped]
         yield from _folded(f"Left out: {len(report.skipped)}", [bullets("", lines)])
     yield from _folded("What the columns mean", [_meanings(report)])
-    method = [part for table in report.method for part in (f"#### {inline(table.title)}", *_table(table))]
+    method = [
+        part for table in report.method for part in (f"#### {inline(table.title)}", *table_parts(table))
+    ]
     yield from _folded("How it was measured", method)
 
 
@@ -55,7 +57,7 @@ def _said(title: str, statements: Iterable[Statement]) -> str:
     return bullets(title, [one.message for one in statements])
 
 
-def _table(table: Table) -> Iterator[str]:
+def table_parts(table: Table) -> Iterator[str]:
     """Explanation, table, and the reasons for its gaps."""
     yield line(" ".join(table.about))
     places = [

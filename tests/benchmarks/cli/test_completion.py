@@ -52,6 +52,7 @@ def test_verbs_options_and_paths(choices: Query) -> None:
         (["run", "router=tinyllama", "router.ep"], {"router.epochs="}),
         (["run", ""], {"router=", "encoder ", "experiment=", "seed=", "measure.", "statistics."}),
         (["compare", "compare."], {"compare.routers."}),
+        (["grow", "grow."], {"grow.axes.", "grow.stored.", "grow.most_texts="}),
         (["ask", '"How do I ["', "router=k"], {"router=knn "}),
         (["points", "ask", "dir", "hi", "router=knn", "router.we"], {"router.weighting="}),
     ],

@@ -89,6 +89,7 @@ HELP_OF_VERBS = {
     "experts": ("list", "Make a version the current one", "experts use car v1"),
     "points": ("export", "points.jsonl", "router.k=10"),
     "diff": ("RUN...", "--rows", "diff outputs/run/A outputs/run/B"),
+    "grow": ("axes:", "most_texts: 10000", "folder=outputs/grow/A", "rounds: 1"),
     "compare": ("routers:", "compare.routers=[centroid,", "min_queries: 200"),
     "report": ("runs=[RUN,RUN,...]", "resamples: 2000", "runs: []"),
     "check": ("--baseline PATH", "Exit codes: 0 fine, 1 regression, 2 cannot tell", "--update"),

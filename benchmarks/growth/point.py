@@ -1,0 +1,212 @@
+"""One point: a router fitted at the wanted sizes, and served, each in a fresh process."""
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks.assets.weights import LocalWeights
+from benchmarks.datasets.base import Dataset
+from benchmarks.experiment.fit import fit_router
+from benchmarks.experiment.fit_batch import lessons_of
+from benchmarks.growth.plan import Sizes, takes_vectors
+from benchmarks.growth.variations import dealt, sources, texts_of_length, varied_texts, varied_vectors
+from benchmarks.measure.latency import Measure, RoundJob, ServeJob, serve, time_again, timed_in
+from benchmarks.measure.memory import peak_rss
+from benchmarks.workers.launch import Workers
+from reports.record import Fitting, Serving
+from routers.base import Configurable, Lessons, Router, RouterError, build
+from routers.composite import CompositeRouter
+from routers.indexes.base import Index
+from routers.interop.points import Points
+from routers.knn import KNNRouter
+from routers.vector_cache import kept_vectors, vectors_folder
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The router and the data that every point has in common; `commit` is that of the code."""
+
+    spec: dict[str, Any]
+    weights: Mapping[str, LocalWeights]
+    dataset: Dataset
+    measure: Measure
+    seed: int
+    n_queries: int
+    word_size: Callable[[str], int]
+    reference_rss: int
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class GrownJob:
+    """A router to fit on `stored` questions, real ones and variations, and to save.
+
+    Attributes:
+        domains: how many the questions are dealt out to; None keeps those of the real ones.
+        vectors: folder to find the vectors of real questions in.
+    """
+
+    spec: dict[str, Any]
+    lessons: Lessons
+    stored: int
+    domains: int | None
+    seed: int
+    folder: str
+    vectors: str
+
+
+@dataclass(frozen=True)
+class DiscardJob:
+    """A saved router whose index is no longer needed."""
+
+    folder: str
+
+
+def measure_point(subject: Subject, sizes: Sizes, title: str, workers: Workers) -> tuple[Fitting, Serving]:
+    """Fit the router and serve it.
+
+    Raises:
+        BadInput: it cannot be fitted.
+        WorkerError: a process was killed.
+    """
+    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+        folder, fitting = _fit(subject, sizes, Path(scratch, "router"), title, workers)
+        try:
+            return fitting, _serve(subject, sizes, folder, Path(scratch), title, workers)
+        finally:
+            if any(not index.is_in_folder for index in _configured(build(subject.spec))):
+                workers.run(discard, DiscardJob(str(folder)), f"{title}: clearing up")
+
+
+def _fit(subject: Subject, sizes: Sizes, folder: Path, title: str, workers: Workers) -> tuple[Path, Fitting]:
+    title = f"{title}: fitting"
+    if build(subject.spec).fit_is_expensive:
+        # Only on the real questions, and kept from then on.
+        return fit_router(subject.spec, subject.dataset, subject.weights, folder, workers, title)
+    job = GrownJob(
+        subject.spec,
+        lessons_of(subject.dataset.train),
+        sizes.stored,
+        sizes.domains,
+        subject.seed,
+        str(folder),
+        str(vectors_folder()),
+    )
+    return folder, workers.run(fit_grown, job, title)
+
+
+def fit_grown(job: GrownJob) -> Fitting:
+    """Fit a router on as many questions as asked for, and save it, in this process.
+
+    One that takes vectors is given those; the time is then that of its index alone.
+    """
+    router = build(job.spec)
+    if not isinstance(router, Router):
+        raise RouterError(f"{job.spec.get('_target_')} is not a routers.base.Router")
+    router.load_pretrained()
+    rows = sources(len(job.lessons.queries), job.stored, job.seed)
+    labels = dealt(job.stored, job.domains) if job.domains else [job.lessons.labels[row] for row in rows]
+    fit: Callable[[], Router]
+    if isinstance(router, KNNRouter) and takes_vectors(router):
+        points = _points(router, job, labels)
+
+        def fit() -> Router:
+            return router.fit_points(points)
+
+    else:
+        texts = varied_texts(job.lessons.queries, job.stored, job.seed)
+
+        def fit() -> Router:
+            return router.fit(texts, labels)
+
+    seconds = _timed(fit)
+    if any(index.was_there for index in _indexes(router)):
+        # Left by a point that was killed: nothing was built.
+        for index in _indexes(router):
+            index.discard()
+        seconds = _timed(fit)
+    router.save(Path(job.folder))
+    return Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts())
+
+
+def _points(router: KNNRouter, job: GrownJob, labels: list[str]) -> Points:
+    with kept_vectors(job.vectors):
+        real = router.encoder.encode(job.lessons.queries)
+    vectors = varied_vectors(real, job.stored, job.seed)
+    names = [f"{number:08d}" for number in range(job.stored)]
+    nothing: list[str | None] = [None] * job.stored
+    return Points(names, labels, vectors, nothing, [{}] * job.stored)
+
+
+def _timed(fit: Callable[[], Router]) -> float:
+    start = perf_counter()
+    fit()
+    return perf_counter() - start
+
+
+def discard(job: DiscardJob) -> bool:
+    """Remove what an index of the saved router keeps elsewhere, in this process."""
+    for index in _indexes(Router.load(Path(job.folder))):
+        index.discard()
+    return True
+
+
+def _configured(part: Any) -> Iterator[Index]:
+    """The indexes that a router, or a part of it, is configured with."""
+    if isinstance(part, Index):
+        yield part
+    elif isinstance(part, Configurable | dict):
+        values = part.get_params() if isinstance(part, Configurable) else part
+        for value in values.values():
+            yield from _configured(value)
+
+
+def _indexes(router: Router) -> Iterator[Index]:
+    """The indexes of a fitted router and of those that it is made of."""
+    if isinstance(router, KNNRouter):
+        yield router.index_
+    if isinstance(router, CompositeRouter):
+        for part in router.parts_.values():
+            yield from _indexes(part)
+
+
+def _serve(
+    subject: Subject, sizes: Sizes, folder: Path, scratch: Path, title: str, workers: Workers
+) -> Serving:
+    measure = replace(subject.measure, batch_size=sizes.batch, threads=sizes.threads)
+    queries = _queries(subject, sizes)
+    job = ServeJob(
+        str(folder),
+        queries,
+        timed_in(queries, 0, measure, subject.seed),
+        measure,
+        str(scratch / "outputs.safetensors"),
+    )
+    first = workers.run(serve, job, f"{title}: serving")
+    rounds = [first.round]
+    for number in range(1, measure.rounds):
+        again = RoundJob(str(folder), timed_in(queries, number, measure, subject.seed), measure)
+        rounds.append(workers.run(time_again, again, f"{title}: round {number + 1}"))
+    return Serving(
+        batch_seconds=first.batch_seconds,
+        batch_size=measure.batch_size,
+        peak_rss_bytes=first.peak_rss_bytes,
+        cuda_peak_bytes=first.cuda_peak_bytes,
+        index_bytes=first.index_bytes,
+        weights_bytes=first.weights_bytes,
+        rounds=rounds,
+        reference_rss_bytes=subject.reference_rss,
+        neighbour_recall=first.neighbour_recall,
+    )
+
+
+def _queries(subject: Subject, sizes: Sizes) -> list[str]:
+    """Test questions, drawn by the seed; of the wanted length made of their words."""
+    real = [example.query for example in subject.dataset.test]
+    if sizes.length is not None:
+        return texts_of_length(real, sizes.length, subject.n_queries, subject.word_size, subject.seed)
+    return random.Random(subject.seed).sample(real, subject.n_queries)
