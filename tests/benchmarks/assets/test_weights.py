@@ -153,6 +153,7 @@ def test_spec_has_folders_where_the_configuration_has_weights(local: Path) -> No
             "finetune_margin": 0.5,
             "finetune_seed": 0,
         },
+        "index": None,
         "k": 3,
         "weighting": "softmax",
         "temperature": 0.1,
