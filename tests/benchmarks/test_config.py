@@ -210,6 +210,12 @@ def test_members_of_an_ensemble_can_be_exchanged() -> None:
     assert router.weights == {"knn": 1, "svm": 2.5, "centroid": 0}
 
 
+def test_every_command_that_measures_takes_as_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    found = {verb: compose_config(verb).measure.threads for verb in ("run", "compare", "grow")}
+    assert found == {"run": 3, "compare": 3, "grow": 3}
+
+
 def test_any_two_routers_make_a_cascade() -> None:
     default = settings("router=cascade").router
     assert (default.cheap.name, default.expensive.name) == ("svm_static", "svm")
