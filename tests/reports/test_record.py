@@ -140,6 +140,7 @@ def test_every_reason_has_a_sentence_and_a_foreign_one_stays_a_code() -> None:
         "accuracy": 0.95,
         "n": 40,
         "most": 10_000,
+        "cores": 2,
         "best": 0.9,
         "threshold": 0.5,
         **dict.fromkeys(("id", "model", "strong", "weak", "error", "text"), "x"),
