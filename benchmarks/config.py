@@ -93,7 +93,8 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
         raise
     except ValueError as error:
         # Hydra's own (of the task they are in `failures`): `router=5`, for one.
-        raise BadInput(f"{' '.join(sys.argv[1:])}: {error}") from error
+        given = " ".join(map(_without_urls, sys.argv[1:]))
+        raise BadInput(f"{given}: {_without_urls(str(error))}") from error
     if failures:
         for further in failures[1:]:
             print(f"error: {explain(further)}", file=sys.stderr)
@@ -172,6 +173,8 @@ def recordable(config: DictConfig) -> dict[str, Any]:
 
 def explain(error: BaseException) -> str:
     """The message of `error` on one line, naming the key and what it could have been."""
+    from hydra.errors import HydraException
+
     for cause in _chain(error):
         if isinstance(cause, MissingMandatoryValue):
             key = cause.full_key or cause.key
@@ -188,16 +191,22 @@ def explain(error: BaseException) -> str:
     if str(error).startswith("Error merging override") and error.__cause__:
         error = error.__cause__
     text = str(error).split("\nConfig search path")[0]
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        # They show what they cannot read, or cannot use.
+        text = _without_urls(text)
     text = re.split(r"\n\s*full_key:", text)[0]
     text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
     text = re.sub(r"\n\t", ", ", text)
     text = re.sub(r"\s*\n\s*", " ", text).strip()
-    # What Hydra cannot read it shows: perhaps a URL with a password.
-    text = re.sub(r"(://[^\s/:@]*:)[^\s@]*@", r"\1***@", text)
     key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
     if key and "is not a ListConfig" in text:
         return f"{key} takes a list, in brackets: {key}=[…]"
     return f"{key}: {text}" if key and key not in text else text
+
+
+def _without_urls(text: str) -> str:
+    """Text with every URL masked to the end of its line: a password may hold quotes and spaces."""
+    return re.sub(r"://(?!hydra\.cc/).*", "://***", text)
 
 
 @cache
