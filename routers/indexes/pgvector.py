@@ -396,7 +396,7 @@ def _describe(connection: Any, table: Table) -> None:
 
 
 def _drop_unneeded(connection: Any) -> None:
-    """Drop own tables that no saved router needs and no session uses."""
+    """Drop tables of this user that no saved router needs and no session uses."""
     from psycopg.sql import SQL, Identifier
 
     own = connection.execute(
