@@ -4,6 +4,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,13 +13,14 @@ from benchmarks.assets.weights import LocalWeights
 from benchmarks.datasets.base import Dataset
 from benchmarks.experiment.fit import fit_router
 from benchmarks.experiment.fit_batch import lessons_of
+from benchmarks.experiment.serve import measured
 from benchmarks.growth.plan import Sizes, takes_vectors
 from benchmarks.growth.variations import dealt, sources, texts_of_length, varied_texts, varied_vectors
-from benchmarks.measure.latency import Measure, RoundJob, ServeJob, serve, time_again, timed_in
+from benchmarks.measure.latency import Measure, ServeJob, timed_in
 from benchmarks.measure.memory import peak_rss
 from benchmarks.workers.launch import Workers
 from reports.record import Fitting, Serving
-from routers.base import Configurable, Lessons, Router, RouterError, build
+from routers.base import Configurable, Lessons, Router, build
 from routers.composite import CompositeRouter
 from routers.indexes.base import Index
 from routers.interop.points import Points
@@ -28,7 +30,7 @@ from routers.vector_cache import kept_vectors, vectors_folder
 
 @dataclass(frozen=True)
 class Subject:
-    """The router and the data that every point has in common; `commit` is that of the code."""
+    """The router and the data that every point has in common."""
 
     spec: dict[str, Any]
     weights: Mapping[str, LocalWeights]
@@ -37,8 +39,6 @@ class Subject:
     seed: int
     n_queries: int
     word_size: Callable[[str], int]
-    reference_rss: int
-    commit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,13 @@ class DiscardJob:
     folder: str
 
 
-def measure_point(subject: Subject, sizes: Sizes, title: str, workers: Workers) -> tuple[Fitting, Serving]:
+def measure_point(
+    subject: Subject, sizes: Sizes, reference_rss: int, title: str, workers: Workers
+) -> tuple[Fitting, Serving]:
     """Fit the router and serve it.
+
+    Args:
+        reference_rss: peak memory of the reference workload, in bytes.
 
     Raises:
         BadInput: it cannot be fitted.
@@ -76,7 +81,8 @@ def measure_point(subject: Subject, sizes: Sizes, title: str, workers: Workers) 
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         folder, fitting = _fit(subject, sizes, Path(scratch, "router"), title, workers)
         try:
-            return fitting, _serve(subject, sizes, folder, Path(scratch), title, workers)
+            job = _serving(subject, sizes, folder, Path(scratch, "outputs.safetensors"))
+            return fitting, measured(job, subject.seed, title, workers, reference_rss)
         finally:
             if any(not index.is_in_folder for index in _configured(build(subject.spec))):
                 workers.run(discard, DiscardJob(str(folder)), f"{title}: clearing up")
@@ -104,25 +110,16 @@ def fit_grown(job: GrownJob) -> Fitting:
 
     One that takes vectors is given those; the time is then that of its index alone.
     """
-    router = build(job.spec)
-    if not isinstance(router, Router):
-        raise RouterError(f"{job.spec.get('_target_')} is not a routers.base.Router")
+    router: Router = build(job.spec)
     router.load_pretrained()
-    rows = sources(len(job.lessons.queries), job.stored, job.seed)
-    labels = dealt(job.stored, job.domains) if job.domains else [job.lessons.labels[row] for row in rows]
+    lessons = job.lessons.of(sources(len(job.lessons.queries), job.stored, job.seed).tolist())
+    labels = dealt(job.stored, job.domains) if job.domains else lessons.labels
     fit: Callable[[], Router]
     if isinstance(router, KNNRouter) and takes_vectors(router):
-        points = _points(router, job, labels)
-
-        def fit() -> Router:
-            return router.fit_points(points)
-
+        fit = partial(router.fit_points, _points(router, job, labels))
     else:
         texts = varied_texts(job.lessons.queries, job.stored, job.seed)
-
-        def fit() -> Router:
-            return router.fit(texts, labels)
-
+        fit = partial(router.fit, texts, labels, outcomes=lessons.outcomes)
     seconds = _timed(fit)
     if any(index.was_there for index in _indexes(router)):
         # Left by a point that was killed: nothing was built.
@@ -174,33 +171,11 @@ def _indexes(router: Router) -> Iterator[Index]:
             yield from _indexes(part)
 
 
-def _serve(
-    subject: Subject, sizes: Sizes, folder: Path, scratch: Path, title: str, workers: Workers
-) -> Serving:
+def _serving(subject: Subject, sizes: Sizes, folder: Path, outputs: Path) -> ServeJob:
     measure = replace(subject.measure, batch_size=sizes.batch, threads=sizes.threads)
     queries = _queries(subject, sizes)
-    job = ServeJob(
-        str(folder),
-        queries,
-        timed_in(queries, 0, measure, subject.seed),
-        measure,
-        str(scratch / "outputs.safetensors"),
-    )
-    first = workers.run(serve, job, f"{title}: serving")
-    rounds = [first.round]
-    for number in range(1, measure.rounds):
-        again = RoundJob(str(folder), timed_in(queries, number, measure, subject.seed), measure)
-        rounds.append(workers.run(time_again, again, f"{title}: round {number + 1}"))
-    return Serving(
-        batch_seconds=first.batch_seconds,
-        batch_size=measure.batch_size,
-        peak_rss_bytes=first.peak_rss_bytes,
-        cuda_peak_bytes=first.cuda_peak_bytes,
-        index_bytes=first.index_bytes,
-        weights_bytes=first.weights_bytes,
-        rounds=rounds,
-        reference_rss_bytes=subject.reference_rss,
-        neighbour_recall=first.neighbour_recall,
+    return ServeJob(
+        str(folder), queries, timed_in(queries, 0, measure, subject.seed), measure, str(outputs)
     )
 
 
