@@ -1,8 +1,10 @@
 """The road of a growth: points one by one, each written, resumed, and none of them fatal."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -14,6 +16,7 @@ from common.files import read_json, replace_json
 from reports.growth.files import GROWTH, GrowthError, read_growth
 from reports.growth.model import Axis, Growth, Point
 from reports.reasons import Reason
+from reports.record import Unscored
 from tests.benchmarks.helpers import NoWorkers
 from tests.benchmarks.stand_ins import Recording
 
@@ -86,7 +89,7 @@ def test_every_point_is_fitted_and_served_and_its_raw_values_are_kept(
         assert point.fitting is not None
         (one,) = point.serving.rounds
         assert len(one.latency_seconds) == len(one.reference_seconds) == 10
-        assert point.figure("latency_mean") == pytest.approx(100 * sum(one.latency_seconds))
+        assert point.figure("latency_p50") == pytest.approx(1e3 * median(one.latency_seconds))
         assert point.figure("train_time") == point.fitting.train_seconds
     batches = {point.value: point.serving.batch_size for point in growth.on(Axis.BATCH) if point.serving}
     assert batches == {1: 1, 3: 3}
@@ -107,6 +110,44 @@ def test_a_second_start_does_only_what_is_missing(tmp_path: Path, shared_qna: Pa
     assert more.axes == [Axis.STORED, Axis.BATCH, Axis.LENGTH]
     assert [point for point in more.points if point in first.points] == first.points
     assert more.exponent(Axis.BATCH, "latency_p50").n == 3
+
+
+def test_axes_that_do_not_apply_keep_their_reason_when_others_are_added(
+    tmp_path: Path, shared_qna: Path
+) -> None:
+    majority = ("router=majority", "grow.batch=[1]")
+    first = grown(tmp_path, shared_qna, *majority, "grow.axes=[length,batch]")
+    more = grown(tmp_path, shared_qna, *majority, "grow.axes=[stored,batch]")
+    assert [one.name for one in first.not_measured] == [Axis.LENGTH]
+    assert more.not_measured == [
+        Unscored(axis, Reason.READS_NO_QUESTION) for axis in (Axis.LENGTH, Axis.STORED)
+    ]
+
+
+def test_a_lower_limit_of_texts_keeps_what_was_measured(tmp_path: Path, shared_qna: Path) -> None:
+    stored = ("grow.axes=[stored]", "grow.stored=[10,50,60]")
+    first = grown(tmp_path, shared_qna, *stored, "grow.most_texts=50")
+    assert values(first) == [("stored", 10), ("stored", 50)]
+    lower = grown(tmp_path, shared_qna, *stored, "grow.most_texts=20", workers=NoWorkers())
+    assert lower.on(Axis.STORED)[:2] == first.on(Axis.STORED)[:2]
+    assert only(lower, Axis.STORED, 60).missing == Unscored(
+        Axis.STORED, Reason.TOO_FEW_TEXTS, "60", {"most": 20}
+    )
+    whole = grown(tmp_path, shared_qna, *stored, "grow.most_texts=60")
+    assert values(whole) == [("stored", 10), ("stored", 50), ("stored", 60)]
+
+
+def test_domains_of_another_number_of_texts_do_not_compare(tmp_path: Path, shared_qna: Path) -> None:
+    domains = ("grow.axes=[domains]", "grow.domains=[2]")
+    grown(tmp_path, shared_qna, *domains, "grow.most_texts=20")
+    with pytest.raises(BadInput, match=r"grow\.most_texts"):
+        grown(tmp_path, shared_qna, *domains, workers=NoWorkers())
+
+
+def test_settings_that_change_no_point_may_differ(begun: Path, shared_qna: Path, tmp_path: Path) -> None:
+    shutil.copy(begun / GROWTH, tmp_path)
+    others = ("measure.precision=0.5", "measure.budget=1", "measure.baseline_rounds=7")
+    assert values(grown(tmp_path, shared_qna, *ONE, *others, workers=NoWorkers())) == [("batch", 1)]
 
 
 def test_a_process_that_dies_loses_its_point_alone(tmp_path: Path, shared_qna: Path) -> None:

@@ -8,7 +8,16 @@ import pytest
 
 from benchmarks.config import compose_settings
 from benchmarks.datasets.base import Dataset, Example
-from benchmarks.growth.plan import Plan, Sizes, defaults, how_made, make_plan, missing_of, word_sizes
+from benchmarks.growth.plan import (
+    Plan,
+    Sizes,
+    defaults,
+    drawn_queries,
+    how_made,
+    make_plan,
+    missing_of,
+    word_sizes,
+)
 from benchmarks.settings import Axes, Grow
 from reports.growth.model import Axis, Point
 from reports.reasons import Reason
@@ -140,6 +149,16 @@ def test_defaults_are_those_of_the_data_and_the_settings() -> None:
         Axis.THREADS: 1,
         Axis.BATCH: 32,
     }
+
+
+def test_the_default_length_is_that_of_the_questions_that_are_served() -> None:
+    chosen = settings(queries=3)
+    made = how_made(chosen, {}, TfidfRouter(), dataset(n_test=9))
+    served = drawn_queries(dataset(n_test=9), 3, chosen.seed)
+    lengths = sorted(len(query.split()) for query in served)
+    # Of the first three it would be 2.
+    assert lengths[1] != 2
+    assert defaults(chosen, dataset(n_test=9), made, lambda word: 1)[Axis.LENGTH] == lengths[1]
 
 
 @pytest.mark.parametrize(
