@@ -1,5 +1,6 @@
 """The road of a growth: points one by one, each written, resumed, and none of them fatal."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from reports.growth.files import GROWTH, GrowthError, read_growth
 from reports.growth.model import Axis, Growth, Point
 from reports.reasons import Reason
 from reports.record import Unscored
+from tests.benchmarks.fakes import REFUSAL
 from tests.benchmarks.helpers import NoWorkers
 from tests.benchmarks.stand_ins import Recording
 
@@ -157,9 +159,7 @@ def test_a_process_that_dies_loses_its_point_alone(tmp_path: Path, shared_qna: P
     missing = only(growth, Axis.STORED, 50).missing
     assert missing is not None
     assert missing.reason == Reason.PROCESS_ENDED
-    assert missing.sentence == (
-        "stored=50 (2 of 4): fitting: the process was killed by signal 9 (out of memory?)"
-    )
+    assert str(missing.details["error"]).startswith("stored=50 (2 of 4): fitting")
     assert read_growth(tmp_path) == growth
     # The next start tries again, and has every point once.
     workers = Recording()
@@ -226,12 +226,13 @@ def test_an_expensive_router_is_fitted_once_and_kept(
 
 
 def test_a_router_that_refuses_its_data_is_quoted(tmp_path: Path, shared_qna: Path) -> None:
-    with pytest.raises(BadInput, match="no point could be measured: stored: this data cannot be learned"):
+    with pytest.raises(BadInput, match=f"stored: {REFUSAL}"):
         grown(tmp_path, shared_qna, *SMALL, "router._target_=tests.benchmarks.fakes.Refusing")
 
 
 def test_nothing_to_measure_is_said_before_anything_is_done(tmp_path: Path, shared_qna: Path) -> None:
-    with pytest.raises(BadInput, match="nothing can be measured: stored: this router reads no question"):
+    reason = Unscored(Axis.STORED, Reason.READS_NO_QUESTION).sentence
+    with pytest.raises(BadInput, match=f"stored: {reason}"):
         grown(tmp_path / "a", shared_qna, "grow.axes=[stored]", "router=majority", workers=NoWorkers())
     assert not (tmp_path / "a").exists()
 
@@ -257,7 +258,7 @@ def test_a_folder_of_something_else_is_refused(
     begun: Path, shared_qna: Path, changed: tuple[str, ...], differing: str
 ) -> None:
     before = (begun / GROWTH).read_bytes()
-    with pytest.raises(BadInput, match=rf"has a growth with another {differing}, .* choose another folder=…"):
+    with pytest.raises(BadInput, match=rf"another {re.escape(differing)},"):
         grown(begun, shared_qna, *SMALL, *changed, workers=NoWorkers())
     assert (begun / GROWTH).read_bytes() == before
 
@@ -270,18 +271,10 @@ def test_other_data_and_another_machine_are_refused(begun: Path, shared_qna: Pat
             grown(tmp_path, shared_qna, *SMALL, workers=NoWorkers())
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("{", "is not JSON"),
-        ("[]", "is not the growth of a router"),
-        ('{"version": 0}', "has version 0, this reads 1"),
-        ('{"version": 1, "router": 3}', "is not the growth of a router"),
-    ],
-)
-def test_a_file_that_is_no_growth_is_refused(tmp_path: Path, text: str, words: str) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 0}', '{"version": 1, "router": 3}'])
+def test_a_file_that_is_no_growth_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / GROWTH).write_text(text, encoding="utf-8")
-    with pytest.raises(GrowthError, match=words):
+    with pytest.raises(GrowthError, match=GROWTH):
         read_growth(tmp_path)
 
 
@@ -298,4 +291,4 @@ def test_a_killed_process_loses_its_point_alone(tmp_path: Path, shared_qna: Path
     assert values(growth) == [("domains", 2)]
     missing = only(growth, Axis.DOMAINS, 3).missing
     assert missing is not None
-    assert "killed by signal 9" in missing.sentence
+    assert missing.reason == Reason.PROCESS_ENDED
