@@ -1,4 +1,4 @@
-"""A cascade on the test against its expensive router alone: is the promise of its threshold kept?"""
+"""Comparison of a cascade with its expensive router alone, on the test questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -60,12 +60,12 @@ def serve_and_measure(
             str(fitted.folder), queries, timed_in(queries, 0, measure, settings.seed), measure, str(outputs)
         )
         confidence = settings.statistics.confidence if spec.full else None
-        serving = measured(job, settings.seed, spec.name, workers, reference_rss, confidence)
+        serving = measure_serving(job, settings.seed, spec.name, workers, reference_rss, confidence)
         output = load_inferences(outputs, 1)[0]
     return Served(_rows(dataset, output, models), serving)
 
 
-def measured(
+def measure_serving(
     job: ServeJob,
     seed: int,
     title: str,
@@ -73,10 +73,11 @@ def measured(
     reference_rss: int,
     confidence: float | None = None,
 ) -> Serving:
-    """Serve a saved router in a fresh process, and time it again in those of the further rounds.
+    """Serve a saved router in a fresh process, and time it again in one process for each further round.
 
     Args:
-        confidence: as of `further_rounds`.
+        reference_rss: peak memory of the reference workload, in bytes.
+        confidence: as in `further_rounds`.
     """
     first = workers.run(serve, job, f"{title}: serving")
     return Serving(
@@ -101,8 +102,11 @@ def further_rounds(
     confidence: float | None = None,
     clock: Callable[[], float] = monotonic,
 ) -> list[Round]:
-    """The rounds after the first: as many as the settings say, and with a confidence more, until the interval
-    of the ratio to the reference workload is narrow enough or the budget is spent."""
+    """Rounds after the first: as many as the settings say.
+
+    With a confidence there are more, until the interval of the latency ratio to the reference workload is
+    narrow enough or the budget is spent.
+    """
     measure = job.measure
     rounds = [first]
     start = clock()

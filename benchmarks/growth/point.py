@@ -12,7 +12,7 @@ from benchmarks.assets.weights import LocalWeights
 from benchmarks.datasets.base import Dataset
 from benchmarks.experiment.fit import fit_router
 from benchmarks.experiment.fit_batch import lessons_of
-from benchmarks.experiment.serve import measured
+from benchmarks.experiment.serve import measure_serving
 from benchmarks.growth.plan import Sizes, drawn_queries, takes_vectors
 from benchmarks.growth.variations import dealt, sources, texts_of_length, varied_texts, varied_vectors
 from benchmarks.measure.latency import Measure, ServeJob, timed_in
@@ -86,7 +86,7 @@ def measure_point(
         folder, fitting = _fit(subject, sizes, Path(scratch, "router"), title, workers)
         try:
             job = _serving(subject, sizes, folder, Path(scratch, "outputs.safetensors"))
-            return fitting, measured(job, subject.seed, title, workers, reference_rss)
+            return fitting, measure_serving(job, subject.seed, title, workers, reference_rss)
         finally:
             if any(not index.is_in_folder for index in _configured(build(subject.spec))):
                 workers.run(discard, DiscardJob(str(folder)), f"{title}: clearing up")

@@ -1,4 +1,4 @@
-"""A growth as Markdown that reads well in a pull request on GitHub."""
+"""Report of a growth as Markdown, for GitHub."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
