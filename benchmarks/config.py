@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.resources import files
@@ -170,6 +170,17 @@ def recordable(config: DictConfig) -> dict[str, Any]:
     are absolute or leave the working directory, are cut to their last component.
     """
     return {str(key): _recordable(config, str(key), key == "dataset") for key in config}
+
+
+def flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Values of a configuration by dotted name."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{before}{key}.")
+        else:
+            found[f"{before}{key}"] = value
+    return found
 
 
 def explain(error: BaseException) -> str:

@@ -1,6 +1,7 @@
-"""Write the two tables of docs/scale.md: `python docs/scale.py "LABEL=FOLDER" …`, a folder of `grow` each.
+"""Write the tables of docs/scale.md: `python docs/scale.py "LABEL=FOLDER" …`, with a folder of `grow` each.
 
-The first has what was measured, the second what it comes to at the size of the page.
+The first has measured figures, the second the same extrapolated to `A_DAY` questions a day and `STORED`
+stored ones. The page explains each line.
 """
 
 import re
@@ -17,34 +18,35 @@ from reports.text.markdown import grid, inline
 
 PAGE = Path(__file__).with_name("scale.md")
 A_DAY, STORED = 1e9, 1e8
-# The busiest hour over the average.
+# Questions in the busiest hour, as a multiple of the average.
 PEAK = 3
 BUSIEST = A_DAY / 86_400 * PEAK
-# US dollars an hour, of a core and of 10⁹ bytes of memory: assumed, so put in your own.
+# Price of an hour in US dollars, of a core and of 10⁹ bytes of memory. Put in your own.
 CORE, GIGABYTE = 0.04, 0.005
 NOTHING = "–"
 
 
 class Line(NamedTuple):
-    """A row of a table; None where it was not measured."""
+    """Row of a table; its value is None where it was not measured."""
 
     name: str
     value: Callable[[Growth], float | None]
 
 
 def last(growth: Growth, figure: str) -> tuple[int, float] | None:
-    """The largest number of stored questions that has a figure, and the figure."""
+    """Largest number of stored questions with a figure, and the figure."""
     found = growth.measured(Axis.STORED, figure)
     return found[-1] if found else None
 
 
 def value(growth: Growth, figure: str) -> float | None:
+    """Figure at the largest number of stored questions."""
     found = last(growth, figure)
     return found[1] if found else None
 
 
 def each(growth: Growth, figure: str) -> float | None:
-    """What one more stored question adds to a figure, between the two largest numbers of them."""
+    """Increase of a figure per stored question, between the two largest numbers of them."""
     found = growth.measured(Axis.STORED, figure)
     if len(found) < 2:
         return None
@@ -53,37 +55,38 @@ def each(growth: Growth, figure: str) -> float | None:
 
 
 def exponent(growth: Growth, figure: str) -> float | None:
+    """Exponent of the last step of a figure."""
     found = growth.exponent(Axis.STORED, figure)
     return found.last_step if found else None
 
 
 def carried(growth: Growth, figure: str) -> float | None:
-    """A figure at STORED, by the exponent of the last step."""
+    """Figure at STORED, by the exponent of the last step."""
     found, power = last(growth, figure), exponent(growth, figure)
     return found[1] * (STORED / found[0]) ** power if found and power is not None else None
 
 
 def rate(growth: Growth) -> float | None:
-    """Questions a second of one machine at the best batch, with the questions of the data set stored."""
+    """Questions a second of one machine at the best batch size, with the data set stored."""
     found = growth.measured(Axis.BATCH, "throughput")
     return max(rate for _, rate in found) if found else None
 
 
 def encoding(growth: Growth) -> float | None:
-    """Machines for the busiest hour that search nothing."""
+    """Machines for the busiest hour, without the time of search."""
     best = rate(growth)
     return ceil(BUSIEST / best) if best else None
 
 
 def machines(growth: Growth) -> float | None:
-    """The same where each also searches among STORED, with a process a core."""
+    """Machines for the busiest hour, each of which searches among STORED, one process a core."""
     best, search = rate(growth), carried(growth, "search_p50")
     cores = growth.provenance.machine.cores or 1
     return ceil(BUSIEST * (1 / best + search / 1e3 / cores)) if best and search is not None else None
 
 
 def balance(growth: Growth) -> float | None:
-    """Stored questions among which search takes as long as everything else."""
+    """Number of stored questions at which search takes as long as everything else."""
     found, power = last(growth, "search_p50"), exponent(growth, "search_p50")
     whole, search = (growth.measured(Axis.STORED, name) for name in ("latency_p50", "search_p50"))
     if not found or not power or power <= 0 or whole[0][1] <= search[0][1]:
@@ -92,18 +95,19 @@ def balance(growth: Growth) -> float | None:
 
 
 def added(growth: Growth, figure: str) -> float | None:
-    """A figure at STORED, by what one more stored question adds."""
+    """Figure at STORED, by linear extrapolation."""
     found, more = last(growth, figure), each(growth, figure)
     return found[1] + more * (STORED - found[0]) if found and more is not None else None
 
 
 def cost(growth: Growth) -> float | None:
-    """US dollars a day of the machines, each with all that is stored in memory."""
+    """Price of a day of the machines in US dollars; each holds all stored questions in memory."""
     count, held, cores = machines(growth), added(growth, "peak_rss"), growth.provenance.machine.cores
     return count * 24 * ((cores or 1) * CORE + held / 1e3 * GIGABYTE) if count and held else None
 
 
 def divided(found: float | None, by: float) -> float | None:
+    """Quotient; None where the figure is missing."""
     return None if found is None else found / by
 
 
@@ -139,6 +143,7 @@ CARRIED = (
 
 
 def table(lines: tuple[Line, ...], growths: dict[str, Growth]) -> str:
+    """Markdown table with a column for each growth."""
     rows = [[line.name, *(_text(line.value(one)) for one in growths.values())] for line in lines]
     return grid(["", *map(inline, growths)], rows, [True] * len(growths))
 
@@ -147,17 +152,27 @@ def _text(found: float | None) -> str:
     return NOTHING if found is None else figure_text(found)
 
 
+def assumptions() -> str:
+    """Sentence with the assumed load and prices."""
+    return (
+        f"Assumed: {A_DAY:,.0f} questions a day, in the busiest hour {PEAK} times as many as on average, "
+        f"which are {BUSIEST:,.0f} a second; {STORED:,.0f} stored questions; {CORE:g} US dollars an hour for "
+        f"a core and {GIGABYTE:g} for 10⁹ bytes of memory."
+    )
+
+
 def conditions(growths: dict[str, Growth]) -> Iterator[str]:
+    """Sentences on the machine and code of each growth."""
     for label, growth in growths.items():
         machine = growth.provenance.machine
-        commits = sorted({point.commit[:12] for point in growth.points if point.commit})
         yield (
             f"{label}: {machine.cpu}, {machine.cores} cores, {growth.provenance.threads} threads, "
-            f"commit {', '.join(commits) or 'unknown'}."
+            f"commit {', '.join(growth.commits) or 'unknown'}."
         )
 
 
 def main(words: list[str]) -> None:
+    """Replace the generated parts of the page."""
     growths: dict[str, Growth] = {}
     for word in words:
         label, _, folder = word.partition("=")
@@ -168,6 +183,7 @@ def main(words: list[str]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     parts = {
         "measured": f"{table(MEASURED, growths)}\n\n{inline(' '.join(conditions(growths)))}",
+        "assumed": assumptions(),
         "carried": table(CARRIED, growths),
     }
     for name, content in parts.items():

@@ -1,4 +1,4 @@
-"""`python -m benchmarks grow`: how what a router costs grows with what it stores and what it is asked."""
+"""`python -m benchmarks grow`: growth of latency, memory and recall with size."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A cascade on the test against its expensive router alone: is the promise of its threshold kept?"""
+"""Comparison of a cascade with its expensive router alone, on the test questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.stats.bootstrap import bootstrap
+from benchmarks.stats.bootstrap import mean_estimate
 from benchmarks.workers.launch import Workers
 from common.settings import Statistics
-from reports.record import CascadeResult, Estimate, Prediction
+from reports.record import CascadeResult, Prediction
 from routers.base import Router
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
@@ -49,24 +49,15 @@ def check_cascade(
     job = AloneJob(str(saved), [row.query for row in labelled], str(vectors_folder()))
     alone = workers.run(expensive_alone, job, f"{name}: its expensive router alone")
     weights = np.array([row.weight for row in labelled], dtype=np.float64)
-
-    def estimate(values: Sequence[float]) -> Estimate:
-        column = np.array(values, dtype=np.float64)
-        interval = bootstrap(
-            lambda counts: (counts @ column) / counts.sum(axis=1),
-            weights,
-            number=statistics.resamples,
-            confidence=statistics.confidence,
-            seed=seed,
-        )
-        return Estimate(float(np.average(column, weights=weights)), *interval)
-
-    lost = [
-        (other == row.label) - float(row.predicted == row.label)
-        for row, other in zip(labelled, alone.predicted, strict=True)
-    ]
-    sent_on = estimate([float(bool(row.sent_on)) for row in labelled])
-    return CascadeResult(alone.threshold, alone.share, alone.loss, sent_on, estimate(lost))
+    sent_on = np.array([float(bool(row.sent_on)) for row in labelled])
+    lost = np.array(
+        [
+            float(other == row.label) - float(row.predicted == row.label)
+            for row, other in zip(labelled, alone.predicted, strict=True)
+        ]
+    )
+    estimates = (mean_estimate(values, weights, statistics, seed) for values in (sent_on, lost))
+    return CascadeResult(alone.threshold, alone.share, alone.loss, *estimates)
 
 
 def expensive_alone(job: AloneJob) -> Alone:

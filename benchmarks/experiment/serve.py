@@ -55,47 +55,71 @@ def serve_and_measure(
         return Served(_rows(dataset, output, models))
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         outputs = Path(scratch, "outputs.safetensors")
-        timed = timed_in(queries, 0, measure, spec.settings.seed)
-        job = ServeJob(str(fitted.folder), queries, timed, measure, str(outputs))
-        first = workers.run(serve, job, f"{spec.name}: serving")
+        settings = spec.settings
+        job = ServeJob(
+            str(fitted.folder), queries, timed_in(queries, 0, measure, settings.seed), measure, str(outputs)
+        )
+        confidence = settings.statistics.confidence if spec.full else None
+        serving = measure_serving(job, settings.seed, spec.name, workers, reference_rss, confidence)
         output = load_inferences(outputs, 1)[0]
-    serving = Serving(
+    return Served(_rows(dataset, output, models), serving)
+
+
+def measure_serving(
+    job: ServeJob,
+    seed: int,
+    title: str,
+    workers: Workers,
+    reference_rss: int,
+    confidence: float | None = None,
+) -> Serving:
+    """Serve a saved router in a fresh process, and time it again in one process for each further round.
+
+    Args:
+        reference_rss: peak memory of the reference workload, in bytes.
+        confidence: as in `further_rounds`.
+    """
+    first = workers.run(serve, job, f"{title}: serving")
+    return Serving(
         batch_seconds=first.batch_seconds,
-        batch_size=measure.batch_size,
+        batch_size=job.measure.batch_size,
         peak_rss_bytes=first.peak_rss_bytes,
         cuda_peak_bytes=first.cuda_peak_bytes,
         index_bytes=first.index_bytes,
         weights_bytes=first.weights_bytes,
-        rounds=[first.round, *further_rounds(spec, fitted.folder, queries, first.round, workers)],
+        rounds=[first.round, *further_rounds(job, seed, title, first.round, workers, confidence)],
         reference_rss_bytes=reference_rss,
         neighbour_recall=first.neighbour_recall,
     )
-    return Served(_rows(dataset, output, models), serving)
 
 
 def further_rounds(
-    spec: RunSpec,
-    saved: Path,
-    queries: Sequence[str],
+    job: ServeJob,
+    seed: int,
+    title: str,
     first: Round,
     workers: Workers,
+    confidence: float | None = None,
     clock: Callable[[], float] = monotonic,
 ) -> list[Round]:
-    """The rounds after the first: as many as the settings say, and of the chosen router more, until the ratio
-    to the reference workload is narrow enough or the budget is spent."""
-    settings, measure = spec.settings, _measure(spec)
+    """Rounds after the first: as many as the settings say.
+
+    With a confidence there are more, until the interval of the latency ratio to the reference workload is
+    narrow enough or the budget is spent.
+    """
+    measure = job.measure
     rounds = [first]
     start = clock()
     while True:
         if len(rounds) >= measure.rounds and (
-            not spec.full
+            confidence is None
             or clock() - start > measure.budget
-            or narrow_enough(rounds, measure.precision, settings.statistics.confidence)
+            or narrow_enough(rounds, measure.precision, confidence)
         ):
             return rounds[1:]
-        timed = timed_in(queries, len(rounds), measure, settings.seed)
-        job = RoundJob(str(saved), timed, measure)
-        rounds.append(workers.run(time_again, job, f"{spec.name}: round {len(rounds) + 1}"))
+        timed = timed_in(job.queries, len(rounds), measure, seed)
+        again = RoundJob(job.router, timed, measure)
+        rounds.append(workers.run(time_again, again, f"{title}: round {len(rounds) + 1}"))
 
 
 def _measure(spec: RunSpec) -> Measure:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from benchmarks.config import flat
 from benchmarks.errors import BadInput
 from benchmarks.gate.performance import performance_results
 from benchmarks.gate.quality import Side, quality_results
@@ -62,7 +63,7 @@ def _notes(run: Record, baseline: Record) -> Iterator[Remark]:
         "packages": (there.packages, here.packages),
         "training questions": (_training(there), _training(here)),
         "weights": (there.weights.loaded, here.weights.loaded),
-        "configuration": (_flat(baseline.config), _flat(run.config)),
+        "configuration": (_compared(baseline.config), _compared(run.config)),
     }
     for what, (old, new) in compared.items():
         for key in sorted({*old, *new}):
@@ -75,15 +76,10 @@ def _training(provenance: Provenance) -> dict[str, Any]:
     return dict(to_json(provenance.dataset.train) or {})
 
 
-def _flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """The values of a configuration under their dotted names; without folders of the machine, and without
-    what else ran beside the router."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if key == "baselines":
-            continue
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{before}{key}.")
-        elif key != "path":
-            found[before + key] = value
-    return found
+def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted name, without folders of the machine and without the baselines beside the router."""
+    return {
+        name: value
+        for name, value in flat(config).items()
+        if name.split(".")[0] != "baselines" and name.split(".")[-1] != "path"
+    }

@@ -1,1 +1,1 @@
-"""Growth: how what a router costs grows with what it stores and what it is asked."""
+"""Growth of latency, memory and recall with the number and size of questions."""

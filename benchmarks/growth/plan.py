@@ -1,6 +1,9 @@
-"""Points to measure: every value of every axis with all other sizes at their default; and what cannot be
-measured, with the reason."""
+"""Plan of a growth: the points to measure, and the reasons for those that cannot be.
 
+Each point has one value of one axis; all other sizes stay at their default.
+"""
+
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,7 @@ from benchmarks.assets.packages import cpu_count
 from benchmarks.datasets.base import Dataset
 from benchmarks.growth.variations import NOISE
 from benchmarks.settings import Grow
-from reports.growth.model import Axis, Made, Point
+from reports.growth.model import Axis, Made, Place, Point
 from reports.reasons import Reason
 from reports.record import Unscored
 from routers.base import Router
@@ -18,13 +21,18 @@ from routers.baselines import PriorRouter
 from routers.knn import KNNRouter
 
 TOKENIZER = "tokenizer.json"
-# More cores than any machine has.
+# Number of cores that no machine has.
 ALL = 1 << 20
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of one point; `domains` None: those of the data set, `length` None: as the test questions are."""
+    """Sizes of one point.
+
+    Attributes:
+        domains: None for those of the data set.
+        length: None for test questions as they are.
+    """
 
     stored: int
     threads: int
@@ -39,6 +47,11 @@ class Planned(NamedTuple):
     axis: Axis
     value: int
     sizes: Sizes
+
+    @property
+    def place(self) -> Place:
+        """Axis and value."""
+        return self.axis, self.value
 
 
 @dataclass(frozen=True)
@@ -67,10 +80,9 @@ def make_plan(settings: Grow, router: Router, made: Made) -> Plan:
 
 
 def defaults(settings: Grow, dataset: Dataset, made: Made, size: Callable[[str], int]) -> dict[Axis, int]:
-    """Each axis' value while another one grows; question length is the median of the test questions."""
-    lengths = sorted(
-        sum(map(size, example.query.split())) for example in dataset.test[: settings.grow.queries]
-    )
+    """Value of each axis while another one grows; question length is the median of the served questions."""
+    queries = drawn_queries(dataset, made.queries, settings.seed)
+    lengths = sorted(sum(map(size, query.split())) for query in queries)
     return {
         Axis.STORED: made.real,
         Axis.DOMAINS: len(dataset.classes),
@@ -78,6 +90,11 @@ def defaults(settings: Grow, dataset: Dataset, made: Made, size: Callable[[str],
         Axis.THREADS: settings.measure.threads,
         Axis.BATCH: settings.measure.batch_size,
     }
+
+
+def drawn_queries(dataset: Dataset, number: int, seed: int) -> list[str]:
+    """Test questions that a point serves, drawn by the seed."""
+    return random.Random(seed).sample([example.query for example in dataset.test], number)
 
 
 def how_made(settings: Grow, spec: Any, router: Router, dataset: Dataset) -> Made:
@@ -97,13 +114,15 @@ def how_made(settings: Grow, spec: Any, router: Router, dataset: Dataset) -> Mad
 
 
 def takes_vectors(router: Router) -> bool:
-    """True for a router that is given the vectors of its questions, so that nothing is encoded for it."""
+    """True for a router that is fitted on ready vectors, so that no text is encoded."""
     return isinstance(router, KNNRouter) and router.encoder.finetune == "none"
 
 
 def word_sizes(spec: Any) -> Callable[[str], int]:
-    """Function that counts the tokens of a word after a space, by the router's own tokenizer; without one
-    every word is one."""
+    """Function that counts the tokens of a word.
+
+    Tokens are those of the router's own tokenizer, of the word after a space; without one each word counts 1.
+    """
     file = tokenizer_of(spec)
     if file is None:
         return lambda word: 1
@@ -116,13 +135,13 @@ def word_sizes(spec: Any) -> Callable[[str], int]:
 
 
 def tokenizer_of(spec: Any) -> Path | None:
-    """File of the first tokenizer among the weights that the router's spec names."""
+    """Tokenizer file of the first weights in a router's spec that have one."""
     files = (Path(folder) / TOKENIZER for folder in _found(spec, "model") if isinstance(folder, str))
     return next((file for file in files if file.is_file()), None)
 
 
 def _found(spec: Any, key: str) -> Iterator[Any]:
-    """Every value of a key, in the spec and in its parts."""
+    """Every value of a key in a spec and its parts."""
     if isinstance(spec, dict):
         for name, value in spec.items():
             if name == key and not isinstance(value, dict):
@@ -163,6 +182,6 @@ def _sizes(axis: Axis, value: int, settings: Grow, made: Made) -> Sizes:
 
 
 def missing_of(plan: Plan, points: Sequence[Point]) -> list[Planned]:
-    """Points of the plan that are not among those that were measured."""
-    done = {(point.axis, point.value) for point in points if point.missing is None}
-    return [planned for planned in plan.points if (planned.axis, planned.value) not in done]
+    """Points of the plan that were not measured yet."""
+    done = {point.place for point in points if point.missing is None}
+    return [planned for planned in plan.points if planned.place not in done]

@@ -1,9 +1,9 @@
 """One point: a router fitted at the wanted sizes, and served, each in a fresh process."""
 
-import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,13 +12,14 @@ from benchmarks.assets.weights import LocalWeights
 from benchmarks.datasets.base import Dataset
 from benchmarks.experiment.fit import fit_router
 from benchmarks.experiment.fit_batch import lessons_of
-from benchmarks.growth.plan import Sizes, takes_vectors
+from benchmarks.experiment.serve import measure_serving
+from benchmarks.growth.plan import Sizes, drawn_queries, takes_vectors
 from benchmarks.growth.variations import dealt, sources, texts_of_length, varied_texts, varied_vectors
-from benchmarks.measure.latency import Measure, RoundJob, ServeJob, serve, time_again, timed_in
+from benchmarks.measure.latency import Measure, ServeJob, timed_in
 from benchmarks.measure.memory import peak_rss
 from benchmarks.workers.launch import Workers
 from reports.record import Fitting, Serving
-from routers.base import Configurable, Lessons, Router, RouterError, build
+from routers.base import Configurable, Lessons, Router, build
 from routers.composite import CompositeRouter
 from routers.indexes.base import Index
 from routers.interop.points import Points
@@ -28,7 +29,12 @@ from routers.vector_cache import kept_vectors, vectors_folder
 
 @dataclass(frozen=True)
 class Subject:
-    """The router and the data that every point has in common; `commit` is that of the code."""
+    """Router, data and settings that all points share.
+
+    Attributes:
+        n_queries: test questions that each point serves.
+        word_size: number of tokens of a word.
+    """
 
     spec: dict[str, Any]
     weights: Mapping[str, LocalWeights]
@@ -37,8 +43,6 @@ class Subject:
     seed: int
     n_queries: int
     word_size: Callable[[str], int]
-    reference_rss: int
-    commit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,18 @@ class GrownJob:
 
 @dataclass(frozen=True)
 class DiscardJob:
-    """A saved router whose index is no longer needed."""
+    """A saved router whose index is to be removed."""
 
     folder: str
 
 
-def measure_point(subject: Subject, sizes: Sizes, title: str, workers: Workers) -> tuple[Fitting, Serving]:
+def measure_point(
+    subject: Subject, sizes: Sizes, reference_rss: int, title: str, workers: Workers
+) -> tuple[Fitting, Serving]:
     """Fit the router and serve it.
+
+    Args:
+        reference_rss: peak memory of the reference workload, in bytes.
 
     Raises:
         BadInput: it cannot be fitted.
@@ -76,7 +85,8 @@ def measure_point(subject: Subject, sizes: Sizes, title: str, workers: Workers) 
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         folder, fitting = _fit(subject, sizes, Path(scratch, "router"), title, workers)
         try:
-            return fitting, _serve(subject, sizes, folder, Path(scratch), title, workers)
+            job = _serving(subject, sizes, folder, Path(scratch, "outputs.safetensors"))
+            return fitting, measure_serving(job, subject.seed, title, workers, reference_rss)
         finally:
             if any(not index.is_in_folder for index in _configured(build(subject.spec))):
                 workers.run(discard, DiscardJob(str(folder)), f"{title}: clearing up")
@@ -100,32 +110,23 @@ def _fit(subject: Subject, sizes: Sizes, folder: Path, title: str, workers: Work
 
 
 def fit_grown(job: GrownJob) -> Fitting:
-    """Fit a router on as many questions as asked for, and save it, in this process.
+    """Fit a router on `stored` questions, and save it, in this process.
 
-    One that takes vectors is given those; the time is then that of its index alone.
+    A router that takes vectors is given vectors, so its fit time is that of building the index.
     """
-    router = build(job.spec)
-    if not isinstance(router, Router):
-        raise RouterError(f"{job.spec.get('_target_')} is not a routers.base.Router")
+    router: Router = build(job.spec)
     router.load_pretrained()
-    rows = sources(len(job.lessons.queries), job.stored, job.seed)
-    labels = dealt(job.stored, job.domains) if job.domains else [job.lessons.labels[row] for row in rows]
+    lessons = job.lessons.of(sources(len(job.lessons.queries), job.stored, job.seed).tolist())
+    labels = dealt(job.stored, job.domains) if job.domains else lessons.labels
     fit: Callable[[], Router]
     if isinstance(router, KNNRouter) and takes_vectors(router):
-        points = _points(router, job, labels)
-
-        def fit() -> Router:
-            return router.fit_points(points)
-
+        fit = partial(router.fit_points, _points(router, job, labels, lessons.outcomes))
     else:
         texts = varied_texts(job.lessons.queries, job.stored, job.seed)
-
-        def fit() -> Router:
-            return router.fit(texts, labels)
-
+        fit = partial(router.fit, texts, labels, outcomes=lessons.outcomes)
     seconds = _timed(fit)
     if any(index.was_there for index in _indexes(router)):
-        # Left by a point that was killed: nothing was built.
+        # A killed point left its table behind, which was taken instead of built.
         for index in _indexes(router):
             index.discard()
         seconds = _timed(fit)
@@ -133,13 +134,15 @@ def fit_grown(job: GrownJob) -> Fitting:
     return Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts())
 
 
-def _points(router: KNNRouter, job: GrownJob, labels: list[str]) -> Points:
+def _points(
+    router: KNNRouter, job: GrownJob, labels: list[str], outcomes: list[dict[str, float]] | None
+) -> Points:
     with kept_vectors(job.vectors):
         real = router.encoder.encode(job.lessons.queries)
     vectors = varied_vectors(real, job.stored, job.seed)
     names = [f"{number:08d}" for number in range(job.stored)]
     nothing: list[str | None] = [None] * job.stored
-    return Points(names, labels, vectors, nothing, [{}] * job.stored)
+    return Points(names, labels, vectors, nothing, outcomes or [{}] * job.stored)
 
 
 def _timed(fit: Callable[[], Router]) -> float:
@@ -149,14 +152,14 @@ def _timed(fit: Callable[[], Router]) -> float:
 
 
 def discard(job: DiscardJob) -> bool:
-    """Remove what an index of the saved router keeps elsewhere, in this process."""
+    """Remove what the indexes of a saved router keep outside its folder, in this process."""
     for index in _indexes(Router.load(Path(job.folder))):
         index.discard()
     return True
 
 
 def _configured(part: Any) -> Iterator[Index]:
-    """The indexes that a router, or a part of it, is configured with."""
+    """Indexes in the settings of a router and of its parts."""
     if isinstance(part, Index):
         yield part
     elif isinstance(part, Configurable | dict):
@@ -166,7 +169,7 @@ def _configured(part: Any) -> Iterator[Index]:
 
 
 def _indexes(router: Router) -> Iterator[Index]:
-    """The indexes of a fitted router and of those that it is made of."""
+    """Indexes of a fitted router and of the routers that it is made of."""
     if isinstance(router, KNNRouter):
         yield router.index_
     if isinstance(router, CompositeRouter):
@@ -174,39 +177,16 @@ def _indexes(router: Router) -> Iterator[Index]:
             yield from _indexes(part)
 
 
-def _serve(
-    subject: Subject, sizes: Sizes, folder: Path, scratch: Path, title: str, workers: Workers
-) -> Serving:
+def _serving(subject: Subject, sizes: Sizes, folder: Path, outputs: Path) -> ServeJob:
     measure = replace(subject.measure, batch_size=sizes.batch, threads=sizes.threads)
     queries = _queries(subject, sizes)
-    job = ServeJob(
-        str(folder),
-        queries,
-        timed_in(queries, 0, measure, subject.seed),
-        measure,
-        str(scratch / "outputs.safetensors"),
-    )
-    first = workers.run(serve, job, f"{title}: serving")
-    rounds = [first.round]
-    for number in range(1, measure.rounds):
-        again = RoundJob(str(folder), timed_in(queries, number, measure, subject.seed), measure)
-        rounds.append(workers.run(time_again, again, f"{title}: round {number + 1}"))
-    return Serving(
-        batch_seconds=first.batch_seconds,
-        batch_size=measure.batch_size,
-        peak_rss_bytes=first.peak_rss_bytes,
-        cuda_peak_bytes=first.cuda_peak_bytes,
-        index_bytes=first.index_bytes,
-        weights_bytes=first.weights_bytes,
-        rounds=rounds,
-        reference_rss_bytes=subject.reference_rss,
-        neighbour_recall=first.neighbour_recall,
-    )
+    timed = timed_in(queries, 0, measure, subject.seed)
+    return ServeJob(str(folder), queries, timed, measure, str(outputs))
 
 
 def _queries(subject: Subject, sizes: Sizes) -> list[str]:
-    """Test questions, drawn by the seed; of the wanted length made of their words."""
+    """Test questions, drawn by the seed; of a wanted length, made of the words of all of them."""
+    if sizes.length is None:
+        return drawn_queries(subject.dataset, subject.n_queries, subject.seed)
     real = [example.query for example in subject.dataset.test]
-    if sizes.length is not None:
-        return texts_of_length(real, sizes.length, subject.n_queries, subject.word_size, subject.seed)
-    return random.Random(subject.seed).sample(real, subject.n_queries)
+    return texts_of_length(real, sizes.length, subject.n_queries, subject.word_size, subject.seed)

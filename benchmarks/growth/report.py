@@ -1,4 +1,4 @@
-"""The report of a growth: Markdown, and a figure as SVG and PNG."""
+"""Report of a growth: Markdown, and a figure as SVG and PNG."""
 
 from pathlib import Path
 

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.settings import Statistics
+from reports.record import Estimate
+
 # Resampled values held at once, to bound memory on large test sets.
 CELLS = 1_000_000
 
@@ -53,6 +56,19 @@ def bootstrap(
     """
     drawn = resamples([np.arange(len(weights))], number, seed)
     return percentile_interval(np.concatenate([statistic(counts * weights) for counts in drawn]), confidence)
+
+
+def mean_estimate(
+    values: NDArray[np.float64], weights: NDArray[np.float64], statistics: Statistics, seed: int
+) -> Estimate:
+    """Weighted mean of values (n_rows,), with the percentile interval of a bootstrap over rows."""
+
+    def mean(drawn: NDArray[np.float64]) -> Floats:
+        return np.asarray(drawn @ values / drawn.sum(axis=1))
+
+    number, confidence = statistics.resamples, statistics.confidence
+    low, high = bootstrap(mean, weights, number=number, confidence=confidence, seed=seed)
+    return Estimate(float(mean(weights[None])[0]), low, high)
 
 
 def percentile_interval(values: Floats, confidence: float) -> Interval:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BadInput
-from benchmarks.stats.bootstrap import bootstrap
+from benchmarks.stats.bootstrap import mean_estimate
 from benchmarks.stats.significance import holm, mcnemar, rows_needed, sign_test
 from common.settings import Statistics
-from reports.record import Comparison, Disagreement, Estimate, Pair, Prediction, Verdict
+from reports.record import Comparison, Disagreement, Pair, Prediction, Verdict
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def _pairs(
     alpha = 1 - statistics.confidence
     pairs = []
     for (first, second), gain, p, adjusted in zip(chosen, gains, p_values, holm(p_values), strict=True):
-        found = _difference(gain, weights, statistics, seed)
+        found = mean_estimate(gain, weights, statistics, seed)
         only_first, only_second = _alone(gain)
         rouge = _rouge_gains(rows[first], rows[second])
         pair = Pair(
@@ -87,7 +87,7 @@ def _pairs(
             disagreements=_disagreements((first, second), rows[first], rows[second]),
             rows_needed=None if weighted else rows_needed(only_first, only_second, len(gain), alpha),
             # ROUGE counts every question alike, as in the record.
-            rouge=_difference(rouge, np.ones(len(rouge)), statistics, seed) if len(rouge) else None,
+            rouge=mean_estimate(rouge, np.ones(len(rouge)), statistics, seed) if len(rouge) else None,
         )
         pairs.append(pair)
     return pairs
@@ -111,17 +111,6 @@ def _rouge_gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> Fl
     """Difference of ROUGE-L of the rows that were answered on both sides."""
     both = [(row.rougeL, other.rougeL) for row, other in zip(rows, others, strict=True)]
     return np.array([ours - theirs for ours, theirs in both if ours is not None and theirs is not None])
-
-
-def _difference(gains: Floats, weights: Floats, statistics: Statistics, seed: int) -> Estimate:
-    """Weighted mean of the gains with its interval."""
-
-    def mean(drawn: Floats) -> Floats:
-        return np.asarray(drawn @ gains / drawn.sum(axis=1))
-
-    number, confidence = statistics.resamples, statistics.confidence
-    low, high = bootstrap(mean, weights, number=number, confidence=confidence, seed=seed)
-    return Estimate(float(mean(weights[None])[0]), low, high)
 
 
 def _alone(gains: Floats) -> tuple[int, int]:

@@ -8,10 +8,9 @@ import numpy as np
 
 
 class PowerLaw(NamedTuple):
-    """figure = factor · size ^ exponent; `low` and `high` are None for two points, which leave no rest."""
+    """Exponent of figure ~ size ^ exponent, and its interval; None for two points, which have no residual."""
 
     exponent: float
-    factor: float
     low: float | None
     high: float | None
 
@@ -26,13 +25,12 @@ def power_law(sizes: Sequence[float], figures: Sequence[float], confidence: floa
     away = x - x.mean()
     spread = float(away @ away)
     exponent = float(away @ y) / spread
-    factor = math.exp(float(y.mean() - exponent * x.mean()))
     if len(x) < 3:
-        return PowerLaw(exponent, factor, None, None)
+        return PowerLaw(exponent, None, None)
     # `scipy.stats` takes seconds to import.
     from scipy.special import stdtrit
 
     rest = y - y.mean() - exponent * away
     error = math.sqrt(float(rest @ rest) / (len(x) - 2) / spread)
     reach = float(stdtrit(len(x) - 2, (1 + confidence) / 2)) * error
-    return PowerLaw(exponent, factor, exponent - reach, exponent + reach)
+    return PowerLaw(exponent, exponent - reach, exponent + reach)

@@ -1,1 +1,1 @@
-"""Growth: how what a router costs grows, in tables, words and a figure."""
+"""Report of a growth: tables, conclusions and a figure."""

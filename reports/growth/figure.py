@@ -1,4 +1,4 @@
-"""The figure of a growth: a panel an axis, both logarithmic, so that a power law is a line."""
+"""Figure of a growth: a panel for each axis, with logarithmic scales, on which a power law is a line."""
 
 from math import exp, fsum, log
 from typing import TYPE_CHECKING, NamedTuple
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import (
     Pen,
+    handle,
     legend,
     line_of,
-    log_ticks,
     log_x,
+    log_y,
     new_figure,
     router_pen,
     styled,
@@ -21,7 +22,6 @@ from reports.growth.tables import noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
 
 NAME = "growth"
 # Inches of a row of panels.
@@ -29,7 +29,7 @@ HEIGHT = 2.6
 
 
 class Line(NamedTuple):
-    """A figure that is drawn."""
+    """A metric that is drawn."""
 
     name: str
     label: str
@@ -44,7 +44,7 @@ LINES = (
     Line("train_time", "fit, s"),
     Line("throughput", "questions a second"),
 )
-# What a size changes nothing about is left out of its panel.
+# A panel leaves out metrics that do not depend on its size.
 DRAWN = {
     Axis.STORED: ("latency_p50", "latency_p99", "peak_rss", "load_time", "train_time"),
     Axis.DOMAINS: ("latency_p50", "latency_p99", "peak_rss", "load_time", "train_time"),
@@ -69,7 +69,7 @@ def draw_growth(growth: Growth) -> Figure | None:
         for panel in panels[len(axes) :]:
             panel.set_axis_off()
         used = {name for axis in axes for name in DRAWN[axis]}
-        legend(drawing, [_handle(line, pens[line.name]) for line in LINES if line.name in used])
+        legend(drawing, [handle(pens[line.name], line.label) for line in LINES if line.name in used])
         return render(
             drawing,
             NAME,
@@ -95,13 +95,13 @@ def _panel(panel: "Axes", growth: Growth, axis: Axis, pens: dict[str, Pen]) -> N
     every = [point.value for point in growth.on(axis)]
     log_x(panel, min(every), max(every), 1.3)
     panel.xaxis.set_major_formatter(lambda value, _: compact(value))
-    _log_y(panel, min(values), max(values))
+    log_y(panel, min(values), max(values))
     panel.set_xlabel(noun(growth, axis))
     panel.grid(True)
 
 
 def compact(value: float) -> str:
-    """`512`, `10k`, `1M`: a million in digits would touch its neighbour."""
+    """Short text of a tick: `512`, `10k` or `1M`."""
     for scale, letter in ((1e6, "M"), (1e3, "k")):
         if value >= scale:
             return f"{value / scale:g}{letter}"
@@ -109,7 +109,7 @@ def compact(value: float) -> str:
 
 
 def _law(panel: "Axes", growth: Growth, axis: Axis) -> None:
-    """The fitted line of the median, which goes through the mean of the points."""
+    """Draw the fitted power law of the median; least squares puts it through the mean of the logarithms."""
     found = growth.exponent(axis, "latency_p50")
     if found is None or "latency_p50" not in DRAWN[axis]:
         return
@@ -119,21 +119,3 @@ def _law(panel: "Axes", growth: Growth, axis: Axis) -> None:
     ends = [points[0][0], points[-1][0]]
     line = [exp(height + found.value * (log(size) - middle)) for size in ends]
     panel.plot(ends, line, color=router_pen(0).colour, linestyle=(0, (1, 1.5)), linewidth=1.0)
-
-
-def _log_y(panel: "Axes", low: float, high: float) -> None:
-    """A logarithmic vertical axis with ticks in plain figures."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
-    low, high = low / 1.5, high * 1.5
-    panel.set_yscale("log")
-    panel.set_ylim(low, high)
-    panel.yaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    panel.yaxis.set_minor_locator(NullLocator())
-
-
-def _handle(line: Line, pen: Pen) -> "Line2D":
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], label=line.label, **line_of(pen))

@@ -1,4 +1,4 @@
-"""`growth.json`: read, and written whole after every point."""
+"""Reading and writing of `growth.json`."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ VERSION = 1
 
 
 class GrowthError(UserError, ValueError):
-    """A file that is no growth of this version."""
+    """Error of a file that is not a growth of this version."""
 
 
 def read_growth(folder: Path) -> Growth | None:
-    """The growth in a folder; None where there is none yet.
+    """Read the growth in a folder; None where there is none yet.
 
     Raises:
         GrowthError: the file is damaged, or another version wrote it.
@@ -41,7 +41,7 @@ def read_growth(folder: Path) -> Growth | None:
 
 
 def write_growth(growth: Growth, folder: Path) -> None:
-    """Write it, into a new folder if need be."""
+    """Write the growth, whole, into a folder that is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     # The configuration keeps its nulls: `null` is a value there.
     content = {"version": VERSION, **to_json(growth), "config": growth.config}

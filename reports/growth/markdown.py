@@ -1,4 +1,4 @@
-"""A growth as Markdown that reads well in a pull request on GitHub."""
+"""Report of a growth as Markdown, for GitHub."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from reports.text.markdown import inline
 
 
 def to_markdown(growth: Growth, glossary: Glossary, figure: Figure | None) -> str:
-    """What it says first, then the figure, the exponents, and a table an axis."""
+    """Markdown of the statements, the figure, the exponents, and a table for each axis."""
     return "\n\n".join(part for part in _parts(growth, glossary, figure) if part) + "\n"
 
 
@@ -48,7 +48,6 @@ def conditions(growth: Growth) -> Iterator[str]:
         f"workload, on {machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB, with "
         f"{counted(found.threads or 1, 'thread')} unless threads grow."
     )
-    commits = sorted({point.commit[:12] for point in growth.points if point.commit})
-    if commits:
-        yield f"Code: {listed(commits)}{' with uncommitted changes' if found.git.dirty else ''}."
+    if growth.commits:
+        yield f"Code: {listed(growth.commits)}{' with uncommitted changes' if found.git.dirty else ''}."
     yield f"Questions: {found.dataset.name}, seed {found.seed}."

@@ -1,4 +1,4 @@
-"""Contents of `growth.json`: every point that was measured, raw, and what follows from them."""
+"""Contents of `growth.json`: raw values of every point, and metrics and exponents computed from them."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from reports.record import Fitting, Metric, Provenance, Serving, Unscored
 
 
 class Axis(StrEnum):
-    """Size that grows while all others stay at their default."""
+    """Size that grows while the other sizes stay at their default."""
 
     STORED = "stored"
     DOMAINS = "domains"
@@ -17,13 +17,16 @@ class Axis(StrEnum):
     BATCH = "batch"
 
 
+Place = tuple[Axis, int]
+
+
 @dataclass(frozen=True)
 class Point:
     """The router at one value of one axis.
 
     Attributes:
         commit: of the code that measured it; None where that is no checkout.
-        metrics: those of a record that concern growth, from the raw values here.
+        metrics: metrics as in a record, computed from `fitting` and `serving`.
         missing: why it was not measured; None where it was.
     """
 
@@ -34,6 +37,11 @@ class Point:
     serving: Serving | None = None
     metrics: list[Metric] = field(default_factory=list)
     missing: Unscored | None = None
+
+    @property
+    def place(self) -> Place:
+        """Axis and value."""
+        return self.axis, self.value
 
     def figure(self, name: str) -> float | None:
         """Value of a metric; None where there is none."""
@@ -48,8 +56,8 @@ class Exponent:
         figure: name of the metric.
         n: points that it was fitted on.
         value: exponent, by least squares on the logarithms; `ci_low` and `ci_high` are None for two points.
-        last_step: exponent between the two largest values alone: where a figure has a constant part, which
-            hides growth at first, it tells more about still larger values.
+        last_step: exponent between the two largest values. It predicts larger values better where a figure
+            has a constant part, which makes it grow slowly at first.
     """
 
     axis: Axis
@@ -66,11 +74,11 @@ class Made:
     """How questions were made.
 
     Attributes:
-        real: training questions of the data set, which come first.
+        real: training questions of the data set; variations of them follow.
         queries: test questions that each point serves.
         domain_questions: stored questions of every point of the axis `domains`.
-        most_texts: how many questions there are at most for a router that learns from text; None for one that
-            was given vectors.
+        most_texts: largest number of stored questions for a router that learns from text; None for one that
+            is given vectors.
         noise: largest length of the noise on a vector of length 1; None without vectors.
         unit: of question length: `tokens` of the router's own tokenizer, or `words` where it has none.
         cut_at: length at which the router cuts questions; None where it does not.
@@ -92,7 +100,7 @@ class Growth:
     Attributes:
         defaults: value of each axis while another one grows.
         axes: those asked for, in order.
-        not_measured: axes that do not apply, with the reason; its name is the axis.
+        not_measured: axes that do not apply, each with the reason; `name` is the axis.
     """
 
     router: str
@@ -119,6 +127,12 @@ class Growth:
         """True for questions so long that the router cuts them."""
         return axis == Axis.LENGTH and self.made.cut_at is not None and value > self.made.cut_at
 
+    @property
+    def commits(self) -> list[str]:
+        """Commits of the code that measured the points, in 12 digits."""
+        return sorted({point.commit[:12] for point in self.points if point.commit})
+
     def exponent(self, axis: Axis, figure: str) -> Exponent | None:
+        """Exponent of a figure along an axis; None where it was not fitted."""
         found = (one for one in self.exponents if (one.axis, one.figure) == (axis, figure))
         return next(found, None)

@@ -1,4 +1,7 @@
-"""Where a router stops being a good idea: statements from figures, in one template each."""
+"""Conclusions from the figures of a growth: at which sizes latency, memory and recall become a problem.
+
+Each kind of conclusion is a code with one template.
+"""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -10,11 +13,11 @@ from reports.growth.model import Axis, Growth
 from reports.growth.tables import noun
 from reports.text.cells import figure_text
 
-# In ms: what a user does not feel, and what a user begins to feel.
+# Latencies in ms: below the first a user notices nothing, above the second a user notices the wait.
 LIMITS = (10, 100)
-# Exponents smaller than this are no growth that could be carried further.
+# A figure with a smaller exponent counts as constant.
 FLAT = 0.05
-# How many times the largest measured value a size is still named that was not measured.
+# Largest extrapolated size that is stated, as a multiple of the largest measured one.
 FURTHEST = 10_000
 GOOD_RECALL = 0.95
 MB = 1e6
@@ -58,14 +61,14 @@ class Code(Enum):
 
 
 class Statement(NamedTuple):
-    """A code with the figures of its sentence."""
+    """A conclusion: its code, and the figures for its sentence."""
 
     code: Code
     details: dict[str, float | str]
 
     @property
     def message(self) -> str:
-        """The statement in words."""
+        """Sentence of the statement."""
         return self.code.value.format(**{name: _text(value) for name, value in self.details.items()})
 
 
@@ -76,7 +79,7 @@ def _text(value: float | str) -> str:
 
 
 def statements(growth: Growth) -> list[Statement]:
-    """Everything that the figures say, axis by axis, latency first."""
+    """All conclusions, by axis, latency first."""
     found = [one for axis in growth.axes for one in _of_axis(growth, axis)]
     missing = [
         Statement(Code.DOES_NOT_APPLY, {"noun": noun(growth, Axis(one.name)), "why": one.sentence})
@@ -131,13 +134,15 @@ def _latency(growth: Growth, axis: Axis) -> Iterator[Statement]:
             yield Statement(Code.WOULD_PASS, {**said, **more})
         else:
             yield Statement(Code.STAYS, {**said, "limit": limit, "value": most})
-        # The next limit is only further away.
+        # Higher limits are reached later still.
         return
 
 
 def crossed(points: list[tuple[int, float]], limit: float) -> int | None:
-    """Size at which a figure passes `limit` upwards, between two measured points on a line in the logarithms;
-    None where it does not."""
+    """Size at which a figure rises above `limit`; None where it does not.
+
+    Between two measured points the logarithms are interpolated linearly.
+    """
     for (below, before), (above, after) in pairwise(points):
         if before <= limit < after:
             share = log(limit / before) / log(after / before)
@@ -146,7 +151,7 @@ def crossed(points: list[tuple[int, float]], limit: float) -> int | None:
 
 
 def _rounded(size: float) -> int:
-    """Two significant digits: more would be read into a line between two points."""
+    """Size to two significant digits; an interpolated size has no more."""
     return int(float(f"{size:.2g}"))
 
 
@@ -165,6 +170,8 @@ def _memory(growth: Growth, axis: Axis) -> Iterator[Statement]:
     if peak * MB > machine * GB / 2:
         yield Statement(Code.MEMORY_OVER, said)
         return
+    if len(points) < 2:
+        return
     full = _full(points, machine * GB / MB)
     if full is None or full > FURTHEST * size:
         yield Statement(Code.MEMORY_STAYS, said)
@@ -173,10 +180,10 @@ def _memory(growth: Growth, axis: Axis) -> Iterator[Statement]:
 
 
 def _full(points: list[tuple[int, float]], limit: float) -> float | None:
-    """Size at which memory reaches `limit`, with as much a piece as between the two largest sizes; None where
-    it does not grow."""
-    if len(points) < 2:
-        return None
+    """Size at which memory reaches `limit`; None where it does not grow.
+
+    Memory is extrapolated linearly from the two largest sizes; `points` has two or more.
+    """
     (size, less), (larger, more) = points[-2:]
     if more / less < (larger / size) ** FLAT:
         return None

@@ -10,7 +10,7 @@ from reports.table import Cell, Column, Row, Table, figure
 from reports.text.cells import counted, metric_column
 from reports.text.statistics import interval_of
 
-# By axis, what its values count, one of them and several.
+# Noun for the values of each axis, in the singular and the plural.
 NOUNS = {
     Axis.STORED: ("stored question", "stored questions"),
     Axis.DOMAINS: ("domain", "domains"),
@@ -21,13 +21,13 @@ NOUNS = {
 
 
 def noun(growth: Growth, axis: Axis, value: int = 2) -> str:
-    """What the values of an axis count."""
+    """Noun for `value` of an axis, such as `stored questions`."""
     text = NOUNS[axis][0 if value == 1 else 1]
     return text.replace("token", growth.made.unit.removesuffix("s")) if axis == Axis.LENGTH else text
 
 
 def axis_table(growth: Growth, axis: Axis, glossary: Glossary) -> Table:
-    """A row a value, a column a figure that any point of the growth has."""
+    """Table with a row for each value and a column for each metric that any point has."""
     known = {metric.name for one in growth.points for metric in one.metrics}
     glossary = {name: info for name, info in glossary.items() if name in known}
     rows = [
@@ -73,13 +73,13 @@ def _about(growth: Growth, axis: Axis) -> Iterator[str]:
             "borders between them."
         )
     if axis == Axis.LENGTH:
-        yield f"Questions are made of words of the {made.queries:,} test questions, in a seeded order."
+        yield "Questions are made of words of the test questions, in a seeded order."
         if made.cut_at is not None:
             yield f"The router cuts questions at {made.cut_at:,}; longer ones are not part of the exponents."
 
 
 def exponents_table(growth: Growth, glossary: Glossary) -> Table:
-    """Fitted exponents: a row a figure, a column an axis."""
+    """Table of fitted exponents, with a row for each metric and a column for each axis."""
     title = f"Exponents of growth [{interval_of(growth.confidence)}]"
     about = [
         "A figure grows as size to this power: 0 does not grow, 1 doubles with twice the size. Fitted by "
@@ -93,7 +93,7 @@ def exponents_table(growth: Growth, glossary: Glossary) -> Table:
 
 
 def last_steps_table(growth: Growth, glossary: Glossary) -> Table:
-    """The same between the two largest values alone."""
+    """Table of the exponents between the two largest values of each axis."""
     about = [
         "Of the two largest values of each axis alone. A figure with a constant part, such as the time of "
         "the encoder or the memory of its weights, grows by this power in the end, and by less at first."
@@ -105,7 +105,7 @@ def last_steps_table(growth: Growth, glossary: Glossary) -> Table:
 def _exponents(
     growth: Growth, glossary: Glossary, cell: Callable[[Exponent], Cell]
 ) -> tuple[list[Column], list[Row]]:
-    """A column an axis, a row a figure that has an exponent along any."""
+    """Columns of the axes, and rows of the metrics that have an exponent along any of them."""
     columns = [Column(axis, noun(growth, axis), digits=2, interval=True, signed=True) for axis in growth.axes]
     rows = []
     for name in dict.fromkeys(one.figure for one in growth.exponents):

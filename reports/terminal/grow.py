@@ -1,4 +1,4 @@
-"""Output of `grow`: a table when an axis is done; at the end the exponents and what they mean."""
+"""Terminal output of `grow`: a table for each axis, then exponents and conclusions."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from reports.terminal.render import plain_console, print_lines, print_table
 
 
 def print_axis(growth: Growth, axis: Axis, glossary: Glossary) -> None:
-    """Print every point of an axis."""
+    """Print the table of an axis."""
     print_table(plain_console(), axis_table(growth, axis, glossary))
 
 
 def print_growth(growth: Growth, glossary: Glossary, folder: Path) -> None:
-    """Print exponents, then what they mean, a sentence a line, and where the result is."""
+    """Print exponents, conclusions, one a line, and the folder of the result."""
     console = plain_console()
     print_table(console, exponents_table(growth, glossary))
     print_table(console, last_steps_table(growth, glossary))

@@ -72,7 +72,9 @@ def draw_cost_quality(routers: Sequence[Shown]) -> Figure | None:
         )
     panels[0].legend(handles=panels[0].get_lines()[:2], loc="lower right", ncols=2)
     areas = {router.name: _areas(router, with_interval=True) for router in drawn}
-    legend(figure, [handle(one, f"{one.label}: {', '.join(areas[one.name]) or 'no area'}") for one in drawn])
+    legend(
+        figure, [handle(one.pen, f"{one.label}: {', '.join(areas[one.name]) or 'no area'}") for one in drawn]
+    )
     figure.draw_without_rendering()
     if hulled:
         names = [short(name.rpartition("/")[2]) for name in first.models]

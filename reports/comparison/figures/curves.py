@@ -86,7 +86,7 @@ def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:
     axes.set_xlim(0, 101)
     axes.set_ylim(bottom=0)
     titled_axes(axes, "coverage: questions accepted, %", "wrong among those, %")
-    legend(figure, [handle(router, f"{router.label}: {_area(router)}") for router in drawn])
+    legend(figure, [handle(router.pen, f"{router.label}: {_area(router)}") for router in drawn])
     sure = interval_words(router.record for router in drawn)
     return render(
         figure,
@@ -137,7 +137,7 @@ def draw_learning_curve(routers: Sequence[Shown]) -> Figure | None:
         low, high = zip(*ends, strict=True)
         axes.fill_between(x, low, high, color=router.pen.colour, alpha=0.18, linewidth=0)
     titled_axes(axes, "training questions a domain (log scale)", "accuracy, %")
-    legend(figure, [handle(router) for router in drawn])
+    legend(figure, [handle(router.pen, router.label) for router in drawn])
     return render(
         figure,
         "learning_curve",

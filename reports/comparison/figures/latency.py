@@ -49,7 +49,7 @@ def draw_latency(routers: Sequence[Shown]) -> Figure | None:
     figure = new_figure(sum(heights))
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     _distributions(panels[0], measured, timed)
-    legend(figure, [handle(router) for router in measured])
+    legend(figure, [handle(router.pen, router.label) for router in measured])
     medians = {router.label: float(np.median(timed[router.name])) for router in measured}
     if staged:
         _stages(panels[1], staged, medians)

@@ -13,6 +13,7 @@ from reports.text.unicode import one_line, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -209,11 +210,11 @@ def line_of(pen: Pen) -> dict[str, Any]:
     return {"color": pen.colour, "linestyle": pen.dash, "marker": pen.marker, "markersize": 5}
 
 
-def handle(router: Shown, label: str | None = None) -> "Line2D":
-    """Entry of a router in a legend."""
+def handle(pen: Pen, label: str) -> "Line2D":
+    """Entry of a line in a legend."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], label=label or router.label, **line_of(router.pen))
+    return Line2D([], [], label=label, **line_of(pen))
 
 
 def legend(figure: "Figure", handles: Sequence["Line2D"]) -> None:
@@ -242,15 +243,25 @@ def row_axes(axes: "Axes", names: Sequence[str]) -> None:
 
 def log_x(axes: "Axes", low: float, high: float, margin: float = 1.5) -> None:
     """A logarithmic x axis from `low` / margin to `high` × margin (both > 0), ticks in plain figures."""
+    axes.set_xscale("log")
+    axes.set_xlim(low / margin, high * margin)
+    _plain_log_ticks(axes.xaxis, low / margin, high * margin)
+
+
+def log_y(axes: "Axes", low: float, high: float, margin: float = 1.5) -> None:
+    """The same of the y axis."""
+    axes.set_yscale("log")
+    axes.set_ylim(low / margin, high * margin)
+    _plain_log_ticks(axes.yaxis, low / margin, high * margin)
+
+
+def _plain_log_ticks(axis: "Axis", low: float, high: float) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
-    low, high = low / margin, high * margin
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(FixedLocator(log_ticks(low, high)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_locator(LogLocator(subs=range(2, 10)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -1,14 +1,11 @@
 """How often a router is timed: as often as configured, then until its ratio is known or time is up."""
 
 from itertools import count
-from pathlib import Path
 
 import pytest
 
 from benchmarks.experiment.serve import further_rounds
-from benchmarks.experiment.spec import RunSpec
-from benchmarks.measure.latency import Measure, RoundJob
-from benchmarks.settings import Run
+from benchmarks.measure.latency import Measure, RoundJob, ServeJob
 from reports.record import Round
 from tests.benchmarks.measure.test_ratios import timed
 from tests.benchmarks.stand_ins import Answering
@@ -24,10 +21,11 @@ def n_further(measure: Measure, ratios: list[float], full: bool = True) -> int:
         assert (job.router, sorted(job.timed), job.measure) == ("saved", ["!", "??"], measure)
         return timed((next(ratio), 1.0))
 
-    spec = RunSpec("fake", Run(measure=measure), None, {}, full)
+    serving = ServeJob("saved", ["??", "!"], ["!", "??"], measure, "outputs")
     first = timed((ratios[0], 1.0))
+    confidence = 0.95 if full else None
     rounds = further_rounds(
-        spec, Path("saved"), ["??", "!"], first, Answering(answer=answer), lambda: float(next(seconds))
+        serving, 0, "fake", first, Answering(answer=answer), confidence, lambda: float(next(seconds))
     )
     return len(rounds)
 

@@ -12,10 +12,12 @@ from benchmarks.stats.bootstrap import (
     bootstrap,
     bootstrap_rounds,
     difference_interval,
+    mean_estimate,
     mean_interval,
     percentile_interval,
     resamples,
 )
+from common.settings import Statistics
 
 HITS = np.array([1] * 280 + [0] * 120)
 
@@ -27,6 +29,16 @@ def test_interval_of_a_share_is_the_binomial_one() -> None:
     half = 1.96 * math.sqrt(0.7 * 0.3 / 400)
     found = bootstrap(share, np.ones(400), number=4000, confidence=0.95, seed=0)
     assert found == pytest.approx((0.7 - half, 0.7 + half), abs=0.006)
+
+
+def test_an_estimate_of_a_mean_counts_each_row_by_its_weight() -> None:
+    statistics = Statistics(resamples=4000)
+    found = mean_estimate(HITS.astype(float), np.ones(400), statistics, seed=0)
+    half = 1.96 * math.sqrt(0.7 * 0.3 / 400)
+    assert found.value == pytest.approx(0.7)
+    assert (found.ci_low, found.ci_high) == pytest.approx((0.7 - half, 0.7 + half), abs=0.006)
+    weighted = mean_estimate(np.array([0.0, 1.0]), np.array([3.0, 1.0]), statistics, seed=0)
+    assert (weighted.value, weighted.ci_low, weighted.ci_high) == (0.25, 0, 1)
 
 
 def test_percentiles_by_hand() -> None:

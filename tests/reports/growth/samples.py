@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.growth.figures import with_exponents
 from reports.growth.model import Axis, Growth, Made, Point
+from reports.reasons import Reason
 from reports.record import DatasetUsed, Fitting, Git, Machine, Metric, Provenance, Unscored
 
 UNITS = {
@@ -15,6 +16,9 @@ UNITS = {
     "throughput": "queries/s",
     "train_time": "s",
 }
+
+# Of the smallest point of every axis.
+FIGURES = {"latency_p50": 2.0, "latency_p99": 5.0, "peak_rss": 100.0, "throughput": 300.0}
 
 
 def point(axis: Axis, value: int, index: Mapping[str, Any] | None = None, **figures: float) -> Point:
@@ -62,3 +66,18 @@ def growth(points: Sequence[Point], **changes: Any) -> Growth:
 def stored(*figures: float, name: str = "latency_p50", start: int = 1_000) -> list[Point]:
     """Points of the axis `stored`, each ten times as large as the one before."""
     return [point(Axis.STORED, start * 10**step, **{name: figure}) for step, figure in enumerate(figures)]
+
+
+def every_axis() -> Growth:
+    """Every axis; one point was killed, and one axis does not apply."""
+    points = [
+        *(
+            point(axis, value, **{name: figure * (step + 1) for name, figure in FIGURES.items()})
+            for axis in Axis
+            if axis != Axis.DOMAINS
+            for step, value in enumerate((4, 64, 512))
+        ),
+        missing(Axis.STORED, 4_096, Reason.PROCESS_ENDED, error="the process was killed by signal 9"),
+    ]
+    found = growth(points, not_measured=[Unscored("domains", Reason.TRAINED_TOO_LONG)])
+    return replace(found, axes=list(Axis))

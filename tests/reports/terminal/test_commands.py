@@ -1,15 +1,18 @@
-"""Output of `diff`, `check`, `verify`, `train`, `experts list` and `report`."""
+"""Output of `diff`, `check`, `verify`, `train`, `experts list`, `report` and `grow`."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.growth.figures import glossary
 from reports.comparison.model import state
 from reports.comparison.sentences import Code
+from reports.growth.model import Axis
 from reports.record import Disagreement, Pair, Verdict
 from reports.terminal.adapters import print_trained, print_versions
 from reports.terminal.check import print_check
 from reports.terminal.diff import print_pairs
+from reports.terminal.grow import print_axis, print_growth
 from reports.terminal.report import print_report
 from reports.terminal.verify import print_verified
 from reports.text.statistics import Paired
@@ -17,6 +20,7 @@ from reports.verification import Difference, Kind, Verified
 from tests.reports.comparison.samples import answered_report
 from tests.reports.gate.samples import ACCURACY, refused_check, sample_check
 from tests.reports.golden_files import same_as_golden
+from tests.reports.growth.samples import every_axis
 from tests.reports.samples import lines_of
 from tests.reports.terminal.conftest import Printed
 
@@ -146,3 +150,10 @@ def test_the_answer_of_a_report_its_reasons_and_caveats_and_its_first_table(prin
         assert all(f"\n  {mark} {one.message}\n" in text for one in statements)
     assert lines_of(text, "knn")
     assert "outputs/compare/x/report.html" in text.splitlines()[-1]
+
+
+def test_grow_golden(printed: Printed) -> None:
+    grown = every_axis()
+    text = printed(print_axis, grown, Axis.BATCH, glossary())
+    text += printed(print_growth, grown, glossary(), Path("outputs/grow/A"))
+    same_as_golden("growth.txt", text)
