@@ -56,7 +56,7 @@ def test_principal_components_are_scikit_learn_s() -> None:
 
 
 def test_the_vocabulary_leaves_out_what_no_text_has(minilm: str) -> None:
-    found = vocabulary_of(Path(minilm), 512)
+    found = vocabulary_of(Path(minilm))
     tokens = sorted(found.tokenizer.get_vocab(), key=found.tokenizer.token_to_id)
     assert tokens[:3] == ["[PAD]", "[UNK]", "!"]
     assert len(tokens) == len(found.sequences) == 29525
@@ -75,7 +75,7 @@ def test_the_package_distils_the_same(tiny_bert: MakeModel, tmp_path: Path, pool
     model = tiny_bert(pooling)
     theirs = distill(model, pca_dims=8, quantize_to="float32", device="cpu")
     (tmp_path / "ours").mkdir()
-    distil(model, tmp_path / "ours", 8, 1e-4, "float32", 512)
+    distil(model, tmp_path / "ours", 8, 1e-4, "float32")
     assert table(tmp_path / "ours") == pytest.approx(theirs.embedding, abs=1e-3)
     assert np.abs(theirs.embedding).max() > 0.5
     theirs.save_pretrained(tmp_path / "theirs")
@@ -92,7 +92,7 @@ def test_vectors_are_of_a_token_between_the_special_ones(
     tiny_encoder: SentenceEncoder, tmp_path: Path
 ) -> None:
     """All components are a rotation: what is between vectors stays, up to the mean and the weights."""
-    distil(tiny_encoder.model, tmp_path, 32, 1e-4, "float32", 512)
+    distil(tiny_encoder.model, tmp_path, 32, 1e-4, "float32")
     numbers = json.loads((tmp_path / "tokenizer.json").read_text())["model"]["vocab"]
     made = table(tmp_path) / sif_weights(len(numbers), 1e-4)[:, None]
     # The sentence encoder brings its vectors to length 1, those of four words differ only by that.
@@ -109,7 +109,7 @@ def test_vectors_are_of_a_token_between_the_special_ones(
 def test_progress_and_one_notice(tiny_encoder: SentenceEncoder, tmp_path: Path) -> None:
     events: list[Event] = []
     with listening(events.append):
-        distil(tiny_encoder.model, tmp_path, 16, 1e-4, "float32", 512)
+        distil(tiny_encoder.model, tmp_path, 16, 1e-4, "float32")
     assert events[0] == Event("distilling a static encoder of 29525 tokens (once per model)")
     steps = [event for event in events if event.what == "distilling the encoder"]
     assert [step.done for step in steps] == sorted({step.done for step in steps if step.done is not None})
@@ -124,7 +124,7 @@ def test_other_models_are_refused_with_a_way_out(tiny_encoder: SentenceEncoder, 
 
     def refused(message: str) -> None:
         with pytest.raises(RouterError, match=f"{message}.* distil it with the package model2vec"):
-            distil(str(model), target, 16, 1e-4, "float32", 512)
+            distil(str(model), target, 16, 1e-4, "float32")
         assert list(target.iterdir()) == []
 
     tokeniser = json.loads((model / "tokenizer.json").read_text())

@@ -53,7 +53,9 @@ def test_it_is_distilled_once_per_model_and_settings(
     model = tiny_encoder.model
     first = StaticEncoder(model, dimension=16).encode(["a question"])
     # What comes before or after looking up makes no other vectors of tokens.
-    again = StaticEncoder(model, dimension=16, query_prefix="q: ", finetune="batch_all_triplet")
+    again = StaticEncoder(
+        model, dimension=16, query_prefix="q: ", max_tokens=64, finetune="batch_all_triplet"
+    )
     assert made(again) == made(StaticEncoder(model, dimension=16))
     assert capsys.readouterr().err == NOTICE
     content = (made(again) / "model.safetensors").read_bytes()
