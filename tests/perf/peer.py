@@ -1,6 +1,6 @@
 """One contestant of `tests.perf.peers`, in an environment of its own: JSON lines in, JSON lines out.
 
-It imports nothing of ours but what `Ours` needs, for it runs where only a peer is installed. The first line
+Only `ours` imports anything of the product: the others run where a peer alone is installed. The first line
 has a model folder and training questions, each further one queries to route one at a time, or together.
 """
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.measure.ratios import over_rounds
 from common.files import cache_dir, digest
 from tests.perf.peer import CONTESTANTS
 
@@ -35,7 +36,6 @@ REQUIREMENTS = {
     "faiss": [*TRANSFORMERS, "faiss-cpu==1.15.1"],
 }
 ROUNDS, BLOCK, BATCH = 30, 10, 64
-RESAMPLES = 2000
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -124,11 +124,9 @@ def _line(one: Contestant, first: Contestant) -> str:
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """Geometric mean of the rounds' ratios, and its bootstrap interval."""
-    logs = np.log(np.array(ours) / np.array(theirs))
-    draws = np.random.default_rng(0).integers(0, len(logs), (RESAMPLES, len(logs)))
-    low, high = np.percentile(logs[draws].mean(axis=1), [2.5, 97.5])
-    return f"{np.exp(logs.mean()):.2f} [{np.exp(low):.2f}, {np.exp(high):.2f}]"
+    """Geometric mean of the rounds' ratios, and its interval."""
+    found = over_rounds(np.log(np.array(ours) / np.array(theirs)), 0.95)
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 @contextmanager
