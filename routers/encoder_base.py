@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from common.files import digest, sha256_unchanged
 from routers.base import Configurable, FloatArray, ModelFolder, valid_text
 from routers.encoder_training import LOSSES, Recipe, Separation
 from routers.vector_cache import through_memory, through_store, vectors_are_kept
-from routers.weights import Reference, Unlocated, refer, weights_file
+from routers.weights import Reference, Referred, refer, weights_file
 
 # Constraints on the settings of fine-tuning, which every encoder has.
 FINE_TUNING: Constraints = {
@@ -125,8 +126,8 @@ class Encoder(Configurable, ABC):
         return self._weights_sha256
 
     def pretrained_sha256(self) -> str:
-        """As `weights_sha256`, also where the pretrained weights of a saved router were not found."""
-        return self.model.reference.sha256 if isinstance(self.model, Unlocated) else self.weights_sha256()
+        """As `weights_sha256`; of a saved router the one that it was fitted on, whatever lies there now."""
+        return self.model.reference.sha256 if isinstance(self.model, Referred) else self.weights_sha256()
 
     @abstractmethod
     def asset_paths(self) -> list[Path]:
@@ -137,7 +138,15 @@ class Encoder(Configurable, ABC):
         """Hash of all that the vectors depend on; vectors of different fingerprints must not be compared."""
 
     def pretrained(self) -> Reference:
-        return refer(self.model, "encoder", with_settings=True)
+        """Reference to the pretrained weights; of a saved router the one that it keeps."""
+        reference = refer(self.model, "encoder", with_settings=True)
+        if isinstance(self.model, Referred):
+            return reference
+        return replace(reference, served=self._serves_pretrained())
+
+    def _serves_pretrained(self) -> bool:
+        """True if a router over this encoder serves the pretrained weights, not what is made of them."""
+        return self.finetune == "none"
 
     def _weights_file(self) -> Path:
         return weights_file(self.model, "encoder")

@@ -128,6 +128,9 @@ class StaticEncoder(Encoder):
             "max_tokens": self.max_tokens,
         }
 
+    def _serves_pretrained(self) -> bool:
+        return super()._serves_pretrained() and is_model2vec(self.model)
+
     def _folder(self) -> Path:
         """Folder of the model in Model2Vec's format."""
         self._weights_file()
