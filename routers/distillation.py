@@ -19,7 +19,7 @@ from common.onnx_weights import MODEL, write_model
 from common.progress import progress, say
 from routers.base import FloatArray, RouterError
 from routers.model2vec import CONFIG, MAX_LENGTH, TOKENISER, write_model2vec
-from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
+from routers.onnx_bert import WORD_EMBEDDINGS, MissingWeight, bert_graph, bert_weights, is_plain_bert, named
 
 # Tokens that are left out, as the package does by default.
 UNUSED = re.compile(r"\[unused\d+\]")
@@ -45,7 +45,8 @@ def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, dty
     """Write the static encoder of the sentence-transformers model in `model` into `folder`.
 
     Raises:
-        RouterError: the model is no BERT, its tokeniser is no WordPiece, or its vectors are not finite.
+        RouterError: the model is no BERT or lacks a weight, its tokeniser is no WordPiece, or its vectors are
+            not finite.
     """
     source = Path(model)
     config = read_json(source / CONFIG)
@@ -56,7 +57,10 @@ def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, dty
     vocabulary = vocabulary_of(source)
     n_tokens = len(vocabulary.sequences)
     say(f"distilling a static encoder of {n_tokens} tokens (once per model)")
-    vectors = principal_components(_through_model(source, config, vocabulary.sequences), dimension)
+    try:
+        vectors = principal_components(_through_model(source, config, vocabulary.sequences), dimension)
+    except MissingWeight as error:
+        raise RouterError(f"{error}; {ELSEWHERE}") from error
     if not np.isfinite(vectors).all():
         raise RouterError(f"the encoder in {model} gives tokens vectors that are not finite")
     table = (vectors * sif_weights(n_tokens, sif_coefficient)[:, None]).astype(dtype)
