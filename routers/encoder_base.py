@@ -53,7 +53,7 @@ class Encoder(Configurable, ABC):
         return {} if finetune == "none" else {f"encoder.finetune={finetune}": "train"}
 
     def set_params(self, **params: Any) -> Self:
-        """As in `Configurable`; what was loaded for the old arguments is forgotten."""
+        """Replace constructor arguments, and forget what was loaded for the old ones."""
         super().set_params(**params)
         for name in ("_loaded", "_weights_sha256"):
             self.__dict__.pop(name, None)
@@ -71,7 +71,7 @@ class Encoder(Configurable, ABC):
         return through_memory(prefixed, self._settings, encode)
 
     def _settings(self) -> tuple[Any, ...]:
-        """The same for encoders that give the same vectors in this process."""
+        """Key of this encoder's vectors in memory: the class, and all arguments that change vectors."""
         names = [name for name in self.get_params(deep=False) if not name.startswith("finetune")]
         return (type(self), *(getattr(self, name) for name in names))
 
@@ -100,11 +100,14 @@ class Encoder(Configurable, ABC):
 
     @abstractmethod
     def over(self, folder: Path) -> "Encoder":
-        """The same settings over the model in `folder`, which this encoder made."""
+        """Encoder of the same settings that runs on the model in `folder`, which this encoder made."""
 
     def made_folder(self) -> Path | None:
-        """Folder of what was made of the pretrained weights and cannot be made again bit for bit elsewhere; a
-        saved router takes it along. None where the pretrained weights themselves are served."""
+        """Folder of the model that was made of the pretrained weights, such as a distilled one.
+
+        A saved router takes it along: made again on another machine it may differ. None where the pretrained
+        weights themselves are served.
+        """
         return None
 
     def recipe(self) -> Recipe:
@@ -135,7 +138,7 @@ class Encoder(Configurable, ABC):
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:
-        """Hash of all that the vectors depend on; vectors of different fingerprints must not be compared."""
+        """Checksums and settings that the vectors depend on; compare only vectors of equal fingerprints."""
 
     def pretrained(self) -> Reference:
         """Reference to the pretrained weights; of a saved router the one that it keeps."""
@@ -145,7 +148,7 @@ class Encoder(Configurable, ABC):
         return replace(reference, served=self._serves_pretrained())
 
     def _serves_pretrained(self) -> bool:
-        """True if a router over this encoder serves the pretrained weights, not what is made of them."""
+        """True if a router over this encoder serves the pretrained weights, False if a model made of them."""
         return self.finetune == "none"
 
     def _weights_file(self) -> Path:

@@ -46,7 +46,7 @@ Locate = Callable[[Reference], Path | None]
 
 
 class Referred(str):
-    """Folder of weights that a saved router refers to and does not serve; they are checked when they are read."""
+    """Folder of weights that a saved router refers to and does not serve; checked when they are read."""
 
     reference: Reference
 
@@ -55,9 +55,9 @@ class Referred(str):
         made.reference = reference
         return made
 
-    def __getnewargs__(self) -> tuple[str, Reference]:
-        """Arguments of a copy."""
-        return str(self), self.reference
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Class and arguments of a copy."""
+        return type(self), (str(self), self.reference)
 
 
 class Unlocated(Referred):

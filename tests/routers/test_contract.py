@@ -152,7 +152,7 @@ def fitted(case: Case, questions: Questions) -> Router:
 
 @pytest.fixture(scope="module")
 def asked(held_out: Questions) -> list[str]:
-    """Of mixed lengths, one of them twice."""
+    """Questions of mixed lengths, one of them twice."""
     return [*held_out[0], held_out[0][3], "oil?", "Tell me everything about tyres. " * 8]
 
 

@@ -77,7 +77,7 @@ def tuned(model: str, toy: Questions) -> KNNRouter:
 
 @pytest.fixture
 def scratch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where temporary files go; empty."""
+    """Folder of temporary files; empty."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
