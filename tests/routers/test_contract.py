@@ -2,10 +2,7 @@
 
 import importlib
 import inspect
-import json
 import pkgutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,12 +82,6 @@ STRANGE = {
     "control": "a\x00b\x1b[31m\ufeff",
     "lone_surrogate": "\ud800",
 }
-LOAD_AND_ASK = """
-import json, sys
-from pathlib import Path
-from routers.base import Router
-print(json.dumps(Router.load(Path(sys.argv[1])).predict_proba(json.loads(sys.argv[2])).tolist()))
-"""
 
 
 class Case(NamedTuple):
@@ -349,21 +340,6 @@ def test_a_saved_router_without_its_arrays_is_refused(fitted: Router, tmp_path: 
             damage(path)
         with pytest.raises(RouterError, match=f"cannot load the router saved in {folder}"):
             Router.load(folder)
-
-
-@pytest.mark.process
-def test_a_fresh_process_loads_what_this_one_saved(
-    tiny_encoder: SentenceEncoder, questions: Questions, asked: list[str], tmp_path: Path
-) -> None:
-    router = KNNRouter(tiny_encoder, k=5).fit(*questions)
-    router.save(tmp_path / "router")
-    ran = subprocess.run(
-        [sys.executable, "-c", LOAD_AND_ASK, str(tmp_path / "router"), json.dumps(asked)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert np.array(json.loads(ran.stdout)) == pytest.approx(router.predict_proba(asked), abs=1e-4)
 
 
 def test_every_router_is_among_the_cases() -> None:
