@@ -1,4 +1,4 @@
-"""Who is asked about what, by hand; how the threshold follows from the share."""
+"""The router that answers each question, by hand; thresholds from a share or a loss."""
 
 from collections import Counter
 from typing import Any

@@ -1,4 +1,4 @@
-"""What routers made of routers do with classes, weights and fine-tuning of their parts."""
+"""Routers made of routers: classes, weights and fine-tuning of their parts."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What every router promises; a router that is not among `CASES` fails the last test."""
+"""Contract of every router; a router that is not among `CASES` fails the last test."""
 
 import importlib
 import inspect

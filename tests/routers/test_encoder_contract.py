@@ -1,4 +1,4 @@
-"""What every encoder promises; an encoder that is not among `CASES` fails the last test."""
+"""Contract of every encoder; an encoder that is not among `CASES` fails the last test."""
 
 import importlib
 import inspect

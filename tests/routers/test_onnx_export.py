@@ -1,4 +1,4 @@
-"""What is exported equals sentence-transformers' vectors, and what cannot be exported is refused."""
+"""Exported models against sentence-transformers, and refusals of those that cannot be exported."""
 
 import json
 import logging
