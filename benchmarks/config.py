@@ -1,4 +1,4 @@
-"""A command as a Hydra application, its configuration without one, and one line for what is wrong with it."""
+"""Configuration of a command: composed by Hydra, as an application or alone, then checked; its errors."""
 
 import re
 import sys
@@ -66,9 +66,9 @@ PLACES = {"path", "test_path", "domains"}
 
 
 def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, sweeps: bool = False) -> None:
-    """Compose the configuration from `sys.argv` and run `task` on it, once a job of a sweep.
+    """Compose the configuration from `sys.argv` and run `task` on it, once for each job of a sweep.
 
-    Raises the first failure when every job has had its turn; further ones are printed.
+    All jobs are run. Then the first failure is raised; others have been printed.
     """
     if not sweeps and {"-m", "--multirun"} & set(sys.argv[1:]):
         raise BadInput(f"{config_name} takes one value a key: -m is for run")
@@ -93,7 +93,8 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
         raise
     except ValueError as error:
         # Hydra's own (of the task they are in `failures`): `router=5`, for one.
-        raise BadInput(f"{' '.join(sys.argv[1:])}: {error}") from error
+        given = " ".join(map(_without_urls, sys.argv[1:]))
+        raise BadInput(f"{given}: {_without_urls(str(error))}") from error
     if failures:
         for further in failures[1:]:
             print(f"error: {explain(further)}", file=sys.stderr)
@@ -101,12 +102,12 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
 
 
 def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
-    """The checked dataclass of `benchmarks.settings` that a command would get, for use from Python."""
+    """Settings that a command would get, as `checked` returns them; for use from Python."""
     return checked(compose_config(config_name, overrides))
 
 
 def compose_config(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """The configuration that a command would get."""
+    """Configuration that a command would get."""
     from hydra import compose, initialize_config_module
     from hydra.core.global_hydra import GlobalHydra
 
@@ -122,7 +123,7 @@ def compose_config(config_name: str, overrides: Sequence[str] = ()) -> DictConfi
 
 
 def checked(config: DictConfig) -> Any:
-    """The dataclass of `benchmarks.settings` that `config` composes to.
+    """Settings that `config` holds, as a dataclass of `benchmarks.settings`.
 
     Raises:
         BadInput: it has a key that nobody would read.
@@ -133,10 +134,11 @@ def checked(config: DictConfig) -> Any:
 
 
 def check(config: DictConfig, prefix: str = "") -> None:
-    """Check keys and ranges; types were checked by OmegaConf where there is a schema.
+    """Check keys and ranges; where there is a schema, OmegaConf has checked the types.
 
     Raises:
-        BadInput: a key that Hydra's `+` or a file of the user's added and nobody would read, or a type of it.
+        BadInput: Hydra's `+` or a file of the user's added a key that nobody would read, or a value of the
+            wrong type.
         ConfigError: a value cannot be used.
     """
     schema = OmegaConf.get_type(config)
@@ -162,16 +164,18 @@ def _number_or_all(value: Any) -> str | None:
 
 
 def recordable(config: DictConfig) -> dict[str, Any]:
-    """The composed configuration as JSON, without paths of this machine.
+    """Composed configuration as JSON, without paths of this machine.
 
-    A file of a package stays the interpolation that names it. Of the user's data, and of any other path that
-    is absolute or leaves the working directory, the last component remains.
+    A file of a package stays the interpolation that names it. Paths of the user's data, and other paths that
+    are absolute or leave the working directory, are cut to their last component.
     """
     return {str(key): _recordable(config, str(key), key == "dataset") for key in config}
 
 
 def explain(error: BaseException) -> str:
-    """The message of `error` on one line, naming the key and what it could have been."""
+    """Message of `error` on one line, with the key and the values that it could have."""
+    from hydra.errors import HydraException
+
     for cause in _chain(error):
         if isinstance(cause, MissingMandatoryValue):
             key = cause.full_key or cause.key
@@ -188,21 +192,27 @@ def explain(error: BaseException) -> str:
     if str(error).startswith("Error merging override") and error.__cause__:
         error = error.__cause__
     text = str(error).split("\nConfig search path")[0]
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        # They quote the value that they refuse.
+        text = _without_urls(text)
     text = re.split(r"\n\s*full_key:", text)[0]
     text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
     text = re.sub(r"\n\t", ", ", text)
     text = re.sub(r"\s*\n\s*", " ", text).strip()
-    # What Hydra cannot read it shows: perhaps a URL with a password.
-    text = re.sub(r"(://[^\s/:@]*:)[^\s@]*@", r"\1***@", text)
     key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
     if key and "is not a ListConfig" in text:
         return f"{key} takes a list, in brackets: {key}=[…]"
     return f"{key}: {text}" if key and key not in text else text
 
 
+def _without_urls(text: str) -> str:
+    """Text with every URL masked to the end of its line: a password may hold quotes and spaces."""
+    return re.sub(r"://(?!hydra\.cc/).*", "://***", text)
+
+
 @cache
 def register() -> None:
-    """Make schemas and resolvers known to Hydra; the schemas in a group of their own: none is selectable."""
+    """Make resolvers and schemas known to Hydra. Schemas have their own groups, so that none is an option."""
     register_resolvers()
     _store("schema", VERBS | PARTS)
     _store("schema/experts", EXPERTS)
@@ -225,13 +235,13 @@ def _store(group: str, nodes: dict[str, Any]) -> None:
 
 
 def _options(group: str) -> dict[str, str]:
-    """The text of each YAML file of a group in conf, by the name of the option."""
+    """Text of each YAML file of a group in conf, by the name of the option."""
     found = sorted((files("conf") / group).iterdir(), key=lambda file: file.name)
     return {file.name.removesuffix(".yaml"): file.read_text("utf-8") for file in found}
 
 
 def _schemas_of_options(group: str) -> dict[str, type]:
-    """By option, the schema of what its `_target_` names; an option that extends another has none."""
+    """Schemas of the classes that `_target_` names, by option; an option that extends another has none."""
     targets = {
         name: re.search(r"^_target_: (\S+)$", text, flags=re.MULTILINE)
         for name, text in _options(group).items()
@@ -244,7 +254,7 @@ def _schemas_of_options(group: str) -> dict[str, type]:
 
 
 def _schema_of_target(config: DictConfig, prefix: str) -> type | None:
-    """The schema of what a YAML file of the user's constructs, whose types are checked here."""
+    """Schema of the class that a YAML file of the user's names, after checking the types of its values."""
     if "_target_" not in config:
         return None
     try:
@@ -264,12 +274,12 @@ def _schema_of_target(config: DictConfig, prefix: str) -> type | None:
 
 
 def _is_elsewhere(config: DictConfig | ListConfig, key: Any) -> bool:
-    """True if a value is missing, or that of another key."""
+    """True if a value is missing, or refers to another key."""
     return OmegaConf.is_missing(config, key) or OmegaConf.is_interpolation(config, key)
 
 
 def _plain_values(config: DictConfig) -> dict[str, Any]:
-    """Values as Python's own; those that are missing, and parts that stand elsewhere, are left out."""
+    """Values as plain Python, without those that are missing and parts that refer to another key."""
     found = {str(key): config[key] for key in config if not OmegaConf.is_missing(config, key)}
     return {
         key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
@@ -295,7 +305,7 @@ def _recordable(config: DictConfig | ListConfig, key: Any, is_data: bool) -> Any
 
 
 def _is_place(value: str, key: str, is_data: bool) -> bool:
-    """True for a path of this machine; a name on the hub or inside a package is none."""
+    """True for a path of this machine, not for a name on the hub or inside a package."""
     if is_data and key in PLACES:
         return True
     path = Path(value).expanduser()
@@ -306,8 +316,10 @@ def _is_place(value: str, key: str, is_data: bool) -> bool:
 
 
 def _list_no_groups_in_help() -> None:
-    """For every help text Hydra lists all options of all groups, which takes seconds, in case the text shows
-    them. Ours are written by hand, with a word about each."""
+    """Keep Hydra from listing all options of all groups for a help text.
+
+    That takes seconds, and our help texts do not show the list: they are written by hand.
+    """
     if {"-h", "--help"} & set(sys.argv[1:]):
         from hydra._internal.hydra import Hydra
 

@@ -11,14 +11,15 @@ from benchmarks.measure.latency import Measure
 from benchmarks.schema import Trainer
 from common.checks import ConfigError, Constraints, Settings, at_least, fraction, one_of, optional
 from common.settings import Policy, Statistics
+from reports.growth.model import Axis
 
 
 @dataclass
 class Verb(Settings):
-    """Settings that every command but `report` has.
+    """Settings of a command that has experts.
 
     Attributes:
-        seed: of everything random: initialisation, shuffling, sampling, resampling.
+        seed: for everything random: initialisation, shuffling, sampling, resampling.
     """
 
     parameter_constraints: ClassVar[Constraints] = {"seed": at_least(0)}
@@ -34,7 +35,7 @@ class Routing(Verb):
     """A command that fits a router.
 
     Attributes:
-        calibration: of the probabilities: `none`, `temperature` or `isotonic`.
+        calibration: method that calibrates the probabilities: `none`, `temperature` or `isotonic`.
         held_out: share of the training questions that calibration and thresholds are fitted on.
         tune: choose the router's settings by cross-validation on the training questions.
     """
@@ -59,14 +60,14 @@ class Run(Routing):
     """`python -m benchmarks run`.
 
     Attributes:
-        train_per_domain: learn from only so many training questions a domain, drawn by the seed.
+        train_per_domain: training questions to learn from in each domain, drawn by the seed; None for all.
         multilabel: also evaluate the set of domains that score at least `label_threshold`, for questions
             that belong to several.
         robustness: also route every question with typos, in other case, with other punctuation, with
             filler words.
         learning_curve: also fit on fewer training questions: `learning_curve_sizes` a domain, each in
             `learning_curve_draws` seeded draws, and all of them.
-        baselines: routers by name that run beside it.
+        baselines: further routers to run, by name.
     """
 
     parameter_constraints: ClassVar[Constraints] = {
@@ -117,9 +118,8 @@ class Report(Settings):
     """`python -m benchmarks report`.
 
     Attributes:
-        runs: result folders, with `*` as in a shell; a run brings its baselines along, a comparison its
-            results.
-        seed: of the intervals of differences.
+        runs: result folders, with `*` as in a shell. A run's baselines and a comparison's results come along.
+        seed: for the intervals of differences.
     """
 
     parameter_constraints: ClassVar[Constraints] = {"seed": at_least(0)}
@@ -134,8 +134,8 @@ class Train(Verb):
     """`python -m benchmarks train`.
 
     Attributes:
-        domains: those to train, by default every one of the data set.
-        threads: of the numerical libraries.
+        domains: domains to train; None for all of the data set.
+        threads: threads of the numerical libraries.
     """
 
     parameter_constraints: ClassVar[Constraints] = {**Verb.parameter_constraints, "threads": at_least(1)}
@@ -151,9 +151,9 @@ class Ask(Routing):
 
     Attributes:
         input: a file with one question a line, `-` for standard input.
-        run: a result folder, whose router and experts then answer; nothing is fitted.
-        locate: folders of the run's weights by name, where this machine does not know them.
-        threads: of the numerical libraries.
+        run: result folder whose router and experts answer, so that nothing is fitted.
+        locate: folders by name for weights of the run that are not found on this machine.
+        threads: threads of the numerical libraries.
     """
 
     parameter_constraints: ClassVar[Constraints] = {**Routing.parameter_constraints, "threads": at_least(1)}
@@ -169,13 +169,16 @@ class Axes(Settings):
     """Axes of growth and their values.
 
     Attributes:
-        axes: those to measure, in order.
-        stored, domains, length, threads, batch: values of each: stored questions, domains that they belong
-            to, tokens of a question, threads of the numerical libraries, questions routed at once.
+        axes: names of the axes to measure, in order.
+        stored: numbers of stored questions.
+        domains: numbers of domains of the stored questions.
+        length: lengths of a question, in tokens.
+        threads: numbers of threads of the numerical libraries.
+        batch: numbers of questions routed at once.
         queries: test questions that each point serves.
-        domain_questions: stored questions of every point of the axis `domains`.
-        most_texts: stored questions at most for a router that learns from text, which has to be made and
-            encoded; `knn` is given vectors and has no limit.
+        domain_questions: stored questions at every point of the axis `domains`.
+        most_texts: largest number of stored questions for a router that learns from text, since text has to
+            be made and encoded. No limit for `knn`, which is given vectors.
     """
 
     prefix: ClassVar[str] = "grow."
@@ -183,10 +186,16 @@ class Axes(Settings):
         **dict.fromkeys(("queries", "most_texts"), at_least(1)),
         "domain_questions": at_least(2),
     }
-    # By axis, the smallest value that means something.
-    smallest: ClassVar[dict[str, int]] = {"stored": 2, "domains": 2, "length": 1, "threads": 1, "batch": 1}
+    # Smallest value that can be measured.
+    smallest: ClassVar[dict[Axis, int]] = {
+        Axis.STORED: 2,
+        Axis.DOMAINS: 2,
+        Axis.LENGTH: 1,
+        Axis.THREADS: 1,
+        Axis.BATCH: 1,
+    }
 
-    axes: list[str] = field(default_factory=lambda: list(Axes.smallest))
+    axes: list[str] = field(default_factory=lambda: [axis.value for axis in Axis])
     stored: list[int] = field(default_factory=lambda: [1_000, 10_000, 100_000, 1_000_000])
     domains: list[int] = field(default_factory=lambda: [2, 10, 50, 200, 1_000])
     length: list[int] = field(default_factory=lambda: [4, 8, 16, 32, 64, 128, 256, 512])
@@ -198,7 +207,7 @@ class Axes(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = list(self.smallest)
+        known = list(Axis)
         if not self.axes or len(set(self.axes)) < len(self.axes) or not set(self.axes) <= set(known):
             raise ConfigError(f"grow.axes={self.axes}: name each once, of {', '.join(known)}")
         for axis, low in self.smallest.items():
@@ -210,8 +219,7 @@ class Axes(Settings):
                 f"grow.domains={self.domains}: more than grow.domain_questions={self.domain_questions}"
             )
 
-    def values(self, axis: str) -> list[int]:
-        """Values of an axis."""
+    def values(self, axis: Axis) -> list[int]:
         return list(getattr(self, axis))
 
 
@@ -220,8 +228,8 @@ class Grow(Settings):
     """`python -m benchmarks grow`.
 
     Attributes:
-        folder: where the result goes; one with the growth of the same router is completed.
-        seed: of the draws of questions, the variations, and the router.
+        folder: result folder; one that has measurements of the same router is completed.
+        seed: for the draws of questions, the variations, and the router.
     """
 
     parameter_constraints: ClassVar[Constraints] = {"seed": at_least(0)}

@@ -12,7 +12,7 @@ from common.checks import Constraints, at_least, one_of, positive
 from routers.base import FloatArray, Inference, RouterError
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder_base import Encoder
-from routers.indexes.base import Index, Neighbours, recall
+from routers.indexes.base import ApproximateIndex, Index, Neighbours
 from routers.indexes.exact import ExactIndex
 from routers.interop.points import Points, ranked, server_uid, shortest, unit_rows
 from routers.stages import stage
@@ -56,8 +56,8 @@ class KNNRouter(EmbeddingRouter):
 
     @property
     def fit_is_expensive(self) -> bool:  # type: ignore[override]  # a constant elsewhere, of the settings here
-        # What is kept for good must not refer to what may be gone.
-        return super().fit_is_expensive and self._fresh_index().is_in_folder
+        # The cache of fitted routers must not refer to a table that may be dropped.
+        return super().fit_is_expensive and (self.index is None or self.index.is_in_folder)
 
     def _fresh_index(self) -> Index:
         return ExactIndex() if self.index is None else self.index.fresh()
@@ -165,7 +165,9 @@ class KNNRouter(EmbeddingRouter):
 
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
         self._check_fitted()
-        return None if self.index_.is_exact else recall(self.index_, self.encoder_.encode(queries), self.k)
+        if not isinstance(self.index_, ApproximateIndex):
+            return None
+        return self.index_.recall(self.encoder_.encode(queries), self.k)
 
     def facts(self) -> dict[str, Any]:
         index = self.index_.facts()

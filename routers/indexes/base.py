@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from routers.base import Configurable, FloatArray, RouterError
 
-# Similarities nearer than this are the same: engines add up in other orders.
+# Similarities that differ by less are equal: engines sum in different orders.
 SAME = 1e-6
 
 
 class Neighbours(NamedTuple):
-    """The k nearest rows of each query, nearest first; of equally near ones the lower row first.
+    """The k nearest rows of each query, nearest first; on a tie the lower row first.
 
     Attributes:
         rows: int64 (n_queries, k), positions in the index.
@@ -27,26 +27,24 @@ class Neighbours(NamedTuple):
 
 
 class Index(Configurable, ABC):
-    """Search over unit vectors, float32 (n_rows, dimension).
+    """Search over unit vectors, float32 (n_rows, dimension); it finds the nearest rows.
 
-    The constructor only stores; `build` or `load` make an index of `fresh()`, which can then be searched. A
-    row is a position, and the router knows which question it is. Rows are not added later: a router learns
-    from all its questions at once, and `pgvector` finds a table by what is in it.
+    The constructor only stores. `fresh()` makes an index with nothing in it, which `build` or `load` fill;
+    then it can be searched. A row is a position, and the router knows which question it is. Rows are not
+    added later: a router learns from all its questions at once, and `pgvector` finds a table by its content.
 
-    An engine implements what is abstract here.
+    An engine implements the abstract methods. One that may miss some of the nearest rows is an
+    `ApproximateIndex`.
     """
 
-    is_exact: ClassVar[bool] = False
-    """Whether it always finds the nearest rows."""
-
     is_in_folder: ClassVar[bool] = True
-    """Whether all of it is in the folder of the saved router."""
+    """Whether the folder of the saved router holds all of it."""
 
     was_there: bool = False
-    """Whether `build` found it made, and made nothing."""
+    """Whether `build` found the index made before, and made nothing."""
 
     def fresh(self) -> Self:
-        """Another index of the same settings, with nothing in it."""
+        """Another index with the same settings and nothing in it."""
         return type(self)(**self.get_params())
 
     @abstractmethod
@@ -58,16 +56,12 @@ class Index(Configurable, ABC):
         """
 
     def search(self, queries: FloatArray, k: int) -> Neighbours:
-        """The `k` nearest (all, when there are fewer).
+        """The `k` nearest rows of each query (all, when there are fewer).
 
         Raises:
             RouterError: the queries have another dimension than the index.
         """
         return self._searched(queries, k, self._search)
-
-    def search_exactly(self, queries: FloatArray, k: int) -> Neighbours:
-        """The same, comparing each query with every row."""
-        return self._searched(queries, k, self._search_exactly)
 
     def _searched(
         self, queries: FloatArray, k: int, search: Callable[[FloatArray, int], Neighbours]
@@ -84,10 +78,7 @@ class Index(Configurable, ABC):
 
     @abstractmethod
     def _search(self, queries: FloatArray, k: int) -> Neighbours:
-        """The same; there are queries of the right dimension, and at least `k` rows."""
-
-    @abstractmethod
-    def _search_exactly(self, queries: FloatArray, k: int) -> Neighbours: ...
+        """Do what `search` says: there are queries, of the right dimension, and at least `k` rows."""
 
     @property
     @abstractmethod
@@ -103,14 +94,14 @@ class Index(Configurable, ABC):
 
     @abstractmethod
     def save(self, folder: Path) -> dict[str, NDArray[Any]]:
-        """Arrays of the router's saved state; anything else that `load` needs is written under `folder`."""
+        """Arrays for the saved state of the router; whatever else `load` needs is written under `folder`."""
 
     @abstractmethod
     def load(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Undo `save`."""
+        """Read what `save` wrote under `folder`, and its arrays."""
 
     def discard(self) -> None:
-        """Remove what lies outside the folder of the saved router; from then on nobody can search it."""
+        """Remove what it keeps outside the folder of the saved router; it cannot be searched any more."""
         return
 
     def facts(self) -> dict[str, Any]:
@@ -121,34 +112,41 @@ class Index(Configurable, ABC):
 class ApproximateIndex(Index):
     """An index that may miss some of the nearest rows.
 
-    `_search` is searched again, exactly, for the queries of which it finds fewer than `k` rows.
+    Queries for which `_search` finds fewer than `k` rows are searched once more, exactly.
     """
 
     def search(self, queries: FloatArray, k: int) -> Neighbours:
         found = super().search(queries, k)
         short = np.flatnonzero((found.rows < 0).any(axis=1))
         if len(short):
-            exact = super().search_exactly(queries[short], k)
-            found.rows[short], found.similarities[short] = exact
+            found.rows[short], found.similarities[short] = self.search_exactly(queries[short], k)
         return found
+
+    def recall(self, queries: FloatArray, k: int) -> NDArray[np.float64]:
+        """Share of the `k` nearest rows that `search` finds, by query, float64 (n_queries,).
+
+        Any row at least as near as the last of the `k` nearest counts as one of them.
+        """
+        last = self.search_exactly(queries, k).similarities[:, -1:]
+        found = self.search(queries, k).similarities >= last - SAME
+        return np.asarray(found.mean(axis=1, dtype=np.float64))
+
+    def search_exactly(self, queries: FloatArray, k: int) -> Neighbours:
+        """What `search` returns, found by comparing each query with every row."""
+        return self._searched(queries, k, self._search_exactly)
 
     @abstractmethod
     def _search(self, queries: FloatArray, k: int) -> Neighbours:
-        """The same; a row that is not found is -1."""
+        """Do what `search` says; -1 stands for a row that is not found."""
+
+    @abstractmethod
+    def _search_exactly(self, queries: FloatArray, k: int) -> Neighbours:
+        """Do what `search_exactly` says: there are queries, and at least `k` rows."""
 
 
 def nearest_first(rows: NDArray[np.int64], similarities: FloatArray) -> Neighbours:
-    """Neighbours in their order."""
+    """Neighbours, sorted: nearest first, on a tie the lower row first."""
     order = np.lexsort((rows, -similarities), axis=1)
     return Neighbours(
         np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarities, order, axis=1)
     )
-
-
-def recall(index: Index, queries: FloatArray, k: int) -> NDArray[np.float64]:
-    """Share of the `k` nearest rows that `search` finds, by query; a row as near as the last of them is one.
-
-    float64 (n_queries,).
-    """
-    last = index.search_exactly(queries, k).similarities[:, -1:]
-    return np.asarray((index.search(queries, k).similarities >= last - SAME).mean(axis=1, dtype=np.float64))

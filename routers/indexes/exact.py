@@ -12,9 +12,7 @@ from routers.indexes.base import Index, Neighbours, nearest_first
 
 
 class ExactIndex(Index):
-    """A plain matrix product: needs no build, and up to some ten thousand rows nothing is faster."""
-
-    is_exact = True
+    """A matrix product with all vectors: nothing to build, the fastest for up to some ten thousand rows."""
 
     def build(self, vectors: FloatArray, made_by: Mapping[str, Any]) -> Self:
         self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -24,14 +22,12 @@ class ExactIndex(Index):
         similarities = queries @ self._vectors.T
         candidates = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
         found = np.take_along_axis(similarities, candidates, axis=1)
-        # Of rows that tie for the last place argpartition keeps any; those few queries are sorted whole.
+        # Where several rows tie for the last place, argpartition keeps any of them: those queries are sorted.
         tied = np.flatnonzero((similarities >= found.min(axis=1, keepdims=True)).sum(axis=1) > k)
         if len(tied):
             candidates[tied] = np.argsort(-similarities[tied], axis=1, kind="stable")[:, :k]
             found = np.take_along_axis(similarities, candidates, axis=1)
         return nearest_first(candidates.astype(np.int64), found)
-
-    _search_exactly = _search
 
     @property
     def vectors(self) -> FloatArray:

@@ -18,39 +18,40 @@ Result = TypeVar("Result")
 # Environment variable with the URL of the server, which may hold a password.
 VARIABLE = "ROUTER_DERBY_POSTGRES"
 
-# Settings of a connection whose URL says nothing of them: times after which a silent server is given up.
-DEFAULTS = {
-    "application_name": "router-derby",
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "tcp_user_timeout": 30_000,
-}
+# Settings of a connection whose URL does not set them: how long a silent server is waited for.
+DEFAULTS = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
 
 
 class Session:
-    """A session on the server that a URL names, or on that of the wheel.
+    """A session on the server that a URL names, or on the server of the wheel.
 
     Args:
         url: None for the server of the wheel.
-        begin: called with each new connection and the place of the server, before anything else is done.
-        end: called with a connection that works, when the session is forgotten or the process ends.
+        begin: called with each new connection and the name of the server, before any action.
+        end: called with the connection, its advisory locks released, when the session is no longer referenced
+            or the process ends. Not called on a lost connection.
+
+    Raises:
+        RouterError: the URL cannot be read.
     """
 
     def __init__(
         self, url: str | None, begin: Callable[[Any, str], None], end: Callable[[Any], None]
     ) -> None:
-        self.place = "PostgreSQL in the cache folder" if url is None else f"PostgreSQL at {_place(url)}"
         self._url, self._begin, self._end = url, begin, end
+        self._known = _settings_of(url, "index.url") if url else {}
+        self.place = f"PostgreSQL at {_address(self._known)}" if url else "PostgreSQL in the cache folder"
         self._connection: Any = None
-        self._settings: dict[str, int] = {}
+        # Values that `set` gave this connection.
+        self._values: dict[str, int] = {}
         # One thread at a time: a connection has no more.
         self._busy = threading.RLock()
 
     def run(self, action: Callable[[Any], Result], again: bool = True) -> Result:
-        """`action(connection)`.
+        """Call `action(connection)` and return its result.
 
         Args:
-            again: do it once more on a new connection where the old one was lost.
+            again: repeat it once on a new connection if the old one was lost.
 
         Raises:
             RouterError: the server cannot be reached, or refuses something.
@@ -70,75 +71,76 @@ class Session:
             return self.run(action, again=False)
 
     def set(self, name: str, value: int) -> None:
-        """Change a setting of the session, unless it is so already; within `run`."""
-        if self._settings.get(name) != value:
+        """Change a setting of the server for this session; to be called by an action of `run`."""
+        if self._values.get(name) != value:
             self._connection.execute(f"SET {name} = {value}")
-            self._settings[name] = value
+            self._values[name] = value
 
     def _connect(self, before: str = "") -> None:
         import psycopg
 
-        self._settings.clear()
+        self._values.clear()
+        settings = {"application_name": pg_server.application_name(), **DEFAULTS, **self._known}
         home: AbstractContextManager[str] = nullcontext(self._url) if self._url else pg_server.started()
         with home as url:
-            known = psycopg.conninfo.conninfo_to_dict(url)
-            missing = {key: value for key, value in DEFAULTS.items() if key not in known}
             try:
-                self._connection = psycopg.connect(url, autocommit=True, **missing)
+                connection = psycopg.connect(url, autocommit=True, **settings)
             except psycopg.Error as error:
-                reason = self._reason(error)
-                hint = (
-                    f"a password goes into {VARIABLE}, PGPASSWORD or ~/.pgpass"
-                    if "authentication" in reason or "password" in reason
-                    else f"start it, or correct index.url or {VARIABLE}"
-                )
+                reason, hint = self._reason(error), _hint(error)
                 raise RouterError(f"{self.place} {before}cannot be reached: {reason}; {hint}") from error
-            # After the server's own end, which is the other way round at the end of the process.
-            weakref.finalize(self, _end, self._connection, self._end)
         try:
-            self._begin(self._connection, self.place)
-        except psycopg.Error as error:
-            raise self._refused(error, self._connection.closed) from error
-        except BaseException:
-            self._connection.close()
+            self._begin(connection, self.place)
+        except BaseException as error:
+            lost = connection.closed
+            _close(connection)
+            if isinstance(error, psycopg.Error):
+                raise self._refused(error, lost) from error
             raise
+        self._connection = connection
+        # At the end of the process the latest comes first: this one before that of the server of the wheel.
+        weakref.finalize(self, _close, connection, self._end)
 
     def _refused(self, error: Exception, lost: bool) -> RouterError:
-        from psycopg import errors
+        from psycopg.errors import InsufficientPrivilege
 
         reason = self._reason(error)
         if lost:
             return RouterError(f"{self.place} has gone: {reason}; start it and do this again")
-        if isinstance(error, errors.InsufficientPrivilege):
+        if isinstance(error, InsufficientPrivilege):
             return RouterError(f"{self.place}: {reason}; ask its administrator for the permission")
-        if isinstance(error, errors.UndefinedFile | errors.FeatureNotSupported) and "extension" in reason:
-            return RouterError(
-                f"{self.place} has no pgvector: {reason}; install it there (in Debian postgresql-NN-pgvector)"
-            )
-        if '"hnsw"' in reason:
-            return RouterError(f"{self.place}: {reason}; update pgvector there to 0.5 or newer")
         return RouterError(f"{self.place}: {reason}")
 
     def _reason(self, error: Exception) -> str:
-        """One line of what the server or the client says, without the password."""
-        from psycopg.conninfo import conninfo_to_dict
-
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        # Of several addresses of one host the last is as good as the first.
-        text = lines[-1] if "Multiple connection attempts" in lines[0] else lines[0]
-        text = re.sub(r"^(- host: .*?: )?(connection failed: )?", "", text)
-        secret = str(conninfo_to_dict(self._url or "").get("password", ""))
+        """First line of the message of the server or the client, without the password."""
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        text = lines[0].removeprefix("connection failed: ")
+        secret = str(self._known.get("password", ""))
         return text.replace(secret, "***") if secret else text
 
 
-def _end(connection: Any, end: Callable[[Any], None]) -> None:
+def _close(connection: Any, end: Callable[[Any], None] = lambda connection: None) -> None:
+    """Release the locks of a connection, call `end` with it and close it.
+
+    A server frees the locks of a closed connection some time later; until then they would be in the way.
+    """
     import psycopg
 
-    # Of a server that has gone, or goes in this moment, nothing is wanted any more.
+    # A server that has gone needs no tidying.
     with suppress(psycopg.Error, RouterError):
         if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock_all()")
             end(connection)
     connection.close()
+
+
+def _hint(error: Any) -> str:
+    """What to do about a connection that was not made."""
+    state = error.pgconn
+    if state is not None and state.needs_password:
+        return f"a password goes into {VARIABLE}, PGPASSWORD or ~/.pgpass"
+    if state is not None and state.used_password:
+        return f"correct index.url, or the password in {VARIABLE}, PGPASSWORD or ~/.pgpass"
+    return f"start it, or correct index.url or {VARIABLE}"
 
 
 def check_url(url: str | None, key: str) -> None:
@@ -158,57 +160,61 @@ def check_url(url: str | None, key: str) -> None:
 
 
 def url_to_build(url: str | None) -> str | None:
-    """URL of the server that a new index goes to, None for the server of the wheel.
+    """URL of the server for a new index; None for the server of the wheel.
 
     Raises:
-        RouterError: the environment has no URL, or names another server than `url`.
+        RouterError: a URL cannot be read, or the environment names another server than `url`.
     """
     own = _of_environment()
-    if url is not None and own is not None and _without_password(url) != _without_password(own):
+    if url is not None and own is not None and _server(url, "index.url") != _server(own, VARIABLE):
         raise RouterError(f"{VARIABLE} names another server than index.url; unset one of them")
     return own or url
 
 
 def url_to_load(url: str | None) -> str | None:
-    """URL of the server that a saved index is looked for on: here it may have another name than where the
-    index was made, with `url`.
+    """URL of the server that has a saved index; None for the server of the wheel.
+
+    The environment comes first: the server may have another address here than where the index was made.
 
     Raises:
-        RouterError: the environment has no URL.
+        RouterError: the URL in the environment cannot be read.
     """
     return _of_environment() or url
 
 
 def _of_environment() -> str | None:
+    url = os.environ.get(VARIABLE, "").strip()
+    if url:
+        _settings_of(url, VARIABLE)
+    return url or None
+
+
+def _server(url: str, source: str) -> dict[str, Any]:
+    """Settings in a URL but for the password."""
+    return {key: value for key, value in _settings_of(url, source).items() if key != "password"}
+
+
+def _settings_of(url: str, source: str) -> dict[str, Any]:
+    """Settings in a URL, by their names in libpq.
+
+    Args:
+        source: name of the setting that holds the URL.
+
+    Raises:
+        RouterError: it is no URL, or has a setting that PostgreSQL does not know.
+    """
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
-    url = os.environ.get(VARIABLE, "").strip()
-    if not url:
-        return None
-    try:
-        if "://" in url and conninfo_to_dict(url):
-            return url
-    except ProgrammingError:
-        # Its message shows the URL.
-        pass
-    raise RouterError(f"{VARIABLE} is not a URL such as postgresql://user:password@host:5432/database")
+    # The message of the error would show a password.
+    with suppress(ProgrammingError):
+        if "://" in url:
+            return dict(conninfo_to_dict(url))
+    raise RouterError(f"{source} is not a URL such as postgresql://user@host:5432/database")
 
 
-def _without_password(url: str) -> dict[str, Any]:
-    from psycopg.conninfo import conninfo_to_dict
-
-    return {key: value for key, value in conninfo_to_dict(url).items() if key != "password"}
-
-
-def _place(url: str) -> str:
+def _address(known: dict[str, Any]) -> str:
     """Host, port and database, as far as the URL names them."""
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        known = conninfo_to_dict(url)
-    except Exception as error:
-        raise RouterError("index.url is not a URL such as postgresql://user@host:5432/database") from error
     port = f":{known['port']}" if "port" in known else ""
     database = f"/{known['dbname']}" if "dbname" in known else ""
     return f"{known.get('host', 'localhost')}{port}{database}"

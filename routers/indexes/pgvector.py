@@ -19,13 +19,15 @@ from common.progress import progress, say
 from common.typed_json import from_json, to_json
 from routers.base import FloatArray, RouterError
 from routers.indexes.base import ApproximateIndex, Neighbours, nearest_first
-from routers.indexes.pg_session import Session, check_url, url_to_build, url_to_load
+from routers.indexes.pg_session import VARIABLE, Session, check_url, url_to_build, url_to_load
 
 FILE = "index.json"
 PREFIX = "router_derby_"
 # Raise when a table would be another one for the same vectors and settings.
 VERSION = 1
-# Limits of pgvector: of the dimensions that it indexes, and of `hnsw.ef_search`.
+# Key of the advisory lock under which pgvector is installed in a database, whatever the table.
+EXTENSION_LOCK = int.from_bytes(b"pgvector")
+# Limits of pgvector: dimensions that it indexes, and `hnsw.ef_search`.
 MOST_DIMENSIONS = 2000
 MOST_CANDIDATES = 1000
 # Queries of one statement.
@@ -36,12 +38,12 @@ STEP = 5000
 
 @dataclass(frozen=True)
 class Table:
-    """A table with the vectors of one index; what it says of itself in its comment.
+    """A table with the vectors of one index, as the comment on the table describes it.
 
     Attributes:
         fingerprint: of the vectors, the encoder that made them, and the settings that the graph depends on.
-        kept: whether a saved router needs it. Otherwise it goes with the index object, or, where that
-            process was killed, when the next index is built.
+        kept: whether a saved router needs it. Any other table is dropped when the last index object that uses
+            it is gone, or, if that process was killed, when the next index is built.
     """
 
     fingerprint: str
@@ -55,7 +57,7 @@ class Table:
 
     @property
     def lock(self) -> int:
-        """Key of the advisory lock that everybody shares who uses the table."""
+        """Key of the advisory lock that every session shares that uses the table."""
         return int(self.fingerprint[:16], 16) - 2**63
 
 
@@ -63,8 +65,9 @@ class Table:
 class PgVectorIndex(ApproximateIndex):
     """A table with an HNSW index of pgvector, for an index larger than memory or shared by several servers.
 
-    The table is named by what is in it, written in one transaction, and found again by that name; the saved
-    router has no vectors. The graph is never the same twice, so two tables may differ in what they miss.
+    The name of the table is a fingerprint of its content, by which it is found again; the saved router has no
+    vectors. The table is written in one transaction. The graph is never the same twice, so two tables of the
+    same vectors may miss different rows.
 
     Args:
         url: of the server, without a password. None for the URL in the environment variable
@@ -92,7 +95,7 @@ class PgVectorIndex(ApproximateIndex):
 
     @staticmethod
     def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
-        """Raises ConfigError where the graph is none that pgvector makes, or the URL cannot be kept."""
+        """Raises ConfigError for a graph that pgvector does not make, or a URL that a record cannot keep."""
         check_url(values["url"], f"{prefix}url")
         if values["ef_construction"] < 2 * values["m"]:
             raise ConfigError(
@@ -136,16 +139,17 @@ class PgVectorIndex(ApproximateIndex):
         try:
             return self._write_once(table, vectors, connection)
         except (errors.DiskFull, errors.OutOfMemory):
-            # Several processes build in shared memory, of which a container has little.
+            # Parallel workers build in shared memory, of which a container has little.
             connection.execute("SET max_parallel_maintenance_workers = 0")
             return self._write_once(table, vectors, connection)
 
     def _write_once(self, table: Table, vectors: FloatArray, connection: Any) -> bool:
+        from psycopg import errors
         from psycopg.sql import SQL, Identifier, Literal
 
         name = Identifier(table.name)
         with connection.transaction():
-            # One writes it, and the others who want the same wait.
+            # One session writes it, and others that want the same table wait.
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [table.lock ^ 1])
             if _found(connection, table) is not None:
                 return True
@@ -165,11 +169,16 @@ class PgVectorIndex(ApproximateIndex):
             self._allow_memory(table, connection)
             progress("building the index inside PostgreSQL", 0)
             connection.execute(SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(name))
-            connection.execute(
-                SQL(
-                    "CREATE INDEX ON {} USING hnsw (vector vector_ip_ops) WITH (m = {}, ef_construction = {})"
-                ).format(name, Literal(self.m), Literal(self.ef_construction))
-            )
+            graph = SQL(
+                "CREATE INDEX ON {} USING hnsw (vector vector_ip_ops) WITH (m = {}, ef_construction = {})"
+            ).format(name, Literal(self.m), Literal(self.ef_construction))
+            try:
+                connection.execute(graph)
+            except errors.UndefinedObject as error:
+                raise RouterError(
+                    f"{self._session.place}: {error.diag.message_primary}; "
+                    "update pgvector there to 0.5 or newer"
+                ) from error
             connection.execute(SQL("ANALYZE {}").format(name))
             _describe(connection, table)
         return False
@@ -187,7 +196,7 @@ class PgVectorIndex(ApproximateIndex):
         return self._ask(queries, k, "vector <#> query", {"hnsw.ef_search": candidates, "enable_seqscan": 0})
 
     def _search_exactly(self, queries: FloatArray, k: int) -> Neighbours:
-        # An order that the index does not have.
+        # An order that the index cannot give, so that the server reads every row.
         return self._ask(queries, k, "(vector <#> query) + 0, id", {"enable_seqscan": 1})
 
     def _ask(self, queries: FloatArray, k: int, order: str, settings: Mapping[str, int]) -> Neighbours:
@@ -247,7 +256,7 @@ class PgVectorIndex(ApproximateIndex):
         table = replace(self._table, kept=True)
 
         def keep(connection: Any) -> None:
-            # Only its owner may describe it, and need not do so twice.
+            # Only its owner may write the comment; a reader finds it written.
             if _found(connection, table) != table:
                 _describe(connection, table)
 
@@ -264,7 +273,6 @@ class PgVectorIndex(ApproximateIndex):
             raise RouterError(f"{folder / FILE} is missing or damaged; fit the router again") from error
         self._session = Session(url_to_load(self.url), partial(_begin, self._table), _drop_unneeded)
         self._session.run(lambda connection: None)
-        self.was_there = True
         return self
 
     def discard(self) -> None:
@@ -297,29 +305,50 @@ class PgVectorIndex(ApproximateIndex):
 
 
 def _begin_building(table: Table, connection: Any, place: str) -> None:
-    """Begin a session in which the table may have to be made, and pgvector be installed."""
-    if connection.execute("SELECT FROM pg_extension WHERE extname = 'vector'").fetchone() is None:
-        # Two at a time would trip over each other.
-        with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [table.lock ^ 1])
-            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    """Begin a session that may make the table; pgvector is installed if need be.
+
+    Raises:
+        RouterError: the server does not have it.
+    """
+    if not _has_pgvector(connection):
+        _install_pgvector(connection, place)
     _set_up(table, connection)
 
 
+def _has_pgvector(connection: Any) -> bool:
+    found = connection.execute("SELECT FROM pg_extension WHERE extname = 'vector'").fetchone()
+    return found is not None
+
+
+def _install_pgvector(connection: Any, place: str) -> None:
+    from psycopg import errors
+
+    try:
+        with connection.transaction():
+            # One session installs it; a second one that did so at the same time would fail.
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [EXTENSION_LOCK])
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except (errors.UndefinedFile, errors.FeatureNotSupported) as error:
+        raise RouterError(
+            f"{place} has no pgvector: {error.diag.message_primary}; install it there (in Debian "
+            "postgresql-NN-pgvector)"
+        ) from error
+
+
 def _begin(table: Table, connection: Any, place: str) -> None:
-    """Begin a session on a table that is there.
+    """Begin a session on the table of a saved router.
 
     Raises:
-        RouterError: it is not, or another one.
+        RouterError: there is no such table, or another index has it.
     """
     found = None
-    if connection.execute("SELECT FROM pg_extension WHERE extname = 'vector'").fetchone() is not None:
+    if _has_pgvector(connection):
         _set_up(table, connection)
         found = _found(connection, table)
     if found is None:
         raise RouterError(
             f"{place} has no table {table.name}, which the saved router needs; set "
-            "ROUTER_DERBY_POSTGRES to the server that has it, or fit the router again"
+            f"{VARIABLE} to the server that has it, or fit the router again"
         )
 
 
@@ -331,10 +360,10 @@ def _set_up(table: Table, connection: Any) -> None:
 
 
 def _found(connection: Any, table: Table) -> Table | None:
-    """The table as it describes itself; None where there is none.
+    """The table as its comment describes it; None where there is none.
 
     Raises:
-        RouterError: it is that of another index.
+        RouterError: the table is that of another index.
     """
     there, comment = connection.execute(
         "SELECT to_regclass(%(name)s) IS NOT NULL, obj_description(to_regclass(%(name)s), 'pg_class')",
@@ -367,7 +396,7 @@ def _describe(connection: Any, table: Table) -> None:
 
 
 def _drop_unneeded(connection: Any) -> None:
-    """Drop own tables that no saved router needs and no session uses."""
+    """Drop tables of this user that no saved router needs and no session uses."""
     from psycopg.sql import SQL, Identifier
 
     own = connection.execute(

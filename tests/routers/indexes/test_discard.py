@@ -6,18 +6,10 @@ from pathlib import Path
 import pytest
 
 from routers.base import RouterError
-from routers.indexes.exact import ExactIndex
 from routers.indexes.pgvector import PgVectorIndex
 from tests.routers.indexes.conftest import clustered
 
 MADE_BY = {"weights_sha256": "0" * 64}
-
-
-def test_an_index_in_its_folder_keeps_nothing_elsewhere() -> None:
-    index = ExactIndex().build(clustered(20), MADE_BY)
-    assert not index.was_there
-    index.discard()
-    assert len(index) == 20
 
 
 def test_a_table_is_found_until_it_is_discarded(

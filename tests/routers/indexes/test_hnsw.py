@@ -38,10 +38,11 @@ def test_more_candidates_find_more() -> None:
     exact = HnswIndex().build(vectors, {}).search_exactly(queries, 10).rows
 
     def found(candidates: int) -> int:
-        rows = HnswIndex(m=6, ef_search=candidates).build(vectors, {}).search(queries, 10).rows
-        return sum(
-            len(set(one) & set(other)) for one, other in zip(rows.tolist(), exact.tolist(), strict=True)
-        )
+        index = HnswIndex(m=6, ef_search=candidates).build(vectors, {})
+        rows = index.search(queries, 10).rows.tolist()
+        common = [len(set(one) & set(other)) for one, other in zip(rows, exact.tolist(), strict=True)]
+        assert index.recall(queries, 10) == pytest.approx(np.array(common) / 10)
+        return sum(common)
 
     few, many = found(10), found(400)
     assert few < 900 < many <= 1000

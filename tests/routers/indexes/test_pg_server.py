@@ -33,6 +33,16 @@ if sys.stdin.read() == "die":
 """
 
 
+# Leaves a connection open when it ends, as the server sees one that was closed a moment ago.
+LEAVE = """
+import psycopg
+from routers.indexes.pg_session import Session
+session = Session(None, lambda connection, place: None, lambda connection: None)
+parameters = session.run(lambda connection: connection.info.get_parameters())
+left = psycopg.connect(**parameters)
+"""
+
+
 def started(folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", WORK, str(folder)],
@@ -70,6 +80,11 @@ def test_processes_share_it_and_the_last_one_stops_it(cache_of_its_own: Path, tm
     fourth = started(tmp_path / "one")
     assert said(fourth) == "[[0]]"
     fourth.communicate("end")
+    assert not runs(cache_of_its_own)
+
+
+def test_a_process_does_not_count_its_own_connections(cache_of_its_own: Path) -> None:
+    subprocess.run([sys.executable, "-c", LEAVE], check=True)
     assert not runs(cache_of_its_own)
 
 
