@@ -179,7 +179,7 @@ class Router(Configurable, ABC):
     """Whether a fitted router is worth keeping between runs."""
 
     family: ClassVar[str] = "other"
-    """What kind of router a comparison calls it, one of `FAMILIES`."""
+    """Kind of router in a comparison, one of `FAMILIES`."""
 
     classes_: list[str]
     train_ids_: list[str]

@@ -194,7 +194,7 @@ class CalibratedRouter(CompositeRouter):
 
     @property
     def family(self) -> str:  # type: ignore[override]  # a constant elsewhere
-        """That of the router inside: calibrating makes no other kind of it."""
+        """Family of the router inside: calibrating makes no other kind of it."""
         return self.router.family
 
     def facts(self) -> dict[str, Any]:

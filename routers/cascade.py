@@ -12,7 +12,6 @@ from common.checks import ConfigError, Constraints, at_least, between, optional
 from common.splits import stratified_folds
 from routers.base import Inference, Lessons, Router, RouterError
 from routers.composite import CompositeRouter, Rows, fitted, in_columns
-from routers.inference import promised
 from routers.vector_cache import encoded_once
 
 # As a threshold: above every probability.
@@ -21,7 +20,7 @@ EVERYTHING = 2.0
 ROUNDING = 1e-9
 
 
-class HeldOut(NamedTuple):
+class OutOfFold(NamedTuple):
     """Training questions as both routers answer them, each fitted without the question.
 
     Attributes:
@@ -84,30 +83,26 @@ class CascadeRouter(CompositeRouter):
         if self.threshold is not None:
             self.threshold_ = float(self.threshold)
         elif self.share is not None:
-            held_out = self._held_out(lessons, targets, [self.cheap])
-            self.threshold_ = threshold_of_share(held_out.tops, self.share)
+            answers = self._answers(lessons, targets, [self.cheap])
+            self.threshold_ = threshold_of_share(answers.tops, self.share)
         else:
-            held_out = self._held_out(lessons, targets, [self.cheap, self.expensive])
-            self.threshold_ = threshold_of_loss(held_out, self.loss or 0.0)
+            answers = self._answers(lessons, targets, [self.cheap, self.expensive])
+            self.threshold_ = threshold_of_loss(answers, self.loss or 0.0)
         self.parts_ = {name: fitted(part, lessons) for name, part in self._parts().items()}
 
-    def _held_out(self, lessons: Lessons, targets: Rows, routers: Sequence[Router]) -> HeldOut:
+    def _answers(self, lessons: Lessons, targets: Rows, routers: Sequence[Router]) -> OutOfFold:
         """Answers to questions that the routers, cheap and perhaps expensive, were not fitted on."""
         counts = np.bincount(targets, minlength=len(self.classes_))
         if counts.max() < 2:
             raise RouterError("nothing to hold out: no class has two training questions; add some")
         fold_of = np.where(counts[targets] > 1, stratified_folds(targets, self.folds, self.seed), -1)
         tops, right = [], []
-        for fold in np.unique(fold_of[fold_of >= 0]):
-            rest, out = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-            queries = lessons.of(out).queries
-            parts = [fitted(router, lessons.of(rest)) for router in routers]
-            probas = [in_columns(promised(p, queries).proba, p.classes_, self.classes_) for p in parts]
+        for out, probas in self._out_of_fold(lessons, fold_of, routers):
             tops.append(probas[0].max(axis=1))
             right.append([proba.argmax(axis=1) == targets[out] for proba in probas])
         columns = np.concatenate(right, axis=1)
         # In float64, where half-way between two neighbouring float32 is neither of them.
-        return HeldOut(np.concatenate(tops).astype(np.float64), columns[0], columns[-1])
+        return OutOfFold(np.concatenate(tops).astype(np.float64), columns[0], columns[-1])
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
@@ -157,13 +152,13 @@ def threshold_of_share(tops: NDArray[np.float64], share: float) -> float:
     return float(thresholds[np.abs(shares - share).argmin()])
 
 
-def threshold_of_loss(held_out: HeldOut, loss: float) -> float:
+def threshold_of_loss(answers: OutOfFold, loss: float) -> float:
     """The lowest threshold that keeps at most the share `loss` of questions which the expensive router alone
     gets right.
 
     What the cheap one alone gets right is not set off against them: of few questions that is mostly luck.
     """
-    tops, cheap_right, expensive_right = held_out
+    tops, cheap_right, expensive_right = answers
     lost = np.sort(tops[expensive_right & ~cheap_right])
     thresholds = _thresholds(tops)
     kept = len(lost) - np.searchsorted(lost, thresholds)

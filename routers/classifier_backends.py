@@ -12,7 +12,7 @@ from common.onnx_weights import WORDS
 from common.row_file import RowFile
 from routers.base import FloatArray, RouterError
 from routers.stages import stage
-from routers.token_batches import embed, token_batches
+from routers.token_batches import batches_by_length, embed, token_batches, token_ids
 
 BACKENDS = ("onnx", "onnx_int8", "torch")
 HEAD = "base_model.model.score.weight"
@@ -59,7 +59,7 @@ class OnnxClassifier:
     def logits(self, texts: list[str], most_rows: int) -> FloatArray:
         logits = np.empty((len(texts), self.head.shape[1]), dtype=np.float32)
         with stage("tokenise"):
-            tokens = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
+            tokens = token_ids(self.tokenizer, texts)
             batches = token_batches([len(ids) for ids in tokens], most_rows)
         with stage("encode"):
             for rows in batches:
@@ -90,13 +90,14 @@ class TorchClassifier:
         import torch
 
         parts: list[FloatArray] = []
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        for start in range(0, len(order), most_rows):
-            batch = [texts[row] for row in order[start : start + most_rows]]
+        order: list[int] = []
+        for rows in batches_by_length(texts, most_rows):
+            batch = [texts[row] for row in rows]
             with stage("tokenise"):
                 tokens = self.tokenizer(
                     batch, truncation=True, max_length=self.max_tokens, padding=True, return_tensors="pt"
                 ).to(self.network.device)
+            order += rows
             with stage("encode"), torch.inference_mode():
                 parts.append(self.network(**tokens).logits.float().cpu().numpy())
         return np.concatenate(parts)[np.argsort(order)]

@@ -1,10 +1,8 @@
 """Base of routers made of routers: their parts are fitted, loaded, saved and asked for by them."""
 
 import re
-import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,7 +12,8 @@ from numpy.typing import NDArray
 from common.splits import Rows as Rows
 from common.splits import stratified_holdout
 from routers.base import FloatArray, Lessons, Router, RouterError
-from routers.vector_cache import kept_vectors, vectors_are_kept
+from routers.inference import promised
+from routers.vector_cache import encoded_once
 from routers.weights import Locate
 
 # Under this a probability is as good as none: its logarithm would outweigh everything else.
@@ -45,11 +44,25 @@ class CompositeRouter(Router):
             if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
                 raise RouterError(f"{name!r} names a folder too: use letters, digits, - and _ only")
         # Several parts, or one several times, see the same questions.
-        with _vectors_computed_once():
+        with encoded_once():
             self._fit_parts(self._lessons, targets)
         # A part that was spared some of the questions may not have met every model.
         parts = self.parts_.values()
         self.models_ = [model for model in self.models_ if all(model in part.models_ for part in parts)]
+
+    def _out_of_fold(
+        self, lessons: Lessons, fold_of: Rows, routers: Sequence[Router]
+    ) -> Iterator[tuple[Rows, list[FloatArray]]]:
+        """Rows of each fold, and the probabilities that each router has for them, fitted on all others.
+
+        Args:
+            fold_of: number of each row's fold; rows with a negative one are always learned from.
+        """
+        for fold in np.unique(fold_of[fold_of >= 0]):
+            rest, out = lessons.of(np.flatnonzero(fold_of != fold)), np.flatnonzero(fold_of == fold)
+            queries = lessons.of(out).queries
+            parts = [fitted(router, rest) for router in routers]
+            yield out, [in_columns(promised(p, queries).proba, p.classes_, self.classes_) for p in parts]
 
     def _declared_classes(self) -> set[str]:
         return {name for part in self._parts().values() for name in part._declared_classes()}
@@ -139,13 +152,3 @@ def held_out_rows(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows
     if not len(out):
         raise RouterError("nothing to hold out: no class has two training questions; add some")
     return rest, out
-
-
-@contextmanager
-def _vectors_computed_once() -> Iterator[None]:
-    if vectors_are_kept():
-        yield
-        return
-    home = tempfile.TemporaryDirectory(prefix="router-derby-")
-    with home as folder, kept_vectors(Path(folder)):
-        yield

@@ -18,8 +18,8 @@ from common.onnx_session import session
 from common.onnx_weights import MODEL, write_model
 from common.progress import progress, say
 from routers.base import FloatArray, RouterError
-from routers.model2vec import CONFIG, TOKENISER, write_model2vec
-from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
+from routers.model2vec import CONFIG, MAX_LENGTH, TOKENISER, write_model2vec
+from routers.onnx_bert import WORD_EMBEDDINGS, MissingWeight, bert_graph, bert_weights, is_plain_bert, named
 
 # Tokens that are left out, as the package does by default.
 UNUSED = re.compile(r"\[unused\d+\]")
@@ -41,13 +41,12 @@ class Vocabulary(NamedTuple):
     sequences: Any
 
 
-def distil(
-    model: str, folder: Path, dimension: int, sif_coefficient: float, dtype: str, max_tokens: int
-) -> None:
+def distil(model: str, folder: Path, dimension: int, sif_coefficient: float, dtype: str) -> None:
     """Write the static encoder of the sentence-transformers model in `model` into `folder`.
 
     Raises:
-        RouterError: the model is no BERT, its tokeniser is no WordPiece, or its vectors are not finite.
+        RouterError: the model is no BERT or lacks a weight, its tokeniser is no WordPiece, or its vectors are
+            not finite.
     """
     source = Path(model)
     config = read_json(source / CONFIG)
@@ -55,10 +54,13 @@ def distil(
         raise RouterError(
             f"the encoder in {model} is no BERT, and others are not distilled here; {ELSEWHERE}"
         )
-    vocabulary = vocabulary_of(source, max_tokens)
+    vocabulary = vocabulary_of(source)
     n_tokens = len(vocabulary.sequences)
     say(f"distilling a static encoder of {n_tokens} tokens (once per model)")
-    vectors = principal_components(_through_model(source, config, vocabulary.sequences), dimension)
+    try:
+        vectors = principal_components(_through_model(source, config, vocabulary.sequences), dimension)
+    except MissingWeight as error:
+        raise RouterError(f"{error}; {ELSEWHERE}") from error
     if not np.isfinite(vectors).all():
         raise RouterError(f"the encoder in {model} gives tokens vectors that are not finite")
     table = (vectors * sif_weights(n_tokens, sif_coefficient)[:, None]).astype(dtype)
@@ -67,12 +69,12 @@ def distil(
         "apply_pca": dimension,
         "sif_coefficient": sif_coefficient,
         "pooling": "mean",
-        "max_length": max_tokens,
+        "max_length": MAX_LENGTH,
     }
     write_model2vec(folder, table, vocabulary.tokenizer, described)
 
 
-def vocabulary_of(source: Path, max_tokens: int) -> Vocabulary:
+def vocabulary_of(source: Path) -> Vocabulary:
     """Vocabulary of the tokeniser in `source`, in its order.
 
     It has no `UNUSED` tokens, and of the special ones only those of padding and of the unknown.
@@ -106,7 +108,7 @@ def vocabulary_of(source: Path, max_tokens: int) -> Vocabulary:
     ]
     described["post_processor"] = described["padding"] = None
     pruned = Tokenizer.from_str(json.dumps(described))
-    pruned.enable_truncation(max_tokens)
+    pruned.enable_truncation(MAX_LENGTH)
     before, after = _around_a_text(original)
     sequences = np.array([[*before, vocabulary[token], *after] for token in tokens], dtype=np.int64)
     return Vocabulary(pruned, sequences)

@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -79,12 +78,6 @@ class EmbeddingRouter(Router):
             made = sha256_unchanged(self.made_folder_ / SAFETENSORS)
             return {"encoder": self.encoder.pretrained_sha256(), "encoder_distilled": made}
         return {"encoder": self.encoder.weights_sha256()}
-
-    def spec(self, portable: bool = False) -> dict[str, Any]:
-        spec = super().spec(portable)
-        if portable and self.made_folder_:
-            spec["encoder"]["model"] = replace(self.encoder.pretrained(), served=False).as_json()
-        return spec
 
     def _learn_encoder(self, queries: Sequence[str], targets: NDArray[Any]) -> None:
         """Set `encoder_`, fine-tuned on `queries` where configured; `targets` index `classes_`."""

@@ -15,7 +15,7 @@ from common.onnx_weights import MODEL, WORDS
 from common.row_file import RowFile
 from routers.base import FloatArray
 from routers.stages import stage
-from routers.token_batches import embed, token_batches
+from routers.token_batches import batches_by_length, embed, token_batches, token_ids
 
 
 class Backend(Protocol):
@@ -56,10 +56,7 @@ class OnnxBackend:
 
     def tokenise(self, texts: list[str]) -> list[list[int]]:
         """Token ids of each text."""
-        # Batches go through a thread pool, which one text would only wait for.
-        if len(texts) == 1:
-            return [self.tokenizer.encode(texts[0]).ids]
-        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
+        return token_ids(self.tokenizer, texts)
 
     def forward(self, tokens: list[list[int]]) -> FloatArray:
         (vectors,) = self.session.run(None, self.inputs(tokens))
@@ -97,9 +94,7 @@ class TorchBackend:
         self.model = load_network(model, max_tokens)
 
     def batches(self, texts: list[str], most_rows: int) -> Iterator[tuple[list[int], Any]]:
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        for start in range(0, len(order), most_rows):
-            rows = order[start : start + most_rows]
+        for rows in batches_by_length(texts, most_rows):
             with stage("tokenise"):
                 tokens = self.model.preprocess([texts[row] for row in rows])
             yield rows, tokens

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from common.files import digest, sha256_unchanged
 from routers.base import Configurable, FloatArray, ModelFolder, valid_text
 from routers.encoder_training import LOSSES, Recipe, Separation
 from routers.vector_cache import through_memory, through_store, vectors_are_kept
-from routers.weights import Reference, Unlocated, refer, weights_file
+from routers.weights import Reference, Referred, refer, weights_file
 
 # Constraints on the settings of fine-tuning, which every encoder has.
 FINE_TUNING: Constraints = {
@@ -52,7 +53,7 @@ class Encoder(Configurable, ABC):
         return {} if finetune == "none" else {f"encoder.finetune={finetune}": "train"}
 
     def set_params(self, **params: Any) -> Self:
-        """As in `Configurable`; what was loaded for the old arguments is forgotten."""
+        """Replace constructor arguments, and forget what was loaded for the old ones."""
         super().set_params(**params)
         for name in ("_loaded", "_weights_sha256"):
             self.__dict__.pop(name, None)
@@ -70,7 +71,7 @@ class Encoder(Configurable, ABC):
         return through_memory(prefixed, self._settings, encode)
 
     def _settings(self) -> tuple[Any, ...]:
-        """The same for encoders that give the same vectors in this process."""
+        """Key of this encoder's vectors in memory: the class, and all arguments that change vectors."""
         names = [name for name in self.get_params(deep=False) if not name.startswith("finetune")]
         return (type(self), *(getattr(self, name) for name in names))
 
@@ -99,11 +100,14 @@ class Encoder(Configurable, ABC):
 
     @abstractmethod
     def over(self, folder: Path) -> "Encoder":
-        """The same settings over the model in `folder`, which this encoder made."""
+        """Encoder of the same settings that runs on the model in `folder`, which this encoder made."""
 
     def made_folder(self) -> Path | None:
-        """Folder of what was made of the pretrained weights and cannot be made again bit for bit elsewhere; a
-        saved router takes it along. None where the pretrained weights themselves are served."""
+        """Folder of the model that was made of the pretrained weights, such as a distilled one.
+
+        A saved router takes it along: made again on another machine it may differ. None where the pretrained
+        weights themselves are served.
+        """
         return None
 
     def recipe(self) -> Recipe:
@@ -125,8 +129,8 @@ class Encoder(Configurable, ABC):
         return self._weights_sha256
 
     def pretrained_sha256(self) -> str:
-        """As `weights_sha256`, also where the pretrained weights of a saved router were not found."""
-        return self.model.reference.sha256 if isinstance(self.model, Unlocated) else self.weights_sha256()
+        """As `weights_sha256`; of a saved router the one that it was fitted on, whatever lies there now."""
+        return self.model.reference.sha256 if isinstance(self.model, Referred) else self.weights_sha256()
 
     @abstractmethod
     def asset_paths(self) -> list[Path]:
@@ -134,10 +138,18 @@ class Encoder(Configurable, ABC):
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:
-        """Hash of all that the vectors depend on; vectors of different fingerprints must not be compared."""
+        """Checksums and settings that the vectors depend on; compare only vectors of equal fingerprints."""
 
     def pretrained(self) -> Reference:
-        return refer(self.model, "encoder", with_settings=True)
+        """Reference to the pretrained weights; of a saved router the one that it keeps."""
+        reference = refer(self.model, "encoder", with_settings=True)
+        if isinstance(self.model, Referred):
+            return reference
+        return replace(reference, served=self._serves_pretrained())
+
+    def _serves_pretrained(self) -> bool:
+        """True if a router over this encoder serves the pretrained weights, False if a model made of them."""
+        return self.finetune == "none"
 
     def _weights_file(self) -> Path:
         return weights_file(self.model, "encoder")

@@ -95,7 +95,7 @@ class Separation:
         return self.after.different_class > COLLAPSED
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """Result as a JSON value."""
         return {**asdict(self), "collapsed": self.collapsed}
 
 

@@ -13,7 +13,6 @@ from common.splits import stratified_folds
 from routers.base import FloatArray, Inference, Lessons, Router, RouterError, softmax
 from routers.baselines import row_per_class
 from routers.composite import CompositeRouter, Rows, fitted, in_columns, log_proba
-from routers.inference import promised
 from routers.vector_cache import encoded_once
 
 
@@ -71,12 +70,8 @@ class EnsembleRouter(CompositeRouter):
         from sklearn.linear_model import LogisticRegression
 
         features = np.zeros((len(targets), len(self.members) * len(self.classes_)), dtype=np.float32)
-        fold_of = self._fold_of(targets)
-        for fold in range(fold_of.max() + 1):
-            rest, out = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-            parts = [fitted(member, lessons.of(rest)) for member in self.members.values()]
-            asked = lessons.of(out).queries
-            features[out] = self._features([self._proba(part, promised(part, asked)) for part in parts])
+        for out, probas in self._out_of_fold(lessons, self._fold_of(targets), list(self.members.values())):
+            features[out] = self._features(probas)
         model = LogisticRegression(C=self.c, max_iter=1000).fit(features, targets)
         return row_per_class(model.coef_, model.intercept_)
 
@@ -96,7 +91,10 @@ class EnsembleRouter(CompositeRouter):
         with encoded_once():
             said = {name: part.infer(queries) for name, part in self.parts_.items()}
         weights = self.weights or dict.fromkeys(said, 1.0)
-        probas = [self._proba(self.parts_[name], inference) for name, inference in said.items()]
+        probas = [
+            in_columns(inference.proba, self.parts_[name].classes_, self.classes_)
+            for name, inference in said.items()
+        ]
         by_member = [weights[name] for name in said]
         if self.method == "stacked":
             proba = softmax(self._features(probas) @ self.coef_.T + self.intercept_)
@@ -104,9 +102,6 @@ class EnsembleRouter(CompositeRouter):
             proba = _mean(probas, by_member)
         confidence = _mean([inference.confidence for inference in said.values()], by_member)
         return Inference(proba, confidence.clip(0, 1), self._expected(said, weights))
-
-    def _proba(self, part: Router, inference: Inference) -> FloatArray:
-        return in_columns(inference.proba, part.classes_, self.classes_)
 
     @staticmethod
     def _features(probas: Sequence[FloatArray]) -> FloatArray:

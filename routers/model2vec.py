@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from common.files import read_json, write_json
 from routers.base import FloatArray, RouterError
+from routers.token_batches import token_ids
 from routers.weights import SAFETENSORS
 
 TOKENISER = "tokenizer.json"
@@ -63,13 +64,7 @@ class TokenVectors:
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, without those that are unknown."""
-        texts = [self._cut(text) for text in texts]
-        if len(texts) == 1:
-            # Batches go through a thread pool, which one text would only wait for.
-            found = [self.tokenizer.encode(texts[0], add_special_tokens=False).ids]
-        else:
-            batch = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-            found = [encoding.ids for encoding in batch]
+        found = token_ids(self.tokenizer, [self._cut(text) for text in texts], add_special_tokens=False)
         if self.unknown is None:
             return found
         unknown = self.unknown

@@ -24,6 +24,10 @@ WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 PLAIN = {"hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False}
 
 
+class MissingWeight(RouterError):
+    """A weight is missing, or has another name; what can be done depends on what the graph is for."""
+
+
 def is_plain_bert(config: Config) -> bool:
     """True for the architecture that `bert_graph` writes; `config` is that of transformers."""
     return config["model_type"] == "bert" and all(
@@ -60,7 +64,7 @@ def bert_graph(
         normalise: bring the vectors to length 1.
 
     Raises:
-        RouterError: a weight is missing.
+        MissingWeight: a weight is missing.
     """
     from onnx import TensorProto, helper
 
@@ -92,9 +96,9 @@ def bert_graph(
 
 
 def named(weights: Mapping[str, FloatArray], name: str) -> FloatArray:
-    """Weight of that name. Raises RouterError when it is missing."""
+    """Weight of that name. Raises MissingWeight."""
     if name not in weights:
-        raise RouterError(f"the encoder's weights lack {name}; use encoder.backend=torch")
+        raise MissingWeight(f"the encoder's weights lack {name}")
     return weights[name]
 
 

@@ -16,7 +16,7 @@ from common.progress import say
 from common.row_file import write_rows
 from routers.base import FloatArray, RouterError
 from routers.encoder_backends import OnnxBackend
-from routers.onnx_bert import WORD_EMBEDDINGS, bert_graph, bert_weights, is_plain_bert, named
+from routers.onnx_bert import WORD_EMBEDDINGS, MissingWeight, bert_graph, bert_weights, is_plain_bert, named
 from routers.onnx_torch import trace
 
 # Vectors of these texts are compared before an exported file is used.
@@ -45,7 +45,7 @@ def export(model: str, folder: Path, backend: str, max_tokens: int) -> None:
     settings = _tokeniser(source, folder, int(min(max_tokens, _max_tokens(source, config))))
     wanted = None
     if is_plain_bert(config):
-        _write_bert(source, config, pooling, folder, int8=backend == "onnx_int8")
+        _write_bert(source, config, pooling, folder)
     else:
         wanted = _write_traced(model, pooling, settings["max_tokens"], folder)
     write_json(folder / "export.json", settings)
@@ -119,11 +119,14 @@ def _tokeniser(source: Path, folder: Path, max_tokens: int) -> dict[str, Any]:
     return {"max_tokens": max_tokens, "pad_id": pad_id, "pad_token": pad_token}
 
 
-def _write_bert(source: Path, config: dict[str, Any], pooling: str, folder: Path, *, int8: bool) -> None:
+def _write_bert(source: Path, config: dict[str, Any], pooling: str, folder: Path) -> None:
     """Write the graph of the BERT in `source`, its weights cast to float32, and its word embeddings."""
     weights = bert_weights(source)
-    write_model(bert_graph(config, weights, pooling), folder)
-    write_rows(folder / WORDS, named(weights, WORD_EMBEDDINGS), int8=int8)
+    try:
+        write_model(bert_graph(config, weights, pooling), folder)
+        write_rows(folder / WORDS, named(weights, WORD_EMBEDDINGS))
+    except MissingWeight as error:
+        raise RouterError(f"{error}; use encoder.backend=torch") from error
 
 
 def _write_traced(model: str, pooling: str, max_tokens: int, folder: Path) -> FloatArray:
@@ -136,7 +139,7 @@ def _write_traced(model: str, pooling: str, max_tokens: int, folder: Path) -> Fl
 
 
 def _quantise(folder: Path) -> None:
-    """Replace the float32 graph by its dynamically quantised int8 form."""
+    """Replace the float32 graph by its dynamically quantised int8 form, and the word embeddings by int8."""
     import logging
 
     import onnx
@@ -158,6 +161,9 @@ def _quantise(folder: Path) -> None:
         logging.disable(before)
     write_model(onnx.load(small), folder)
     small.unlink()
+    # Of a traced graph they are inside.
+    if (folder / WORDS).is_file():
+        write_rows(folder / WORDS, np.load(folder / WORDS), int8=True)
 
 
 def _probed(folder: Path) -> FloatArray:

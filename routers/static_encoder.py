@@ -20,7 +20,7 @@ from routers.stages import stage
 from routers.weights import SAFETENSORS, settings_sha256
 
 # Raise when a distilled file would differ for the same weights, so that old caches are not used.
-DISTILLATION_VERSION = 1
+DISTILLATION_VERSION = 2
 # Texts encoded at once.
 BATCH = 256
 
@@ -39,7 +39,7 @@ class StaticEncoder(Encoder):
         sif_coefficient: of the weights of distilled vectors; smaller ones weigh frequent tokens less.
         dtype: of the distilled vectors on disk, `float32` or `float16`, which takes half of it.
         query_prefix: text put before every text.
-        max_tokens: longer texts are cut here; capped by what the model says.
+        max_tokens: longer texts are cut here; capped by what the model says, which is 512 of a distilled one.
         finetune: how a router over this encoder trains it on its questions before use: `none`, or a
             loss of `routers.encoder_training.LOSSES`. The encoder itself always runs on `model`.
         finetune_epochs, finetune_batch_size, finetune_learning_rate, finetune_margin, finetune_seed:
@@ -128,6 +128,9 @@ class StaticEncoder(Encoder):
             "max_tokens": self.max_tokens,
         }
 
+    def _serves_pretrained(self) -> bool:
+        return super()._serves_pretrained() and is_model2vec(self.model)
+
     def _folder(self) -> Path:
         """Folder of the model in Model2Vec's format."""
         self._weights_file()
@@ -141,11 +144,10 @@ class StaticEncoder(Encoder):
             "dimension": self.dimension,
             "sif_coefficient": self.sif_coefficient,
             "dtype": self.dtype,
-            "max_tokens": self.max_tokens,
         }
 
         def build(folder: Path) -> None:
-            distil(self.model, folder, self.dimension, self.sif_coefficient, self.dtype, self.max_tokens)
+            distil(self.model, folder, self.dimension, self.sif_coefficient, self.dtype)
 
         return cached_dir(cache_dir() / "static" / digest(key)[:32], build, say=say)
 

@@ -1,7 +1,8 @@
 """Batches of texts of nearly equal length, so that little is computed for padding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,21 @@ from routers.base import FloatArray
 MOST_TOKENS = 256
 # Cost of a batch as such, in tokens: it reads all weights once.
 OVERHEAD = 16
+
+
+def token_ids(tokenizer: Any, texts: Sequence[str], *, add_special_tokens: bool = True) -> list[list[int]]:
+    """Token ids of each text by a `tokenizers.Tokenizer`."""
+    # Batches go through a thread pool, which one text would only wait for.
+    if len(texts) == 1:
+        return [tokenizer.encode(texts[0], add_special_tokens=add_special_tokens).ids]
+    found = tokenizer.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
+    return [encoding.ids for encoding in found]
+
+
+def batches_by_length(texts: Sequence[str], most_rows: int) -> Iterator[list[int]]:
+    """Rows of each batch of at most `most_rows` texts, those of the fewest characters first."""
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    return (order[start : start + most_rows] for start in range(0, len(order), most_rows))
 
 
 def token_batches(

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from common.files import cache_dir, digest, sha256_file, sha256_unchanged
 from routers.errors import RouterError
@@ -45,15 +45,23 @@ class Reference:
 Locate = Callable[[Reference], Path | None]
 
 
-class Unlocated(str):
-    """Stands where a folder should: of weights that were not found, and that a router may not even need."""
+class Referred(str):
+    """Folder of weights that a saved router refers to and does not serve; checked when they are read."""
 
     reference: Reference
 
-    def __new__(cls, reference: Reference) -> "Unlocated":
-        made = super().__new__(cls, reference)
+    def __new__(cls, folder: object, reference: Reference) -> Self:
+        made = super().__new__(cls, folder)
         made.reference = reference
         return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Class and arguments of a copy."""
+        return type(self), (str(self), self.reference)
+
+
+class Unlocated(Referred):
+    """Stand-in for the folder of weights that were not found, and that a router may not even need."""
 
 
 def unknown_weights(reference: Reference, role: str) -> str:
@@ -68,14 +76,24 @@ def weights_file(folder: str, role: str) -> Path:
     """`model.safetensors` of the weights that are the `role` of a router.
 
     Raises:
-        RouterError: it is not there, or the weights of a saved router were not found.
+        RouterError: it is not there, or the weights of a saved router were not found or are others.
     """
     if isinstance(folder, Unlocated):
         raise RouterError(unknown_weights(folder.reference, role))
     path = Path(folder, SAFETENSORS)
     if not path.is_file():
         raise RouterError(f"no {SAFETENSORS} in the {role} folder {folder}")
+    if isinstance(folder, Referred):
+        _check(path, folder.reference)
     return path
+
+
+def _check(path: Path, reference: Reference) -> None:
+    actual = sha256_unchanged(path)
+    if actual != reference.sha256:
+        raise RouterError(
+            f"the weights in {path.parent} have SHA-256 {actual[:12]}…; the router was fitted on {reference}"
+        )
 
 
 def settings_sha256(folder: str) -> str:
@@ -86,7 +104,7 @@ def settings_sha256(folder: str) -> str:
 
 def refer(folder: str, role: str, *, with_settings: bool) -> Reference:
     """Reference to the weights in `folder`, which this machine remembers from now on."""
-    if isinstance(folder, Unlocated):
+    if isinstance(folder, Referred):
         return folder.reference
     sha256 = sha256_unchanged(weights_file(folder, role))
     reference = Reference(
@@ -99,7 +117,7 @@ def refer(folder: str, role: str, *, with_settings: bool) -> Reference:
 def resolve(described: dict[str, Any], locate: Locate | None) -> str:
     """Folder of the described weights: the one that `locate` returns, or where they were last used.
 
-    Weights that serving does not read are not checked: that takes as long as everything else together.
+    Weights that serving does not read are not checked yet: that takes as long as everything else together.
 
     Raises:
         RouterError: other weights lie in the folder that `locate` returned.
@@ -107,14 +125,10 @@ def resolve(described: dict[str, Any], locate: Locate | None) -> str:
     reference = Reference(**described)
     folder = (locate(reference) if locate else None) or remembered(reference)
     if folder is None:
-        return Unlocated(reference)
+        return Unlocated(reference, reference)
     if not reference.served:
-        return str(folder)
-    actual = sha256_unchanged(weights_file(str(folder), "router"))
-    if actual != reference.sha256:
-        raise RouterError(
-            f"the weights in {folder} have SHA-256 {actual[:12]}…; the router was fitted on {reference}"
-        )
+        return Referred(folder, reference)
+    _check(weights_file(str(folder), "router"), reference)
     return str(folder)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
-from common.files import read_json, sha256_file, write_json
+from common.files import read_json, replace_json, sha256_file, write_json
 from common.lora import WEIGHTS
 
 CARD = "card.json"
@@ -115,9 +115,7 @@ class Adapters:
     def _choose(self, experts: str, domain: str, name: str) -> None:
         folder = self.folder / experts / domain
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{CURRENT}"
-        write_json(partial, {"version": name})
-        partial.replace(folder / CURRENT)
+        replace_json(folder / CURRENT, {"version": name})
 
 
 def _folders(parent: Path) -> Iterator[Path]:

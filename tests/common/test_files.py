@@ -98,30 +98,41 @@ def test_a_cached_folder_is_built_once(tmp_path: Path, capsys: pytest.CaptureFix
     }
 
 
-BUILD_SLOWLY = """
-import sys, time
+# Tells what it does, and builds when it is given a line.
+BUILD_ON_DEMAND = """
+import sys
 from pathlib import Path
 from common.files import cached_dir
 
+def tell(what):
+    print(what, flush=True)
+
 def build(folder):
-    print("built", flush=True)
-    time.sleep(1)
+    tell("building")
+    sys.stdin.readline()
     (folder / "model.bin").write_bytes(b"weights")
 
-cached_dir(Path(sys.argv[1]), build, say=print)
+cached_dir(Path(sys.argv[1]), build, say=lambda text: tell("waiting"))
 """
 
 
+def start_to_build(target: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", BUILD_ON_DEMAND, str(target)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 @pytest.mark.process
-@pytest.mark.signals
 def test_two_processes_build_once(tmp_path: Path) -> None:
-    start = [sys.executable, "-c", BUILD_SLOWLY, str(tmp_path / "kept")]
-    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as first:
+    with start_to_build(tmp_path / "kept") as first, start_to_build(tmp_path / "kept") as second:
         assert first.stdout is not None
-        assert first.stdout.readline() == "built\n"
-        second = subprocess.run(start, capture_output=True, text=True, check=True)
-        assert first.stdout.read() == ""
-    assert second.stdout == f"waiting for another process that makes {tmp_path / 'kept'}\n"
+        assert second.stdout is not None
+        told = first.stdout.readline(), second.stdout.readline()
+        # Either may be the first.
+        assert set(told) == {"building\n", "waiting\n"}
+        builder, other = (first, second) if told[0] == "building\n" else (second, first)
+        assert builder.communicate("\n")[0] == ""
+        assert other.communicate()[0] == ""
+        assert first.returncode == second.returncode == 0
     assert (tmp_path / "kept" / "model.bin").read_bytes() == b"weights"
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
@@ -129,13 +140,12 @@ def test_two_processes_build_once(tmp_path: Path) -> None:
 @pytest.mark.process
 @pytest.mark.signals
 def test_nobody_waits_for_one_that_was_killed(tmp_path: Path) -> None:
-    start = [sys.executable, "-c", BUILD_SLOWLY, str(tmp_path / "kept")]
-    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as first:
+    with start_to_build(tmp_path / "kept") as first:
         assert first.stdout is not None
-        assert first.stdout.readline() == "built\n"
+        assert first.stdout.readline() == "building\n"
         first.kill()
-    second = subprocess.run(start, capture_output=True, text=True, check=True)
-    assert second.stdout == "built\n"
+    with start_to_build(tmp_path / "kept") as second:
+        assert second.communicate("\n")[0] == "building\n"
 
 
 @pytest.mark.parametrize(("damaged", "damage"), [("inner/settings.json", "changed"), (MANIFEST, "gone")])
@@ -198,12 +208,22 @@ def test_a_checksum_is_read_again_when_the_file_changes(tmp_path: Path) -> None:
     assert sha256_unchanged(path) == expected != sha256_file(path)
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "values.json"
     replace_json(path, {"a": 1})
     with pytest.raises(ValueError, match="JSON"):
         replace_json(path, {"a": float("nan")})
     assert read_json(path) == {"a": 1}
+
+    def half(self: Path, text: str, encoding: str) -> None:
+        self.write_bytes(text.encode(encoding)[:3])
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", half)
+        with pytest.raises(OSError, match="full"):
+            replace_json(path, {"a": 2})
+    assert read_json(path) == {"a": 1}
     replace_json(path, {"a": 2})
     assert read_json(path) == {"a": 2}
-    assert list(tmp_path.glob("*.json")) == [path]
+    assert list(tmp_path.iterdir()) == [path]

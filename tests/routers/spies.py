@@ -11,7 +11,7 @@ from routers.base import FloatArray, Inference, Router
 
 
 class Fit(NamedTuple):
-    """What one fit was given."""
+    """Arguments of one fit."""
 
     queries: list[str]
     ids: list[str]

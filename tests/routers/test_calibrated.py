@@ -1,4 +1,4 @@
-"""What is held out never reaches the inner router; thresholds of six rows by hand."""
+"""Held-out questions, which never reach the inner router; thresholds of six rows by hand."""
 
 import json
 import subprocess

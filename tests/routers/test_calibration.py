@@ -62,7 +62,7 @@ def test_a_probability_of_nothing_stays_finite() -> None:
 
 
 def test_isotonic_pools_violators_by_hand() -> None:
-    """Of class 0 at 0.2, 0.4, 0.6, 0.8: right 0, 1, 0, 1; the middle two are pooled to a half."""
+    """Questions of class 0 at 0.2, 0.4, 0.6, 0.8: right 0, 1, 0, 1; the middle two are pooled to a half."""
     first = np.array([0.2, 0.4, 0.6, 0.8], dtype=np.float32)
     proba = np.stack([first, 1 - first], axis=1)
     maps = IsotonicMaps.fit(proba, np.array([1, 0, 1, 0]))

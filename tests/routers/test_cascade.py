@@ -1,4 +1,4 @@
-"""Who is asked about what, by hand; how the threshold follows from the share."""
+"""The router that answers each question, by hand; thresholds from a share or a loss."""
 
 from collections import Counter
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routers.base import NotFittedError, Router, RouterError
-from routers.cascade import EVERYTHING, CascadeRouter, HeldOut, threshold_of_loss, threshold_of_share
+from routers.cascade import EVERYTHING, CascadeRouter, OutOfFold, threshold_of_loss, threshold_of_share
 from tests.routers.spies import Saying
 
 CHEAP = {"sure": (0.9, 0.1), "so-so": (0.35, 0.65), "torn": (0.5, 0.5), "even": (0.48, 0.52)}
@@ -145,7 +145,7 @@ def test_a_class_with_one_question_is_always_learned() -> None:
 def test_the_threshold_of_a_loss(loss: float, threshold: float) -> None:
     cheap = np.array([True, False, True, False, True])
     expensive = np.array([True, True, False, True, True])
-    assert threshold_of_loss(HeldOut(TOPS.astype(np.float64), cheap, expensive), loss) == pytest.approx(
+    assert threshold_of_loss(OutOfFold(TOPS.astype(np.float64), cheap, expensive), loss) == pytest.approx(
         threshold
     )
 
@@ -153,8 +153,8 @@ def test_the_threshold_of_a_loss(loss: float, threshold: float) -> None:
 def test_a_cheap_router_that_is_no_worse_sends_nothing_on_and_a_hopeless_one_everything() -> None:
     tops = TOPS.astype(np.float64)
     right, wrong = np.ones(5, dtype=bool), np.zeros(5, dtype=bool)
-    assert threshold_of_loss(HeldOut(tops, right, wrong), 0.0) == 0
-    assert threshold_of_loss(HeldOut(tops, wrong, right), 0.1) == EVERYTHING
+    assert threshold_of_loss(OutOfFold(tops, right, wrong), 0.0) == 0
+    assert threshold_of_loss(OutOfFold(tops, wrong, right), 0.1) == EVERYTHING
 
 
 TOPS = np.array([0.5, 0.6, 0.7, 0.8, 0.9], dtype=np.float32)

@@ -1,9 +1,8 @@
-"""What routers made of routers do with classes, weights and fine-tuning of their parts."""
+"""Routers made of routers: classes, weights and fine-tuning of their parts."""
 
 import numpy as np
 import pytest
 
-from routers import vector_cache as vector_store
 from routers.baselines import MajorityRouter
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
@@ -83,7 +82,6 @@ def test_what_fits_several_times_encodes_once(
     parts = {"a": KNNRouter(encoder), "b": KNNRouter(encoder, k=5)}
     router = EnsembleRouter(parts, method="stacked").fit(*questions)
     assert sorted(encoded) == sorted(questions[0])
-    assert vector_store._folder is None
     # Parts that are asked the same do it once too.
     encoded.clear()
     router.infer(["a new question", "another"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from common.progress import Event, listening
 from routers.base import FloatArray, RouterError
@@ -56,7 +57,7 @@ def test_principal_components_are_scikit_learn_s() -> None:
 
 
 def test_the_vocabulary_leaves_out_what_no_text_has(minilm: str) -> None:
-    found = vocabulary_of(Path(minilm), 512)
+    found = vocabulary_of(Path(minilm))
     tokens = sorted(found.tokenizer.get_vocab(), key=found.tokenizer.token_to_id)
     assert tokens[:3] == ["[PAD]", "[UNK]", "!"]
     assert len(tokens) == len(found.sequences) == 29525
@@ -68,14 +69,14 @@ def test_the_vocabulary_leaves_out_what_no_text_has(minilm: str) -> None:
     assert len(found.tokenizer.encode("nap " * 600).ids) == 512
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_the_package_distils_the_same(tiny_bert: MakeModel, tmp_path: Path, pooling: str) -> None:
+def test_the_package_distils_the_same(tiny_bert: MakeModel, tmp_path: Path) -> None:
     from model2vec.distill import distill
 
-    model = tiny_bert(pooling)
+    # Whatever the model's own pooling is, both take the mean.
+    model = tiny_bert("cls")
     theirs = distill(model, pca_dims=8, quantize_to="float32", device="cpu")
     (tmp_path / "ours").mkdir()
-    distil(model, tmp_path / "ours", 8, 1e-4, "float32", 512)
+    distil(model, tmp_path / "ours", 8, 1e-4, "float32")
     assert table(tmp_path / "ours") == pytest.approx(theirs.embedding, abs=1e-3)
     assert np.abs(theirs.embedding).max() > 0.5
     theirs.save_pretrained(tmp_path / "theirs")
@@ -88,13 +89,25 @@ def test_the_package_distils_the_same(tiny_bert: MakeModel, tmp_path: Path, pool
     )
 
 
+@pytest.fixture(scope="module")
+def distilled(
+    tiny_encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Event]]:
+    """Folder of a static encoder, and what a listener was told when it was made."""
+    folder = tmp_path_factory.mktemp("distilled")
+    events: list[Event] = []
+    with listening(events.append):
+        distil(tiny_encoder.model, folder, 32, 1e-4, "float32")
+    return folder, events
+
+
 def test_vectors_are_of_a_token_between_the_special_ones(
-    tiny_encoder: SentenceEncoder, tmp_path: Path
+    tiny_encoder: SentenceEncoder, distilled: tuple[Path, list[Event]]
 ) -> None:
     """All components are a rotation: what is between vectors stays, up to the mean and the weights."""
-    distil(tiny_encoder.model, tmp_path, 32, 1e-4, "float32", 512)
-    numbers = json.loads((tmp_path / "tokenizer.json").read_text())["model"]["vocab"]
-    made = table(tmp_path) / sif_weights(len(numbers), 1e-4)[:, None]
+    folder, _ = distilled
+    numbers = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    made = table(folder) / sif_weights(len(numbers), 1e-4)[:, None]
     # The sentence encoder brings its vectors to length 1, those of four words differ only by that.
     words = ["car", "sleep", "oil", "nap"]
     rows = [numbers[word] for word in words]
@@ -106,10 +119,8 @@ def test_vectors_are_of_a_token_between_the_special_ones(
     assert cosine == pytest.approx(wanted, abs=0.02)
 
 
-def test_progress_and_one_notice(tiny_encoder: SentenceEncoder, tmp_path: Path) -> None:
-    events: list[Event] = []
-    with listening(events.append):
-        distil(tiny_encoder.model, tmp_path, 16, 1e-4, "float32", 512)
+def test_progress_and_one_notice(distilled: tuple[Path, list[Event]]) -> None:
+    _, events = distilled
     assert events[0] == Event("distilling a static encoder of 29525 tokens (once per model)")
     steps = [event for event in events if event.what == "distilling the encoder"]
     assert [step.done for step in steps] == sorted({step.done for step in steps if step.done is not None})
@@ -124,9 +135,14 @@ def test_other_models_are_refused_with_a_way_out(tiny_encoder: SentenceEncoder, 
 
     def refused(message: str) -> None:
         with pytest.raises(RouterError, match=f"{message}.* distil it with the package model2vec"):
-            distil(str(model), target, 16, 1e-4, "float32", 512)
+            distil(str(model), target, 16, 1e-4, "float32")
         assert list(target.iterdir()) == []
 
+    weights = load_file(model / "model.safetensors")
+    save_file(
+        {name: weights[name] for name in weights if "LayerNorm" not in name}, model / "model.safetensors"
+    )
+    refused(r"weights lack embeddings\.LayerNorm\.weight")
     tokeniser = json.loads((model / "tokenizer.json").read_text())
     tokeniser["model"] = {"type": "WordLevel", "vocab": {"[UNK]": 100}, "unk_token": "[UNK]"}
     (model / "tokenizer.json").write_text(json.dumps(tokeniser))

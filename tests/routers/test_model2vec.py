@@ -93,7 +93,7 @@ def test_the_package_reads_what_we_wrote(tiny_static: StaticEncoder) -> None:
 
 
 def quantised(model: StaticModel, made: Path) -> StaticModel:
-    return StaticModel.from_pretrained(made, vocabulary_quantization=100)
+    return StaticModel.from_pretrained(made, vocabulary_quantization=10)
 
 
 def in_float64(model: StaticModel, made: Path) -> StaticModel:

@@ -109,7 +109,8 @@ def test_what_comes_back_is_what_was_trained(
     tiny_llama: str, trained: TinyLlamaRouter, toy: Questions, tmp_path: Path, backend: str
 ) -> None:
     """Merged into the weights, as inputs of a graph, or trained and never saved."""
-    router = TinyLlamaRouter(tiny_llama, **QUICK | {"backend": backend}).fit(*toy)
+    other = TinyLlamaRouter(tiny_llama, **QUICK | {"backend": backend})
+    router = trained if backend == trained.backend else other.fit(*toy)
     router.save(tmp_path / "router")
     arrays = load_file(tmp_path / "router" / "adapter" / "adapter_model.safetensors")
     assert max(np.abs(array).max() for name, array in arrays.items() if "lora_B" in name) > 1e-3
@@ -182,15 +183,6 @@ def test_longer_questions_are_cut(tiny_llama: str, toy: Questions) -> None:
     router = TinyLlamaRouter(tiny_llama, **QUICK | {"max_tokens": 8, "epochs": 1}).fit(*toy)
     one, other = router.predict_proba(["oil brake " * 20 + "engine", "oil brake " * 20 + "insomnia dream"])
     assert one == pytest.approx(other, abs=1e-6)
-
-
-def test_changed_base_weights_are_refused(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
-    model = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
-    TinyLlamaRouter(str(model), **QUICK | {"epochs": 1}).fit(*toy).save(tmp_path / "router")
-    weights = model / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
-    with pytest.raises(RouterError, match=f"the weights in {model} have SHA-256"):
-        Router.load(tmp_path / "router")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What every index promises, whatever its engine; one that is not among `ENGINES` fails the last test."""
+"""Contract of every index, whatever its engine; one that is not among `ENGINES` fails the last test."""
 
 import importlib
 import inspect

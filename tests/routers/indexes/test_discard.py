@@ -1,4 +1,4 @@
-"""What an index keeps elsewhere can be removed, and is found when it is there already."""
+"""Data that an index keeps elsewhere: removed, and found when it is there already."""
 
 from collections.abc import Callable
 from pathlib import Path
