@@ -242,6 +242,11 @@ class Router(Configurable, ABC):
         """Learn to predict `expected`, after `_fit`; float32 (n_queries, n_models), NaN where unknown."""
         return
 
+    @property
+    def predicts_outcomes(self) -> bool:
+        """True if it learns from outcomes, and its inferences are then `expected` too."""
+        return type(self)._fit_outcomes is not Router._fit_outcomes
+
     @abstractmethod
     def infer(self, queries: Sequence[str]) -> Inference:
         """Probabilities and confidence of `queries`, in their order; zero queries are allowed."""

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import ConfigError, Constraints, at_least, between, optional
-from common.splits import stratified_folds
-from routers.base import Inference, Lessons, Router, RouterError
-from routers.composite import CompositeRouter, Rows, fitted, in_columns
+from routers.base import Inference, Lessons, Router
+from routers.composite import CompositeRouter, Rows, fitted, fold_numbers
 from routers.vector_cache import encoded_once
 
 # As a threshold: above every probability.
@@ -92,14 +91,11 @@ class CascadeRouter(CompositeRouter):
 
     def _answers(self, lessons: Lessons, targets: Rows, routers: Sequence[Router]) -> OutOfFold:
         """Answers to questions that the routers, cheap and perhaps expensive, were not fitted on."""
-        counts = np.bincount(targets, minlength=len(self.classes_))
-        if counts.max() < 2:
-            raise RouterError("nothing to hold out: no class has two training questions; add some")
-        fold_of = np.where(counts[targets] > 1, stratified_folds(targets, self.folds, self.seed), -1)
+        fold_of = fold_numbers(targets, self.folds, self.seed)
         tops, right = [], []
-        for out, probas in self._out_of_fold(lessons, fold_of, routers):
-            tops.append(probas[0].max(axis=1))
-            right.append([proba.argmax(axis=1) == targets[out] for proba in probas])
+        for out, answers in self._out_of_fold(lessons, fold_of, routers):
+            tops.append(answers[0].proba.max(axis=1))
+            right.append([said.proba.argmax(axis=1) == targets[out] for said in answers])
         columns = np.concatenate(right, axis=1)
         # In float64, where half-way between two neighbouring float32 is neither of them.
         return OutOfFold(np.concatenate(tops).astype(np.float64), columns[0], columns[-1])
@@ -128,10 +124,7 @@ class CascadeRouter(CompositeRouter):
     def _ask(self, name: str, queries: Sequence[str]) -> Inference:
         """Answer of a part, in the columns of the whole."""
         part = self.parts_[name]
-        said = part.infer(queries)
-        if said.expected is not None:
-            said = said._replace(expected=in_columns(said.expected, part.models_, self.models_))
-        return said._replace(proba=in_columns(said.proba, part.classes_, self.classes_))
+        return self._in_own_columns(part, part.infer(queries))
 
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "threshold": self.threshold_}

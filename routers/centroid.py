@@ -15,7 +15,8 @@ from routers.encoder_base import Encoder
 from routers.stages import stage
 
 
-def _descriptions(value: Any) -> str | None:
+def descriptions(value: Any) -> str | None:
+    """Constraint on `label_prototypes`."""
     texts = list(value.values()) if isinstance(value, Mapping) else [None]
     return None if all(isinstance(text, str) for text in texts) else "must be a description by domain"
 
@@ -39,7 +40,7 @@ class CentroidRouter(EmbeddingRouter):
     parameter_constraints: ClassVar[Constraints] = {
         "temperature": positive,
         "n_centroids": at_least(1),
-        "label_prototypes": optional(_descriptions),
+        "label_prototypes": optional(descriptions),
     }
 
     encoder: Encoder
@@ -57,24 +58,12 @@ class CentroidRouter(EmbeddingRouter):
         owners = np.array([*targets, *(self.classes_.index(label) for label in prototypes)])
         self._learn_encoder(texts, owners)
         vectors = self.encoder_.encode(texts)
-        groups = [self._centroids(vectors[owners == column]) for column in range(len(self.classes_))]
+        members = [vectors[owners == column] for column in range(len(self.classes_))]
+        groups = [unit_centroids(group, self.n_centroids, self.seed) for group in members]
         self.centroids_: FloatArray = np.concatenate(groups)
         self.centroid_class_: NDArray[np.int64] = np.repeat(
             np.arange(len(groups)), [len(group) for group in groups]
         )
-
-    def _centroids(self, vectors: FloatArray) -> FloatArray:
-        if self.n_centroids > 1 and len(vectors) > self.n_centroids:
-            from sklearn.cluster import KMeans
-
-            model = KMeans(self.n_centroids, n_init=10, random_state=self.seed).fit(vectors)
-            means = model.cluster_centers_
-        elif self.n_centroids > 1:
-            means = vectors
-        else:
-            means = vectors.mean(axis=0, keepdims=True)
-        lengths = np.linalg.norm(means, axis=1, keepdims=True)
-        return np.asarray(means / np.maximum(lengths, 1e-12), dtype=np.float32)
 
     def grid(self) -> list[dict[str, list[Any]]]:
         return [{"n_centroids": [1, 2, 4, 8, 16], "temperature": [0.02, 0.05, 0.1]}]
@@ -105,3 +94,17 @@ class CentroidRouter(EmbeddingRouter):
         self.centroids_ = arrays["centroids"]
         self.centroid_class_ = arrays["centroid_class"]
         self._restore_encoder(folder, meta)
+
+
+def unit_centroids(vectors: FloatArray, n_centroids: int, seed: int) -> FloatArray:
+    """Centroids of unit length, found by k-means; as many as there are vectors, if that is fewer."""
+    if n_centroids > 1 and len(vectors) > n_centroids:
+        from sklearn.cluster import KMeans
+
+        means = KMeans(n_centroids, n_init=10, random_state=seed).fit(vectors).cluster_centers_
+    elif n_centroids > 1:
+        means = vectors
+    else:
+        means = vectors.mean(axis=0, keepdims=True)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    return np.asarray(means / np.maximum(lengths, 1e-12), dtype=np.float32)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.splits import Rows as Rows
-from common.splits import stratified_holdout
-from routers.base import FloatArray, Lessons, Router, RouterError
+from common.splits import stratified_folds, stratified_holdout
+from routers.base import FloatArray, Inference, Lessons, Router, RouterError
 from routers.inference import promised
 from routers.vector_cache import encoded_once
 from routers.weights import Locate
@@ -52,8 +52,8 @@ class CompositeRouter(Router):
 
     def _out_of_fold(
         self, lessons: Lessons, fold_of: Rows, routers: Sequence[Router]
-    ) -> Iterator[tuple[Rows, list[FloatArray]]]:
-        """Rows of each fold, and the probabilities that each router has for them, fitted on all others.
+    ) -> Iterator[tuple[Rows, list[Inference]]]:
+        """Rows of each fold, and what each router says of them, fitted on all others.
 
         Args:
             fold_of: number of each row's fold; rows with a negative one are always learned from.
@@ -62,7 +62,14 @@ class CompositeRouter(Router):
             rest, out = lessons.of(np.flatnonzero(fold_of != fold)), np.flatnonzero(fold_of == fold)
             queries = lessons.of(out).queries
             parts = [fitted(router, rest) for router in routers]
-            yield out, [in_columns(promised(p, queries).proba, p.classes_, self.classes_) for p in parts]
+            yield out, [self._in_own_columns(part, promised(part, queries)) for part in parts]
+
+    def _in_own_columns(self, part: Router, said: Inference) -> Inference:
+        """Answer of a part with the columns of the whole; 0 in those that the part lacks."""
+        expected = said.expected
+        if expected is not None:
+            expected = in_columns(expected, part.models_, self.models_)
+        return said._replace(proba=in_columns(said.proba, part.classes_, self.classes_), expected=expected)
 
     def _declared_classes(self) -> set[str]:
         return {name for part in self._parts().values() for name in part._declared_classes()}
@@ -70,6 +77,10 @@ class CompositeRouter(Router):
     @property
     def fit_is_expensive(self) -> bool:  # type: ignore[override]  # nobody sets it
         return any(part.fit_is_expensive for part in self._parts().values())
+
+    @property
+    def predicts_outcomes(self) -> bool:
+        return any(part.predicts_outcomes for part in self._parts().values())
 
     def load_pretrained(self) -> None:
         for part in self._parts().values():
@@ -152,3 +163,15 @@ def held_out_rows(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows
     if not len(out):
         raise RouterError("nothing to hold out: no class has two training questions; add some")
     return rest, out
+
+
+def fold_numbers(targets: Rows, n_folds: int, seed: int) -> Rows:
+    """A fold for each row, stratified by class; -1 for the only question of a class, to be learned from.
+
+    Raises:
+        RouterError: no class has a question to spare.
+    """
+    counts = np.bincount(targets)
+    if counts.max() < 2:
+        raise RouterError("nothing to hold out: no class has two training questions; add some")
+    return np.where(counts[targets] > 1, stratified_folds(targets, n_folds, seed), -1)

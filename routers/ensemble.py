@@ -12,7 +12,7 @@ from common.checks import ConfigError, Constraints, at_least, check, one_of, pos
 from common.splits import stratified_folds
 from routers.base import FloatArray, Inference, Lessons, Router, RouterError, softmax
 from routers.baselines import row_per_class
-from routers.composite import CompositeRouter, Rows, fitted, in_columns, log_proba
+from routers.composite import CompositeRouter, Rows, fitted, log_proba
 from routers.vector_cache import encoded_once
 
 
@@ -70,8 +70,8 @@ class EnsembleRouter(CompositeRouter):
         from sklearn.linear_model import LogisticRegression
 
         features = np.zeros((len(targets), len(self.members) * len(self.classes_)), dtype=np.float32)
-        for out, probas in self._out_of_fold(lessons, self._fold_of(targets), list(self.members.values())):
-            features[out] = self._features(probas)
+        for out, answers in self._out_of_fold(lessons, self._fold_of(targets), list(self.members.values())):
+            features[out] = self._features([said.proba for said in answers])
         model = LogisticRegression(C=self.c, max_iter=1000).fit(features, targets)
         return row_per_class(model.coef_, model.intercept_)
 
@@ -89,12 +89,11 @@ class EnsembleRouter(CompositeRouter):
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
         with encoded_once():
-            said = {name: part.infer(queries) for name, part in self.parts_.items()}
+            said = {
+                name: self._in_own_columns(part, part.infer(queries)) for name, part in self.parts_.items()
+            }
         weights = self.weights or dict.fromkeys(said, 1.0)
-        probas = [
-            in_columns(inference.proba, self.parts_[name].classes_, self.classes_)
-            for name, inference in said.items()
-        ]
+        probas = [inference.proba for inference in said.values()]
         by_member = [weights[name] for name in said]
         if self.method == "stacked":
             proba = softmax(self._features(probas) @ self.coef_.T + self.intercept_)
@@ -113,7 +112,7 @@ class EnsembleRouter(CompositeRouter):
         if not self.models_:
             return None
         known = {
-            name: in_columns(inference.expected, self.parts_[name].models_, self.models_)
+            name: inference.expected
             for name, inference in said.items()
             if inference.expected is not None and weights[name] > 0
         }

@@ -41,6 +41,15 @@ class Reference:
         return f"{self.name} (SHA-256 {self.sha256[:12]}…)"
 
 
+def unserved(spec: Any) -> Any:
+    """The same portable description, with every reference marked as not served."""
+    if not isinstance(spec, dict):
+        return spec
+    if spec.keys() == {KEY}:
+        return {KEY: {**spec[KEY], "served": False}}
+    return {name: unserved(value) for name, value in spec.items()}
+
+
 # Finds the folder of a reference, or returns None.
 Locate = Callable[[Reference], Path | None]
 

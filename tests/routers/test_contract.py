@@ -15,6 +15,7 @@ from sklearn.base import clone
 import routers
 from routers.base import FAMILIES, NotFittedError, Router, RouterError
 from routers.baselines import MajorityRouter, RandomRouter, TfidfRouter
+from routers.best import BestRouter
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
@@ -26,6 +27,7 @@ from routers.ensemble import EnsembleRouter
 from routers.indexes.hnsw import HnswIndex
 from routers.inference import check_inference
 from routers.knn import KNNRouter
+from routers.probe import ProbeRouter
 from routers.stages import STAGES, collect_stages
 from routers.static_encoder import StaticEncoder
 from routers.svm import SVMRouter
@@ -51,6 +53,8 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
     "random": (RandomRouter, {"seed": 3}),
     "tfidf": (TfidfRouter, {"c": 5.0}),
     "svm": (SVMRouter, {"c": 3.0, "gamma": 2.0}),
+    "probe": (ProbeRouter, {"c": 5.0}),
+    "probe_prototypes": (ProbeRouter, {"label_prototypes": PROTOTYPES, "n_centroids": 2}),
     "centroid_static": (CentroidRouter, {"encoder": "static"}),
     "knn_static": (KNNRouter, {"encoder": "static", "k": 5}),
     "svm_static": (SVMRouter, {"encoder": "static"}),
@@ -58,6 +62,8 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
     "centroid_static_fine_tuned": (CentroidRouter, {"encoder": "static_fine_tuned"}),
     "ensemble_soft": (EnsembleRouter, {"members": MEMBERS, "weights": {"nearest": 2.0, "words": 1.0}}),
     "ensemble_stacked": (EnsembleRouter, {"members": MEMBERS, "method": "stacked"}),
+    "best": (BestRouter, {"candidates": {"majority": (MajorityRouter, {}), "probe": (ProbeRouter, {})}}),
+    "best_first": (BestRouter, {"candidates": {"probe": (ProbeRouter, {}), "words": (TfidfRouter, {})}}),
     "cascade": (CascadeRouter, {"cheap": (TfidfRouter, {}), "expensive": (SVMRouter, {}), "share": 0.5}),
     "cascade_static": (
         CascadeRouter,
@@ -259,6 +265,9 @@ def roles(router: Router) -> set[str]:
 
 def folders_of(router: Router, *, served: bool = True) -> list[str]:
     """Folders of the pretrained weights that a router or a part of it was given, and serves unless told."""
+    if isinstance(router, BestRouter) and not served:
+        candidates = router.candidates.values()
+        return [folder for part in candidates for folder in folders_of(part, served=False)]
     if isinstance(router, CompositeRouter):
         return [folder for part in router.parts_.values() for folder in folders_of(part, served=served)]
     if isinstance(router, EmbeddingRouter):
