@@ -170,7 +170,8 @@ def _memory(growth: Growth, axis: Axis) -> Iterator[Statement]:
     if peak * MB > machine * GB / 2:
         yield Statement(Code.MEMORY_OVER, said)
         return
-    if len(points) < 2:
+    # Longer questions than the router reads take no more.
+    if len(points) < 2 or growth.is_cut(axis, size):
         return
     full = _full(points, machine * GB / MB)
     if full is None or full > FURTHEST * size:
