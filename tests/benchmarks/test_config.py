@@ -20,6 +20,7 @@ from benchmarks.config import (
     checked,
     compose_config,
     explain,
+    flat,
     recordable,
     register,
 )
@@ -208,6 +209,21 @@ def test_members_of_an_ensemble_can_be_exchanged() -> None:
     }
     assert router.members["knn"].k == 5
     assert router.weights == {"knn": 1, "svm": 2.5, "centroid": 0}
+
+
+@pytest.mark.parametrize("override", ["guard=off", "experiment=full", "experiment=ci", "experiment=quick"])
+def test_a_choice_changes_the_same_for_one_router_and_for_several(override: str) -> None:
+    def changes(verb: str) -> dict[str, object]:
+        before, after = (flat(recordable(compose_config(verb, chosen))) for chosen in ([], [override]))
+        # How many questions are answered is a default of its own of each.
+        return {
+            key: value
+            for key, value in after.items()
+            if before.get(key) != value and key != "experts.questions"
+        }
+
+    assert changes("run")
+    assert changes("compare") == changes("run")
 
 
 def test_every_command_that_measures_takes_as_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
