@@ -21,6 +21,8 @@ A_DAY, STORED = 1e9, 1e8
 # Questions in the busiest hour, as a multiple of the average.
 PEAK = 3
 BUSIEST = A_DAY / 86_400 * PEAK
+# Sizes beyond are not written down.
+FURTHEST = 1e12
 # Price of an hour in US dollars, of a core and of 10⁹ bytes of memory. Put in your own.
 CORE, GIGABYTE = 0.04, 0.005
 NOTHING = "–"
@@ -86,12 +88,14 @@ def machines(growth: Growth) -> float | None:
 
 
 def balance(growth: Growth) -> float | None:
-    """Number of stored questions at which search takes as long as everything else."""
+    """Number of stored questions at which search takes as long as everything else; None beyond `FURTHEST`."""
     found, power = last(growth, "search_p50"), exponent(growth, "search_p50")
     whole, search = (growth.measured(Axis.STORED, name) for name in ("latency_p50", "search_p50"))
     if not found or not power or power <= 0 or whole[0][1] <= search[0][1]:
         return None
-    return float(f"{found[0] * ((whole[0][1] - search[0][1]) / found[1]) ** (1 / power):.1g}")
+    among = found[0] * ((whole[0][1] - search[0][1]) / found[1]) ** (1 / power)
+    # The exponent of a graph is next to nothing, and its inverse then no number of questions.
+    return float(f"{among:.1g}") if among <= FURTHEST else None
 
 
 def added(growth: Growth, figure: str) -> float | None:
