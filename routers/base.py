@@ -167,6 +167,12 @@ class Lessons:
         )
         return Lessons(queries, labels, ids, self.outcomes and [self.outcomes[row] for row in rows])
 
+    def outcomes_of(self, models: Sequence[str]) -> FloatArray:
+        """Outcomes of `models`, float32 (n_queries, n_models), NaN where unknown."""
+        by_query = self.outcomes or [{}] * len(self.queries)
+        known = [[scores.get(model, np.nan) for model in models] for scores in by_query]
+        return np.array(known, dtype=np.float32)
+
 
 class Router(Configurable, ABC):
     """Base of every router.
@@ -220,8 +226,7 @@ class Router(Configurable, ABC):
         try:
             self._fit(list(queries), np.array([classes.index(label) for label in labels], dtype=np.int64))
             if self.models_:
-                known = [[scores.get(model, np.nan) for model in self.models_] for scores in by_query]
-                self._fit_outcomes(np.array(known, dtype=np.float32))
+                self._fit_outcomes(self._lessons.outcomes_of(self.models_))
         except BaseException:
             # Half of an old fit and half of a new one must not answer anything.
             del self.classes_, self.train_ids_, self.models_

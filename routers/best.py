@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import ConfigError, Constraints, at_least
-from common.progress import progress
-from routers.base import Inference, Lessons, Router
+from routers.base import FloatArray, Inference, Lessons, Router
 from routers.composite import CompositeRouter, Rows, fitted, fold_numbers
 from routers.weights import Locate, unserved
 
-# By how many a difference must exceed zero: chance alone does so once in forty times.
+# A difference must be larger than this many standard errors. By chance it is once in forty times.
 STANDARD_ERRORS = 2
 
 
@@ -66,8 +65,9 @@ class BestRouter(CompositeRouter):
 
     def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
         considered = self._considered()
-        can_compare = len(considered) > 1 and np.bincount(targets).max() > 1
-        errors = self._errors(considered, lessons, targets) if can_compare else {}
+        fold_of = fold_numbers(targets, self.folds, self.seed)
+        can_compare = len(considered) > 1 and (fold_of >= 0).any()
+        errors = self._errors(considered, lessons, targets, fold_of) if can_compare else {}
         self.errors_ = {name: float(values.mean()) for name, values in errors.items()}
         self.chosen_ = preferred(errors) if errors else next(iter(considered))
         self.parts_ = {self.chosen_: fitted(considered[self.chosen_], lessons)}
@@ -78,25 +78,17 @@ class BestRouter(CompositeRouter):
         return able if self.models_ and able else dict(self.candidates)
 
     def _errors(
-        self, considered: Mapping[str, Router], lessons: Lessons, targets: Rows
+        self, considered: Mapping[str, Router], lessons: Lessons, targets: Rows, fold_of: Rows
     ) -> dict[str, NDArray[np.float64]]:
         """Error by question of each candidate, fitted without the question; float64 (n_compared,)."""
-        outcomes = self._outcomes(lessons)
-        fold_of = fold_numbers(targets, self.folds, self.seed)
+        outcomes = lessons.outcomes_of(self.models_)
         errors = {name: np.full(len(targets), np.nan) for name in considered}
-        answers = self._out_of_fold(lessons, fold_of, list(considered.values()))
-        for done, (out, inferences) in enumerate(answers):
-            progress("choosing a router", done, len(np.unique(fold_of[fold_of >= 0])))
+        for out, inferences in self._out_of_fold(lessons, fold_of, list(considered.values())):
             for name, said in zip(considered, inferences, strict=True):
                 errors[name][out] = _error(said, targets[out], outcomes[out])
         # NaN of questions that were always learned from, or without a known outcome.
         compared = ~np.isnan(list(errors.values())).any(axis=0)
         return {name: values[compared] for name, values in errors.items()}
-
-    def _outcomes(self, lessons: Lessons) -> NDArray[np.float64]:
-        """Known outcomes, float64 (n_queries, n_models), NaN where unknown."""
-        by_query = lessons.outcomes or [{}] * len(lessons.queries)
-        return np.array([[scores.get(model, np.nan) for model in self.models_] for scores in by_query])
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
@@ -136,7 +128,7 @@ def preferred(errors: Mapping[str, NDArray[np.float64]]) -> str:
     return best
 
 
-def _error(said: Inference, targets: Rows, outcomes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _error(said: Inference, targets: Rows, outcomes: FloatArray) -> NDArray[np.float64]:
     """Error of each question; NaN of one without a known outcome."""
     if said.expected is None:
         return np.asarray(said.proba.argmax(axis=1) != targets, dtype=np.float64)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import ConfigError, Constraints, at_least, between, optional
-from routers.base import Inference, Lessons, Router
-from routers.composite import CompositeRouter, Rows, fitted, fold_numbers
+from routers.base import Inference, Lessons, Router, RouterError
+from routers.composite import NOTHING_TO_HOLD_OUT, CompositeRouter, Rows, fitted, fold_numbers
 from routers.vector_cache import encoded_once
 
 # As a threshold: above every probability.
@@ -92,6 +92,8 @@ class CascadeRouter(CompositeRouter):
     def _answers(self, lessons: Lessons, targets: Rows, routers: Sequence[Router]) -> OutOfFold:
         """Answers to questions that the routers, cheap and perhaps expensive, were not fitted on."""
         fold_of = fold_numbers(targets, self.folds, self.seed)
+        if (fold_of < 0).all():
+            raise RouterError(NOTHING_TO_HOLD_OUT)
         tops, right = [], []
         for out, answers in self._out_of_fold(lessons, fold_of, routers):
             tops.append(answers[0].proba.max(axis=1))

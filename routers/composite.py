@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from common.progress import progress
 from common.splits import Rows as Rows
 from common.splits import stratified_folds, stratified_holdout
 from routers.base import FloatArray, Inference, Lessons, Router, RouterError
@@ -18,6 +19,7 @@ from routers.weights import Locate
 
 # Under this a probability is as good as none: its logarithm would outweigh everything else.
 FLOOR = 1e-6
+NOTHING_TO_HOLD_OUT = "nothing to hold out: no class has two training questions; add some"
 
 
 class CompositeRouter(Router):
@@ -58,11 +60,14 @@ class CompositeRouter(Router):
         Args:
             fold_of: number of each row's fold; rows with a negative one are always learned from.
         """
-        for fold in np.unique(fold_of[fold_of >= 0]):
+        folds = np.unique(fold_of[fold_of >= 0])
+        for done, fold in enumerate(folds):
+            progress("cross-validating", done, len(folds))
             rest, out = lessons.of(np.flatnonzero(fold_of != fold)), np.flatnonzero(fold_of == fold)
             queries = lessons.of(out).queries
             parts = [fitted(router, rest) for router in routers]
             yield out, [self._in_own_columns(part, promised(part, queries)) for part in parts]
+        progress("cross-validating", len(folds), len(folds))
 
     def _in_own_columns(self, part: Router, said: Inference) -> Inference:
         """Answer of a part with the columns of the whole; 0 in those that the part lacks."""
@@ -161,17 +166,11 @@ def held_out_rows(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows
     # The only question of a class is in both.
     out = np.setdiff1d(out, rest)
     if not len(out):
-        raise RouterError("nothing to hold out: no class has two training questions; add some")
+        raise RouterError(NOTHING_TO_HOLD_OUT)
     return rest, out
 
 
 def fold_numbers(targets: Rows, n_folds: int, seed: int) -> Rows:
-    """A fold for each row, stratified by class; -1 for the only question of a class, to be learned from.
-
-    Raises:
-        RouterError: no class has a question to spare.
-    """
+    """A fold for each row, stratified by class; -1 for the only question of a class, to be learned from."""
     counts = np.bincount(targets)
-    if counts.max() < 2:
-        raise RouterError("nothing to hold out: no class has two training questions; add some")
     return np.where(counts[targets] > 1, stratified_folds(targets, n_folds, seed), -1)

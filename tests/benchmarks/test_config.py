@@ -215,7 +215,7 @@ def test_members_of_an_ensemble_can_be_exchanged() -> None:
 def test_a_choice_changes_the_same_for_one_router_and_for_several(override: str) -> None:
     def changes(verb: str) -> dict[str, object]:
         before, after = (flat(recordable(compose_config(verb, chosen))) for chosen in ([], [override]))
-        # How many questions are answered is a default of its own of each.
+        # The default number of answered questions differs.
         return {
             key: value
             for key, value in after.items()

