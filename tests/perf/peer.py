@@ -138,6 +138,7 @@ CONTESTANTS: dict[str, Callable[[str], Callable[[list[str], list[str]], Route]]]
     "knn": lambda model: ours(minilm(model, KNN)),
     "centroid": lambda model: ours(minilm(model, CENTROID)),
     "knn, static": lambda model: ours(static(model, KNN)),
+    "svm, static": lambda model: ours(static(model, SVM)),
     "cascade": lambda model: ours(
         {
             "_target_": "routers.cascade.CascadeRouter",

