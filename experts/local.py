@@ -7,7 +7,8 @@ from typing import Any, ClassVar, NamedTuple, TypedDict
 
 from common.checks import Constraints, at_least
 from experts import prompt
-from experts.base import Answer, ExpertError, Experts, Remark, Request
+from experts.base import Answer, ExpertError, Experts, Remark, Request, Turn, most_tokens
+from experts.conversation import left_out, newest, notes, render, turns
 
 SILENT = "the model ended its turn without a word"
 
@@ -35,8 +36,9 @@ class Prompt(NamedTuple):
         row: of the request.
         domain: whose adapter answers; None asks the base model without any.
         text: in the model's own chat format.
-        frame: the same without the question.
-        note: what happened to the question, such as a cut.
+        frame: the same without the question and what was said before it.
+        note: what happened to the question, such as a cut, or to the conversation.
+        limit: most tokens of the answer.
     """
 
     row: int
@@ -44,6 +46,7 @@ class Prompt(NamedTuple):
     text: str
     frame: str
     note: str | None
+    limit: int
 
 
 @dataclass(eq=False, repr=False)
@@ -54,7 +57,7 @@ class LocalModels(Experts):
         models: by domain. Domains that share a base model share it in memory.
         system_prompt: the instruction before every question; `{domain}` in it is replaced.
         max_new_tokens: of an answer.
-        max_question_tokens: a longer question is cut in the middle.
+        max_question_tokens: a longer question is cut in the middle. What was said before it has as much room.
         batch_size: questions answered at once.
     """
 
@@ -158,14 +161,15 @@ class LocalModels(Experts):
     def prompt(self, row: int, request: Request) -> Prompt:
         """A request in the chat format of its loaded model, its question cut where it is too long.
 
+        Of the conversation before it the oldest turns are left out until the rest has room.
+
         Raises:
-            ExpertError: the question is empty, or no room is left for one.
+            ExpertError: the question is empty, no room is left for one, or no answer is wanted.
         """
         folder = self.model_of(request.domain, request.adapted)["folder"]
         tokenizer, positions = self.tokenizer(folder), self.positions(folder)
-        question = prompt.plain_question(tokenizer, request.question)
-        if not question:
-            raise ExpertError("the question is empty")
+        *history, asked = turns(_plain(tokenizer, request))
+        limit = most_tokens(request, self.max_new_tokens)
         instruction = self.instruction(request.domain)
         frame = prompt.render(tokenizer, instruction, "")
         framed = len(tokenizer(frame)["input_ids"])
@@ -175,9 +179,39 @@ class LocalModels(Experts):
                 f"the model has {positions} positions: none is left for a question beside {framed} of "
                 f"the instruction and experts.max_new_tokens={self.max_new_tokens}"
             )
-        question, note = prompt.fit_question(tokenizer, question, min(self.max_question_tokens, room))
-        text = prompt.render(tokenizer, instruction, question)
-        return Prompt(row, request.domain if request.adapted else None, text, frame, note)
+        text, note = prompt.fit_question(tokenizer, asked.text, min(self.max_question_tokens, room))
+        question = Turn("user", text)
+
+        def length(conversation: Sequence[Turn]) -> int:
+            rendered = render(tokenizer, instruction, conversation)
+            return len(tokenizer(rendered, add_special_tokens=False)["input_ids"])
+
+        def fits(before: Sequence[Turn]) -> bool:
+            together = length([*before, question])
+            return (
+                together <= positions - self.max_new_tokens
+                and together - length([question]) <= self.max_question_tokens
+            )
+
+        kept = newest(history, fits)
+        return Prompt(
+            row,
+            request.domain if request.adapted else None,
+            render(tokenizer, instruction, [*kept, question]),
+            frame,
+            notes(note, left_out(history, kept)),
+            limit,
+        )
+
+
+def _plain(tokenizer: Any, request: Request) -> Request:
+    """`request` with words alone, so that nobody ends a turn or begins one of another's."""
+
+    def plain(text: str) -> str:
+        return prompt.plain_question(tokenizer, text)
+
+    history = tuple(turn._replace(text=plain(turn.text)) for turn in request.history)
+    return request._replace(question=plain(request.question), history=history)
 
 
 def end_of_turn(tokenizer: Any, configured: int | list[int] | None) -> list[int]:

@@ -1,6 +1,6 @@
 """LoRA experts (Hu et al., 2021): each base model is loaded once, its domains' adapters swapped on it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -11,7 +11,7 @@ from common.checks import Constraints, one_of
 from common.extras import need
 from common.lora import WEIGHTS
 from experts import prompt
-from experts.base import Answer, ExpertError, Remark, Request, ignore
+from experts.base import Answer, ExpertError, Remark, Request, Usage, ignore
 from experts.local import SILENT, LocalModels, Prompt, end_of_turn
 from experts.model import load_base
 
@@ -48,6 +48,10 @@ class _Base:
     def adapter(self, asked: Prompt) -> str:
         """Name of the adapter that answers."""
         return NO_ADAPTER if asked.domain is None else self.names[asked.domain]
+
+    def length(self, tokens: Sequence[int]) -> int:
+        """Number of tokens to the end of the turn, or of all if it has none."""
+        return next((i + 1 for i, token in enumerate(tokens) if token in self.end_of_turn), len(tokens))
 
     def _check_layers(self, adapter: str, name: str) -> None:
         """peft fills layers that the file lacks with fresh ones, and passes over those it has too many."""
@@ -128,18 +132,24 @@ class LoraExperts(LocalModels):
         for start in range(0, len(waiting), self.batch_size):
             yield self._answer(base, waiting[start : start + self.batch_size])
 
-    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+    def stream(
+        self, request: Request, remark: Remark = ignore, usage: Usage | None = None
+    ) -> Generator[str, None, None]:
         from transformers import TextIteratorStreamer
 
         folder, asked = self.open(request, remark)
-        base = self._bases[folder]
+        base, spent = self._bases[folder], usage or Usage()
+        spent.prompt_tokens = len(base.tokenizer(asked.text, add_special_tokens=False)["input_ids"])
         pieces = TextIteratorStreamer(base.tokenizer, skip_prompt=True, skip_special_tokens=True)
         failures: list[BaseException] = []
         left = Event()
 
         def work() -> None:
             try:
-                self._generate(base, [asked], left, streamer=pieces)
+                (tokens,) = self._generate(base, [asked], left, streamer=pieces)
+                spent.tokens = base.length(tokens)
+                if not left.is_set():
+                    spent.finish = "stop" if tokens[-1] in base.end_of_turn else "length"
             except BaseException as error:  # raised again where the caller waits
                 failures.append(error)
                 pieces.end()
@@ -152,6 +162,8 @@ class LoraExperts(LocalModels):
                 silent = silent and not piece.strip()
                 if piece:
                     yield piece
+            # The last piece comes before the thread has counted.
+            thread.join()
         finally:
             # Also when the caller goes away in the middle.
             left.set()
@@ -172,7 +184,7 @@ class LoraExperts(LocalModels):
         seconds = (perf_counter() - start) / len(prompts)
         answers = []
         for asked, tokens in zip(prompts, rows, strict=True):
-            length = next((i + 1 for i, token in enumerate(tokens) if token in base.end_of_turn), len(tokens))
+            length = base.length(tokens)
             text = base.tokenizer.decode(tokens[:length], skip_special_tokens=True).strip()
             error = None if text else SILENT
             answers.append((asked.row, Answer(text or None, error, asked.note, length, seconds)))
@@ -181,7 +193,7 @@ class LoraExperts(LocalModels):
     def _generate(
         self, base: _Base, prompts: list[Prompt], stop: Event | None = None, **arguments: Any
     ) -> list[list[int]]:
-        """The generated tokens of each prompt, padding and all; fewer when `stop` is set meanwhile.
+        """Tokens generated for each prompt, padding and all; fewer when `stop` is set meanwhile.
 
         Whenever a quarter of the batch has ended, the rest goes on without it from the same cache.
         """
@@ -195,11 +207,15 @@ class LoraExperts(LocalModels):
         ids, mask = tokens["input_ids"], tokens["attention_mask"]
         n_prompt, end = ids.shape[1], torch.tensor(base.end_of_turn, device=ids.device)
         cache, rows = DynamicCache(config=base.network.config), torch.arange(len(prompts), device=ids.device)
+        limits = torch.tensor([asked.limit for asked in prompts], device=ids.device)
         generated: list[list[int]] = [[] for _ in prompts]
 
+        def ended(new: Any) -> Any:
+            """Which of `rows` have ended, of whose answers `new` are the tokens."""
+            return torch.isin(new, end).any(dim=1) | (limits[rows] <= new.shape[1])
+
         def enough(ids: Any, scores: Any, **_: Any) -> Any:
-            ended = torch.isin(ids[:, n_prompt:], end).any(dim=1)
-            quit_now = stop.is_set() or ended.sum() * 4 >= len(ids)
+            quit_now = stop.is_set() or ended(ids[:, n_prompt:]).sum() * 4 >= len(ids)
             return torch.full((len(ids),), bool(quit_now), device=ids.device)
 
         while len(rows):
@@ -213,16 +229,16 @@ class LoraExperts(LocalModels):
                 temperature=None,
                 top_p=None,
                 top_k=None,
-                max_new_tokens=self.max_new_tokens - (ids.shape[1] - n_prompt),
+                max_new_tokens=int(limits[rows].max()) - (ids.shape[1] - n_prompt),
                 eos_token_id=base.end_of_turn,
                 pad_token_id=base.tokenizer.pad_token_id,
                 **arguments,
             )
             new = ids[:, n_prompt:]
             for row, words in zip(rows.tolist(), new.tolist(), strict=True):
-                generated[row] = words
-            going = ~torch.isin(new, end).any(dim=1)
-            if stop.is_set() or new.shape[1] >= self.max_new_tokens or not going.any():
+                generated[row] = words[: prompts[row].limit]
+            going = ~ended(new)
+            if stop.is_set() or not going.any():
                 break
             rows, ids = rows[going], ids[going]
             mask = torch.ones_like(ids)

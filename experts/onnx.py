@@ -4,10 +4,11 @@ Requests of one adapter share each step of the model (continuous batching, Yu et
 ends, the next question takes its place. The instruction before every question is read once an expert.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from common.files import read_json
 from common.llama_graph import VERSION, FloatArray, NotLlama, Shape, cached_graph, read_shape
 from common.lora import Adapter, DamagedAdapter, adapted_products, adapter_values, read_adapter
 from common.onnx_session import session
-from experts.base import Answer, ExpertError, Remark, Request, ignore
+from experts.base import Answer, ExpertError, Remark, Request, Usage, ignore
 from experts.local import SILENT, LocalModels, Prompt, end_of_turn
 from experts.tokenizer import ChatTokenizer
 
@@ -142,18 +143,22 @@ class OnnxExperts(LocalModels):
             one question, with three fifths of the memory; most answers have other words than in float32.
     """
 
-    # The cache belongs to a call.
+    # The cache belongs to a call; sessions and tokenizers are only read.
     thread_safe: ClassVar[bool] = True
 
     int8: bool = False
     _bases: dict[str, _Base] = field(init=False, default_factory=dict)
+    # Or the first questions of two threads would load every model twice.
+    _loading: Lock = field(init=False, default_factory=Lock)
 
     def load(self) -> "OnnxExperts":
         self.check_parameters()
         checksums = {model["folder"]: model["sha256"] for model in self.models.values()}
-        for folder in self.folders():
-            if folder not in self._bases:
-                self._bases[folder] = _Base(folder, checksums[folder], self.adapters(folder), int8=self.int8)
+        with self._loading:
+            for folder in self.folders():
+                if folder not in self._bases:
+                    adapters = self.adapters(folder)
+                    self._bases[folder] = _Base(folder, checksums[folder], adapters, int8=self.int8)
         return self
 
     def tokenizer(self, folder: str) -> ChatTokenizer:
@@ -174,14 +179,16 @@ class OnnxExperts(LocalModels):
             for finished in self._generate(base, domain, by_expert[domain]):
                 yield [(one.asked.row, _answer(base, one)) for one in finished]
 
-    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+    def stream(
+        self, request: Request, remark: Remark = ignore, usage: Usage | None = None
+    ) -> Generator[str, None, None]:
         from tokenizers.decoders import DecodeStream
 
         folder, asked = self.open(request, remark)
         base = self._bases[folder]
         pieces, said = DecodeStream(skip_special_tokens=True), ""
-        tokens = []
-        for token in self._tokens(base, asked):
+        tokens: list[int] = []
+        for token in self._tokens(base, asked, usage or Usage()):
             tokens.append(token)
             piece = pieces.step(base.tokenizer.inner, token)
             if piece:
@@ -194,19 +201,24 @@ class OnnxExperts(LocalModels):
         if not whole.strip():
             raise ExpertError(SILENT)
 
-    def _tokens(self, base: _Base, asked: Prompt) -> Iterator[int]:
-        """Tokens of one answer, as they are generated."""
+    def _tokens(self, base: _Base, asked: Prompt, usage: Usage) -> Iterator[int]:
+        """Tokens of one answer, as they are generated and counted."""
         tokens = self._ids(base, asked)
-        cache = _Cache(base, base.adapters[asked.domain], 1, len(tokens) + self.max_new_tokens)
+        usage.prompt_tokens, usage.tokens = len(tokens), 0
+        cache = _Cache(base, base.adapters[asked.domain], 1, len(tokens) + asked.limit)
         token, length = self._start(base, cache, 0, asked, tokens), len(tokens)
         call = _Call(cache, slice(0, 1), 1)
-        for _ in range(self.max_new_tokens - 1):
-            yield token
-            if token in base.end_of_turn:
+        while True:
+            usage.tokens += 1
+            ended = token in base.end_of_turn
+            if ended or usage.tokens >= asked.limit:
+                # Before it is said: whoever has the last piece may not ask for another.
+                usage.finish = "stop" if ended else "length"
+                yield token
                 return
+            yield token
             length += 1
             token = int(call.run(np.array([[token]]), np.array([length]))[0])
-        yield token
 
     def _generate(self, base: _Base, domain: str | None, prompts: list[Prompt]) -> Iterator[list[_Answering]]:
         """Answers of one expert, in groups as they end.
@@ -216,7 +228,7 @@ class OnnxExperts(LocalModels):
         ids = {asked.row: self._ids(base, asked) for asked in prompts}
         waiting = sorted(prompts, key=lambda asked: (len(ids[asked.row]), asked.row))
         slots = min(self.batch_size, len(prompts))
-        positions = max(map(len, ids.values())) + self.max_new_tokens
+        positions = max(len(ids[asked.row]) + asked.limit for asked in prompts)
         cache = _Cache(base, base.adapters[domain], slots, positions)
         going: list[_Answering] = []
         call: _Call | None = None
@@ -251,7 +263,7 @@ class OnnxExperts(LocalModels):
         finished = []
         for slot in reversed(range(len(going))):
             one = going[slot]
-            if one.tokens[-1] in base.end_of_turn or len(one.tokens) >= self.max_new_tokens:
+            if one.tokens[-1] in base.end_of_turn or len(one.tokens) >= one.asked.limit:
                 finished.append(one)
                 moved = going.pop()
                 if moved is not one:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
@@ -12,7 +12,20 @@ from urllib.parse import urlsplit
 
 from common.checks import Constraints, at_least, positive
 from common.extras import need
-from experts.base import BASE, Answer, ExpertError, Experts, Remark, Request, cut_middle, ignore
+from experts.base import (
+    BASE,
+    Answer,
+    ExpertError,
+    Experts,
+    Remark,
+    Request,
+    Turn,
+    Usage,
+    cut_middle,
+    ignore,
+    most_tokens,
+)
+from experts.conversation import left_out, newest, notes, turns
 
 # The SDK wants a key; servers that need none take any.
 NO_KEY = "none"
@@ -32,7 +45,7 @@ class OpenAIExperts(Experts):
         models: model name by domain; `base` is the model without an adapter.
         system_prompt: `{domain}` in it is replaced; empty sends no system message.
         max_new_tokens: an answer is cut after so many.
-        max_question_chars: a longer question loses its middle.
+        max_question_chars: a longer question loses its middle. What was said before it has as much room.
         api_key_env: the environment variable that holds the key; unset for a server that needs none.
         timeout: seconds without a sign of the server.
         max_retries: of a request that timed out, could not connect or met a busy or broken server.
@@ -60,6 +73,8 @@ class OpenAIExperts(Experts):
     _client: Any = field(init=False, default=None)
     # What no message may hold.
     _secret: str = field(init=False, default="")
+    # Not, once the server has refused to count the tokens of a stream.
+    _counts_streams: bool = field(init=False, default=True)
 
     def load(self) -> "OpenAIExperts":
         if self._client is not None:
@@ -110,17 +125,24 @@ class OpenAIExperts(Experts):
         finally:
             stop.set()
 
-    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+    def stream(
+        self, request: Request, remark: Remark = ignore, usage: Usage | None = None
+    ) -> Generator[str, None, None]:
+        """As in the contract. Tokens are unknown where the server does not say their number.
+
+        A server that says nothing is waited for as long as `timeout` and `max_retries` say.
+        """
         self.load()
         model = self._model(request.domain, request.adapted)
-        question, note = self._question(request)
+        body, note = self._body(model, request)
         if note:
             remark(note)
         silent = True
         try:
-            body = self._body(model, request.domain, question)
-            with self._client.chat.completions.create(**body, stream=True) as chunks:
+            with self._open(body, counted=usage is not None) as chunks:
                 for chunk in chunks:
+                    if usage is not None:
+                        _count(chunk, usage)
                     # The chunk with the usage has no choices.
                     for choice in (chunk.choices or [])[:1]:
                         piece = choice.delta.content
@@ -178,37 +200,55 @@ class OpenAIExperts(Experts):
     def _system(self, domain: str) -> str:
         return self.system_prompt.replace("{domain}", domain)
 
-    def _question(self, request: Request) -> tuple[str, str | None]:
-        """The question as it is sent, with a note if it was cut."""
-        question = request.question
-        if not question.strip():
-            raise ExpertError("the question is empty")
-        if len(question) <= self.max_question_chars:
-            return question, None
-        cut = "".join(cut_middle(question, self.max_question_chars))
-        return cut, f"question cut from {len(question)} to {len(cut)} characters"
+    def _conversation(self, request: Request) -> tuple[list[Turn], str | None]:
+        """The turns that are sent, the question last, with a note if something was left out."""
+        *history, asked = turns(request)
+        question, note = asked, None
+        if len(asked.text) > self.max_question_chars:
+            cut = "".join(cut_middle(asked.text, self.max_question_chars))
+            question = Turn("user", cut)
+            note = f"question cut from {len(asked.text)} to {len(cut)} characters"
+        kept = newest(history, lambda some: sum(len(turn.text) for turn in some) <= self.max_question_chars)
+        return [*kept, question], notes(note, left_out(history, kept))
 
-    def _body(self, model: str, domain: str, question: str) -> dict[str, Any]:
-        system = self._system(domain)
+    def _body(self, model: str, request: Request) -> tuple[dict[str, Any], str | None]:
+        """What is sent, with a note if something was left out.
+
+        Raises:
+            ExpertError: the question is empty, or no answer is wanted.
+        """
+        conversation, note = self._conversation(request)
+        system = self._system(request.domain)
         messages = [{"role": "system", "content": system}] if system else []
-        return {
-            "model": model,
-            "messages": [*messages, {"role": "user", "content": question}],
-            "temperature": 0,
-            "max_tokens": self.max_new_tokens,
-        }
+        messages += [{"role": turn.role, "content": turn.text} for turn in conversation]
+        limit = most_tokens(request, self.max_new_tokens)
+        return {"model": model, "messages": messages, "temperature": 0, "max_tokens": limit}, note
+
+    def _open(self, body: dict[str, Any], *, counted: bool) -> Any:
+        """A stream of chunks, the last of which says how many tokens there were, if that is wanted."""
+        from openai import BadRequestError, UnprocessableEntityError
+
+        create = self._client.chat.completions.create
+        if not (counted and self._counts_streams):
+            return create(**body, stream=True)
+        try:
+            return create(**body, stream=True, stream_options={"include_usage": True})
+        except (BadRequestError, UnprocessableEntityError):
+            # Was it that, or the question? Whatever it says without is the answer.
+            chunks = create(**body, stream=True)
+            self._counts_streams = False
+            return chunks
 
     def _ask(self, request: Request, breaker: "_Breaker") -> Answer:
         try:
             model = self._model(request.domain, request.adapted)
-            question, note = self._question(request)
+            body, note = self._body(model, request)
         except ExpertError as error:
             return Answer(None, error=str(error))
         if breaker.reason is not None:
             return Answer(None, error=breaker.reason)
         start = perf_counter()
         try:
-            body = self._body(model, request.domain, question)
             # Raw: the SDK checks no types, and makes of a body that is not JSON what it can.
             response = self._client.chat.completions.with_raw_response.create(**body)
             text, tokens = _read(response.text)
@@ -291,6 +331,19 @@ def _message(body: Any) -> str:
         if isinstance(body, dict):
             body = next((body[key] for key in ("error", "message", "detail") if body.get(key)), None)
     return body if isinstance(body, str) else ""
+
+
+def _count(chunk: Any, usage: Usage) -> None:
+    """Write into `usage` what a chunk of a stream says; the SDK checks no types."""
+    for choice in (chunk.choices or [])[:1]:
+        if isinstance(choice.finish_reason, str):
+            usage.finish = choice.finish_reason
+    said = getattr(chunk, "usage", None)
+    prompt, tokens = (getattr(said, name, None) for name in ("prompt_tokens", "completion_tokens"))
+    if isinstance(prompt, int):
+        usage.prompt_tokens = prompt
+    if isinstance(tokens, int):
+        usage.tokens = tokens
 
 
 def _read(text: str) -> tuple[str, int | None]:

@@ -71,8 +71,8 @@ class Comparison:
     """A metric of this router minus that of another on the same rows, with its paired interval.
 
     Attributes:
-        p_adjusted: of accuracy: McNemar's exact p (where rows have weights, that of a permutation test) after
-            Holm's correction over the routers compared with.
+        p_adjusted: of accuracy: McNemar's exact p (a permutation test's where rows have weights or are of
+            one conversation) after Holm's correction over the routers compared with.
         verdict: on that; None of a metric that is not tested.
     """
 
@@ -119,15 +119,16 @@ class Pair:
     Attributes:
         first, second: their names.
         n: questions with a domain.
-        weighted: whether they have weights.
+        weighted: whether they have weights, or several are of one conversation.
         difference: accuracy of the first minus that of the second, each question as its weight says.
         ci_low, ci_high: paired bootstrap interval of the difference.
         only_first, only_second: questions that one alone got right, whatever their weight.
-        p_value: of McNemar's exact test, two-sided; where questions have weights, of a permutation test.
+        p_value: of McNemar's exact test, two-sided; of `weighted` ones of a permutation test, where a
+            conversation counts as one.
         p_adjusted: the same after Holm's correction for all pairs that were compared together.
         verdict: of the first against the second.
         rows_needed: questions with a domain that it would take to tell them apart if what was observed
-            is the truth; None where no difference was observed or questions have weights.
+            is the truth; None where no difference was observed or they are `weighted`.
         disagreements: in the order of the questions.
         rouge: ROUGE-L of the answers of the first minus that of the second; None where it was not compared.
     """
@@ -165,6 +166,8 @@ class Prediction:
         expected: the same as the router predicted it, of a router that does.
         sent_on: whether a cascade asked its expensive router.
         changed: by kind of change to the question, the domain that was then the most probable.
+        history: messages of the user before the query in its conversation, the oldest first.
+        dialogue: name of that conversation; resamples draw its queries together.
         reference: the answer to compare with, where the experts answered the question; this and what
             follows only with experts on.
         expert: who was asked, by the policy; None when it abstained.
@@ -187,6 +190,8 @@ class Prediction:
     expected: dict[str, float] | None = None
     sent_on: bool | None = None
     changed: dict[str, str] | None = None
+    history: list[str] | None = None
+    dialogue: str | None = None
     reference: str | None = None
     expert: str | None = None
     answer: str | None = None
@@ -195,6 +200,16 @@ class Prediction:
     rougeL: float | None = None  # noqa: N815 - the measure's name
     answers: dict[str, str | None] | None = None
     notes: dict[str, str] | None = None
+
+    @property
+    def messages(self) -> list[str]:
+        """The conversation up to the query, which is the last."""
+        return [*(self.history or ()), self.query]
+
+    @property
+    def shown(self) -> str:
+        """The conversation on one line, for a reader."""
+        return " › ".join(self.messages)
 
     def as_row(self) -> dict[str, Any]:
         """Line of `predictions.jsonl`: nothing about what the data or the router has not."""
@@ -211,6 +226,8 @@ _WHERE_KNOWN = {
     "expected": None,
     "sent_on": None,
     "changed": None,
+    "history": None,
+    "dialogue": None,
 }
 _ANSWER_KEYS = {"reference", "expert", "answer", "rouge1", "rouge2", "rougeL", "answers", "notes"}
 

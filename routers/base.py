@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from traceback import extract_tb
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,29 @@ class Inference(NamedTuple):
     confidence: FloatArray
     expected: FloatArray | None = None
     sent_on: NDArray[np.bool_] | None = None
+
+
+class Hit(TypedDict):
+    """A training question near a query, as the KNN Router server names it, and the cosine between them."""
+
+    id: str
+    category: str
+    similarity: float
+
+
+class TargetScore(TypedDict):
+    """Score of a target, as the KNN Router server names it: a model, or a class where no outcome is known."""
+
+    target: str
+    score: float
+
+
+class Hits(TypedDict):
+    """Answer of the KNN Router server to one query: the nearest training questions, nearest first, and the
+    targets they speak for, best first."""
+
+    hits: list[Hit]
+    scores: list[TargetScore]
 
 
 class Configurable:
@@ -187,6 +210,9 @@ class Router(Configurable, ABC):
     family: ClassVar[str] = "other"
     """Kind of router in a comparison, one of `FAMILIES`."""
 
+    names_neighbours: ClassVar[bool] = False
+    """Whether `infer_with_hits` names training questions."""
+
     classes_: list[str]
     train_ids_: list[str]
     models_: list[str]
@@ -255,6 +281,21 @@ class Router(Configurable, ABC):
     @abstractmethod
     def infer(self, queries: Sequence[str]) -> Inference:
         """Probabilities and confidence of `queries`, in their order; zero queries are allowed."""
+
+    def infer_with_hits(self, queries: Sequence[str]) -> tuple[Inference, list[Hits] | None]:
+        """`infer`, and for each query the training questions near it from the same search; None of a router
+        that searches none."""
+        return self.infer(queries), None
+
+    def is_cut(self, query: str) -> bool:
+        """True if the query is longer than the router reads."""
+        return False
+
+    @property
+    def batch_changes_scores(self) -> bool:
+        """True if the scores of a query depend on the others in its batch by more than rounding, 1e-6; known
+        once the router is ready to serve."""
+        return False
 
     def predict_proba(self, queries: Sequence[str]) -> FloatArray:
         """float32 (n_queries, n_classes), columns in the order of `classes_`."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import ConfigError, Constraints, at_least
-from routers.base import FloatArray, Inference, Lessons, Router
+from routers.base import FloatArray, Hits, Inference, Lessons, Router
 from routers.composite import CompositeRouter, Rows, fitted, fold_numbers
 from routers.weights import Locate, unserved
 
@@ -94,6 +94,12 @@ class BestRouter(CompositeRouter):
         self._check_fitted()
         part = self.parts_[self.chosen_]
         return self._in_own_columns(part, part.infer(queries))
+
+    def infer_with_hits(self, queries: Sequence[str]) -> tuple[Inference, list[Hits] | None]:
+        self._check_fitted()
+        part = self.parts_[self.chosen_]
+        said, hits = part.infer_with_hits(queries)
+        return self._in_own_columns(part, said), hits
 
     def facts(self) -> dict[str, Any]:
         """What was chosen and why, and facts of the chosen router."""

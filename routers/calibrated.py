@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import Constraints, at_least, fraction, one_of
-from routers.base import FloatArray, Inference, Lessons, Router, RouterError, saved_arrays
+from routers.base import FloatArray, Hits, Inference, Lessons, Router, RouterError, saved_arrays
 from routers.calibration import IsotonicMaps, best_temperature, with_temperature
 from routers.composite import CompositeRouter, Rows, fitted, held_out_rows, in_columns
 from routers.inference import promised
@@ -185,12 +185,26 @@ class CalibratedRouter(CompositeRouter):
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
-        said = self._in_columns(self.parts_["router"].infer(queries))
+        return self._calibrate_inference(self.parts_["router"].infer(queries))
+
+    def infer_with_hits(self, queries: Sequence[str]) -> tuple[Inference, list[Hits] | None]:
+        self._check_fitted()
+        said, hits = self.parts_["router"].infer_with_hits(queries)
+        return self._calibrate_inference(said), hits
+
+    def _calibrate_inference(self, said: Inference) -> Inference:
+        """Answer of the router inside, with calibrated probabilities."""
+        said = self._in_columns(said)
         return said._replace(proba=self._calibrated(said.proba))
 
     def _in_columns(self, said: Inference) -> Inference:
         proba = in_columns(said.proba, self.parts_["router"].classes_, self.classes_)
         return said._replace(proba=proba)
+
+    @property
+    def batch_changes_scores(self) -> bool:
+        """As of the router inside; the steps of `isotonic` make a difference of its rounding."""
+        return self.method == "isotonic" or super().batch_changes_scores
 
     @property
     def family(self) -> str:  # type: ignore[override]  # a constant elsewhere

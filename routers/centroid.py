@@ -64,6 +64,7 @@ class CentroidRouter(EmbeddingRouter):
         self.centroid_class_: NDArray[np.int64] = np.repeat(
             np.arange(len(groups)), [len(group) for group in groups]
         )
+        self._lay_out()
 
     def grid(self) -> list[dict[str, list[Any]]]:
         return [{"n_centroids": [1, 2, 4, 8, 16], "temperature": [0.02, 0.05, 0.1]}]
@@ -72,11 +73,17 @@ class CentroidRouter(EmbeddingRouter):
         self._check_fitted()
         vectors = self.encoder_.encode(queries)
         with stage("search"):
-            cosines = vectors @ self.centroids_.T
+            cosines = vectors.astype(np.float64) @ self._centroids
             best = self._best_of_class(cosines)
-            return Inference(softmax(best / self.temperature), best.max(axis=1).clip(0, 1))
+            confidence = best.max(axis=1).clip(0, 1).astype(np.float32)
+            return Inference(softmax(best / self.temperature), confidence)
 
-    def _best_of_class(self, cosines: FloatArray) -> FloatArray:
+    def _lay_out(self) -> None:
+        """Widen the centroids, once. In float32 a product depends on how many rows it has, and `temperature`
+        makes more of that: probabilities of MiniLM's vectors differed by 1e-6."""
+        self._centroids: NDArray[np.float64] = self.centroids_.T.astype(np.float64)
+
+    def _best_of_class(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
         """Largest cosine by class, from that by centroid; centroids are grouped by class."""
         if len(self.centroid_class_) == len(self.classes_):
             return cosines
@@ -93,6 +100,7 @@ class CentroidRouter(EmbeddingRouter):
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
         self.centroids_ = arrays["centroids"]
         self.centroid_class_ = arrays["centroid_class"]
+        self._lay_out()
         self._restore_encoder(folder, meta)
 
 

@@ -1,5 +1,6 @@
 """The engines that run a Llama sequence classifier: PyTorch, and ONNX Runtime on the base model's graph."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,17 +13,26 @@ from common.onnx_weights import WORDS
 from common.row_file import RowFile
 from routers.base import FloatArray, RouterError
 from routers.stages import stage
-from routers.token_batches import batches_by_length, embed, token_batches, token_ids
+from routers.token_batches import batches_by_length, embed, is_cut, token_batches, token_ids
 
 BACKENDS = ("onnx", "onnx_int8", "torch")
 HEAD = "base_model.model.score.weight"
 
 
 class Classifier(Protocol):
-    """One way to run a fine-tuned classifier."""
+    """One way to run a fine-tuned classifier.
+
+    Attributes:
+        in_float32: whether logits are computed in float32, as far as numbers are not of 8 bits.
+    """
+
+    in_float32: bool
 
     def logits(self, texts: list[str], most_rows: int) -> FloatArray:
         """Logits, float32 (texts, classes), computed for at most `most_rows` at once."""
+
+    def is_cut(self, text: str) -> bool:
+        """True if `text` is longer than what is read of it."""
 
 
 class OnnxClassifier:
@@ -33,6 +43,8 @@ class OnnxClassifier:
     Raises:
         RouterError: the model is not a Llama that the graph knows, or the adapter is damaged.
     """
+
+    in_float32 = True
 
     def __init__(self, model: str, sha256: str, adapter: Path, max_tokens: int, *, int8: bool) -> None:
         from safetensors.numpy import load_file
@@ -66,6 +78,9 @@ class OnnxClassifier:
                 logits[rows] = self._states([tokens[row] for row in rows]) @ self.head
         return logits
 
+    def is_cut(self, text: str) -> bool:
+        return is_cut(self.tokenizer, text)
+
     def _states(self, tokens: list[list[int]]) -> FloatArray:
         """State of each text's last token, (texts, hidden)."""
         embedded, mask = embed(tokens, self.words)
@@ -84,7 +99,10 @@ class TorchClassifier:
     """`LlamaForSequenceClassification` of transformers, on the GPU where there is one."""
 
     def __init__(self, network: Any, tokenizer: Any, max_tokens: int) -> None:
+        from torch import float32
+
         self.network, self.tokenizer, self.max_tokens = network.eval(), tokenizer, max_tokens
+        self.in_float32 = network.dtype == float32
 
     def logits(self, texts: list[str], most_rows: int) -> FloatArray:
         import torch
@@ -101,6 +119,19 @@ class TorchClassifier:
             with stage("encode"), torch.inference_mode():
                 parts.append(self.network(**tokens).logits.float().cpu().numpy())
         return np.concatenate(parts)[np.argsort(order)]
+
+    def is_cut(self, text: str) -> bool:
+        return is_cut(self._tokenizer, text)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """Copy of the tokenizer, on which every call sets where to cut: threads would meet there."""
+        from tokenizers import Tokenizer
+
+        copy = Tokenizer.from_str(self.tokenizer.backend_tokenizer.to_str())
+        copy.no_padding()
+        copy.enable_truncation(self.max_tokens)
+        return copy
 
 
 def shape_of(model: str) -> Shape:

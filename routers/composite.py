@@ -108,6 +108,16 @@ class CompositeRouter(Router):
         known = [shares for shares in found if shares is not None]
         return np.mean(known, axis=0) if known else None
 
+    def is_cut(self, query: str) -> bool:
+        """True if it is longer than one of the parts reads."""
+        self._check_fitted()
+        return any(part.is_cut(query) for part in self.parts_.values())
+
+    @property
+    def batch_changes_scores(self) -> bool:
+        self._check_fitted()
+        return any(part.batch_changes_scores for part in self.parts_.values())
+
     def asset_paths(self) -> list[Path]:
         return list(dict.fromkeys(path for part in self._present().values() for path in part.asset_paths()))
 

@@ -61,6 +61,15 @@ class EmbeddingRouter(Router):
         self.encoder_.prepare()
         return self
 
+    def is_cut(self, query: str) -> bool:
+        self._check_fitted()
+        return self.encoder_.is_cut(query)
+
+    @property
+    def batch_changes_scores(self) -> bool:
+        self._check_fitted()
+        return self.encoder_.batch_changes_vectors
+
     def asset_paths(self) -> list[Path]:
         # What was made lies in the saved folder, and the pretrained weights are not read to serve.
         return [] if self.made_folder_ else self.encoder.asset_paths()

@@ -86,6 +86,14 @@ class SentenceEncoder(Encoder):
         vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return vectors[np.argsort(order)][: len(prefixed)]
 
+    def _is_cut(self, prefixed: str) -> bool:
+        return self._runner().is_cut(prefixed)
+
+    @property
+    def batch_changes_vectors(self) -> bool:
+        # In 8 bits all texts of a batch are rounded with one scale.
+        return self.backend == "onnx_int8" or not self._runner().in_float32
+
     def prepare(self) -> Self:
         """Load the backend now; exports the ONNX file if this is its first use."""
         self._runner()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,17 +16,26 @@ from common.onnx_weights import MODEL, WORDS
 from common.row_file import RowFile
 from routers.base import FloatArray
 from routers.stages import stage
-from routers.token_batches import batches_by_length, embed, token_batches, token_ids
+from routers.token_batches import batches_by_length, embed, is_cut, token_batches, token_ids
 
 
 class Backend(Protocol):
-    """One way to run an encoder."""
+    """One way to run an encoder.
+
+    Attributes:
+        in_float32: whether vectors are computed in float32, as far as numbers are not of 8 bits.
+    """
+
+    in_float32: bool
 
     def batches(self, texts: list[str], most_rows: int) -> Iterator[tuple[list[int], Any]]:
         """Every text once, in batches of at most `most_rows`: which of `texts` they are, and their tokens."""
 
     def forward(self, tokens: Any) -> FloatArray:
         """Unit vectors of a batch, float32 (n_rows, dimension)."""
+
+    def is_cut(self, text: str) -> bool:
+        """True if `text` is longer than what is read of it."""
 
 
 class OnnxBackend:
@@ -34,6 +44,8 @@ class OnnxBackend:
     The graph pools and normalises, so its output are the unit vectors. OMP_NUM_THREADS sets
     the number of threads, as it does for PyTorch.
     """
+
+    in_float32 = True
 
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
@@ -61,6 +73,9 @@ class OnnxBackend:
     def forward(self, tokens: list[list[int]]) -> FloatArray:
         (vectors,) = self.session.run(None, self.inputs(tokens))
         return np.asarray(vectors, dtype=np.float32)
+
+    def is_cut(self, text: str) -> bool:
+        return is_cut(self.tokenizer, text)
 
     def inputs(self, tokens: list[list[int]]) -> dict[str, NDArray[Any]]:
         """Inputs of the graph by name, padded on the right to the longest text."""
@@ -92,6 +107,9 @@ class TorchBackend:
 
     def __init__(self, model: str, max_tokens: int) -> None:
         self.model = load_network(model, max_tokens)
+        from torch import float32
+
+        self.in_float32 = self.model.dtype == float32
 
     def batches(self, texts: list[str], most_rows: int) -> Iterator[tuple[list[int], Any]]:
         for rows in batches_by_length(texts, most_rows):
@@ -106,3 +124,18 @@ class TorchBackend:
         with torch.inference_mode():
             output = self.model(batch_to_device(tokens, self.model.device))["sentence_embedding"]
             return np.asarray(torch.nn.functional.normalize(output, dim=1).float().cpu().numpy())
+
+    def is_cut(self, text: str) -> bool:
+        return is_cut(self._tokenizer, text)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """Copy of the model's tokenizer, on which every call sets where to cut: threads would meet there."""
+        from tokenizers import Tokenizer
+
+        own = self.model.tokenizer
+        copy = Tokenizer.from_str(getattr(own, "backend_tokenizer", own).to_str())
+        copy.no_padding()
+        if self.model.max_seq_length != math.inf:
+            copy.enable_truncation(self.model.max_seq_length)
+        return copy

@@ -70,6 +70,19 @@ class Encoder(Configurable, ABC):
             return through_store(prefixed, digest(self.fingerprint()), encode)
         return through_memory(prefixed, self._settings, encode)
 
+    def is_cut(self, text: str) -> bool:
+        """True if `text` with its prefix is longer than the encoder reads."""
+        return self._is_cut(valid_text(self.query_prefix + text))
+
+    @abstractmethod
+    def _is_cut(self, prefixed: str) -> bool:
+        """As `is_cut`, of a text with its prefix."""
+
+    @property
+    def batch_changes_vectors(self) -> bool:
+        """True if the vector of a text depends on the others in its batch by more than rounding."""
+        return False
+
     def _settings(self) -> tuple[Any, ...]:
         """Key of this encoder's vectors in memory: the class, and all arguments that change vectors."""
         names = [name for name in self.get_params(deep=False) if not name.startswith("finetune")]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import Constraints, at_least, one_of, positive
-from routers.base import FloatArray, Inference, RouterError
+from routers.base import FloatArray, Hits, Inference, RouterError
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder_base import Encoder
 from routers.indexes.base import ApproximateIndex, Index, Neighbours
@@ -42,6 +42,7 @@ class KNNRouter(EmbeddingRouter):
         index: the engine that finds the neighbours, with its settings; None is `ExactIndex`.
     """
 
+    names_neighbours = True
     parameter_constraints: ClassVar[Constraints] = {
         "k": at_least(1),
         "weighting": one_of("softmax", "similarity", "uniform"),
@@ -121,7 +122,7 @@ class KNNRouter(EmbeddingRouter):
             [self._scores(row) for row in range(len(self.train_ids_))],
         )
 
-    def respond(self, query: str) -> dict[str, list[dict[str, Any]]]:
+    def respond(self, query: str) -> Hits:
         """Answer of the KNN Router server: the neighbours, and the targets they speak for, best first.
 
         A target's score is the mean of the neighbours' scores for it weighted with their similarity,
@@ -129,19 +130,28 @@ class KNNRouter(EmbeddingRouter):
         `query`) a neighbour without a score for a target counts as one with score 0, and targets
         that no neighbour has a score for are left out. `Inference.expected` leaves the unknown out instead.
         """
-        self._check_fitted()
-        found = self.index_.search(self.encoder_.encode([query]), self.k)
-        neighbours = list(zip(found.rows[0].tolist(), found.similarities[0], strict=True))
-        hits = [
-            {
-                "id": self.train_ids_[row],
-                "category": self.classes_[self.targets_[row]],
-                "similarity": shortest(similarity),
-            }
-            for row, similarity in neighbours
+        return self._hits(self._infer([query])[1])[0]
+
+    def _hits(self, found: Neighbours) -> list[Hits]:
+        """Answer of the server to each query, by its neighbours."""
+        return [
+            self._response(list(zip(rows, similarities, strict=True)))
+            for rows, similarities in zip(found.rows.tolist(), found.similarities, strict=True)
         ]
+
+    def _response(self, neighbours: Sequence[tuple[int, np.float32]]) -> Hits:
         weighed = [(float(similarity), self._scores(row)) for row, similarity in neighbours]
-        return {"hits": hits, "scores": ranked(weighed)}
+        return {
+            "hits": [
+                {
+                    "id": self.train_ids_[row],
+                    "category": self.classes_[self.targets_[row]],
+                    "similarity": shortest(similarity),
+                }
+                for row, similarity in neighbours
+            ],
+            "scores": ranked(weighed),
+        }
 
     def _scores(self, row: int) -> dict[str, float]:
         """Known outcomes of a training question by model; without any, 1 for its class."""
@@ -158,10 +168,19 @@ class KNNRouter(EmbeddingRouter):
         ]
 
     def infer(self, queries: Sequence[str]) -> Inference:
+        return self._infer(queries)[0]
+
+    def infer_with_hits(self, queries: Sequence[str]) -> tuple[Inference, list[Hits] | None]:
+        said, found = self._infer(queries)
+        return said, self._hits(found)
+
+    def _infer(self, queries: Sequence[str]) -> tuple[Inference, Neighbours]:
+        """Vote on each query, and who voted."""
         self._check_fitted()
         vectors = self.encoder_.encode(queries)
         with stage("search"):
-            return self._vote(self.index_.search(vectors, self.k))
+            found = self.index_.search(vectors, self.k)
+            return self._vote(found), found
 
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
         self._check_fitted()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from common.files import read_json, write_json
 from routers.base import FloatArray, RouterError
-from routers.token_batches import token_ids
+from routers.token_batches import is_cut, token_ids
 from routers.weights import SAFETENSORS
 
 TOKENISER = "tokenizer.json"
@@ -69,6 +69,10 @@ class TokenVectors:
             return found
         unknown = self.unknown
         return [[token for token in ids if token != unknown] if unknown in ids else ids for ids in found]
+
+    def is_cut(self, text: str) -> bool:
+        """True if `text` is longer than what is read of it."""
+        return self._cut(text) != text or is_cut(self.tokenizer, text, add_special_tokens=False)
 
     def _cut(self, text: str) -> str:
         """`text` up to `max_tokens` tokens of median length: Model2Vec cuts characters first."""

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from time import perf_counter_ns
 
 STAGES = ("tokenise", "encode", "search", "decide")
 
-_sink: dict[str, int] | None = None
+# Where the stages of this thread are collected; each thread has its own.
+_sink: ContextVar[dict[str, int] | None] = ContextVar("sink", default=None)
 
 
 @contextmanager
 def collect_stages() -> Iterator[dict[str, int]]:
-    """Collect nanoseconds by stage name from every `stage` entered inside the block."""
-    global _sink
-    outer, _sink = _sink, {}
+    """Collect nanoseconds by stage name from every `stage` that this thread enters inside the block."""
+    times: dict[str, int] = {}
+    token = _sink.set(times)
     try:
-        yield _sink
+        yield times
     finally:
-        _sink = outer
+        _sink.reset(token)
 
 
 class stage:  # noqa: N801 - a context manager that reads like a statement
@@ -32,5 +34,6 @@ class stage:  # noqa: N801 - a context manager that reads like a statement
         self.start = perf_counter_ns()
 
     def __exit__(self, *_: object) -> None:
-        if _sink is not None:
-            _sink[self.name] = _sink.get(self.name, 0) + perf_counter_ns() - self.start
+        times = _sink.get()
+        if times is not None:
+            times[self.name] = times.get(self.name, 0) + perf_counter_ns() - self.start

@@ -85,6 +85,9 @@ class StaticEncoder(Encoder):
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, vectors.dimension), dtype=np.float32)
 
+    def _is_cut(self, prefixed: str) -> bool:
+        return self._vectors().is_cut(prefixed)
+
     def prepare(self) -> Self:
         """Load the vectors now; distils them if this is their first use."""
         self._vectors()

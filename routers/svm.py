@@ -16,8 +16,8 @@ from routers.stages import stage
 
 # Support vectors whose cosines say how familiar a query is.
 NEAREST = 5
-# Rows scored at once: the margins of 150 classes take 90 kB a row.
-CHUNK = 256
+# Rows scored at once: the margins of 150 classes take 270 kB a row.
+CHUNK = 128
 
 
 @dataclass(eq=False, repr=False)
@@ -79,9 +79,14 @@ class SVMRouter(EmbeddingRouter):
             return Inference(*(np.concatenate(parts) for parts in zip(*scored, strict=True)))
 
     def _score(self, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Probabilities and confidence of (n_queries, dimension) vectors."""
-        cosines = vectors @ self.support_.T
-        won = -np.logaddexp(0, -self._margins(vectors, cosines) / self.temperature)
+        """Probabilities and confidence of (n_queries, dimension) vectors.
+
+        In float64: in float32 a product depends on how many rows it has, and a sum over many large
+        coefficients makes more of that. A query alone and among others differed by up to 7e-6.
+        """
+        wide = vectors.astype(np.float64)
+        cosines = wide @ self._support.T
+        won = -np.logaddexp(0, -self._margins(wide, cosines) / self.temperature)
         # A class against itself, at margin 0, does not count.
         scores = won.sum(axis=2) + np.log(2)
         certain = np.exp(scores.max(axis=1) / (len(self.classes_) - 1))
@@ -92,10 +97,10 @@ class SVMRouter(EmbeddingRouter):
     def decision_function(self, queries: Sequence[str]) -> FloatArray:
         """float32 (n_queries, n_classes, n_classes): how far [:, i, j] is on the side of i against j."""
         self._check_fitted()
-        vectors = self.encoder_.encode(queries)
-        return self._margins(vectors, vectors @ self.support_.T)
+        vectors = self.encoder_.encode(queries).astype(np.float64)
+        return self._margins(vectors, vectors @ self._support.T)
 
-    def _margins(self, vectors: FloatArray, products: FloatArray) -> FloatArray:
+    def _margins(self, vectors: NDArray[np.float64], products: NDArray[np.float64]) -> FloatArray:
         """As `decision_function`; `products` are the inner products with the support vectors.
 
         The coefficients are laid out as LIBSVM has them (Chang & Lin, 2011): the support vectors by class,
@@ -104,7 +109,7 @@ class SVMRouter(EmbeddingRouter):
         squares = (vectors**2).sum(axis=1)[:, None] + self._squares - 2 * products
         kernel = np.exp(-self.gamma_ * squares.clip(min=0))
         n_classes = len(self.classes_)
-        pulls = np.empty((len(vectors), n_classes, n_classes - 1), dtype=np.float32)
+        pulls = np.empty((len(vectors), n_classes, n_classes - 1))
         for column, (rows, coef) in enumerate(self._blocks):
             pulls[:, column] = kernel[:, rows] @ coef
         first, second = self._pairs
@@ -116,11 +121,13 @@ class SVMRouter(EmbeddingRouter):
 
     def _lay_out(self) -> None:
         """Compute what is the same for every query."""
-        self._squares: FloatArray = (self.support_**2).sum(axis=1)
+        self._support: NDArray[np.float64] = self.support_.astype(np.float64)
+        self._squares: NDArray[np.float64] = (self._support**2).sum(axis=1)
         stops = np.cumsum(self.support_counts_).tolist()
         own = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
         # By class, where its support vectors are and their coefficients (n_rows, n_classes - 1).
-        self._blocks = [(rows, np.ascontiguousarray(self.dual_coef_[:, rows].T)) for rows in own]
+        coef = self.dual_coef_.astype(np.float64)
+        self._blocks = [(rows, np.ascontiguousarray(coef[:, rows].T)) for rows in own]
         self._pairs = np.triu_indices(len(self.classes_), 1)
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -129,6 +129,16 @@ class TinyLlamaRouter(Router):
         texts = [valid_text(query) or " " for query in queries]
         return classifier.logits(texts, self.batch_size * 2)
 
+    def is_cut(self, query: str) -> bool:
+        self._check_fitted()
+        return self._classifier.is_cut(valid_text(query))
+
+    @property
+    def batch_changes_scores(self) -> bool:
+        self._check_fitted()
+        # In 8 bits too each row is rounded by itself: the graph's MatMulNBits has a scale for 32 numbers.
+        return not self._classifier.in_float32
+
     def asset_paths(self) -> list[Path]:
         served = self._classifier if hasattr(self, "_classifier") else None
         weights = (

@@ -25,6 +25,18 @@ def token_ids(tokenizer: Any, texts: Sequence[str], *, add_special_tokens: bool 
     return [encoding.ids for encoding in found]
 
 
+def is_cut(tokenizer: Any, text: str, *, add_special_tokens: bool = True) -> bool:
+    """True if a `tokenizers.Tokenizer` that truncates leaves out the end of `text`.
+
+    A short text in ASCII is not tokenised for that: none of its tokens is shorter than a character, and two
+    tokens at most are special. Other characters may be taken apart into more than their bytes.
+    """
+    truncation = tokenizer.truncation
+    if truncation is None or (text.isascii() and len(text) < truncation["max_length"] - 2):
+        return False
+    return bool(tokenizer.encode(text, add_special_tokens=add_special_tokens).overflowing)
+
+
 def batches_by_length(texts: Sequence[str], most_rows: int) -> Iterator[list[int]]:
     """Rows of each batch of at most `most_rows` texts, those of the fewest characters first."""
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]))

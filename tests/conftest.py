@@ -98,7 +98,14 @@ OUT_OF_SCOPE = (
 Questions = tuple[list[str], list[str]]
 
 # Of several processes that take a file each, the last would else work on these alone.
-LONGEST = ("test_readme.py", "test_cli_experts.py", "test_main.py", "test_contract.py")
+LONGEST = (
+    "test_readme.py",
+    "test_cli_experts.py",
+    "test_main.py",
+    "test_contract.py",
+    "test_page_browser.py",
+    "test_processes.py",
+)
 # Markers of the tests that may start processes of Python.
 WITH_PROCESSES = ("process", "signals")
 _running: list[pytest.Item] = []

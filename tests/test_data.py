@@ -1,4 +1,4 @@
-"""The built-in questions: enough of each kind, none twice, and not from a template."""
+"""The built-in questions and dialogues: enough of each kind, none twice, and not from a template."""
 
 import json
 import re
@@ -11,6 +11,8 @@ import pytest
 
 import benchmarks
 from benchmarks.datasets.base import fold
+from benchmarks.datasets.dialogues import KINDS
+from benchmarks.datasets.dialogues import load as load_dialogues
 from benchmarks.datasets.files import load
 from routers.encoder import SentenceEncoder
 
@@ -20,6 +22,8 @@ DATA: dict[str, list[dict[str, Any]]] = {
     name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["qna"] for name in NAMES
 }
 ANSWERED = ("car", "sleep", "overlap")
+DIALOGUES = FOLDER.with_name("car_sleep_dialogues") / "dialogues.json"
+CONVERSATIONS: list[dict[str, Any]] = json.loads(DIALOGUES.read_text(encoding="utf-8"))["dialogues"]
 
 
 def questions(name: str) -> list[str]:
@@ -91,3 +95,43 @@ def test_it_loads_as_any_folder_does() -> None:
     assert by_slice["standard"] + len(dataset.train) == len(DATA["car"]) + len(DATA["sleep"])
     identities = [row.id for row in [*dataset.train, *dataset.test]]
     assert len(set(identities)) == len(identities)
+
+
+def test_there_are_enough_dialogues_of_each_kind() -> None:
+    dialogues = [conversation["turns"] for conversation in CONVERSATIONS]
+    assert len(dialogues) >= 110
+    assert {len(turns) for turns in dialogues} == {2, 3, 4}
+    switches = [[turn["kind"] for turn in turns].count("switch") for turns in dialogues]
+    assert sum(map(bool, switches)) >= len(dialogues) / 3
+    # There and back.
+    assert sum(count > 1 for count in switches) >= 10
+    splits = Counter(conversation["split"] for conversation in CONVERSATIONS)
+    assert 35 <= splits["tune"] <= 50
+    assert splits["test"] >= 70
+    domains = Counter(turns[0]["domain"] for turns in dialogues)
+    assert min(domains["car"], domains["sleep"]) >= 0.4 * len(dialogues)
+
+
+def test_dialogues_load_and_none_of_their_messages_is_learned() -> None:
+    dataset = load_dialogues("car_sleep_dialogues", str(DIALOGUES), str(FOLDER), split="all")
+    assert {row.slice for row in dataset.test} == set(KINDS)
+    assert len({row.id for row in dataset.test}) == len(dataset.test)
+    learned = {fold(row.query) for row in dataset.train}
+    assert not [row.query for row in dataset.test if fold(row.query) in learned]
+    assert dataset.train == load("car_sleep", str(FOLDER)).train
+
+
+def test_no_opening_of_a_dialogue_is_a_template() -> None:
+    messages = [turn["message"] for conversation in CONVERSATIONS for turn in conversation["turns"]]
+    openings = Counter(" ".join(message.lower().split()[:4]) for message in messages)
+    opening, count = openings.most_common(1)[0]
+    assert count <= 0.01 * len(messages), opening
+
+
+@pytest.mark.slow
+def test_no_message_of_a_dialogue_nearly_says_what_is_learned(encoder: SentenceEncoder) -> None:
+    dataset = load_dialogues("car_sleep_dialogues", str(DIALOGUES), str(FOLDER), split="all")
+    learned, tested = ([row.query for row in rows] for rows in (dataset.train, dataset.test))
+    similarities = encoder.encode(learned) @ encoder.encode(tested).T
+    row, column = np.unravel_index(similarities.argmax(), similarities.shape)
+    assert similarities[row, column] < 0.95, (learned[row], tested[column])

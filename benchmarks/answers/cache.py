@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.errors import BadInput
 from common.files import digest
 from common.store import DamagedStore, Store
-from experts.base import Answer
+from experts.base import Answer, Turn
 
 _COLUMNS = (
     "key TEXT PRIMARY KEY",
@@ -21,9 +21,22 @@ _COLUMNS = (
 _AGAIN = "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, times_generated = times_generated + 1"
 
 
-def answer_key(identity: dict[str, Any], question: str) -> str:
-    """Digest of everything that an answer depends on."""
-    return digest({"expert": identity, "question": question.encode("utf-8", "surrogatepass").hex()})
+def answer_key(
+    identity: dict[str, Any], question: str, history: Sequence[Turn] = (), max_tokens: int | None = None
+) -> str:
+    """Digest of everything that an answer depends on: its expert, and what `experts.base.Request` says."""
+    key: dict[str, Any] = {"expert": identity, "question": _hex(question)}
+    # Keys of questions alone are those of old caches.
+    if history:
+        key["history"] = [[turn.role, _hex(turn.text)] for turn in history]
+    if max_tokens is not None:
+        key["max_tokens"] = max_tokens
+    return digest(key)
+
+
+def _hex(text: str) -> str:
+    """`text` as any JSON takes it, lone surrogates too."""
+    return text.encode("utf-8", "surrogatepass").hex()
 
 
 def writable(text: str) -> str:

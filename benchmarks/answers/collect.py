@@ -138,7 +138,7 @@ def generate(
                 keys.append(f"no expert: {request.domain}, {request.adapted}")
                 failed[keys[-1]] = Answer(None, error=str(error))
             else:
-                keys.append(answer_key(identity, request.question))
+                keys.append(answer_key(identity, request.question, request.history, request.max_tokens))
                 wanted[keys[-1]] = Wanted(keys[-1], identity, request)
         cached = cache.read(list(wanted))
         missing = [one for key, one in wanted.items() if key not in cached]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 GROUP = 256
 
 
-@click.command("ask", cls=Configured, config="ask", questions=True)
+@click.command("ask", cls=Configured, config="ask", questions=True, named=("locate",))
 @click.pass_obj
 def command(workers: "Workers | None", questions: list[str]) -> None:
     """Route a question and print the chosen expert's answer."""
@@ -101,8 +101,10 @@ def _answer_at_once(pipeline: "Pipeline", question: str) -> None:
     print(f"domain: {chosen}   confidence: {decision.confidence:.2f}", end="")
     print("" if decision.label == best else f"   best guess: {best}", flush=True)
     if decision.label is not None and pipeline.experts is not None:
+        from experts.base import Request
+
         # Closed at once when interrupted: a thread that still writes would end Python with an abort.
-        with closing(pipeline.stream(question, decision.label, _remark)) as pieces:
+        with closing(pipeline.stream(Request(decision.label, question), _remark)) as pieces:
             for piece in _stripped(pieces):
                 print(piece, end="", flush=True)
         print(flush=True)

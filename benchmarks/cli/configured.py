@@ -39,6 +39,7 @@ class Configured(click.Command):
         sweeps: whether a key may have several values, with `-m`.
         questions: whether words may be questions; every word after `--` is one.
         hydra_help: whether `--help` shows every key with its value, which is Hydra's help text.
+        named: keys under which the user makes up names, as in `routers.NAME=…`.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class Configured(click.Command):
         sweeps: bool = False,
         questions: bool = False,
         hydra_help: bool = True,
+        named: Sequence[str] = (),
         **settings: Any,
     ) -> None:
-        self.config, self.questions = config, questions
+        self.config, self.questions, self.named = config, questions, tuple(f"{key}." for key in named)
         self.options = hydra_options(sweeps)
         if hydra_help:
             self.options.insert(0, click.Option(["-h", "--help"], is_flag=True, help="Show every key."))
@@ -71,6 +73,8 @@ class Configured(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         questions, overrides = self.split(ctx.params.pop("words"))
         options = [word for option in self.options for word in _as_words(option, ctx.params)]
+        # Hydra adds a name that it does not know when it is told to.
+        overrides = [f"++{word}" if word.startswith(self.named) else word for word in overrides]
         sys.argv = [ctx.command_path, *options, *overrides]
         if self.questions:
             ctx.params["questions"] = [*questions, *ctx.meta["after_dashes"]]

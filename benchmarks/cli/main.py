@@ -21,7 +21,20 @@ EXIT_FAILED = 1
 PROGRAM = "python -m benchmarks"
 # Holds the instruction of a shell that completes a line; click's own name for the program `derby`.
 COMPLETE = "_DERBY_COMPLETE"
-VERBS = ("run", "compare", "report", "check", "verify", "diff", "ask", "train", "experts", "points", "grow")
+VERBS = (
+    "run",
+    "compare",
+    "report",
+    "check",
+    "verify",
+    "diff",
+    "ask",
+    "train",
+    "experts",
+    "points",
+    "grow",
+    "serve",
+)
 # Exit code 1 is a result of theirs, which a bug must not look like.
 WITH_VERDICT = ("check", "verify")
 
@@ -59,6 +72,7 @@ def commands() -> None:
       python -m benchmarks run router=centroid encoder.backend=onnx_int8
       python -m benchmarks run router=knn dataset=files dataset.path=DIR experts=none
       python -m benchmarks ask "How do I change my car's oil?"
+      python -m benchmarks serve run=outputs/run/A
       python -m benchmarks train experts=local
       python -m benchmarks experts list
       python -m benchmarks points export DIR router=knn

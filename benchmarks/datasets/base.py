@@ -16,7 +16,7 @@ class Example:
     """One question.
 
     Attributes:
-        id: depends on the question alone.
+        id: depends on the question alone, and on its history.
         query: the question.
         label: its domain; None for an out-of-scope question.
         reference: answer to compare with, if there is one.
@@ -25,6 +25,8 @@ class Example:
         outcomes: quality of each model's answer, by model, in [0, 1], if known; the label is then one of
             the models.
         labels: every domain that it belongs to, if there is more than `label` alone.
+        history: messages of the user before it in its conversation, the oldest first.
+        dialogue: name of that conversation; resamples draw its questions together.
     """
 
     id: str
@@ -35,6 +37,13 @@ class Example:
     weight: float = 1.0
     outcomes: Mapping[str, float] | None = None
     labels: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    dialogue: str | None = None
+
+    @property
+    def messages(self) -> list[str]:
+        """The conversation up to the question, which is the last."""
+        return [*self.history, self.query]
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def analyse(spec: RunSpec, fitted: Fitted, served: Served, dataset: Dataset, wor
     """Choose the policy's threshold if asked; check a cascade; test robustness and draw a learning curve if
     asked."""
     settings, seed = spec.settings, spec.settings.seed
-    rows, policy = served.rows, settings.policy
+    rows, policy, context = served.rows, settings.policy, settings.policy.conversation
     analyses = Analyses(tuning=fitted.tuning, learned=fitted.fitting.learned)
     has_threshold, unscored = bool(policy.threshold), []
     if fitted.holds_out:
@@ -50,13 +50,15 @@ def analyse(spec: RunSpec, fitted: Fitted, served: Served, dataset: Dataset, wor
         policy, unscored = chosen.policy, chosen.unscored
         analyses = replace(analyses, thresholds=chosen.results)
     if spec.full and isinstance(build(fitted.uncalibrated_spec), CascadeRouter):
-        cascade = check_cascade(spec.name, fitted.folder, rows, settings.statistics, seed, workers)
+        cascade = check_cascade(spec.name, fitted.folder, rows, context, settings.statistics, seed, workers)
         analyses = replace(analyses, cascade=cascade)
     if spec.full and settings.robustness:
-        rows = serve_changed(spec.name, fitted.folder, rows, dataset.classes, workers, seed)
+        rows = serve_changed(spec.name, fitted.folder, rows, dataset.classes, context, workers, seed)
         analyses = replace(analyses, flipped=flipped_examples(rows, seed))
     if spec.full and settings.learning_curve:
         sizes, draws = settings.learning_curve_sizes, settings.learning_curve_draws
-        points = learning_curve(spec.name, fitted.uncalibrated_spec, dataset, sizes, draws, workers, seed)
+        points = learning_curve(
+            spec.name, fitted.uncalibrated_spec, dataset, sizes, draws, context, workers, seed
+        )
         analyses = replace(analyses, learning_curve=points)
     return Analysed(rows, policy, has_threshold, analyses, unscored)

@@ -6,23 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.stats.bootstrap import mean_estimate
+from benchmarks.stats.bootstrap import clusters_of, mean_estimate
 from benchmarks.workers.launch import Workers
-from common.settings import Statistics
+from common.settings import Context, Statistics
 from reports.record import CascadeResult, Prediction
 from routers.base import Router
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
+from routers.context import Reading
 from routers.inference import promised
 from routers.vector_cache import kept_vectors, vectors_folder
 
 
 @dataclass(frozen=True)
 class AloneJob:
-    """A saved cascade, and queries for its expensive router."""
+    """A saved cascade, and conversations for its expensive router."""
 
     router: str
-    queries: list[str]
+    reading: Reading
     vectors: str
 
 
@@ -37,7 +38,13 @@ class Alone:
 
 
 def check_cascade(
-    name: str, saved: Path, rows: Sequence[Prediction], statistics: Statistics, seed: int, workers: Workers
+    name: str,
+    saved: Path,
+    rows: Sequence[Prediction],
+    context: Context,
+    statistics: Statistics,
+    seed: int,
+    workers: Workers,
 ) -> CascadeResult | None:
     """Share that a saved cascade sends on of the rows with a label, and the accuracy that it loses on them.
 
@@ -46,7 +53,8 @@ def check_cascade(
     labelled = [row for row in rows if row.label is not None]
     if not labelled:
         return None
-    job = AloneJob(str(saved), [row.query for row in labelled], str(vectors_folder()))
+    reading = Reading.of(context, [row.messages for row in labelled])
+    job = AloneJob(str(saved), reading, str(vectors_folder()))
     alone = workers.run(expensive_alone, job, f"{name}: its expensive router alone")
     weights = np.array([row.weight for row in labelled], dtype=np.float64)
     sent_on = np.array([float(bool(row.sent_on)) for row in labelled])
@@ -56,7 +64,8 @@ def check_cascade(
             for row, other in zip(labelled, alone.predicted, strict=True)
         ]
     )
-    estimates = (mean_estimate(values, weights, statistics, seed) for values in (sent_on, lost))
+    together = clusters_of([row.dialogue for row in labelled])
+    estimates = (mean_estimate(values, weights, statistics, seed, together) for values in (sent_on, lost))
     return CascadeResult(alone.threshold, alone.share, alone.loss, *estimates)
 
 
@@ -68,7 +77,7 @@ def expensive_alone(job: AloneJob) -> Alone:
     assert isinstance(router, CascadeRouter)
     expensive = router.parts_["expensive"]
     with kept_vectors(job.vectors):
-        best = promised(expensive, job.queries).proba.argmax(axis=1)
+        best = job.reading.carried(promised(expensive, job.reading.texts)).proba.argmax(axis=1)
     chosen_for_share = router.threshold is None
     chosen_for_loss = chosen_for_share and router.share is None
     return Alone(

@@ -9,7 +9,9 @@ from benchmarks.datasets.base import Dataset, Example, subset
 from benchmarks.experiment.fit_batch import Fit, fit_batch
 from benchmarks.stats.bootstrap import mean_interval
 from benchmarks.workers.launch import Workers
+from common.settings import Context
 from reports.record import LearningPoint
+from routers.context import Reading
 
 CONFIDENCE = 0.95
 
@@ -20,6 +22,7 @@ def learning_curve(
     dataset: Dataset,
     sizes: Sequence[int],
     draws: int,
+    context: Context,
     workers: Workers,
     seed: int,
 ) -> list[LearningPoint]:
@@ -30,16 +33,19 @@ def learning_curve(
     of the test questions, which are the same at every point.
     """
     tested = [example for example in dataset.test if example.label is not None]
-    queries, weights = [example.query for example in tested], [example.weight for example in tested]
+    reading = Reading.of(context, [example.messages for example in tested])
+    weights = [example.weight for example in tested]
     largest = _largest(dataset.train)
     smaller = [size for size in sorted(set(sizes)) if size < largest]
     subsets = [(size, subset(dataset.train, size, seed + draw)) for size in smaller for draw in range(draws)]
     subsets.append((largest, list(dataset.train)))
-    outputs = fit_batch([Fit(spec, rows, queries) for _, rows in subsets], workers, f"{name}: learning curve")
+    outputs = fit_batch(
+        [Fit(spec, rows, reading.texts) for _, rows in subsets], workers, f"{name}: learning curve"
+    )
     accuracies: dict[int, list[float]] = {}
     n_train: dict[int, int] = {}
     for (size, rows), (classes, _, output) in zip(subsets, outputs, strict=True):
-        predicted = output.proba.argmax(axis=1)
+        predicted = reading.carried(output).proba.argmax(axis=1)
         right = [classes[best] == example.label for best, example in zip(predicted, tested, strict=True)]
         accuracies.setdefault(size, []).append(float(np.average(right, weights=weights)))
         n_train[size] = len(rows)

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from benchmarks.assets.adapters import Adapters, Version
 from benchmarks.assets.packages import package_dir
 from benchmarks.assets.weights import LocalWeights, Weights, locate
 from benchmarks.errors import BadInput
+from benchmarks.schema import imported
 from common.files import atomic_dir, read_json, sha256_file, sha256_unchanged, write_json
 from common.lora import CONFIG, WEIGHTS
 from common.settings import Policy
@@ -27,6 +29,8 @@ from routers.weights import SAFETENSORS, Reference, remember, remembered, unknow
 
 ROUTER = "router"
 DECISION = "decision.json"
+# Training questions by id, of a router that names its neighbours.
+QUESTIONS = "questions.json"
 ADAPTERS = "adapters"
 ADAPTER_FILES = (CONFIG, WEIGHTS)
 VERSION = 1
@@ -99,19 +103,33 @@ class Kept:
 
 
 def keep_router(
-    saved: Path, target: Path, policy: Policy, experts: ExpertSet | None, weights: Iterable[LocalWeights]
+    saved: Path,
+    target: Path,
+    policy: Policy,
+    experts: ExpertSet | None,
+    weights: Iterable[LocalWeights],
+    questions: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write the router saved in `saved` with all that routing and answering take into `target`, whole or not.
 
     Args:
         policy: with its threshold, where that was chosen.
         weights: that the router was built from.
+        questions: training questions by id; kept beside a router that names its neighbours.
     """
     by_checksum = {sha256_unchanged(one.folder / SAFETENSORS): KeptWeights.of(one) for one in weights}
     with atomic_dir(target) as work:
         shutil.copytree(saved, work, dirs_exist_ok=True)
         kept = Kept(policy, by_checksum, _keep_experts(experts, work) if experts else None)
         write_json(work / DECISION, to_json(kept))
+        if questions and _names_neighbours(saved):
+            write_json(work / QUESTIONS, dict(questions))
+
+
+def _names_neighbours(saved: Path) -> bool:
+    """True if the saved router, or a part of it, does."""
+    specs = [read_json(file)["spec"] for file in saved.rglob("router.json")]
+    return any(imported(spec["_target_"]).names_neighbours for spec in specs)
 
 
 def _keep_experts(experts: ExpertSet, work: Path) -> KeptExperts:

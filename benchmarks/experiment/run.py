@@ -68,6 +68,7 @@ def run_routers(
     check_extras(*(spec.router for spec in specs.values()))
     dataset, experts, leakage = prepare(settings, [spec.settings.policy for spec in specs.values()], workers)
     reference_rss = measure_reference(settings.measure, workers)
+    questions = {example.id: example.query for example in dataset.train}
     fitted, served, analysed = {}, {}, {}
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         for number, (name, spec) in enumerate(specs.items()):
@@ -75,7 +76,7 @@ def run_routers(
             served[name] = serve_and_measure(spec, fitted[name], dataset, workers, reference_rss)
             analysed[name] = analyse(spec, fitted[name], served[name], dataset, workers)
             kept, policy = folders[name] / ROUTER, analysed[name].policy
-            keep_router(fitted[name].folder, kept, policy, experts, fitted[name].pretrained)
+            keep_router(fitted[name].folder, kept, policy, experts, fitted[name].pretrained, questions)
 
     def evaluated(answered: Answered | None) -> dict[str, Evaluated]:
         return {

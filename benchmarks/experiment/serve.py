@@ -24,6 +24,7 @@ from benchmarks.workers.launch import Workers
 from common.files import read_json
 from reports.record import Prediction, Round, Serving
 from routers.base import Inference
+from routers.context import Reading
 from routers.inference_files import load_inferences
 
 
@@ -48,21 +49,21 @@ def serve_and_measure(
     Without the memory of the reference workload, `reference_rss`, nothing is measured.
     """
     measure = _measure(spec)
-    queries = [example.query for example in dataset.test]
+    # Of a conversation the texts that its policy reads; else the questions themselves.
+    reading = Reading.of(spec.settings.policy.conversation, [example.messages for example in dataset.test])
     models: list[str] = read_json(fitted.folder / "router.json")["models"]
     if reference_rss is None:
-        output = serve_saved(fitted.folder, queries, workers, f"{spec.name}: serving")
-        return Served(_rows(dataset, output, models))
+        output = serve_saved(fitted.folder, reading.texts, workers, f"{spec.name}: serving")
+        return Served(_rows(dataset, reading.carried(output), models))
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         outputs = Path(scratch, "outputs.safetensors")
         settings = spec.settings
-        job = ServeJob(
-            str(fitted.folder), queries, timed_in(queries, 0, measure, settings.seed), measure, str(outputs)
-        )
+        timed = timed_in(reading.texts, 0, measure, settings.seed)
+        job = ServeJob(str(fitted.folder), reading.texts, timed, measure, str(outputs))
         confidence = settings.statistics.confidence if spec.full else None
         serving = measure_serving(job, settings.seed, spec.name, workers, reference_rss, confidence)
         output = load_inferences(outputs, 1)[0]
-    return Served(_rows(dataset, output, models), serving)
+    return Served(_rows(dataset, reading.carried(output), models), serving)
 
 
 def measure_serving(
@@ -145,6 +146,8 @@ def _rows(dataset: Dataset, output: Inference, models: Sequence[str]) -> list[Pr
             outcomes=None if example.outcomes is None else dict(example.outcomes),
             expected=None if expected is None else dict(zip(models, expected[row], strict=True)),
             sent_on=None if sent_on is None else sent_on[row],
+            history=list(example.history) or None,
+            dialogue=example.dialogue,
         )
         for row, example in enumerate(dataset.test)
     ]

@@ -127,7 +127,7 @@ def choose_thresholds(
             raise BadInput(sentence(Reason.THRESHOLD_OUT_OF_REACH, details))
         names = ("coverage", "selective_accuracy")
         unscored = [Unscored(name, Reason.THRESHOLD_OUT_OF_REACH, details=details) for name in names]
-        policy, chosen = Policy(score=policy.score, fallback=policy.fallback), chosen[1:]
+        policy, chosen = replace(policy, coverage=None, accuracy=None), chosen[1:]
     thresholds = [one.threshold for one in chosen]
     results = [
         ThresholdResult(wish, threshold, _obtained(rows, wish, threshold, statistics, seed))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.gate.outcomes import GATED, beyond, missing, only_in_run, result
 from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
@@ -155,15 +156,17 @@ def _part(metric: Metric, questions: Questions) -> Part | None:
 
 def _tested(pairs: Sequence[_Pair], run: Side, baseline: Side) -> list[_Tested]:
     """Intervals by paired bootstrap: both sides see the same resamples. p by McNemar's test for accuracy of
-    rows without weights, else by permutation, both one-sided."""
+    rows without weights or conversations, else by permutation, both one-sided."""
     how = baseline.record.derivation
     questions = Questions(run.rows, run.record.derivation)
     weights = questions.weights
-    drawn = resamples(questions.groups, how.statistics.resamples, how.seed)
+    clusters = questions.clusters
+    drawn = resamples(questions.groups, how.statistics.resamples, how.seed, clusters)
     changes = np.concatenate([_changes(pairs, weights, counts) for counts in drawn])
-    exact = [pair for pair in pairs if pair.before.name == "accuracy" and (weights == 1).all()]
+    alone = bool((weights == 1).all() and len(set(clusters.tolist())) == len(clusters))
+    exact = [pair for pair in pairs if pair.before.name == "accuracy" and alone]
     others = [pair for pair in pairs if pair not in exact]
-    chances = dict(zip(map(id, others), _permuted(others, weights, how.seed), strict=True))
+    chances = dict(zip(map(id, others), _permuted(others, weights, clusters, how.seed), strict=True))
     chances |= {id(pair): _exact(pair) for pair in exact}
     tested = []
     for column, pair in enumerate(pairs):
@@ -192,19 +195,22 @@ def _exact(pair: _Pair) -> Chance:
     return Chance(p / 2 if lost > gained else 1.0, p / 2 if gained > lost else 1.0, p)
 
 
-def _permuted(pairs: Sequence[_Pair], weights: Floats, seed: int) -> list[Chance]:
-    """All metrics on the same swaps of each row's two predictions."""
+def _permuted(
+    pairs: Sequence[_Pair], weights: Floats, clusters: NDArray[np.int64], seed: int
+) -> list[Chance]:
+    """All metrics on the same swaps of each row's two predictions, which a conversation swaps together."""
     if not pairs:
         return []
     parts = [pair.pooled for pair in pairs]
     both = np.tile(weights, 2)
 
-    def change(swapped: Floats) -> Floats:
+    def change(whole: Floats) -> Floats:
+        swapped = whole[:, clusters]
         ours = np.concatenate([1 - swapped, swapped], axis=1)
         values = zip(values_of(parts, both, ours), values_of(parts, both, 1 - ours), strict=True)
         return np.concatenate([here - there for here, there in values], axis=1)
 
-    return permutation_test(change, len(weights), seed)
+    return permutation_test(change, int(clusters.max(initial=-1)) + 1, seed)
 
 
 def _results(tested: Sequence[_Tested], allowed: Mapping[str, float], alpha: float) -> list[GateResult]:

@@ -155,7 +155,7 @@ def values_of(parts: Sequence[Part], weights: Floats, counts: Floats) -> list[Fl
 def _resampled(parts: Sequence[Part], questions: Questions) -> list[Floats]:
     """Each part's statistic of every resample: (n_resamples, n_variants)."""
     how = questions.how
-    drawn = resamples(questions.groups, how.statistics.resamples, how.seed)
+    drawn = resamples(questions.groups, how.statistics.resamples, how.seed, questions.clusters)
     chunks = [values_of(parts, questions.weights, counts) for counts in drawn] if parts else []
     return [np.concatenate(values) for values in zip(*chunks, strict=True)]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import Interval
+from benchmarks.stats.bootstrap import Interval, clusters_of
 from reports.metric_info import Group, MetricInfo
 from reports.reasons import Reason
 from reports.record import Derivation, Prediction
@@ -79,6 +79,11 @@ class Questions:
         """Numbers of the rows with a label and of those without, which resamples draw apart."""
         inside = self.in_scope
         return [np.flatnonzero(inside), np.flatnonzero(~inside)]
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """Number of each row's conversation, which resamples draw as a whole; of any other row its own."""
+        return clusters_of([row.dialogue for row in self.rows])
 
     @property
     def in_scope(self) -> NDArray[np.bool_]:

@@ -23,21 +23,37 @@ class Interval(NamedTuple):
     high: float
 
 
-def resamples(groups: Sequence[NDArray[np.int64]], number: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def clusters_of(names: Sequence[str | None]) -> NDArray[np.int64]:
+    """Cluster of each row, (n_rows,), numbered as they come: rows of one name are one, and so is each row
+    without a name."""
+    known: dict[str | int, int] = {}
+    keys = (row if name is None else name for row, name in enumerate(names))
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
+
+
+def resamples(
+    groups: Sequence[NDArray[np.int64]], number: int, seed: int, clusters: NDArray[np.int64] | None = None
+) -> Iterator[NDArray[np.float64]]:
     """Counts of each row in each of `number` resamples, float64 (n, n_rows), about `CELLS` values at a time.
 
     The groups share out the row numbers. Each is drawn from with replacement by itself, so that it keeps its
-    size in every resample.
+    size in every resample: its number of clusters, where `clusters` (n_rows,) says which rows are drawn
+    together (Davison & Hinkley, 1997, section 3.8, strategy 1).
     """
     generator = np.random.default_rng(seed)
     n_rows = sum(map(len, groups))
+    drawn_together = [
+        np.arange(len(group)) if clusters is None else np.unique(clusters[group], return_inverse=True)[1]
+        for group in groups
+    ]
     for size in _chunks(number, n_rows):
         counts = np.empty((size, n_rows))
-        for group in groups:
-            drawn = generator.integers(0, len(group), size=(size, len(group))) if len(group) else group[None]
-            places = drawn + np.arange(size)[:, None] * len(group)
-            flat = np.bincount(places.ravel(), minlength=size * len(group))
-            counts[:, group] = flat.reshape(size, len(group))
+        for group, cluster in zip(groups, drawn_together, strict=True):
+            n = int(cluster.max(initial=-1)) + 1
+            drawn = generator.integers(0, n, size=(size, n)) if n else group[None]
+            places = drawn + np.arange(size)[:, None] * n
+            flat = np.bincount(places.ravel(), minlength=size * n)
+            counts[:, group] = flat.reshape(size, n)[:, cluster]
         yield counts
 
 
@@ -48,26 +64,33 @@ def bootstrap(
     number: int,
     confidence: float,
     seed: int,
+    clusters: NDArray[np.int64] | None = None,
 ) -> Interval:
     """Percentile interval of a statistic over rows drawn with replacement.
 
     `statistic` maps how much each row counts, float64 (n_resamples, n_rows), to one value a resample; NaN
-    where it is undefined. `weights` (n_rows,) are what each row counts when it is drawn once.
+    where it is undefined. `weights` (n_rows,) are what each row counts when it is drawn once; `clusters` is
+    as in `resamples`.
     """
-    drawn = resamples([np.arange(len(weights))], number, seed)
+    drawn = resamples([np.arange(len(weights))], number, seed, clusters)
     return percentile_interval(np.concatenate([statistic(counts * weights) for counts in drawn]), confidence)
 
 
 def mean_estimate(
-    values: NDArray[np.float64], weights: NDArray[np.float64], statistics: Statistics, seed: int
+    values: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    statistics: Statistics,
+    seed: int,
+    clusters: NDArray[np.int64] | None = None,
 ) -> Estimate:
-    """Weighted mean of values (n_rows,), with the percentile interval of a bootstrap over rows."""
+    """Weighted mean of values (n_rows,), with the percentile interval of a bootstrap over rows, or over
+    `clusters` of them."""
 
     def mean(drawn: NDArray[np.float64]) -> Floats:
         return np.asarray(drawn @ values / drawn.sum(axis=1))
 
     number, confidence = statistics.resamples, statistics.confidence
-    low, high = bootstrap(mean, weights, number=number, confidence=confidence, seed=seed)
+    low, high = bootstrap(mean, weights, number=number, confidence=confidence, seed=seed, clusters=clusters)
     return Estimate(float(mean(weights[None])[0]), low, high)
 
 

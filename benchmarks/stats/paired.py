@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BadInput
-from benchmarks.stats.bootstrap import mean_estimate
+from benchmarks.stats.bootstrap import clusters_of, mean_estimate
 from benchmarks.stats.significance import holm, mcnemar, rows_needed, sign_test
 from common.settings import Statistics
 from reports.record import Comparison, Disagreement, Pair, Prediction, Verdict
@@ -61,14 +61,21 @@ def _pairs(
     seed: int,
 ) -> list[Pair]:
     """Each of the chosen pairs of routers, of labelled rows, with Holm's correction over all of them."""
-    weights = np.array([row.weight for row in next(iter(rows.values()))], dtype=np.float64)
-    weighted = bool((weights != 1).any())
+    questions = next(iter(rows.values()))
+    weights = np.array([row.weight for row in questions], dtype=np.float64)
+    clusters = clusters_of([row.dialogue for row in questions])
+    weighted = bool((weights != 1).any() or clusters.max() < len(clusters) - 1)
     gains = [_accuracy_gains(rows[one], rows[other]) for one, other in chosen]
-    p_values = [sign_test(gain * weights, seed) if weighted else mcnemar(*_alone(gain)) for gain in gains]
+    p_values = [
+        sign_test(np.bincount(clusters, gain * weights).astype(np.float64), seed)
+        if weighted
+        else mcnemar(*_alone(gain))
+        for gain in gains
+    ]
     alpha = 1 - statistics.confidence
     pairs = []
     for (first, second), gain, p, adjusted in zip(chosen, gains, p_values, holm(p_values), strict=True):
-        found = mean_estimate(gain, weights, statistics, seed)
+        found = mean_estimate(gain, weights, statistics, seed, clusters)
         only_first, only_second = _alone(gain)
         rouge = _rouge_gains(rows[first], rows[second])
         pair = Pair(
@@ -132,7 +139,7 @@ def _disagreements(
         if row.predicted != other.predicted:
             right = names[0] if _is_right(row) else names[1] if _is_right(other) else None
             found.append(
-                Disagreement(row.id, row.query, str(row.label), row.predicted, other.predicted, right)
+                Disagreement(row.id, row.shown, str(row.label), row.predicted, other.predicted, right)
             )
     return found
 
@@ -183,7 +190,7 @@ def _difference_of_rows(row: Prediction, other: Prediction) -> str | None:
     where experts were asked."""
     if row.label != other.label:
         return f"is {row.label} in the first and {other.label} in the second"
-    names = ["query", "slice", "labels", "weight", "outcomes"]
+    names = ["query", "slice", "labels", "weight", "outcomes", "history"]
     if None not in (row.reference, other.reference):
         names.append("reference")
     differing = (name for name in names if getattr(row, name) != getattr(other, name))

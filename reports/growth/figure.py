@@ -43,10 +43,11 @@ LINES = (
     Line("load_time", "load, s"),
     Line("train_time", "fit, s"),
     Line("throughput", "questions a second"),
+    Line("recall_at_k", "recall, share"),
 )
 # A panel leaves out metrics that do not depend on its size.
 DRAWN = {
-    Axis.STORED: ("latency_p50", "latency_p99", "peak_rss", "load_time", "train_time"),
+    Axis.STORED: ("latency_p50", "latency_p99", "peak_rss", "load_time", "train_time", "recall_at_k"),
     Axis.DOMAINS: ("latency_p50", "latency_p99", "peak_rss", "load_time", "train_time"),
     Axis.LENGTH: ("latency_p50", "latency_p99", "peak_rss", "throughput"),
     Axis.THREADS: ("latency_p50", "latency_p99", "throughput"),
@@ -68,7 +69,8 @@ def draw_growth(growth: Growth) -> Figure | None:
             _panel(panel, growth, axis, pens)
         for panel in panels[len(axes) :]:
             panel.set_axis_off()
-        used = {name for axis in axes for name in DRAWN[axis]}
+        # An exact index has no recall to measure.
+        used = {name for axis in axes for name in DRAWN[axis] if growth.measured(axis, name)}
         legend(drawing, [handle(pens[line.name], line.label) for line in LINES if line.name in used])
         return render(
             drawing,

@@ -34,7 +34,7 @@ def print_routed(records: Sequence[Record], answers: int, glossary: Glossary) ->
 
 def print_run(records: Sequence[Record], folder: Path, glossary: Glossary) -> None:
     """Print the first record beside the others; last, where a terminal is looked at, the router in one line
-    and where the result is."""
+    where the result is, and what to do with it."""
     record = records[0]
     console = plain_console()
     against = baselines_table(record, glossary)
@@ -44,7 +44,8 @@ def print_run(records: Sequence[Record], folder: Path, glossary: Glossary) -> No
         domain_table(record, glossary),
     ):
         print_table(console, table)
-    print_lines(console, ["", *notes(record), headline(record, glossary), f"Result: {folder}"])
+    put_to_work = f"Put it to work: python -m benchmarks serve run={folder}"
+    print_lines(console, ["", *notes(record), headline(record, glossary), f"Result: {folder}", put_to_work])
 
 
 def print_tables(records: Sequence[Record], glossary: Glossary) -> None:

@@ -56,8 +56,8 @@ def samples_in_words(records: Iterable[Record]) -> str | None:
 
 
 def accuracy_test(weighted: bool) -> str:
-    """The test behind the verdict on two routers, by whether the questions have weights."""
-    return "a permutation test with weights" if weighted else "McNemar's exact test"
+    """The test behind the verdict on two routers, by `Pair.weighted`."""
+    return "a permutation test" if weighted else "McNemar's exact test"
 
 
 def by_weight(record: Record) -> bool:

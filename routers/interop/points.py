@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 import numpy as np
 
 from common.files import atomic_dir
-from routers.base import FloatArray, RouterError, valid_text
+from routers.base import FloatArray, RouterError, TargetScore, valid_text
 
 POINTS, TARGETS = "points.jsonl", "targets.jsonl"
 _OURS = UUID("6f0a4c1e-3f57-5d6b-9a0e-5f6c9b1d2e83")
@@ -169,7 +169,7 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
     return np.where(is_unit, vectors, vectors / lengths).astype(np.float32)
 
 
-def ranked(weighed: Sequence[tuple[float, dict[str, float]]]) -> list[dict[str, Any]]:
+def ranked(weighed: Sequence[tuple[float, dict[str, float]]]) -> list[TargetScore]:
     """Mean score of each target by (weight, scores), to two decimals, best first, then by name.
 
     A target that is not among the scores has score 0. Weights that add up to 0 give scores of 0.

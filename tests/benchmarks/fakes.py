@@ -4,14 +4,14 @@ import them."""
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.base import Answer, ExpertError, Experts, Remark, Request, ignore
+from experts.base import Answer, ExpertError, Experts, Remark, Request, Usage, ignore
 from routers.base import Inference, Router, RouterError
 
 REFUSAL = "this data cannot be learned; bring other data"
@@ -172,7 +172,9 @@ class Diary(Experts):
             else:
                 yield [(row, Answer(f"{self._name(request)} says {question}", tokens=4, seconds=0.5))]
 
-    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+    def stream(
+        self, request: Request, remark: Remark = ignore, usage: Usage | None = None
+    ) -> Generator[str, None, None]:
         remark("a remark")
         yield from f"{self._name(request)} says {request.question}".split()
 

@@ -353,6 +353,9 @@ REFUSED_OF_ROUTING = {
     "policy.score": "sureness",
     "policy.coverage": "0",
     "policy.accuracy": "95",
+    "policy.context": "all",
+    "policy.window": "0",
+    "policy.stay": "1",
     "calibration": "platt",
     "held_out": "0",
 }

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from experts.base import Answer, Request
+from experts.base import Answer, Request, Turn
 from experts.local import Model
 from experts.lora import LoraExperts
 from experts.onnx import OnnxExperts
@@ -53,6 +53,12 @@ FORMATS = {
     "<|start|>assistant<|stop|>\n",
     "phi": "<|user|>\n{system}\n\n{question}<|end|>\n<|assistant|>\n",
 }
+# A question after `HISTORY`, to stand where `FORMATS` has the question alone.
+CONVERSATIONS = {
+    "llama": "{asked}<|eot|><|start|>assistant<|stop|>\n{answered}<|eot|><|start|>user<|stop|>\n{question}",
+    "phi": "{asked}<|end|>\n<|assistant|>\n{answered}<|end|>\n<|user|>\n{question}",
+}
+HISTORY = (Turn("user", "My car rattles at every traffic light."), Turn("assistant", "Since when?"))
 ENDS = {"llama": {"<eos>", "<|eot|>"}, "phi": {"<eos>", "<|end|>"}}
 QUESTIONS = (
     "What wears out a gearbox the fastest?",
@@ -272,6 +278,13 @@ def plain(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> Pl
         return tokenizer.decode(answer, skip_special_tokens=True).strip(), len(answer)
 
     return ask
+
+
+def written_out(base: str, request: Request) -> Request:
+    """The same request after `HISTORY`, its question written out with the turns before it, for `plain`."""
+    asked, answered = (turn.text for turn in HISTORY)
+    question = CONVERSATIONS[base].format(asked=asked, answered=answered, question=request.question)
+    return request._replace(question=question)
 
 
 def texts(answers: Sequence[Answer]) -> list[tuple[str | None, int | None]]:

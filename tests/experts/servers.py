@@ -75,6 +75,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = Lock()
         self.closing = Event()
+        # Set when a client closes its connection while it is answered.
+        self.left = Event()
         self.seen: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.now = self.most = 0
@@ -108,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, model: str, body: dict[str, Any], tries: int) -> None:
         question = body["messages"][-1]["content"]
         if body.get("stream"):
-            self.say_stream(model)
+            self.say_stream(model, body)
         elif model in BODIES:
             self.say(BODIES[model])
         elif model in STATUSES:
@@ -140,9 +142,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    def say_stream(self, model: str) -> None:
+    def say_stream(self, model: str, body: dict[str, Any]) -> None:
         if model in STATUSES or model in BODIES:
             return self.say(BODIES.get(model) or STATUSES[model][1], STATUSES.get(model, (200,))[0])
+        counted = body.get("stream_options") == {"include_usage": True}
+        if model == "refuses to count" and "stream_options" in body:
+            return self.say({"error": {"message": "unknown field stream_options"}}, 400)
+        if model == "held":
+            self.server.closing.wait(HELD)
+            return None
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -152,11 +160,9 @@ class Handler(BaseHTTPRequestHandler):
         def send(data: str) -> None:
             self.wfile.write(f"data: {data}\n\n".encode())
 
-        def piece(**delta: Any) -> str:
-            return json.dumps(
-                completion(None)
-                | {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}]}
-            )
+        def piece(finish: str | None = None, **delta: Any) -> str:
+            choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
+            return json.dumps(completion(None) | {"object": "chat.completion.chunk", "choices": choices})
 
         send(piece(role="assistant", content=""))
         if model == "silent":
@@ -164,12 +170,23 @@ class Handler(BaseHTTPRequestHandler):
         send(piece(content="Check "))
         if model == "stream held":
             self.server.closing.wait(HELD)
+        elif model == "endless":
+            try:
+                while not self.server.closing.wait(0.01):
+                    send(piece(content="and "))
+            except OSError:
+                self.server.left.set()
+            return None
         elif model == "stream error":
             return send(json.dumps({"error": {"message": "out of memory"}}))
         elif model == "stream garbage":
             return send("{not json")
         send(piece(content="the oil."))
-        send(json.dumps(completion(None) | {"choices": [], "usage": usage(3)}))
+        send(piece("tool_calls" if model == "odd finish" else "stop"))
+        if model == "odd usage stream":
+            send(json.dumps(completion(None) | {"choices": [], "usage": {"completion_tokens": "many"}}))
+        elif counted and model != "ignores counting":
+            send(json.dumps(completion(None) | {"choices": [], "usage": usage(3)}))
         return send("[DONE]")
 
     def log_message(self, format: str, *args: Any) -> None:

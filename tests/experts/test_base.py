@@ -1,11 +1,11 @@
 """The contract's own work: putting answers in order, and cutting what is too long."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from experts.base import Answer, Experts, Remark, Request, cut_middle, ignore
+from experts.base import Answer, Experts, Remark, Request, Usage, cut_middle, ignore
 
 
 class Backwards(Experts):
@@ -19,7 +19,9 @@ class Backwards(Experts):
         for start in range(0, len(rows), 2):
             yield [(row, self._answer(requests[row])) for row in rows[start : start + 2]]
 
-    def stream(self, request: Request, remark: Remark = ignore) -> Iterator[str]:
+    def stream(
+        self, request: Request, remark: Remark = ignore, usage: Usage | None = None
+    ) -> Generator[str, None, None]:
         raise NotImplementedError
 
     def identity(self, domain: str, adapted: bool = True) -> dict[str, Any]:

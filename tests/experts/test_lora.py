@@ -16,6 +16,7 @@ from experts.lora import LoraExperts
 from tests.experts.conftest import (
     ANSWERS,
     DAMAGE,
+    HISTORY,
     MAX_NEW_TOKENS,
     REQUESTS,
     SYSTEM_PROMPT,
@@ -23,6 +24,7 @@ from tests.experts.conftest import (
     Plain,
     lora,
     texts,
+    written_out,
 )
 
 pytestmark = pytest.mark.slow
@@ -65,6 +67,15 @@ def test_every_batching_answers_as_one_plain_model(
 ) -> None:
     asked = lora(models[base], batch_size=batch_size)
     assert texts(asked.answers(REQUESTS)) == [plain(base, request) for request in REQUESTS]
+
+
+def test_a_conversation_answers_as_one_plain_model(models: Models, base: str, plain: Plain) -> None:
+    asked = [request._replace(history=HISTORY) for request in REQUESTS]
+    wanted = [plain(base, written_out(base, request)) for request in REQUESTS]
+    assert texts(lora(models[base]).answers([*asked, *REQUESTS])) == [
+        *wanted,
+        *(plain(base, request) for request in REQUESTS),
+    ]
 
 
 # Swapping.

@@ -15,6 +15,7 @@ from experts.onnx import OnnxExperts
 from tests.experts.conftest import (
     ANSWERS,
     DAMAGE,
+    HISTORY,
     MAX_NEW_TOKENS,
     REQUESTS,
     SYSTEM_PROMPT,
@@ -22,6 +23,7 @@ from tests.experts.conftest import (
     Plain,
     onnx,
     texts,
+    written_out,
 )
 
 pytestmark = pytest.mark.slow
@@ -79,6 +81,15 @@ def test_a_slot_that_is_free_is_taken_by_the_next(models: Models, plain: Plain) 
     requests = [Request("car", " ".join(["oil"] * number), adapted=False) for number in range(1, 12)]
     wanted = [plain("llama", request) for request in requests]
     assert texts(onnx(models["llama"], batch_size=4).answers(requests)) == wanted
+
+
+def test_a_conversation_answers_as_one_plain_model(models: Models, plain: Plain) -> None:
+    asked = [request._replace(history=HISTORY) for request in REQUESTS]
+    wanted = [plain("llama", written_out("llama", request)) for request in REQUESTS]
+    assert texts(onnx(models["llama"]).answers([*asked, *REQUESTS])) == [
+        *wanted,
+        *(plain("llama", request) for request in REQUESTS),
+    ]
 
 
 # Swapping.
@@ -215,6 +226,16 @@ def test_several_threads_at_once(either: OnnxExperts) -> None:
         streams = list(pool.map(lambda request: "".join(either.stream(request)), REQUESTS))
     assert [texts(future.result()) for future in answers] == [wanted] * 3
     assert streams == alone
+
+
+def test_the_first_questions_of_several_threads_load_once(
+    models: Models, plain: Plain, loads: list[Path]
+) -> None:
+    asked = onnx(models["llama"])
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda request: "".join(asked.stream(request)).strip(), REQUESTS))
+    assert said == [plain("llama", request)[0] for request in REQUESTS]
+    assert len(loads) == 1
 
 
 # Eight bits.

@@ -9,14 +9,23 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
-from experts.base import Answer, ExpertError, Request
+from experts.base import Answer, ExpertError, Request, Turn, Usage
 from experts.openai import PATIENCE, OpenAIExperts
 from tests.benchmarks.helpers import as_in_a_shell
-from tests.experts.servers import BODIES, STATUSES, Server, closed_port, misbehaving, transformers_serve
+from tests.experts.servers import (
+    BODIES,
+    HELD,
+    STATUSES,
+    Server,
+    closed_port,
+    misbehaving,
+    transformers_serve,
+)
 
 KEY = "sk-very/secret+1234567890"
 
@@ -68,6 +77,28 @@ def test_what_is_sent(server: Server) -> None:
     asked.answers([Request("car", "Why?", adapted=False)])
     assert server.seen[1]["model"] == "base"
     assert server.seen[1]["messages"][0]["content"] == "You know car; {braces} stay."
+
+
+def test_a_conversation_is_sent_as_messages(server: Server) -> None:
+    asked = experts(server.url, "car", system_prompt="About {domain}.", max_question_chars=20)
+    history = (
+        Turn("user", "An old question."),
+        Turn("assistant", "An old answer."),
+        Turn("user", "It rattles."),
+        Turn("assistant", "When?"),
+    )
+    request = Request("car", "When I brake.", history=history, max_tokens=5)
+    answer = asked.answers([request])[0]
+    assert answer.note == "the first 2 of 4 earlier messages left out"
+    list(asked.stream(request))
+    for body in server.seen:
+        assert body["max_tokens"] == 5
+        assert body["messages"] == [
+            {"role": "system", "content": "About car."},
+            {"role": "user", "content": "It rattles."},
+            {"role": "assistant", "content": "When?"},
+            {"role": "user", "content": "When I brake."},
+        ]
 
 
 @pytest.mark.parametrize(("key", "sent"), [(None, "none"), ("", "none"), (f" {KEY}\n", KEY)])
@@ -331,6 +362,85 @@ def test_a_stream_that_fails(server: Server, model: str, pieces: list[str], reas
         received.extend(stream)
     assert received == pieces
     assert str(caught.value) == f"{reason} (model {model} at {server.url})"
+
+
+# What a stream took.
+
+
+def stream(asked: OpenAIExperts, model: str) -> Usage:
+    usage = Usage()
+    assert list(asked.stream(Request(model, "Why?"), usage=usage)) == ["Check ", "the oil."]
+    return usage
+
+
+def test_usage_is_asked_for_where_it_is_wanted(server: Server) -> None:
+    asked = experts(server.url, "car")
+    assert stream(asked, "car") == Usage(1, 3, "stop")
+    list(asked.stream(Request("car", "Why?")))
+    assert server.seen[0]["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in server.seen[1]
+
+
+@pytest.mark.parametrize("model", ["ignores counting", "odd usage stream"])
+def test_tokens_of_a_stream_are_unknown_where_the_server_does_not_count(server: Server, model: str) -> None:
+    assert stream(experts(server.url, model), model) == Usage(None, None, "stop")
+
+
+def test_a_server_that_refuses_to_count_is_asked_without_from_then_on(server: Server) -> None:
+    model = "refuses to count"
+    asked = experts(server.url, model)
+    assert [stream(asked, model), stream(asked, model)] == [Usage(None, None, "stop")] * 2
+    assert ["stream_options" in body for body in server.seen] == [True, False, False]
+
+
+def test_a_request_that_is_bad_anyway_says_so_and_counting_goes_on(server: Server) -> None:
+    asked = experts(server.url, "fields", "car")
+    with pytest.raises(ExpertError, match=r"^HTTP 422: .*too long"):
+        list(asked.stream(Request("fields", "Why?"), usage=Usage()))
+    assert ["stream_options" in body for body in server.seen] == [True, False]
+    assert stream(asked, "car") == Usage(1, 3, "stop")
+
+
+def test_another_end_is_told_as_it_is(server: Server) -> None:
+    assert stream(experts(server.url, "odd finish"), "odd finish").finish == "tool_calls"
+
+
+# Leaving a stream.
+
+
+def test_a_server_sees_that_its_stream_is_left(server: Server) -> None:
+    usage = Usage()
+    pieces = experts(server.url, "endless", timeout=30).stream(Request("endless", "Why?"), usage=usage)
+    assert [next(pieces), next(pieces)] == ["Check ", "and "]
+    assert not server.left.is_set()
+    pieces.close()
+    # Longer than a busy machine takes; an endless answer would never end.
+    assert server.left.wait(60)
+    assert usage == Usage()
+
+
+@pytest.mark.parametrize(("model", "said"), [("held", []), ("stream held", ["Check "])])
+def test_a_server_that_falls_silent_holds_no_thread(server: Server, model: str, said: list[str]) -> None:
+    """Whoever listens may have gone meanwhile: the thread that waits for the server ends by itself."""
+    asked = experts(server.url, model, timeout=0.5, max_retries=1)
+    heard: list[str] = []
+    errors: list[str] = []
+
+    def listen() -> None:
+        try:
+            heard.extend(asked.stream(Request(model, "Why?")))
+        except ExpertError as error:
+            errors.append(str(error))
+
+    thread = Thread(target=listen, daemon=True)
+    thread.start()
+    # Less than the server is silent, more than a busy machine takes.
+    thread.join(HELD - 5)
+    assert not thread.is_alive()
+    assert heard == said
+    assert errors[0].startswith("no answer within 0.5 s")
+    # What was said is not asked for again.
+    assert len(server.seen) == (1 if said else 2)
 
 
 # Secrets, addresses, identity.

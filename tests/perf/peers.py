@@ -118,7 +118,8 @@ def _line(one: Contestant, first: Contestant) -> str:
     every = [seconds for block in one.singles for seconds in block]
     text = (
         f"{one.name:22} accuracy {100 * fmean(one.right.values()):.1f} %  p50 {1e3 * median(every):7.2f} ms  "
-        f"p99 {1e3 * float(np.quantile(every, 0.99)):7.2f} ms  mean {1e3 * fmean(every):7.2f} ms  batches {BATCH / median(one.batches):6.0f}/s  "
+        f"p99 {1e3 * float(np.quantile(every, 0.99)):7.2f} ms  mean {1e3 * fmean(every):7.2f} ms  "
+        f"batches {BATCH / median(one.batches):6.0f}/s  "
         f"peak {one.peak_rss_bytes / 1e6:5.0f} MB  fit {one.fit_seconds:5.1f} s"
     )
     if one is first:

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from sklearn.base import clone
 
 import routers
+from common.settings import Context
 from routers.base import FAMILIES, NotFittedError, Router, RouterError
 from routers.baselines import MajorityRouter, RandomRouter, TfidfRouter
 from routers.best import BestRouter
@@ -20,6 +21,7 @@ from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
 from routers.composite import CompositeRouter
+from routers.context import Reading
 from routers.embedding_base import EmbeddingRouter
 from routers.encoder import SentenceEncoder
 from routers.encoder_base import Encoder
@@ -63,6 +65,7 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
     "ensemble_soft": (EnsembleRouter, {"members": MEMBERS, "weights": {"nearest": 2.0, "words": 1.0}}),
     "ensemble_stacked": (EnsembleRouter, {"members": MEMBERS, "method": "stacked"}),
     "best": (BestRouter, {"candidates": {"majority": (MajorityRouter, {}), "probe": (ProbeRouter, {})}}),
+    "best_nearest": (BestRouter, {"candidates": {"nearest": (KNNRouter, {"k": 5})}}),
     "best_first": (BestRouter, {"candidates": {"probe": (ProbeRouter, {}), "words": (TfidfRouter, {})}}),
     "cascade": (CascadeRouter, {"cheap": (TfidfRouter, {}), "expensive": (SVMRouter, {}), "share": 0.5}),
     "cascade_static": (
@@ -211,6 +214,82 @@ def test_order_and_batches_change_nothing(fitted: Router, asked: list[str]) -> N
     alone = [fitted.infer([query]) for query in asked]
     assert np.concatenate([one.proba for one in alone]) == pytest.approx(proba, abs=1e-3)
     assert np.concatenate([one.confidence for one in alone]) == pytest.approx(confidence, abs=1e-3)
+
+
+def test_a_query_longer_than_the_router_reads(fitted: Router, held_out: Questions) -> None:
+    assert not any(fitted.is_cut(query) for query in [*held_out[0], "", "oil?", STRANGE["lone_surrogate"]])
+    long = STRANGE["long"]
+    assert fitted.is_cut(long) == cuts(fitted)
+    if cuts(fitted) and not isinstance(fitted, CompositeRouter):
+        said = fitted.infer([long, long + " Is snoring a sign of sleep apnoea?" * 400])
+        assert said.proba[0] == pytest.approx(said.proba[1], abs=1e-5)
+
+
+def cuts(router: Router) -> bool:
+    """Whether the router, or a part of it, reads the beginning of a long query alone."""
+    if isinstance(router, CompositeRouter):
+        return any(map(cuts, router.parts_.values()))
+    return isinstance(router, EmbeddingRouter | TinyLlamaRouter)
+
+
+def test_scores_are_those_of_the_query_alone_unless_it_says_otherwise(
+    fitted: Router, questions: Questions, held_out: Questions
+) -> None:
+    # Of all lengths, so that a batch is padded and cut in several.
+    others = [f"{query} {'And why? ' * (row % 9)}" for row, query in enumerate(questions[0])]
+    batch = [*others[:30], *held_out[0], *others, "oil"][:64]
+    assert set(held_out[0]) < set(batch)
+    assert len(batch) == 64
+    together = fitted.infer(batch)
+    alone = [fitted.infer([query]) for query in batch]
+    worst = max(
+        np.abs(together.proba - np.concatenate([said.proba for said in alone])).max(),
+        np.abs(together.confidence - np.concatenate([said.confidence for said in alone])).max(),
+    )
+    # Steps of isotonic regression make more of rounding.
+    isotonic = isinstance(fitted, CalibratedRouter) and fitted.method == "isotonic"
+    assert fitted.batch_changes_scores == isotonic
+    assert worst <= (1e-4 if isotonic else 1e-6)
+
+
+def test_hits_come_with_the_scores_of_one_search(fitted: Router, asked: list[str]) -> None:
+    said, hits = fitted.infer_with_hits(asked)
+    for got, wanted in zip(said, fitted.infer(asked), strict=True):
+        assert (got is None) == (wanted is None)
+        assert wanted is None or np.array_equal(got, wanted)
+    nearest = searcher(fitted)
+    if nearest is None:
+        assert hits is None
+        return
+    assert hits is not None
+    assert len(hits) == len(asked)
+    for query, found in zip(asked, hits, strict=True):
+        wanted = nearest.respond(query)
+        assert fitted.infer_with_hits([query])[1] == [wanted]
+        assert [hit["id"] for hit in found["hits"]] == [hit["id"] for hit in wanted["hits"]]
+        targets = [{score["target"] for score in one["scores"]} for one in (found, wanted)]
+        assert targets[0] == targets[1]
+    assert fitted.infer_with_hits([])[1] == []
+
+
+def searcher(router: Router) -> KNNRouter | None:
+    """The router whose neighbours a router has."""
+    if isinstance(router, CalibratedRouter | BestRouter):
+        (part,) = router.parts_.values()
+        return searcher(part)
+    return router if isinstance(router, KNNRouter) else None
+
+
+@pytest.mark.parametrize("context", ["last", "window", "sticky"])
+def test_a_conversation_gets_one_answer(fitted: Router, asked: list[str], context: str) -> None:
+    alone = Reading.of(Context(context), [[query] for query in asked])
+    said = fitted.infer(alone.texts)
+    assert alone.carried(said) is said
+    conversations = [asked[:count] for count in (1, 2, 5)]
+    several = Reading.of(Context(context), conversations)
+    found = several.carried(fitted.infer(several.texts))
+    check_inference(fitted, [one[-1] for one in conversations], found)
+    assert found.proba.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
 
 
 def test_any_text_gets_an_answer(fitted: Router) -> None:

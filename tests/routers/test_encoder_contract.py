@@ -104,6 +104,29 @@ def test_longer_texts_are_cut(case: Callable[..., Encoder]) -> None:
     assert np.abs(whole[0] - whole[1]).max() > 0.001
 
 
+def test_it_says_which_texts_are_cut(case: Callable[..., Encoder]) -> None:
+    sentence = "why does my car rattle so loud today when it is cold outside and wet"
+    texts = [" ".join(sentence.split()[:number]) for number in range(1, 15)]
+    # The last is of more than eight tokens that differ, in no ASCII.
+    texts += [*ODD[:2], ODD[-1], "übermüdete Mütter schläfern größere Bären in Löchern ein, für früh"]
+    for settings in ({}, {"query_prefix": "ask me: "}):
+        short, whole = case(max_tokens=8, **settings), case(**settings)
+        apart = [np.abs(short.encode([text]) - whole.encode([text])).max() > 1e-4 for text in texts]
+        assert [short.is_cut(text) for text in texts] == apart
+        assert {True, False} == set(apart)
+        assert not any(whole.is_cut(text) for text in texts)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "torch", "onnx_int8"])
+def test_only_rounding_to_8_bits_depends_on_the_batch(minilm: str, backend: str) -> None:
+    encoder = SentenceEncoder(minilm, backend)
+    texts = [f"{TEXTS[row % 3]} {'And why? ' * (row % 7)} {row}" for row in range(64)]
+    together = encoder.encode(texts)
+    worst = max(np.abs(encoder.encode([text])[0] - together[row]).max() for row, text in enumerate(texts))
+    assert encoder.batch_changes_vectors == (backend == "onnx_int8")
+    assert (worst > 1e-6) == encoder.batch_changes_vectors
+
+
 def test_the_fingerprint_tells_what_vectors_depend_on(case: Callable[..., Encoder], encoder: Encoder) -> None:
     assert case().fingerprint() == encoder.fingerprint()
     assert json.loads(json.dumps(encoder.fingerprint())) == encoder.fingerprint()

@@ -1,14 +1,17 @@
 """Expected outcomes of neighbours, and a fitted router as points and back, computed by hand."""
 
 import json
+from collections.abc import Sequence
 from math import exp
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from routers.base import RouterError
+from routers.base import FloatArray, RouterError
 from routers.encoder_base import Encoder
+from routers.indexes.base import Neighbours
+from routers.indexes.exact import ExactIndex
 from routers.interop.points import Points, ranked, read_points, server_uid, unit_rows, write_points
 from routers.knn import KNNRouter
 from tests.routers.conftest import FakeEncoder
@@ -152,6 +155,31 @@ def test_the_answer_of_the_server() -> None:
         "scores": [{"target": "x", "score": 0.46}, {"target": "y", "score": 0.23}],
     }
     assert json.loads(json.dumps(router.respond("east")))
+
+
+def test_scores_and_hits_of_several_queries_come_from_one_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = fit(3, "softmax")
+    encoded: list[list[str]] = []
+    searched: list[tuple[int, ...]] = []
+    encode, search = FakeEncoder.encode, ExactIndex.search
+
+    def encode_and_note(self: FakeEncoder, texts: Sequence[str], batch_size: int | None = None) -> FloatArray:
+        encoded.append(list(texts))
+        return encode(self, texts, batch_size)
+
+    def search_and_note(self: ExactIndex, queries: FloatArray, k: int) -> Neighbours:
+        searched.append(queries.shape)
+        return search(self, queries, k)
+
+    monkeypatch.setattr(FakeEncoder, "encode", encode_and_note)
+    monkeypatch.setattr(ExactIndex, "search", search_and_note)
+    said, hits = router.infer_with_hits(["north-east", "west"])
+    assert encoded == [["north-east", "west"]]
+    assert searched == [(2, 2)]
+    assert hits == [router.respond("north-east"), router.respond("west")]
+    for got, wanted in zip(said, router.infer(["north-east", "west"]), strict=True):
+        assert (got is None and wanted is None) or np.array_equal(got, wanted)
+    assert router.infer_with_hits([])[1] == []
 
 
 def test_without_outcomes_a_class_speaks_for_itself() -> None:

@@ -1,6 +1,8 @@
 """Phases are timed only inside a collecting block, and each in the innermost one."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -50,3 +52,31 @@ def test_an_error_ends_the_collecting_and_is_timed() -> None:
     with stage("search"):
         pass
     assert set(times) == {"encode"}
+
+
+def test_each_thread_collects_its_own() -> None:
+    together = Barrier(2)
+
+    def collect(name: str) -> dict[str, int]:
+        with collect_stages() as times:
+            together.wait()
+            with stage(name):
+                # Both are collecting, and both are in a stage.
+                together.wait()
+            together.wait()
+        return times
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(collect, ["encode", "search"])
+    assert set(first) == {"encode"}
+    assert set(second) == {"search"}
+
+
+def test_a_thread_that_does_not_collect_disturbs_nobody() -> None:
+    def work() -> None:
+        with stage("encode"):
+            pass
+
+    with collect_stages() as times, ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+    assert times == {}

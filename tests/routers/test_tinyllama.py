@@ -58,6 +58,32 @@ def test_it_learns_a_separable_problem(trained: TinyLlamaRouter, toy: Questions)
     assert sum(got == label for got, label in zip(predicted, labels, strict=True)) >= 40
 
 
+@pytest.mark.parametrize(
+    ("backend", "dtype", "changes"),
+    [
+        ("onnx", "float32", False),
+        ("onnx", "bfloat16", False),
+        ("onnx_int8", "float32", False),
+        ("torch", "float32", False),
+        ("torch", "bfloat16", True),
+    ],
+)
+def test_what_is_computed_in_float32_does_not_depend_on_the_batch(
+    tiny_llama: str, toy: Questions, backend: str, dtype: str, changes: bool
+) -> None:
+    settings = {**QUICK, "epochs": 1, "backend": backend, "dtype": dtype}
+    router = TinyLlamaRouter(tiny_llama, **settings).fit(*toy)
+    queries = [" ".join(toy[0][row : row + 1 + row % 5]) for row in range(64)]
+    together = router.predict_proba(queries)
+    alone = np.concatenate([router.predict_proba([query]) for query in queries])
+    worst = np.abs(alone - together).max()
+    assert router.batch_changes_scores == changes
+    if not changes:
+        assert worst <= 1e-6
+    assert not router.is_cut(queries[0])
+    assert router.is_cut("oil and brake " * 100)
+
+
 def test_the_best_epoch_is_kept(tiny_llama: str, toy: Questions) -> None:
     # So steep a rate and this seed that the last epoch is not the best.
     router = TinyLlamaRouter(tiny_llama, **QUICK | {"learning_rate": 0.1, "seed": 1}).fit(*toy)

@@ -1,13 +1,47 @@
 """Batches by length: every text once, within the limits, and no cheaper cut exists."""
 
 from itertools import combinations
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers
+from tokenizers.processors import TemplateProcessing
 
-from routers.token_batches import token_batches
+from routers.token_batches import is_cut, token_batches
 
 Lengths = list[int]
+# One character, three bytes, that is taken apart into eighteen.
+LIGATURE = "\ufdfa"
+
+
+def of_characters(max_tokens: int | None) -> Any:
+    """A tokenizer with a token a character, and two special ones for a text."""
+    normalizer = normalizers.NFKC()
+    characters = dict.fromkeys("ab" + normalizer.normalize_str(LIGATURE))
+    vocabulary = {token: row for row, token in enumerate(["[CLS]", "[SEP]", *characters])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.normalizer = normalizer
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 0), ("[SEP]", 1)]
+    )
+    if max_tokens is not None:
+        tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def test_a_text_is_cut_where_its_tokens_end() -> None:
+    tokenizer = of_characters(10)
+    for length in range(20):
+        text = ("ab" * 10)[:length]
+        assert is_cut(tokenizer, text) == (length > 8), length
+        assert is_cut(tokenizer, text, add_special_tokens=False) == (length > 10), length
+    assert not is_cut(of_characters(None), "ab" * 1000)
+
+
+def test_a_short_text_may_have_many_tokens() -> None:
+    assert not is_cut(of_characters(20), LIGATURE)
+    assert is_cut(of_characters(19), LIGATURE)
 
 
 def cut(lengths: Lengths, rows: int = 32, tokens: int = 1000, overhead: int = 10) -> list[list[int]]:

@@ -19,8 +19,8 @@ _ABOUT = [
     "throughput: over batches.",
     "Latency ÷ reference, first query and load time: one value a process, Student's t on their logarithms.",
     "Two routers: percentile bootstrap over the differences question by question, with McNemar's exact test "
-    "on accuracy (a permutation test where questions have weights) and Holm's correction over all pairs of "
-    "this report.",
+    "on accuracy (a permutation test where questions have weights or are of one conversation) and Holm's "
+    "correction over all pairs of this report.",
     "Learning curves: Student's t over draws, always 95 %.",
 ]
 

@@ -39,7 +39,7 @@ def _question(names: Sequence[str], rows: Sequence[Prediction]) -> Question:
     first = rows[0]
     return Question(
         id=first.id,
-        query=first.query,
+        query=first.shown,
         label=first.label,
         slice=first.slice,
         reference=next((row.reference for row in rows if row.reference is not None), None),

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.answers.cache import AnswerCache, answer_key
-from experts.base import Answer
+from common.files import digest
+from experts.base import Answer, Turn
 from tests.benchmarks.helpers import environment
 
 Row = tuple[str, dict[str, Any], str, Answer]
@@ -111,7 +112,7 @@ def test_it_counts_how_often_an_answer_was_paid_for(cache: AnswerCache) -> None:
     assert cache.read(["twice"])["twice"].text == "new"
 
 
-def test_the_key_is_of_identity_and_question() -> None:
+def test_the_key_is_of_identity_question_conversation_and_limit() -> None:
     identity = {"base": "aa", "adapter": "bb", "max_new_tokens": 96}
     key = answer_key(identity, "why?")
     assert key == answer_key(dict(reversed(identity.items())), "why?")
@@ -124,8 +125,14 @@ def test_the_key_is_of_identity_and_question() -> None:
         answer_key(identity, "why? "),
         answer_key(identity, "why?\ud800"),
         answer_key(identity, "why?\ud801"),
+        answer_key(identity, "why?", [Turn("user", "what?")]),
+        answer_key(identity, "why?", [Turn("assistant", "what?")]),
+        answer_key(identity, "why?", [Turn("user", "what?\ud800")]),
+        answer_key(identity, "why?", max_tokens=5),
     ]
     assert len({key, *others}) == len(others) + 1
+    # As it was before there were conversations: answers in old caches are still found.
+    assert key == digest({"expert": identity, "question": b"why?".hex()})
 
 
 @pytest.mark.process

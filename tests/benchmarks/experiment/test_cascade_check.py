@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.experiment.cascade_check import check_cascade
 from benchmarks.workers.in_process import InProcess
-from common.settings import Statistics
+from common.settings import Context, Statistics
 from reports.record import Prediction
 from routers.base import Router
 from routers.baselines import MajorityRouter, TfidfRouter
@@ -16,6 +16,7 @@ from routers.cascade import CascadeRouter
 CAR, SLEEP = "tyre brake engine", "nap dream pillow"
 QUERIES, LABELS = [CAR, SLEEP] * 6, ["car", "sleep"] * 6
 STATISTICS = Statistics(resamples=200)
+CONTEXT = Context("last")
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +45,13 @@ def test_the_expensive_router_is_asked_about_every_question_with_a_label(
         row(3, SLEEP, "car", False),
         row(4, CAR, None, True),
     ]
-    found = check_cascade("cascade", tmp_path / "saved", rows, STATISTICS, 0, InProcess())
+    found = check_cascade("cascade", tmp_path / "saved", rows, CONTEXT, STATISTICS, 0, InProcess())
     assert found is not None
     assert (found.share, found.loss) == (None, 0.5)
     assert found.sent_on.value == 1 / 4
     assert found.lost.value == pytest.approx((0 + 1 + 1 - 1) / 4)
     assert found.lost.ci_low < 1 / 4 < found.lost.ci_high
-    assert check_cascade("cascade", tmp_path / "saved", rows[4:], STATISTICS, 0, InProcess()) is None
+    assert check_cascade("cascade", tmp_path / "saved", rows[4:], CONTEXT, STATISTICS, 0, InProcess()) is None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_what_the_threshold_was_chosen_for(
 ) -> None:
     CascadeRouter(MajorityRouter(), TfidfRouter(), **settings).fit(QUERIES, LABELS).save(tmp_path / "saved")
     found = check_cascade(
-        "cascade", tmp_path / "saved", [row(0, CAR, "car", True)], STATISTICS, 0, InProcess()
+        "cascade", tmp_path / "saved", [row(0, CAR, "car", True)], CONTEXT, STATISTICS, 0, InProcess()
     )
     assert found is not None
     assert (found.share, found.loss) == (share, loss)

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.datasets.base import Dataset, Example, subset
 from benchmarks.experiment.fit_batch import FitOutput
 from benchmarks.experiment.learning_curve import learning_curve
+from common.settings import Context
 from reports.record import LearningPoint
 from routers.base import Inference
 from tests.benchmarks.stand_ins import ToldFit, ToldFits
@@ -46,7 +47,7 @@ def right_on(*right: int, classes: str = "ab") -> ToldFits:
 def curve(
     workers: ToldFits, sizes: list[int], dataset: Dataset = DATASET, seed: int = 0
 ) -> list[LearningPoint]:
-    return learning_curve("fake", SPEC, dataset, sizes, 2, workers, seed)
+    return learning_curve("fake", SPEC, dataset, sizes, 2, Context(), workers, seed)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 10])

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.datasets.perturb import PERTURBATIONS, perturb
 from benchmarks.experiment.robustness import EXAMPLES_KEPT, flipped_examples, serve_changed
 from benchmarks.workers.in_process import InProcess
+from common.settings import Context
 from reports.record import Flip, Prediction
 from tests.benchmarks.fakes import Shouted
 
@@ -24,7 +25,7 @@ FOREIGN = Prediction("f", "Lima?", None, "a", 1.0, SCORES, "out_of_scope")
 def test_labelled_questions_are_changed_and_those_that_flip_are_shown(tmp_path: Path) -> None:
     Shouted().fit(["x", "y"], ["a", "b"]).save(tmp_path / "router")
     rows = [*LABELLED[:20], FOREIGN, *LABELLED[20:]]
-    changed = serve_changed("fake", tmp_path / "router", rows, ["a", "b"], InProcess(), 0)
+    changed = serve_changed("fake", tmp_path / "router", rows, ["a", "b"], Context(), InProcess(), 0)
     assert [replace(row, changed=None) for row in changed] == rows
     assert changed[20] == FOREIGN
     assert sum(SHOUTED) > EXAMPLES_KEPT, "the case must have more than are kept"

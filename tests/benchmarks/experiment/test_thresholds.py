@@ -110,14 +110,14 @@ def test_a_policy_without_a_wish_keeps_its_threshold() -> None:
 
 
 def test_a_saved_router_that_cannot_reach_the_wish_is_refused_or_accepts_everything(tmp_path: Path) -> None:
-    policy = Policy(accuracy=0.9, fallback="abstain")
+    policy = Policy(accuracy=0.9, fallback="abstain", context="window", window=2)
     router = build(with_thresholds(SPEC, "none", 0.5, policy, 0))
     router.fit([f"q{n}" for n in range(8)], ["a", "b"] * 4).save(tmp_path / "router")
 
     with pytest.raises(BadInput, match=r"accuracy of 0\.9.*: the best is 0\.5"):
         choose_thresholds(tmp_path / "router", ROWS, policy, QUICK, 0, InProcess(), must_reach=True)
     found = choose_thresholds(tmp_path / "router", ROWS, policy, QUICK, 0, InProcess(), must_reach=False)
-    assert found.policy == Policy(fallback="abstain")
+    assert found.policy == Policy(fallback="abstain", context="window", window=2)
     assert {(entry.name, entry.reason) for entry in found.unscored} == {
         ("coverage", Reason.THRESHOLD_OUT_OF_REACH),
         ("selective_accuracy", Reason.THRESHOLD_OUT_OF_REACH),

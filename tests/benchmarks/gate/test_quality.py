@@ -65,6 +65,20 @@ def test_the_permutation_test_of_weighted_rows_agrees_with_the_exact_one() -> No
         assert exact - 0.006 <= found.p <= 3 * exact + 0.006
 
 
+def test_a_conversation_is_lost_as_a_whole() -> None:
+    # Ten turns of two conversations: a half by chance, where ten questions would be a thousandth.
+    before, after = predictions(200, wrong=range(20)), predictions(200, wrong=range(30))
+    talks = [
+        [replace(row, dialogue=str(number // 5)) for number, row in enumerate(rows)]
+        for rows in (after, before)
+    ]
+    assert accuracy(after, before).outcome == Outcome.REGRESSION
+    found = accuracy(talks[0], talks[1])
+    assert (found.outcome, found.change) == (Outcome.PASSED, pytest.approx(-0.05))
+    assert found.p is not None
+    assert found.p >= 1 / 4 - 0.02
+
+
 def test_a_drop_of_just_the_tolerance_passes() -> None:
     before, after = predictions(200, wrong=range(10)), predictions(200, wrong=range(20))
     assert accuracy(after, before, 0.05).outcome == Outcome.PASSED

@@ -11,6 +11,7 @@ from benchmarks.stats.bootstrap import (
     Interval,
     bootstrap,
     bootstrap_rounds,
+    clusters_of,
     difference_interval,
     mean_estimate,
     mean_interval,
@@ -72,6 +73,34 @@ def test_groups_keep_their_sizes() -> None:
 def test_a_group_may_be_empty() -> None:
     (counts,) = resamples([np.arange(3), np.arange(0)], 5, seed=0)
     assert counts.sum(axis=1).tolist() == [3] * 5
+
+
+def test_rows_of_a_cluster_are_drawn_together() -> None:
+    clusters = clusters_of(["x", None, "x", "y", "y", None])
+    assert clusters.tolist() == [0, 1, 0, 2, 2, 3]
+    counts = np.concatenate(list(resamples(GROUPS, 300, seed=0, clusters=clusters)))
+    np.testing.assert_array_equal(counts[:, 0], counts[:, 2])
+    # Of rows 0, 2, 4 and 5 there are three clusters; 4 is apart from 3, which is in another group.
+    np.testing.assert_array_equal(counts[:, [0, 4, 5]].sum(axis=1), 3)
+    assert set(np.unique(counts[:, 0])) == {0, 1, 2, 3}
+
+
+def test_without_clusters_every_row_is_one() -> None:
+    alone = clusters_of([None] * 6)
+    for one, other in zip(resamples(GROUPS, 9, 0), resamples(GROUPS, 9, 0, alone), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interval_over_clusters_is_wider_by_the_square_root_of_their_size() -> None:
+    statistics = Statistics(resamples=4000)
+    # Each of 100 shares counts four times and says the same.
+    values = np.repeat(HITS[::4].astype(float), 4)
+    clusters = np.repeat(np.arange(100), 4)
+    together = mean_estimate(values, np.ones(400), statistics, 0, clusters)
+    apart = mean_estimate(values, np.ones(400), statistics, 0)
+    assert together.value == apart.value == pytest.approx(0.7)
+    widths = [one.ci_high - one.ci_low for one in (together, apart)]
+    assert widths[0] / widths[1] == pytest.approx(2, abs=0.15)
 
 
 def mean_of(values: NDArray[np.float64]) -> NDArray[Any]:

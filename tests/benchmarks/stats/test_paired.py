@@ -66,6 +66,22 @@ def test_a_pair_with_weights_by_hand() -> None:
     assert (found.difference, found.p_adjusted, found.verdict) == (pair.difference, 1, pair.verdict)
 
 
+def test_a_conversation_counts_as_one_question() -> None:
+    # x alone is right on the ten turns of two conversations, y alone on the one of a third.
+    labels, names = "a" * 11, [*"ppppp", *"qqqqq", "r"]
+    named = {
+        name: [replace(one, dialogue=dialogue) for one, dialogue in zip(rows, names, strict=True)]
+        for name, rows in {"x": answers("a" * 10 + "b", labels), "y": answers("b" * 10 + "a", labels)}.items()
+    }
+    (pair,) = pairwise(named, QUICK, seed=0)
+    assert (pair.difference, pair.weighted, pair.rows_needed) == (pytest.approx(9 / 11), True, None)
+    # Of the signs of 5, 5 and 1, those of +++, ++- and their opposites come as far as 9: 4 of 8.
+    assert pair.p_value == pytest.approx(1 / 2, abs=0.02)
+    # The same turns by themselves: 11 and 1 of 4096, McNemar's.
+    alone = {name: [replace(one, dialogue=None) for one in rows] for name, rows in named.items()}
+    assert pairwise(alone, QUICK, seed=0)[0].p_value == pytest.approx(2 * 12 / 2**11)
+
+
 def test_where_two_disagree_and_who_was_right() -> None:
     named = {"x": answers("abcb", "aab-"), "y": answers("aaca", "aab-")}
     named["z"] = answers("bcac", "aab-")

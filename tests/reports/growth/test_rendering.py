@@ -72,8 +72,16 @@ def test_the_figure_has_a_panel_an_axis(grown: Growth) -> None:
         drawn = axis != Axis.DOMAINS
         assert figure.svg.count(f">{noun(grown, axis)}<") == drawn, axis
     for line in LINES:
-        assert (f">{line.label}<" in figure.svg) == any(line.name in DRAWN[axis] for axis in Axis), line
+        measured = any(line.name in DRAWN[axis] and grown.measured(axis, line.name) for axis in Axis)
+        assert (f">{line.label}<" in figure.svg) == measured, line
     assert draw_growth(grown) == figure
+
+
+def test_recall_is_drawn_where_it_was_measured() -> None:
+    found = stored(0.99, 0.97, 0.61, name="recall_at_k")
+    figure = draw_growth(growth(found))
+    assert figure is not None
+    assert ">recall, share<" in figure.svg
 
 
 def test_large_sizes_are_short() -> None:

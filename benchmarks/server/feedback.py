@@ -1,0 +1,52 @@
+"""Thumbs up and down, a JSON object a line, joined to the decision that they are about."""
+
+import json
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.server.refusals import Busy
+
+REMEMBERED = 10_000
+
+
+class Feedback:
+    """Votes in a file, and the decisions that they can be about.
+
+    Args:
+        file: None keeps no votes.
+    """
+
+    def __init__(self, file: str | None) -> None:
+        self.file = Path(file) if file else None
+        self._decisions: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def remember(self, request_id: str, **facts: Any) -> None:
+        """Keep what a later vote is about; the oldest is forgotten."""
+        self._decisions[request_id] = facts
+        if len(self._decisions) > REMEMBERED:
+            self._decisions.popitem(last=False)
+
+    def router_of(self, request_id: str) -> str | None:
+        """None for a decision that is forgotten, or was another process's."""
+        known = self._decisions.get(request_id)
+        return None if known is None else str(known["router"])
+
+    def add(self, request_id: str, vote: str, comment: str | None, caller: str) -> None:
+        """Add a vote.
+
+        Raises:
+            Busy: the file cannot be written.
+        """
+        if self.file is None:
+            return
+        facts = self._decisions.get(request_id, {})
+        row = {"time": round(time.time(), 3), "request_id": request_id, "vote": vote, "comment": comment}
+        line = json.dumps({**row, "caller": caller, **facts}, ensure_ascii=False)
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with self.file.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        except OSError as error:
+            raise Busy("the vote could not be kept; tell whoever runs this server", retry_after=60) from error

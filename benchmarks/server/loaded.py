@@ -1,0 +1,137 @@
+"""Kept routers as a server loads them, with what their records say of them."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BadInput
+from benchmarks.experiment.router_folder import QUESTIONS, read_kept, router_folder
+from benchmarks.pipeline import Pipeline, load_run
+from benchmarks.settings import Serve
+from common.files import digest, read_json, sha256_file
+from reports.record_files import RECORD, RecordError, read_result
+
+RUNS = Path("outputs", "run")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a router said of its record's test questions.
+
+    Attributes:
+        confidences: of every question with a domain.
+        shares: of the domains that it chose for them.
+    """
+
+    confidences: list[float]
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedRouter:
+    """A kept router that is ready to serve.
+
+    Attributes:
+        name: under which it is served.
+        folder: where it was loaded from; for the log of this machine, never for an answer.
+        checksum: SHA-256 over the files of the router.
+        record: SHA-256 of the record beside it; None where it was moved without one.
+        questions: text of training questions by id, of a router that names neighbours.
+        expected: None without a record.
+    """
+
+    name: str
+    folder: Path
+    pipeline: Pipeline
+    checksum: str
+    record: str | None
+    questions: Mapping[str, str]
+    expected: Expected | None
+
+    @property
+    def domains(self) -> list[str]:
+        return self.pipeline.router.classes_
+
+
+def load_router(name: str, folder: Path, settings: Serve) -> LoadedRouter:
+    """Load a kept router.
+
+    Raises:
+        BadInput, RouterError: the folder is no kept router, or is damaged.
+    """
+    home = router_folder(folder)
+    pipeline = load_run(home, weights=settings.locate, experts=not settings.route_only)
+    if pipeline.experts is not None:
+        pipeline.experts.load()
+    # The first question would else wait for what is only made when it is used.
+    pipeline.route(["a question"])
+    file = home / QUESTIONS
+    record = home.parent / RECORD
+    return LoadedRouter(
+        name,
+        folder,
+        pipeline,
+        _checksum(home),
+        sha256_file(record) if record.is_file() else None,
+        read_json(file) if file.is_file() else {},
+        _expected(home.parent) if record.is_file() else None,
+    )
+
+
+def served_folders(settings: Serve) -> dict[str, Path]:
+    """Folders to load by name: those of the settings, or the newest run.
+
+    Raises:
+        BadInput: there is none, or one holds no kept router.
+    """
+    if settings.routers:
+        folders = {name: Path(folder) for name, folder in settings.routers.items()}
+    else:
+        folder = Path(settings.run) if settings.run else newest_run(RUNS)
+        folders = {_name(folder): folder}
+    for name, folder in folders.items():
+        if name == "auto" or "/" in name or not name.isprintable():
+            raise BadInput(f"routers.{name}: call it otherwise")
+        read_kept(router_folder(folder))
+    return folders
+
+
+def newest_run(runs: Path) -> Path:
+    """Raises BadInput where no run kept a router."""
+    found = sorted(path.parent.parent for path in runs.glob("*/router/decision.json"))
+    if not found:
+        raise BadInput(
+            f"no run in {runs}: make one with `python -m benchmarks run router=knn`, "
+            "or name its folder with run=FOLDER"
+        )
+    return found[-1]
+
+
+def _name(folder: Path) -> str:
+    """The router's own name, as its record has it."""
+    record = router_folder(folder).parent / RECORD
+    try:
+        name = json.loads(record.read_text("utf-8"))["router"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "router"
+    return str(name)
+
+
+def _checksum(home: Path) -> str:
+    files = sorted(path for path in home.rglob("*") if path.is_file())
+    return digest({path.relative_to(home).as_posix(): sha256_file(path) for path in files})
+
+
+def _expected(folder: Path) -> Expected | None:
+    try:
+        rows = [row for row in read_result(folder).predictions if row.label is not None]
+    except RecordError as error:
+        raise BadInput(str(error)) from error
+    if not rows:
+        return None
+    chosen = Counter(row.predicted for row in rows)
+    return Expected(
+        [row.confidence for row in rows], {name: count / len(rows) for name, count in chosen.items()}
+    )

@@ -1,0 +1,188 @@
+"""Real processes: started, killed, reloaded and stopped, and what a client sees of it."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from routers.baselines import TfidfRouter
+from routers.knn import KNNRouter
+from tests.benchmarks.helpers import in_process
+from tests.benchmarks.server.helpers import keep
+from tests.conftest import CAR, SLEEP
+
+pytestmark = pytest.mark.process
+Questions = tuple[list[str], list[str]]
+OIL = "How often should the engine oil be changed?"
+
+
+class Server(NamedTuple):
+    """A server process."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+    log: Path
+
+    def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
+        """Status and JSON of an answer, over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            given = {"content-type": "application/json", **(headers or {})}
+            connection.request("POST", path, json.dumps(body), given)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Lines of the log about one kind of event."""
+        rows = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [row for row in rows if row["event"] == name]
+
+
+@contextmanager
+def started(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[Server]:
+    """A server over the command line, ready to be asked."""
+    log = folder / "log.jsonl"
+    command = [sys.executable, "-m", "benchmarks", "serve", "port=0", "threads=1", "feedback=null"]
+    process = subprocess.Popen(
+        [*command, f"log.file={log}", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://127.0.0.1:(\d+)", line)
+        assert found, line + (process.stderr.read() if process.stderr else "")
+        yield Server(process, int(found[1]), log)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def until(done: Any) -> None:
+    """Wait for something that happens in another process."""
+    while not done():
+        time.sleep(0.05)
+
+
+def scores(server: Server, texts: Sequence[str]) -> list[float]:
+    found = []
+    for text in texts:
+        status, body = server.post("/router", {"query": text})
+        assert status == 200
+        found.append(body["routing"]["scores"]["car"])
+    return found
+
+
+def test_decisions_do_not_depend_on_processes_or_batches(knn: KNNRouter, tmp_path: Path) -> None:
+    keep(knn, tmp_path / "run", experts=None)
+    texts = [*CAR, *SLEEP]
+    with started(tmp_path, "run=run") as server:
+        alone = scores(server, texts)
+        _, body = server.post("/api/v1/classify/batch", {"texts": texts})
+        together = [one["routing"]["scores"]["car"] for one in body["results"]]
+    with started(tmp_path, "run=run", "workers=2") as server:
+        spread = scores(server, texts)
+    assert together == pytest.approx(alone, abs=1e-6)
+    assert spread == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_process_that_is_killed_is_started_again(tfidf_run: Path, tmp_path: Path) -> None:
+    with started(tmp_path, f"run={tfidf_run}", "workers=2") as server:
+        until(lambda: len(server.events("loaded")) == 2)
+        pids = {row["process"] for row in server.events("loaded")}
+        assert len(pids) == 2
+        os.kill(min(pids), signal.SIGKILL)
+        # The other one answers meanwhile; a connection that the dead one had may have to be made again.
+        for _ in range(20):
+            assert server.post("/router", {"query": OIL})[0] == 200
+        until(lambda: len(server.events("loaded")) == 3)
+        assert [row["status"] for row in server.events("process_died")] == [-signal.SIGKILL]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait() == 0
+
+
+def test_every_process_reloads(questions: Questions, tfidf_run: Path, tmp_path: Path) -> None:
+    labels = ["sleep" if label == "car" else "car" for label in questions[1]]
+    keep(TfidfRouter().fit(questions[0], labels), tmp_path / "swapped")
+    admin = {"ROUTER_DERBY_ADMIN_KEY": "root"}
+    with started(tmp_path, f"routers.main={tfidf_run}", "workers=2", environment=admin) as server:
+        until(lambda: len(server.events("loaded")) == 2)
+        asked = {"routers": {"main": str(tmp_path / "swapped")}}
+        status, body = server.post("/admin/reload", asked, {"authorization": "Bearer root"})
+        assert status == 200
+        until(
+            lambda: (
+                len({row["process"] for row in server.events("loaded") if row["routers"] == body["routers"]})
+                == 2
+            )
+        )
+        assert {server.post("/router", {"query": OIL})[1]["selected_model"] for _ in range(20)} == {"sleep"}
+
+
+def test_a_signal_reads_the_folder_again(questions: Questions, tmp_path: Path) -> None:
+    run = keep(TfidfRouter().fit(*questions), tmp_path / "run")
+    with started(tmp_path, f"run={run}") as server:
+        labels = ["sleep" if label == "car" else "car" for label in questions[1]]
+        keep(TfidfRouter().fit(questions[0], labels), run)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: len(server.events("loaded")) == 2)
+        assert server.post("/router", {"query": OIL})[1]["selected_model"] == "sleep"
+        (run / "router" / "state.safetensors").write_bytes(b"damaged")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: server.events("reload_refused"))
+        assert server.post("/router", {"query": OIL})[1]["selected_model"] == "sleep"
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait() == 0
+
+
+def test_processes_end_with_their_supervisor(tfidf_run: Path, tmp_path: Path) -> None:
+    with started(tmp_path, f"run={tfidf_run}", "workers=2") as server:
+        until(lambda: len(server.events("loaded")) == 2)
+        pids = [row["process"] for row in server.events("loaded")]
+        server.process.kill()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run=nowhere",), ("routers.a=nowhere",), (), ("host=0.0.0.0", "run=RUN"), ("keys=nowhere", "run=RUN")],
+)
+def test_what_cannot_be_served_is_one_line(
+    tfidf_run: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    given = [argument.replace("RUN", str(tfidf_run)) for argument in arguments]
+    done = in_process("serve", "port=0", *given, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_damaged_router_ends_the_start(tfidf_run: Path, questions: Questions, tmp_path: Path) -> None:
+    run = keep(TfidfRouter().fit(*questions), tmp_path / "run")
+    (run / "router" / "state.safetensors").write_bytes(b"damaged")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "serve", "port=0", f"run={run}", "workers=2", "log.file=log"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "error: " in done.stderr
+    assert "Traceback" not in done.stderr
