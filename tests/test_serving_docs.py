@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from experts.base import Request
+from experts.openai import OpenAIExperts
 from routers.baselines import TfidfRouter
 from tests.benchmarks.server.helpers import keep
 from tests.benchmarks.server.test_processes import Server, started
@@ -66,3 +68,9 @@ def test_there_is_something_to_run() -> None:
 def test_the_program_of_openai_gets_an_answer(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     exec(PROGRAMS[0].replace("8888", str(server.port)), {})
     assert capsys.readouterr().out.strip().endswith(" sleep")
+
+
+def test_experts_of_ours_can_be_behind_it(server: Server) -> None:
+    experts = OpenAIExperts(f"http://127.0.0.1:{server.port}/v1", {"car": "domain:car", "any": "auto"})
+    answers = experts.answers([Request("car", "hello there"), Request("any", "i wake at 3am")])
+    assert [answer.text for answer in answers] == ["car 0: hello there", "sleep 0: i wake at 3am"]

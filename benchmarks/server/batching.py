@@ -101,15 +101,13 @@ class Batcher:
                 for one in batch:
                     self.metrics.queue_seconds.observe(start - one.since)
                 self.metrics.batch_size.observe(len(batch))
-                try:
-                    found = await loop.run_in_executor(self._thread, self._infer, [one.text for one in batch])
-                except Exception as error:
-                    for one in batch:
-                        if not one.future.done():
-                            one.future.set_exception(error)
-                    continue
+                found = await loop.run_in_executor(self._thread, self._infer, [one.text for one in batch])
                 for one, routed in zip(batch, found, strict=True):
-                    if not one.future.done():
+                    if one.future.done():
+                        continue
+                    if isinstance(routed, Exception):
+                        one.future.set_exception(routed)
+                    else:
                         routed.milliseconds["queue"] = 1e3 * (start - one.since)
                         one.future.set_result(routed)
         finally:
@@ -125,10 +123,20 @@ class Batcher:
                 batch.append(one)
         return batch
 
-    def _infer(self, texts: list[str]) -> list[Routed]:
+    def _infer(self, texts: list[str]) -> Sequence[Routed | Exception]:
         if self.router.batch_changes_scores:
-            return [routed for text in texts for routed in self._together([text])]
-        return self._together(texts)
+            return [self._alone(text) for text in texts]
+        try:
+            return self._together(texts)
+        except Exception:
+            # One of them is to blame; the others are somebody else's.
+            return [self._alone(text) for text in texts]
+
+    def _alone(self, text: str) -> Routed | Exception:
+        try:
+            return self._together([text])[0]
+        except Exception as error:
+            return error
 
     def _together(self, texts: list[str]) -> list[Routed]:
         with collect_stages() as stages:

@@ -39,7 +39,7 @@ PAGE = "/page/"
 # Asked for every few seconds; logged only when they fail.
 PROBES = ("/health", "/ready", "/metrics", "/status.json")
 # Answered while the routers load.
-WITHOUT_ROUTERS = ("/health", "/ready", "/metrics", "/status", "/status.json", "/openapi.json", "/docs")
+WITHOUT_ROUTERS = ("/metrics", "/status.json", "/openapi.json")
 
 
 # Name of the caller of what needs no key; its requests do not count as one key's.
@@ -84,7 +84,8 @@ class Gate:
             caller = self._caller(scope, headers)
             limit = math.inf if caller.name == ANYBODY else self.state.settings.limits.concurrent
             with _Place(self._going, caller.name, limit):
-                body = await self._body(headers, receive)
+                # What anybody may ask for has no body.
+                body = b"" if caller.name == ANYBODY else await self._body(headers, receive)
                 visit = Visit(self.state, caller, request_id)
                 direct = self.direct.get(path) if scope["method"] == "POST" else None
                 if direct is not None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from benchmarks.errors import BadInput
 
 KEYS, ADMIN_KEY = "ROUTER_DERBY_API_KEYS", "ROUTER_DERBY_ADMIN_KEY"
+NAME = re.compile(r"[\w.-]+")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,7 +47,7 @@ class Keys:
         callers = _of_file(Path(file)) if file else {}
         for number, entry in enumerate(filter(None, environment.get(KEYS, "").split(",")), start=1):
             name, colon, key = entry.strip().partition(":")
-            if not (name and colon and key):
+            if not (NAME.fullmatch(name) and colon and key):
                 raise BadInput(f"{KEYS}: entry {number} is not NAME:KEY")
             callers[_sha256(key)] = Caller(name)
         if admin := environment.get(ADMIN_KEY, "").strip():
@@ -99,7 +100,8 @@ def _of_file(path: Path) -> dict[bytes, Caller]:
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if len(words) not in (2, 3) or not SHA256.fullmatch(words[1]) or words[2:] not in ([], ["admin"]):
+        has_form = len(words) in (2, 3) and NAME.fullmatch(words[0]) and SHA256.fullmatch(words[1])
+        if not has_form or words[2:] not in ([], ["admin"]):
             raise BadInput(
                 f"{path}:{number}: not `NAME SHA256` or `NAME SHA256 admin`; "
                 "SHA256 is of `printf %s KEY | sha256sum`"

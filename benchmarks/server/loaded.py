@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,12 @@ from benchmarks.experiment.router_folder import QUESTIONS, read_kept, router_fol
 from benchmarks.pipeline import Pipeline, load_run
 from benchmarks.settings import Serve
 from common.files import digest, read_json, sha256_file
+from common.typed_json import from_json
 from reports.record_files import RECORD, RecordError, read_result
 
 RUNS = Path("outputs", "run")
+# Name that stands for the first router.
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def load_router(name: str, folder: Path, settings: Serve) -> LoadedRouter:
         pipeline,
         _checksum(home),
         sha256_file(record) if record.is_file() else None,
-        read_json(file) if file.is_file() else {},
+        _questions(file) if file.is_file() else {},
         _expected(home.parent) if record.is_file() else None,
     )
 
@@ -91,16 +94,22 @@ def served_folders(settings: Serve) -> dict[str, Path]:
     else:
         folder = Path(settings.run) if settings.run else newest_run(RUNS)
         folders = {_name(folder): folder}
-    for name, folder in folders.items():
-        if name == "auto" or "/" in name or not name.isprintable():
-            raise BadInput(f"routers.{name}: call it otherwise")
+    check_names(folders)
+    for folder in folders.values():
         read_kept(router_folder(folder))
     return folders
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Raises BadInput for a name that no router can have."""
+    for name in names:
+        if name == AUTO or not name or "/" in name or not name.isprintable():
+            raise BadInput(f"routers.{name}: call it otherwise")
+
+
 def newest_run(runs: Path) -> Path:
     """Raises BadInput where no run kept a router."""
-    found = sorted(path.parent.parent for path in runs.glob("*/router/decision.json"))
+    found = sorted(path.parent.parent for path in runs.glob("[0-9]*-*-*_*/router/decision.json"))
     if not found:
         raise BadInput(
             f"no run in {runs}: make one with `python -m benchmarks run router=knn`, "
@@ -117,6 +126,13 @@ def _name(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         return "router"
     return str(name)
+
+
+def _questions(file: Path) -> dict[str, str]:
+    try:
+        return from_json(read_json(file), dict[str, str])
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file} cannot be read: {error}") from error
 
 
 def _checksum(home: Path) -> str:

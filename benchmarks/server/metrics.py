@@ -62,7 +62,7 @@ class Metrics:
             f"Population stability index of the last {WINDOW} decisions against the record's.",
             "router",
             "of",
-            mode="max",
+            mode="livemax",
         )
         self.reloads = self._counter(f"{ours}_reloads", "Reloads of routers.", "outcome")
         self.feedback = self._counter(f"{ours}_feedback", "Thumbs up and down.", "router", "vote")

@@ -32,6 +32,7 @@ class Job:
 
     Attributes:
         folders: by name.
+        parent: supervisor with which the process ends; None of a single process.
         shared: file that tells the processes of one server what to load; None of a single one.
         announce: print where it serves once it is ready.
         since: when the server was started, in seconds since the epoch.
@@ -39,6 +40,7 @@ class Job:
 
     settings: Serve
     folders: dict[str, str]
+    parent: int | None = None
     shared: str | None = None
     announce: bool = True
     since: float = field(default_factory=time.time)
@@ -47,11 +49,13 @@ class Job:
 class _Server(uvicorn.Server):
     """A uvicorn server that reloads its routers on SIGHUP, and ends with its supervisor."""
 
-    def __init__(self, config: uvicorn.Config, state: State, loaded: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, state: State, loaded: Callable[[], None], parent: int | None
+    ) -> None:
         super().__init__(config)
         self.derby = state
         self.loaded = loaded
-        self.parent = os.getppid()
+        self.parent = parent
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         loop = asyncio.get_running_loop()
@@ -67,7 +71,7 @@ class _Server(uvicorn.Server):
             # It answers that it is not ready.
             self.reloads.add(loop.create_task(self._load()))
         else:
-            # The others answer meanwhile.
+            # The others answer meanwhile; at the start of all of them connections wait.
             await self._load()
         await super().startup(sockets)
 
@@ -82,7 +86,7 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         # Ten ticks a second.
-        if self.derby.shared is not None and counter % 10 == 0 and os.getppid() != self.parent:
+        if self.parent is not None and counter % 10 == 0 and os.getppid() != self.parent:
             self.should_exit = True
         return await super().on_tick(counter)
 
@@ -93,6 +97,8 @@ def serve(job: Job, bound: socket.socket, environment: Mapping[str, str]) -> int
     Raises:
         UserError: the routers cannot be loaded.
     """
+    # By default it would end the process; it is heeded once there is something to load again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = job.settings
     folders = {name: Path(folder) for name, folder in job.folders.items()}
     state = State(
@@ -117,7 +123,7 @@ def serve(job: Job, bound: socket.socket, environment: Mapping[str, str]) -> int
         date_header=True,
         proxy_headers=False,
     )
-    server = _Server(config, state, loaded)
+    server = _Server(config, state, loaded, job.parent)
     # uvicorn raises a signal again that it was stopped by.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from benchmarks.server.batching import Batcher, Routed, rows_together
 from benchmarks.server.feedback import Feedback
 from benchmarks.server.loaded import LoadedRouter
+from benchmarks.server.logs import Log, masked
 from benchmarks.server.metrics import Drift, Metrics
 from benchmarks.server.truncation import Removed, shortened
 from common.settings import Context, Policy
@@ -102,9 +103,10 @@ class Decided:
 class Deciding:
     """Makes decisions and counts them."""
 
-    def __init__(self, metrics: Metrics, feedback: Feedback) -> None:
+    def __init__(self, metrics: Metrics, feedback: Feedback, log: Log) -> None:
         self.metrics = metrics
         self.feedback = feedback
+        self.log = log
 
     async def decide(
         self,
@@ -128,6 +130,7 @@ class Deciding:
             Busy: too many questions are waiting.
         """
         start = perf_counter()
+        self._log(request_id, messages[-1:])
         context = served.context
         read = texts(context, messages)
         routed = await served.batcher.route(read)
@@ -149,6 +152,7 @@ class Deciding:
     ) -> list[Decided]:
         """Decide on questions that have nothing to do with each other, together."""
         start = perf_counter()
+        self._log(request_id, questions)
         routed = await served.batcher.route(questions)
         decided = [
             self._decided(served, [one], one.inference, request_id, start, threshold, False) for one in routed
@@ -190,6 +194,11 @@ class Deciding:
             neighbours=_neighbours(last.hits, loaded.questions) if neighbours else None,
         )
         return Decided(routing, last)
+
+    def _log(self, request_id: str, questions: Sequence[str]) -> None:
+        if self.log.questions:
+            for question in questions:
+                self.log.write("question", request_id=request_id, question=masked(question))
 
     def _count(self, served: Served, routing: Routing) -> None:
         metrics, name, domain = self.metrics, routing.router, routing.domain or ""

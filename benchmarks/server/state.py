@@ -15,16 +15,13 @@ from benchmarks.server.batching import Batcher
 from benchmarks.server.cache import Answers
 from benchmarks.server.feedback import Feedback
 from benchmarks.server.keys import Keys
-from benchmarks.server.loaded import LoadedRouter, load_router
+from benchmarks.server.loaded import AUTO, LoadedRouter, check_names, load_router
 from benchmarks.server.logs import Log
 from benchmarks.server.metrics import Drift, Metrics
 from benchmarks.server.refusals import Busy, Invalid, Unknown
 from benchmarks.server.routing import Deciding, Served
 from benchmarks.settings import Serve
 from common.files import read_json, replace_json
-
-# Name that stands for the first router.
-AUTO = "auto"
 
 
 @dataclass(eq=False)
@@ -50,8 +47,8 @@ class State:
         self.metrics = Metrics()
         self.log = Log(settings.log.file, settings.log.questions)
         self.feedback = Feedback(settings.feedback)
-        self.deciding = Deciding(self.metrics, self.feedback)
-        self.answerers = Answerers(settings.limits)
+        self.deciding = Deciding(self.metrics, self.feedback, self.log)
+        self.answerers = Answerers(settings.limits, self.log)
         self.answers = Answers(settings.cache.size, settings.cache.similarity)
         self._served: dict[str, Served] = {}
         self._loading = asyncio.Lock()
@@ -75,7 +72,7 @@ class State:
         """
         if not self._served:
             raise Busy("the routers are still loading", retry_after=1)
-        if name in (None, AUTO) and AUTO not in self._served:
+        if name in (None, AUTO):
             return next(iter(self._served.values()))
         served = self._served.get(str(name))
         if served is None:
@@ -90,9 +87,9 @@ class State:
         """
         async with self._loading:
             wanted = dict(folders or self.folders)
-            loop = asyncio.get_running_loop()
+            check_names(wanted)
             try:
-                loaded = await loop.run_in_executor(self._loader, self._load, wanted)
+                loaded = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, wanted)
             except Exception as error:
                 self.metrics.reloads.labels("refused").inc()
                 self.log.write("reload_refused", message=str(error))
@@ -162,8 +159,11 @@ class State:
         return Served(loaded, batcher, drift)
 
     def _forget(self, old: LoadedRouter) -> None:
-        if old.checksum not in [served.loaded.checksum for served in self._served.values()]:
+        """Take a router that was swapped out of the gauges."""
+        if (old.name, old.checksum) not in [(one.name, one.loaded.checksum) for one in self._served.values()]:
             self.metrics.info.labels(old.name, old.checksum, old.record or "").set(0)
+        for of in ("confidence", "domain"):
+            self.metrics.drift.labels(old.name, of).set(0)
 
 
 def check_text(state: State, text: str, what: str = "the question") -> str:

@@ -68,24 +68,29 @@ class Supervisor:
                 self._end()
 
     def _watch(self) -> int:
+        due: dict[int, float] = {}
         while not self.stopping:
             time.sleep(POLL_SECONDS)
             for number, (process, since) in list(self._processes.items()):
                 status = process.poll()
                 if status is None or self.stopping:
                     continue
+                del self._processes[number]
                 self._forget(process)
                 self.log.write("process_died", process=process.pid, status=status)
-                if status == EXIT_BAD_INPUT:
+                if status == EXIT_BAD_INPUT and not self._processes:
                     return status
-                if time.monotonic() - since < YOUNG_SECONDS:
-                    time.sleep(1.0)
+                is_young = time.monotonic() - since < YOUNG_SECONDS
+                due[number] = time.monotonic() + (YOUNG_SECONDS if is_young else 0)
+            for number in [number for number, when in due.items() if when <= time.monotonic()]:
+                del due[number]
                 self._start(number, again=True)
         return 0
 
     def _start(self, number: int, again: bool = False) -> None:
         job = replace(
             self.job,
+            parent=os.getpid(),
             shared=str(self.scratch / "routers.json"),
             announce=self.job.announce and number == 0 and not again,
         )
@@ -111,6 +116,8 @@ class Supervisor:
         mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
 
     def _end(self) -> None:
+        # Or clients would go on connecting to a queue that nobody reads.
+        self.bound.close()
         for process, _ in self._processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

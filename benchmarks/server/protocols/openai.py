@@ -26,6 +26,7 @@ from benchmarks.server.endpoint import (
     documented,
     json_response,
 )
+from benchmarks.server.loaded import AUTO
 from benchmarks.server.refusals import (
     ExpertFailed,
     ExpertSlow,
@@ -35,9 +36,9 @@ from benchmarks.server.refusals import (
     openai_body,
 )
 from benchmarks.server.routing import Routing, Served, headers
-from benchmarks.server.state import AUTO, State
+from benchmarks.server.state import State
 from common.files import digest
-from experts.base import Request, Turn
+from experts.base import ExpertError, Request, Turn
 from routers.base import FloatArray
 from routers.embedding_base import EmbeddingRouter
 
@@ -212,7 +213,6 @@ async def chat(asked: ChatRequest, visit: TheVisit) -> Response:
         request_id=visit.id,
         domain=exchange.domain,
         router=target.served.name,
-        question=state.log.question(turns[-1].text),
     )
     if asked.route_only or exchange.domain is None:
         pieces = _nothing()
@@ -226,7 +226,7 @@ async def chat(asked: ChatRequest, visit: TheVisit) -> Response:
     first = await anext(pieces, None)
     include_usage = asked.stream_options is not None and asked.stream_options.include_usage
     return StreamingResponse(
-        _events(exchange, first, pieces, include_usage, asked.route_only),
+        _events(exchange, first, pieces, include_usage),
         headers={**_headers(exchange), "cache-control": "no-cache", "x-accel-buffering": "no"},
         media_type="text/event-stream",
     )
@@ -315,19 +315,28 @@ async def _answer(exchange: Exchange) -> AsyncIterator[str]:
 
 
 async def _key(exchange: Exchange) -> tuple[Key, FloatArray | None]:
-    """Key of the answer, and the question's vector where similar questions count."""
-    settings, served = exchange.visit.state.settings.cache, exchange.served
+    """Key of the answer, and the question's vector where similar questions count.
+
+    Raises:
+        ExpertFailed: the domain has no expert.
+    """
+    state, served = exchange.visit.state, exchange.served
     experts = served.loaded.pipeline.experts
-    expert = digest(experts.identity(str(exchange.domain))) if experts else ""
+    try:
+        expert = digest(experts.identity(str(exchange.domain))) if experts else ""
+    except ExpertError as error:
+        state.log.write("expert_failed", request_id=exchange.visit.id, message=str(error))
+        raise ExpertFailed(f"there is no expert for {exchange.domain}") from None
+    settings, question = state.settings.cache, exchange.question.strip()
     who = "" if settings.shared else exchange.visit.caller.name
-    question = exchange.question.strip()
-    key = Key((who, expert, exchange.history, exchange.max_tokens), question)
+    scope = (who, expert, digest([list(turn) for turn in exchange.history]), exchange.max_tokens)
     router = served.loaded.pipeline.router
     # A conversation says more than its last question.
     if settings.similarity is None or exchange.history or not isinstance(router, EmbeddingRouter):
-        return key, None
+        return Key(scope, question), None
     vectors = await served.batcher.run(lambda: router.encoder_.encode([question]))
-    return key, vectors[0]
+    # Vectors of two encoders cannot be compared.
+    return Key((*scope, served.loaded.checksum), question), vectors[0]
 
 
 async def _whole(exchange: Exchange, pieces: AsyncIterator[str], asked: ChatRequest) -> Response:
@@ -354,7 +363,7 @@ async def _whole(exchange: Exchange, pieces: AsyncIterator[str], asked: ChatRequ
 
 
 async def _events(
-    exchange: Exchange, first: str | None, pieces: AsyncIterator[str], include_usage: bool, route_only: bool
+    exchange: Exchange, first: str | None, pieces: AsyncIterator[str], include_usage: bool
 ) -> AsyncIterator[str]:
     """Chunks of the answer as server-sent events."""
     routing = exchange.routing

@@ -210,7 +210,9 @@ def test_run_prints_plain_tables_and_leaves_one_folder(knn: Ran) -> None:
     assert "\x1b" not in knn.done.stdout + knn.done.stderr
     for name in ("knn", *BASELINES):
         assert re.search(rf"^\W*{name}\s+\d", knn.done.stdout, flags=re.MULTILINE), name
-    assert knn.done.stdout.rstrip().endswith(f"Result: {knn.result}")
+    *_, result, put_to_work = knn.done.stdout.rstrip().splitlines()
+    assert result == f"Result: {knn.result}"
+    assert put_to_work.endswith(f"serve run={knn.result}")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_knn", knn.result.name)
     files = {path.relative_to(knn.result).as_posix() for path in knn.result.rglob("*") if path.is_file()}
     both = ("record.json", "predictions.jsonl")

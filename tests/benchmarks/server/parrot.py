@@ -1,5 +1,6 @@
 """Experts for tests of the server: they say what they were asked, a word a piece."""
 
+import time
 from collections.abc import Generator, Iterator, Sequence
 from threading import Event
 from typing import Any
@@ -17,7 +18,8 @@ released = Event()
 class Parrot(Experts):
     """Says its domain and the question, and how many turns went before.
 
-    Fails where the question says "fails" at once, and where it says "breaks" after two words.
+    Fails where the question says "fails" at once, and where it says "breaks" after two words. Takes a moment
+    for each word where it says "slowly".
     """
 
     thread_safe = True
@@ -55,6 +57,8 @@ class Parrot(Experts):
         for number, word in enumerate(said):
             if number == 2 and "breaks" in request.question:
                 raise ExpertError("the expert fell ill")
+            if "slowly" in request.question:
+                time.sleep(0.02)
             yield f" {word}"
         if usage is not None:
             usage.prompt_tokens, usage.tokens = 5, len(said)

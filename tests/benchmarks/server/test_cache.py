@@ -9,9 +9,11 @@ import pytest
 from benchmarks.server.cache import Answers, Key, WholeAnswer
 from benchmarks.settings import AnswerCache
 from routers.knn import KNNRouter
+from routers.static_encoder import StaticEncoder
 from tests.benchmarks.server import parrot
 from tests.benchmarks.server.helpers import Client, keep, serving
 
+Questions = tuple[list[str], list[str]]
 OIL = "How often should the engine oil be changed?"
 KEYS = {"ROUTER_DERBY_API_KEYS": "anna:first,ben:second"}
 
@@ -101,3 +103,18 @@ def test_a_question_that_means_the_same(knn: KNNRouter, tmp_path: Path) -> None:
         assert near["routing"]["cache"] == "similar"
         assert near["choices"][0]["message"]["content"] == f"car 0: {OIL}"
         assert client.chat("Which tyres for snow on the car?").json()["routing"]["cache"] is None
+
+
+def test_vectors_of_two_encoders_are_not_compared(
+    knn: KNNRouter, tiny_static: StaticEncoder, questions: Questions, tmp_path: Path
+) -> None:
+    other = KNNRouter(tiny_static, k=5).fit(*questions)
+    folders = {"good": keep(knn, tmp_path / "good"), "fast": keep(other, tmp_path / "fast")}
+    with serving(folders, cache=AnswerCache(similarity=0.9)) as client:
+        for model in ("fast", "good", "fast", "good"):
+            answer = client.chat(f"{OIL} {model}", model=model)
+            assert answer.status_code == 200
+            assert answer.json()["routing"]["cache"] in (None, "exact", "similar")
+        assert client.chat("how often should engine oil be changed good", model="good").json()["routing"][
+            "cache"
+        ]

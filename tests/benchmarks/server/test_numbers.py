@@ -83,7 +83,7 @@ def test_questions_are_logged_when_asked(tfidf_run: Path, tmp_path: Path, wanted
     rows = [json.loads(line) for line in text.splitlines()]
     assert ("Engine oil? Write to [e-mail]" in text) is wanted
     assert "me@example.org" not in text
-    assert {row["event"] for row in rows} == {"loaded", "routed", "request"}
+    assert {row["event"] for row in rows} - {"question"} == {"loaded", "routed", "request"}
     assert len({row["request_id"] for row in rows if row["event"] != "loaded"}) == 1
 
 

@@ -5,11 +5,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,6 +64,7 @@ def started(folder: Path, *arguments: str, environment: dict[str, str] | None = 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert process.stdout
     try:
@@ -71,7 +74,19 @@ def started(folder: Path, *arguments: str, environment: dict[str, str] | None = 
         yield Server(process, int(found[1]), log)
     finally:
         process.terminate()
+        process.wait()
+        # Whoever is left would keep the pipes open.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def reachable(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def until(done: Any) -> None:
@@ -97,6 +112,7 @@ def test_decisions_do_not_depend_on_processes_or_batches(knn: KNNRouter, tmp_pat
         _, body = server.post("/api/v1/classify/batch", {"texts": texts})
         together = [one["routing"]["scores"]["car"] for one in body["results"]]
     with started(tmp_path, "run=run", "workers=2") as server:
+        until(lambda: len(server.events("loaded")) >= 3)
         spread = scores(server, texts)
     assert together == pytest.approx(alone, abs=1e-6)
     assert spread == pytest.approx(alone, abs=1e-6)
@@ -115,6 +131,22 @@ def test_a_process_that_is_killed_is_started_again(tfidf_run: Path, tmp_path: Pa
         assert [row["status"] for row in server.events("process_died")] == [-signal.SIGKILL]
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait() == 0
+
+
+def test_a_damaged_folder_does_not_stop_those_that_serve(questions: Questions, tmp_path: Path) -> None:
+    run = keep(TfidfRouter().fit(*questions), tmp_path / "run")
+    with started(tmp_path, f"run={run}", "workers=2") as server:
+        until(lambda: len(server.events("loaded")) == 2)
+        pids = [row["process"] for row in server.events("loaded")]
+        state = run / "router" / "state.safetensors"
+        whole = state.read_bytes()
+        state.write_bytes(b"damaged")
+        os.kill(pids[0], signal.SIGKILL)
+        # The killed one, and the one that was to take its place.
+        until(lambda: len(server.events("process_died")) == 2)
+        assert server.post("/router", {"query": OIL})[0] == 200
+        state.write_bytes(whole)
+        until(lambda: len(server.events("loaded")) == 3)
 
 
 def test_every_process_reloads(questions: Questions, tfidf_run: Path, tmp_path: Path) -> None:
@@ -148,6 +180,22 @@ def test_a_signal_reads_the_folder_again(questions: Questions, tmp_path: Path) -
         until(lambda: server.events("reload_refused"))
         assert server.post("/router", {"query": OIL})[1]["selected_model"] == "sleep"
         server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_stop_lets_what_runs_end(tfidf_run: Path, tmp_path: Path, workers: int) -> None:
+    question = " ".join(["engine oil slowly", *map(str, range(50))])
+    with started(tmp_path, f"run={tfidf_run}", f"workers={workers}") as server, ThreadPoolExecutor(1) as pool:
+        messages = [{"role": "user", "content": question}]
+        running = pool.submit(server.post, "/v1/chat/completions", {"messages": messages})
+        until(lambda: server.events("routed"))
+        server.process.send_signal(signal.SIGTERM)
+        if workers > 1:
+            # Nobody connects to a queue that nobody reads.
+            until(lambda: not reachable(server.port))
+        status, body = running.result()
+        assert (status, body["choices"][0]["message"]["content"]) == (200, f"car 0: {question}")
         assert server.process.wait() == 0
 
 

@@ -204,10 +204,12 @@ def test_conversations_that_cannot_be_answered(client: Client, messages: Any) ->
 
 def test_an_expert_that_fails(client: Client) -> None:
     answer = client.chat(f"{OIL} fails")
-    assert (answer.status_code, answer.json()["message"]) == (502, "the expert is ill")
+    assert answer.status_code == 502
+    # What an expert says of itself may name addresses.
+    assert "ill" not in answer.text
     assert client.chat(f"{OIL} fails", stream=True).status_code == 502
     chunks = events(client.chat(f"{OIL} breaks", stream=True).text)
-    assert chunks[-1]["error"]["message"] == "the expert fell ill"
+    assert chunks[-1]["error"]["code"] == "expert_failed"
 
 
 def test_models_are_listed(client: Client) -> None:

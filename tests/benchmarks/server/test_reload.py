@@ -54,7 +54,7 @@ def test_no_request_fails_while_routers_change(tfidf_run: Path, swapped: Path) -
         assert {one.result().status_code for one in asked} == {200}
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "not_json", "no_state"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "not_json", "no_state", "questions"])
 def test_a_damaged_router_is_refused(
     tfidf_run: Path, questions: Questions, tmp_path: Path, damage: str
 ) -> None:
@@ -67,6 +67,8 @@ def test_a_damaged_router_is_refused(
         state.write_bytes(state.read_bytes()[:-3])
     elif damage == "not_json":
         (home / "router.json").write_text("{")
+    elif damage == "questions":
+        (home / "questions.json").write_text("{")
     else:
         (home / "state.safetensors").unlink()
     with serving({"main": tfidf_run}, ADMIN) as client:
@@ -75,6 +77,14 @@ def test_a_damaged_router_is_refused(
         assert str(tmp_path) not in answer.text
         assert chosen(client) == "car"
         assert 'router_derby_reloads_total{outcome="refused"} 1.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("name", ["auto", "", "a/b", "a\nb"])
+def test_a_name_that_no_router_can_have(tfidf_run: Path, name: str) -> None:
+    with serving({"main": tfidf_run}, ADMIN) as client:
+        body = {"routers": {name: str(tfidf_run)}}
+        assert client.post("/admin/reload", json=body, headers=BEARER).status_code == 400
+        assert chosen(client) == "car"
 
 
 def test_only_an_administrator_may(tfidf_run: Path) -> None:
