@@ -18,7 +18,7 @@ from benchmarks.errors import BadInput
 from benchmarks.pipeline import Pipeline, Reply, process_queries, process_query
 from benchmarks.settings import Ask
 from common.settings import Policy
-from experts.base import ExpertError
+from experts.base import ExpertError, Request
 from routers.base import Inference, Router, RouterError
 from tests.benchmarks.fakes import Diary
 
@@ -130,12 +130,12 @@ def test_without_experts_it_routes() -> None:
         Reply("sleep 75", "sleep", 0.75),
         Reply("car 25", None, 0.25),
     ]
-    assert list(pipeline.stream("car 50", "car", print)) == []
+    assert list(pipeline.stream(Request("car", "car 50"), print)) == []
 
 
 def test_an_answer_is_streamed_with_its_remark_first(diary: Diary) -> None:
     heard: list[str] = []
-    pieces = Pipeline(Told(), diary).stream("one two", "sleep", heard.append)
+    pieces = Pipeline(Told(), diary).stream(Request("sleep", "one two"), heard.append)
     assert next(pieces) == "sleep"
     assert heard == ["a remark"]
     assert list(pieces) == ["says", "one", "two"]
