@@ -138,11 +138,11 @@ class OpenAIExperts(Experts):
         if note:
             remark(note)
         silent = True
+        taken = usage or Usage()
         try:
             with self._open(body, counted=usage is not None) as chunks:
                 for chunk in chunks:
-                    if usage is not None:
-                        _count(chunk, usage)
+                    _count(chunk, taken)
                     # The chunk with the usage has no choices.
                     for choice in (chunk.choices or [])[:1]:
                         piece = choice.delta.content
@@ -153,6 +153,9 @@ class OpenAIExperts(Experts):
             raise ExpertError(self._reason(error, model)) from None
         if silent:
             raise ExpertError(self._reason(ExpertError("an answer without text"), model))
+        # A connection that is closed without an error looks like the end.
+        if taken.finish is None:
+            raise ExpertError(self._reason(ExpertError("the answer broke off"), model))
 
     def identity(self, domain: str, adapted: bool = True) -> dict[str, Any]:
         # It is written to records, so an address with a password in it must not come this far.

@@ -179,6 +179,8 @@ class Handler(BaseHTTPRequestHandler):
             return None
         elif model == "stream error":
             return send(json.dumps({"error": {"message": "out of memory"}}))
+        elif model == "stream broken off":
+            return None
         elif model == "stream garbage":
             return send("{not json")
         send(piece(content="the oil."))

@@ -560,3 +560,10 @@ def test_transformers_serve(tiny_llama: str, tmp_path: Path) -> None:
             assert 0 < answer.tokens <= 8
         # Greedy: the same again, streamed.
         assert "".join(asked.stream(requests[0])) == first.text
+
+
+def test_an_answer_that_broke_off_is_none(server: Server) -> None:
+    pieces = experts(server.url, "stream broken off").stream(Request("stream broken off", "Why?"))
+    assert next(pieces) == "Check "
+    with pytest.raises(ExpertError, match="broke off"):
+        next(pieces)
