@@ -15,11 +15,15 @@ class Decision:
         label: the chosen class, or None for none.
         confidence: as in `Inference`.
         scores: probability by class.
+        best: the most probable class.
+        reached: the score that was compared with the threshold.
     """
 
     label: str | None
     confidence: float
     scores: dict[str, float]
+    best: str
+    reached: float
 
 
 BEST_GUESS = "best_guess"
@@ -47,7 +51,8 @@ def decide(
         best = max(range(len(row)), key=row.__getitem__)
         reached = confidence if score == CONFIDENCE else row[best]
         label = choose(classes[best], reached, threshold, fallback)
-        decisions.append(Decision(label, confidence, dict(zip(classes, row, strict=True))))
+        scores = dict(zip(classes, row, strict=True))
+        decisions.append(Decision(label, confidence, scores, classes[best], reached))
     return decisions
 
 

@@ -96,10 +96,9 @@ def _read(source: str) -> list[str]:
 
 def _answer_at_once(pipeline: "Pipeline", question: str) -> None:
     decision = pipeline.route([question])[0]
-    best = max(decision.scores, key=decision.scores.__getitem__)
     chosen = decision.label or "none (abstained)"
     print(f"domain: {chosen}   confidence: {decision.confidence:.2f}", end="")
-    print("" if decision.label == best else f"   best guess: {best}", flush=True)
+    print("" if decision.label == decision.best else f"   best guess: {decision.best}", flush=True)
     if decision.label is not None and pipeline.experts is not None:
         from experts.base import Request
 

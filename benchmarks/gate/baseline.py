@@ -1,22 +1,18 @@
 """A committed baseline: a run is checked against it, or takes its place."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.errors import BadInput
 from benchmarks.gate.check import gate
-from benchmarks.records.folders import dataset_of, is_result, read_results
+from benchmarks.records.folders import RUNS, dataset_of, dated_runs, is_result, read_results
 from benchmarks.records.provenance import git_states
 from common.files import atomic_dir
 from reports.gate.results import Check, Code, Remark
 from reports.record_files import PREDICTIONS, RECORD, RecordError, Result, read_result
 
 QUALITY_TOLERANCE = 0.005
-RUNS = Path("outputs/run")
-# Start of the names of runs.
-_DATED = re.compile(r"\d{4}-\d{2}-\d{2}_")
 
 
 def run_folder(named: str | None) -> Path:
@@ -29,10 +25,10 @@ def run_folder(named: str | None) -> Path:
         raise BadInput("RUN is empty, as a variable is that was not set; leave it out for the newest run")
     if named:
         return Path(named)
-    runs = [path for path in RUNS.glob("*") if _DATED.match(path.name) and is_result(path)]
+    runs = [path for path in dated_runs() if is_result(path)]
     if not runs:
         raise BadInput(f"{RUNS} has no run yet; name a RUN, or make one: python -m benchmarks run router=knn")
-    return max(runs, key=lambda path: path.name)
+    return runs[-1]
 
 
 def baseline_folder(named: Path) -> Path:

@@ -1,5 +1,6 @@
 """Result folders that the user names: read, told apart, and kept from what they cannot be compared with."""
 
+import re
 from collections import Counter
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -10,6 +11,15 @@ from reports.comparison.model import Skipped, Statement, state
 from reports.comparison.sentences import Code
 from reports.record import Record
 from reports.record_files import PREDICTIONS, RECORD, RecordError, Result, read_result
+
+RUNS = Path("outputs/run")
+# Start of the names of runs.
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}_")
+
+
+def dated_runs() -> list[Path]:
+    """Folders of runs that have a date for a name, as `run` gives it, the newest last."""
+    return sorted(path for path in RUNS.glob("*") if _DATED.match(path.name))
 
 
 def read_results(folders: Sequence[Path]) -> list[Result]:

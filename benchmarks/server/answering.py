@@ -39,14 +39,14 @@ class Answerers:
     one behind a silent endpoint.
 
     Attributes:
-        going: answers that are generated or waited for.
+        running: answers that are generated or waited for.
     """
 
     def __init__(self, limits: Limits, log: Log) -> None:
         self.limits = limits
         self.log = log
         self._slots = asyncio.Semaphore(limits.answers)
-        self.going = 0
+        self.running = 0
 
     async def stream(
         self, pipeline: Pipeline, request: Request, answering: Answering
@@ -105,17 +105,17 @@ class Answerers:
             room.release(2)
 
     async def _take_place(self, deadline: float) -> None:
-        if self.going >= 2 * self.limits.answers:
+        if self.running >= 2 * self.limits.answers:
             raise Busy("too many answers are being generated", retry_after=2)
-        self.going += 1
+        self.running += 1
         try:
             await self._before(deadline, self._slots.acquire)
         except BaseException:
-            self.going -= 1
+            self.running -= 1
             raise
 
     def _leave_place(self) -> None:
-        self.going -= 1
+        self.running -= 1
         self._slots.release()
 
     async def _before(self, deadline: float, wanted: Callable[[], Awaitable[Result]]) -> Result:

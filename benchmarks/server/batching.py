@@ -65,9 +65,6 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="routing")
         self._running: asyncio.Task[None] | None = None
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     async def route(self, texts: Sequence[str]) -> list[Routed]:
         """What the router says of each text.
 

@@ -45,21 +45,11 @@ class Message(BaseModel):
         return "\n".join(texts)
 
 
-def user_messages(state: State, messages: Sequence[Message]) -> list[str]:
-    """The user's messages that say something, oldest first.
-
-    Raises:
-        Invalid: there is none, or there are more, or longer ones, than the server takes.
-    """
-    turns = conversation(state, messages)
-    return [turn.text for turn in turns if turn.role == "user"]
-
-
 def conversation(state: State, messages: Sequence[Message]) -> list[Turn]:
     """What the user and the assistant said, up to the user's last message.
 
     Raises:
-        Invalid: see `user_messages`.
+        Invalid: the user says nothing, or there are more messages, or longer ones, than the server takes.
     """
     limit = state.settings.limits.messages
     if len(messages) > limit:
@@ -75,3 +65,8 @@ def conversation(state: State, messages: Sequence[Message]) -> list[Turn]:
     if not turns:
         raise Invalid("no message of the user with text in it")
     return turns
+
+
+def questions(turns: Sequence[Turn]) -> list[str]:
+    """The user's messages, oldest first."""
+    return [turn.text for turn in turns if turn.role == "user"]

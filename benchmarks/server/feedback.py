@@ -4,11 +4,21 @@ import json
 import time
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from benchmarks.server.refusals import Busy
 
 REMEMBERED = 10_000
+
+
+class Subject(NamedTuple):
+    """Decision that a vote can be about; `at` is in seconds since the epoch."""
+
+    router: str
+    checksum: str
+    domain: str | None
+    confidence: float
+    at: float
 
 
 class Feedback:
@@ -20,18 +30,18 @@ class Feedback:
 
     def __init__(self, file: str | None) -> None:
         self.file = Path(file) if file else None
-        self._decisions: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._decisions: OrderedDict[str, Subject] = OrderedDict()
 
-    def remember(self, request_id: str, **facts: Any) -> None:
+    def remember(self, request_id: str, subject: Subject) -> None:
         """Keep what a later vote is about; the oldest is forgotten."""
-        self._decisions[request_id] = facts
+        self._decisions[request_id] = subject
         if len(self._decisions) > REMEMBERED:
             self._decisions.popitem(last=False)
 
     def router_of(self, request_id: str) -> str | None:
         """None for a decision that is forgotten, or was another process's."""
         known = self._decisions.get(request_id)
-        return None if known is None else str(known["router"])
+        return known.router if known else None
 
     def add(self, request_id: str, vote: str, comment: str | None, caller: str) -> None:
         """Add a vote.
@@ -41,7 +51,8 @@ class Feedback:
         """
         if self.file is None:
             return
-        facts = self._decisions.get(request_id, {})
+        known = self._decisions.get(request_id)
+        facts = known._asdict() if known else {}
         row = {"time": round(time.time(), 3), "request_id": request_id, "vote": vote, "comment": comment}
         line = json.dumps({**row, "caller": caller, **facts}, ensure_ascii=False)
         try:

@@ -40,8 +40,6 @@ PAGE = "/page/"
 PROBES = ("/health", "/ready", "/metrics", "/status.json")
 # Answered while the routers load.
 WITHOUT_ROUTERS = ("/metrics", "/status.json", "/openapi.json")
-
-
 # Name of the caller of what needs no key; its requests do not count as one key's.
 ANYBODY = "*"
 
@@ -65,7 +63,7 @@ class Gate:
         self.state = state
         self.endpoints = endpoints
         self.direct = direct
-        self._going: dict[str, int] = {}
+        self._running: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,7 +81,7 @@ class Gate:
         try:
             caller = self._caller(scope, headers)
             limit = math.inf if caller.name == ANYBODY else self.state.settings.limits.concurrent
-            with _Place(self._going, caller.name, limit):
+            with _Place(self._running, caller.name, limit):
                 # What anybody may ask for has no body.
                 body = b"" if caller.name == ANYBODY else await self._body(headers, receive)
                 visit = Visit(self.state, caller, request_id)
@@ -234,18 +232,18 @@ class _Answer:
 class _Place:
     """A place among the requests of one caller that run at a time."""
 
-    def __init__(self, going: dict[str, int], name: str, limit: float) -> None:
-        self.going, self.name, self.limit = going, name, limit
+    def __init__(self, running: dict[str, int], name: str, limit: float) -> None:
+        self.running, self.name, self.limit = running, name, limit
 
     def __enter__(self) -> None:
-        if self.going.get(self.name, 0) >= self.limit:
+        if self.running.get(self.name, 0) >= self.limit:
             raise TooMany(f"more than {self.limit} requests at a time", retry_after=1)
-        self.going[self.name] = self.going.get(self.name, 0) + 1
+        self.running[self.name] = self.running.get(self.name, 0) + 1
 
     def __exit__(self, *_: Any) -> None:
-        self.going[self.name] -= 1
-        if not self.going[self.name]:
-            del self.going[self.name]
+        self.running[self.name] -= 1
+        if not self.running[self.name]:
+            del self.running[self.name]
 
 
 def _router_name(scope: Scope) -> str | None:

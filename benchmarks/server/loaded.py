@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import BadInput
-from benchmarks.experiment.router_folder import QUESTIONS, read_kept, router_folder
+from benchmarks.experiment.router_folder import DECISION, QUESTIONS, ROUTER, read_kept, router_folder
 from benchmarks.pipeline import Pipeline, load_run
+from benchmarks.records.folders import RUNS, dated_runs
 from benchmarks.settings import Serve
 from common.files import digest, read_json, sha256_file
 from common.typed_json import from_json
 from reports.record_files import RECORD, RecordError, read_result
 
-RUNS = Path("outputs", "run")
 # Name that stands for the first router.
 AUTO = "auto"
 
@@ -92,7 +92,7 @@ def served_folders(settings: Serve) -> dict[str, Path]:
     if settings.routers:
         folders = {name: Path(folder) for name, folder in settings.routers.items()}
     else:
-        folder = Path(settings.run) if settings.run else newest_run(RUNS)
+        folder = Path(settings.run) if settings.run else newest_run()
         folders = {_name(folder): folder}
     check_names(folders)
     for folder in folders.values():
@@ -107,12 +107,12 @@ def check_names(names: Iterable[str]) -> None:
             raise BadInput(f"routers.{name}: call it otherwise")
 
 
-def newest_run(runs: Path) -> Path:
-    """Raises BadInput where no run kept a router."""
-    found = sorted(path.parent.parent for path in runs.glob("[0-9]*-*-*_*/router/decision.json"))
+def newest_run() -> Path:
+    """The newest run that kept a router. Raises BadInput where there is none."""
+    found = [run for run in dated_runs() if (run / ROUTER / DECISION).is_file()]
     if not found:
         raise BadInput(
-            f"no run in {runs}: make one with `python -m benchmarks run router=knn`, "
+            f"no run in {RUNS}: make one with `python -m benchmarks run router=knn`, "
             "or name its folder with run=FOLDER"
         )
     return found[-1]

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,15 +24,10 @@ def masked(text: str) -> str:
 
 
 class Log:
-    """Lines of JSON in a file, or on standard error. A full disk loses lines, never requests.
-
-    Attributes:
-        lost: lines that could not be written.
-    """
+    """Lines of JSON in a file, or on standard error. A full disk loses lines, never requests."""
 
     def __init__(self, file: str | None, questions: bool = False) -> None:
         self.questions = questions
-        self.lost = 0
         self._stream: IO[str] = sys.stderr
         if file is not None:
             try:
@@ -45,9 +41,7 @@ class Log:
         content = {"time": round(time.time(), 3), "event": event}
         content |= {name: value for name, value in fields.items() if value is not None}
         line = json.dumps(content, ensure_ascii=False, default=str)
-        try:
+        with suppress(OSError, ValueError):
             # One write a line: those of several processes do not mix.
             self._stream.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
-            self.lost += 1

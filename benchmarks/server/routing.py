@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from benchmarks.server.batching import Batcher, Routed, rows_together
-from benchmarks.server.feedback import Feedback
+from benchmarks.server.feedback import Feedback, Subject
 from benchmarks.server.loaded import LoadedRouter
 from benchmarks.server.logs import Log, masked
 from benchmarks.server.metrics import Drift, Metrics
@@ -18,7 +18,7 @@ from benchmarks.server.truncation import Removed, shortened
 from common.settings import Context, Policy
 from routers.base import Hits, Inference
 from routers.context import carried, texts
-from routers.decision import decide
+from routers.decision import CONFIDENCE, decide
 
 
 class Neighbour(BaseModel):
@@ -68,6 +68,13 @@ class Routing(BaseModel):
     record: str | None = None
     milliseconds: dict[str, float]
     neighbours: list[Neighbour] | None = None
+
+    @property
+    def comparison(self) -> str:
+        """The score beside the threshold, in words."""
+        reached = self.confidence if self.score == CONFIDENCE else self.scores[self.best_guess]
+        relation = "is under" if self.fallback else "reaches"
+        return f"{self.score} {reached:.2f} {relation} the threshold {self.threshold:.2f}"
 
 
 @dataclass(eq=False)
@@ -174,17 +181,15 @@ class Deciding:
         policy, loaded, last = served.policy, served.loaded, routed[-1]
         limit = policy.threshold if threshold is None else threshold
         decision = decide(said, loaded.domains, limit, policy.fallback, policy.score)[0]
-        best = max(decision.scores, key=decision.scores.__getitem__)
-        reached = decision.confidence if policy.score == "confidence" else decision.scores[best]
         routing = Routing(
             request_id=request_id,
             router=served.name,
             domain=decision.label,
-            best_guess=best,
+            best_guess=decision.best,
             confidence=decision.confidence,
             threshold=limit,
             score=policy.score,
-            fallback=reached < limit,
+            fallback=decision.reached < limit,
             scores=decision.scores,
             cut=any(one.cut for one in routed),
             context=policy.context,
@@ -215,14 +220,8 @@ class Deciding:
             metrics.cut.labels(name).inc()
         if served.drift:
             served.drift.add(routing.confidence, routing.best_guess)
-        self.feedback.remember(
-            routing.request_id,
-            router=name,
-            checksum=routing.checksum,
-            domain=routing.domain,
-            confidence=routing.confidence,
-            at=round(time.time(), 3),
-        )
+        subject = Subject(name, routing.checksum, routing.domain, routing.confidence, round(time.time(), 3))
+        self.feedback.remember(routing.request_id, subject)
 
 
 def _neighbours(found: Hits | None, questions: Mapping[str, str]) -> list[Neighbour] | None:

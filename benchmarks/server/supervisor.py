@@ -76,7 +76,7 @@ class Supervisor:
                 if status is None or self.stopping:
                     continue
                 del self._processes[number]
-                self._forget(process)
+                self._leave_gauges(process)
                 self.log.write("process_died", process=process.pid, status=status)
                 if status == EXIT_BAD_INPUT and not self._processes:
                     return status
@@ -108,7 +108,7 @@ class Supervisor:
         with process.stdin as stream:
             json.dump(to_json(job), stream)
 
-    def _forget(self, process: "subprocess.Popen[str]") -> None:
+    def _leave_gauges(self, process: "subprocess.Popen[str]") -> None:
         """Take a dead process out of the gauges."""
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.scratch / "metrics")
         from prometheus_client.multiprocess import mark_process_dead

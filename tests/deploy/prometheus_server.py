@@ -4,12 +4,11 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-from tests.deploy.helpers import DEPLOY, answers, ask, free_ports, program, replaced, running
+from tests.deploy.helpers import DEPLOY, answers, ask, free_ports, handled, program, replaced, running
 
 
 def prometheus_files(folder: Path, targets: Sequence[int], key: str) -> Path:
@@ -83,12 +82,5 @@ def scraped(text: str, key: str) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with handled(Handler) as port:
+        yield port

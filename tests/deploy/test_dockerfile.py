@@ -11,16 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from dockerfile_parse import DockerfileParser
 
 from benchmarks.config import compose_settings
-from tests.deploy.helpers import DEPLOY, ROOT, answers, ask, free_ports, running
+from tests.deploy.helpers import DEPLOY, ROOT, answers, ask, free_ports, handled, running
 from tests.test_package import PACKAGES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -213,15 +212,8 @@ def server_that_says(status: int) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with handled(Handler) as port:
+        yield port
 
 
 def checked(port: int) -> int:

@@ -18,8 +18,8 @@ def inference(proba: list[list[float]], confidence: list[float]) -> Inference:
 def test_the_most_probable_class_is_chosen_with_its_scores() -> None:
     known = inference([[0.25, 0.5, 0.25], [0.75, 0.25, 0.0]], [0.5, 0.125])
     assert decide(known, ["a", "b", "c"]) == [
-        Decision("b", 0.5, {"a": 0.25, "b": 0.5, "c": 0.25}),
-        Decision("a", 0.125, {"a": 0.75, "b": 0.25, "c": 0.0}),
+        Decision("b", 0.5, {"a": 0.25, "b": 0.5, "c": 0.25}, "b", 0.5),
+        Decision("a", 0.125, {"a": 0.75, "b": 0.25, "c": 0.0}, "a", 0.125),
     ]
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from benchmarks.server.conversation import Message, user_messages
+from benchmarks.server.conversation import Message, conversation, questions
 from benchmarks.server.endpoint import (
     Direct,
     OpenAIError,
@@ -57,7 +57,7 @@ async def decide(asked: RoutingRequest, visit: TheVisit, name: RouterName = None
     messages = (
         [check_text(state, asked.query, "query")]
         if asked.query is not None
-        else user_messages(state, asked.messages or [])
+        else questions(conversation(state, asked.messages or []))
     )
     routing = (await state.deciding.decide(state.router(name), messages, visit.id)).routing
     scores = sorted(routing.scores.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -78,8 +78,7 @@ DIRECT: dict[str, Direct] = {"/router": direct(RoutingRequest, decide)}
 
 
 def _reason(routing: Routing) -> str:
-    reached = routing.confidence if routing.score == "confidence" else routing.scores[routing.best_guess]
     if not routing.fallback:
-        return f"{routing.score} {reached:.2f} reaches the threshold {routing.threshold:.2f}"
+        return routing.comparison
     chosen = f"the fallback is {routing.domain}" if routing.domain else "nobody is asked"
-    return f"{routing.score} {reached:.2f} is under the threshold {routing.threshold:.2f}: {chosen}"
+    return f"{routing.comparison}: {chosen}"

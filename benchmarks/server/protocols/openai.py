@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from benchmarks.server.answering import Answering
 from benchmarks.server.cache import Key, WholeAnswer
-from benchmarks.server.conversation import Message, conversation
+from benchmarks.server.conversation import Message, conversation, questions
 from benchmarks.server.endpoint import (
     OpenAIError,
     TheVisit,
@@ -193,9 +193,8 @@ async def chat(asked: ChatRequest, visit: TheVisit) -> Response:
     target = resolve(state, asked.model)
     routing = None
     if target.domain is None:
-        messages = [turn.text for turn in turns if turn.role == "user"]
         decided = await state.deciding.decide(
-            target.served, messages, visit.id, threshold=target.threshold, neighbours=asked.neighbours
+            target.served, questions(turns), visit.id, threshold=target.threshold, neighbours=asked.neighbours
         )
         routing = decided.routing
     exchange = Exchange(
@@ -225,9 +224,14 @@ async def chat(asked: ChatRequest, visit: TheVisit) -> Response:
     # Before the response begins, so that what fails at once has its own status.
     first = await anext(pieces, None)
     include_usage = asked.stream_options is not None and asked.stream_options.include_usage
+    decision = headers(routing) if routing else {}
     return StreamingResponse(
         _events(exchange, first, pieces, include_usage),
-        headers={**_headers(exchange), "cache-control": "no-cache", "x-accel-buffering": "no"},
+        headers={
+            **decision,
+            "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+        },
         media_type="text/event-stream",
     )
 
@@ -342,7 +346,6 @@ async def _key(exchange: Exchange) -> tuple[Key, FloatArray | None]:
 async def _whole(exchange: Exchange, pieces: AsyncIterator[str], asked: ChatRequest) -> Response:
     text = "".join([piece async for piece in pieces])
     _finish(exchange)
-    refusal = _refusal(exchange.routing) if exchange.domain is None else None
     finished = exchange.whole
     more = {"x-litellm-response-duration-ms": f"{1e3 * (perf_counter() - exchange.start):.3f}"}
     completion = ChatCompletion(
@@ -351,7 +354,7 @@ async def _whole(exchange: Exchange, pieces: AsyncIterator[str], asked: ChatRequ
         model=exchange.domain or asked.model,
         choices=[
             Choice(
-                message=ChatMessage(content=text, refusal=refusal),
+                message=ChatMessage(content=text, refusal=_refusal(exchange.routing)),
                 finish_reason=finished.finish_reason if finished else "stop",
             )
         ],
@@ -359,7 +362,7 @@ async def _whole(exchange: Exchange, pieces: AsyncIterator[str], asked: ChatRequ
         routing=exchange.routing,
         note=finished.note if finished else None,
     )
-    return json_response(completion, exchange.routing, **more, **_headers(exchange))
+    return json_response(completion, exchange.routing, **more)
 
 
 async def _events(
@@ -368,8 +371,8 @@ async def _events(
     """Chunks of the answer as server-sent events."""
     routing = exchange.routing
     opening: dict[str, Any] = {"role": "assistant", "content": ""}
-    if routing is not None and routing.domain is None:
-        opening["refusal"] = _refusal(routing)
+    if refusal := _refusal(routing):
+        opening["refusal"] = refusal
     yield _event(exchange, opening, routing=_as_json(routing))
     try:
         piece = first
@@ -412,10 +415,6 @@ def _finish(exchange: Exchange) -> None:
         exchange.routing.milliseconds["total"] = 1e3 * (perf_counter() - exchange.start)
 
 
-def _headers(exchange: Exchange) -> dict[str, str]:
-    return headers(exchange.routing) if exchange.routing else {}
-
-
 def _as_json(routing: Routing | None) -> dict[str, Any] | None:
     return routing.model_dump(mode="json") if routing else None
 
@@ -430,9 +429,7 @@ def _usage(finished: WholeAnswer | None) -> TokenCounts | None:
 
 
 def _refusal(routing: Routing | None) -> str | None:
-    if routing is None:
+    """Why nobody answers; None where an expert is asked."""
+    if routing is None or routing.domain is not None:
         return None
-    reached = routing.confidence if routing.score == "confidence" else routing.scores[routing.best_guess]
-    return (
-        f"No expert was asked: {routing.score} {reached:.2f} is under the threshold {routing.threshold:.2f}."
-    )
+    return f"No expert was asked: {routing.comparison}."

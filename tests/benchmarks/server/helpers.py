@@ -1,6 +1,7 @@
 """Kept routers, and a client of the application in this process."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -68,3 +69,9 @@ def serving(
         if ready:
             loading.result()
         yield client
+
+
+def until(done: Callable[[], Any]) -> None:
+    """Wait for something that happens in another thread or process."""
+    while not done():
+        time.sleep(0.02)

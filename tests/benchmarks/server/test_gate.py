@@ -16,7 +16,7 @@ from benchmarks.server.keys import Caller, Keys, check_host
 from benchmarks.settings import Limits
 from routers.baselines import TfidfRouter
 from tests.benchmarks.server import parrot
-from tests.benchmarks.server.helpers import Client, keep, serving
+from tests.benchmarks.server.helpers import Client, keep, serving, until
 
 Questions = tuple[list[str], list[str]]
 KEYS = {"ROUTER_DERBY_API_KEYS": "anna:first,ben:second", "ROUTER_DERBY_ADMIN_KEY": "third"}
@@ -130,8 +130,7 @@ def test_too_many_of_one_key(tfidf_run: Path) -> None:
             ).status_code
 
         waiting = [pool.submit(ask, "first") for _ in range(2)]
-        while len(parrot.heard) < 2:
-            pass
+        until(lambda: len(parrot.heard) == 2)
         refused = client.post("/", json={"query": OIL}, headers=bearer("first"))
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         # Another caller has places of its own, and routing waits for no answer.
@@ -145,8 +144,7 @@ def test_too_many_answers(tfidf_run: Path) -> None:
     limits = Limits(answers=1)
     with serving({"tfidf": tfidf_run}, limits=limits) as client, ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(client.chat, f"{OIL} waits {number}") for number in range(2)]
-        while client.state.answerers.going < 2:
-            pass
+        until(lambda: client.state.answerers.running == 2)
         refused = client.chat(OIL)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
         parrot.released.set()
@@ -203,8 +201,7 @@ def test_a_server_that_still_loads(
         answer = client.post("/", json={"query": OIL})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         may_load.set()
-        while client.get("/ready").status_code != 200:
-            pass
+        until(lambda: client.get("/ready").status_code == 200)
         assert client.post("/", json={"query": OIL}).status_code == 200
 
 
@@ -272,5 +269,4 @@ def test_the_client_of_an_endless_answer_goes(tfidf_run: Path) -> None:
         assert client.portal is not None
         assert client.portal.call(visit) == []
         assert parrot.abandoned.wait(60)
-        while state.answerers.going:
-            pass
+        until(lambda: not state.answerers.running)

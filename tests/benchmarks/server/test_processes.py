@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ import pytest
 from routers.baselines import TfidfRouter
 from routers.knn import KNNRouter
 from tests.benchmarks.helpers import in_process
-from tests.benchmarks.server.helpers import keep
+from tests.benchmarks.server.helpers import keep, until
 from tests.conftest import CAR, SLEEP
 
 pytestmark = pytest.mark.process
@@ -87,12 +86,6 @@ def reachable(port: int) -> bool:
     except ConnectionRefusedError:
         return False
     return True
-
-
-def until(done: Any) -> None:
-    """Wait for something that happens in another process."""
-    while not done():
-        time.sleep(0.05)
 
 
 def scores(server: Server, texts: Sequence[str]) -> list[float]:

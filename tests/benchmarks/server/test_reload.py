@@ -7,7 +7,7 @@ import pytest
 
 from routers.baselines import MajorityRouter, TfidfRouter
 from tests.benchmarks.server import parrot
-from tests.benchmarks.server.helpers import Client, keep, serving
+from tests.benchmarks.server.helpers import Client, keep, serving, until
 
 Questions = tuple[list[str], list[str]]
 ADMIN = {"ROUTER_DERBY_ADMIN_KEY": "root"}
@@ -36,8 +36,7 @@ def test_another_router_takes_over(tfidf_run: Path, swapped: Path) -> None:
         assert chosen(client) == "car"
         # One that is being answered ends as it began.
         running = pool.submit(client.chat, f"{OIL} waits")
-        while not parrot.heard:
-            pass
+        until(lambda: parrot.heard)
         assert reload(client, main=swapped) == 200
         assert chosen(client) == "sleep"
         parrot.released.set()
