@@ -19,6 +19,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+# Begin of the names of our metrics.
+OURS = "router_derby"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 ANSWER_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -36,38 +38,37 @@ class Metrics:
         # The time at which a counter was made is as much text again, and nobody asks for it.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        ours = "router_derby"
-        self.requests = self._counter(f"{ours}_requests", "Requests.", "endpoint", "status")
-        self.errors = self._counter(f"{ours}_errors", "Requests that failed or were refused.", "reason")
+        self.requests = self._counter(f"{OURS}_requests", "Requests.", "endpoint", "status")
+        self.errors = self._counter(f"{OURS}_errors", "Requests that failed or were refused.", "reason")
         self.routing_seconds = self._histogram(
-            f"{ours}_routing_seconds", "Waiting and inference.", SECONDS, "router"
+            f"{OURS}_routing_seconds", "Waiting and inference.", SECONDS, "router"
         )
-        self.queue_seconds = self._histogram(f"{ours}_queue_seconds", "Waiting to be routed.", SECONDS)
+        self.queue_seconds = self._histogram(f"{OURS}_queue_seconds", "Waiting to be routed.", SECONDS)
         self.answer_seconds = self._histogram(
-            f"{ours}_answer_seconds", "Generation of an answer.", ANSWER_SECONDS, "router", "domain"
+            f"{OURS}_answer_seconds", "Generation of an answer.", ANSWER_SECONDS, "router", "domain"
         )
-        self.confidence = self._histogram(f"{ours}_confidence", "Confidence of decisions.", SHARES, "router")
+        self.confidence = self._histogram(f"{OURS}_confidence", "Confidence of decisions.", SHARES, "router")
         self.decisions = self._counter(
-            f"{ours}_decisions", "Decisions; none has no domain.", "router", "domain"
+            f"{OURS}_decisions", "Decisions; none has no domain.", "router", "domain"
         )
-        self.fallbacks = self._counter(f"{ours}_fallbacks", "Decisions under the threshold.", "router")
-        self.cut = self._counter(f"{ours}_cut", "Questions longer than the router reads.", "router")
-        self.batch_size = self._histogram(f"{ours}_batch_size", "Questions routed together.", BATCHES)
-        self.queue_length = self._gauge(f"{ours}_queue_length", "Questions that wait.")
-        self.in_flight = self._gauge(f"{ours}_in_flight", "Requests that run.")
-        self.cache = self._counter(f"{ours}_cache", "Answers by where they came from.", "result")
-        self.tokens = self._counter(f"{ours}_tokens", "Generated tokens.", "domain")
+        self.fallbacks = self._counter(f"{OURS}_fallbacks", "Decisions under the threshold.", "router")
+        self.cut = self._counter(f"{OURS}_cut", "Questions longer than the router reads.", "router")
+        self.batch_size = self._histogram(f"{OURS}_batch_size", "Questions routed together.", BATCHES)
+        self.queue_length = self._gauge(f"{OURS}_queue_length", "Questions that wait.")
+        self.in_flight = self._gauge(f"{OURS}_in_flight", "Requests that run.")
+        self.cache = self._counter(f"{OURS}_cache", "Answers by where they came from.", "result")
+        self.tokens = self._counter(f"{OURS}_tokens", "Generated tokens.", "domain")
         self.drift = self._gauge(
-            f"{ours}_drift",
+            f"{OURS}_drift",
             f"Population stability index of the last {WINDOW} decisions against the record's.",
             "router",
             "of",
             mode="livemax",
         )
-        self.reloads = self._counter(f"{ours}_reloads", "Reloads of routers.", "outcome")
-        self.feedback = self._counter(f"{ours}_feedback", "Thumbs up and down.", "router", "vote")
+        self.reloads = self._counter(f"{OURS}_reloads", "Reloads of routers.", "outcome")
+        self.feedback = self._counter(f"{OURS}_feedback", "Thumbs up and down.", "router", "vote")
         self.info = self._gauge(
-            f"{ours}_router_info", "Routers that are loaded.", "router", "checksum", "record", mode="livemax"
+            f"{OURS}_router_info", "Routers that are loaded.", "router", "checksum", "record", mode="livemax"
         )
         self.vsr_requests = self._counter("llm_model_requests", "Requests by chosen model.", "model")
         self.vsr_errors = self._counter("llm_request_errors", "Errors by chosen model.", "model", "reason")

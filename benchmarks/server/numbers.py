@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.server.metrics import OURS
 from benchmarks.server.routing import Served
 from benchmarks.server.state import State
 from benchmarks.server.status import CacheStatus, DomainShare, Quantiles, RouterStatus, Status
-
-OURS = "router_derby_"
 
 
 class Samples:
@@ -35,7 +34,7 @@ class Samples:
 
     def of(self, name: str, **labels: str) -> list[tuple[Mapping[str, str], float]]:
         wanted = labels.items()
-        return [(known, value) for known, value in self._by_name[OURS + name] if wanted <= known.items()]
+        return [(known, value) for known, value in self._by_name[f"{OURS}_{name}"] if wanted <= known.items()]
 
     def quantiles(self, name: str, scale: float, **labels: str) -> Quantiles:
         """Quantiles of a histogram, times `scale`."""

@@ -12,8 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from benchmarks.errors import EXIT_BAD_INPUT, BadInput
 from benchmarks.server.logs import Log
+from benchmarks.server.metrics import MULTIPROCESS
 from benchmarks.server.process import Job
 from common.typed_json import to_json
 
@@ -101,7 +104,7 @@ class Supervisor:
             stdin=subprocess.PIPE,
             text=True,
             pass_fds=[self.bound.fileno()],
-            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            env={**os.environ, MULTIPROCESS: str(metrics)},
         )
         self._processes[number] = process, time.monotonic()
         assert process.stdin
@@ -110,9 +113,7 @@ class Supervisor:
 
     def _leave_gauges(self, process: "subprocess.Popen[str]") -> None:
         """Take a dead process out of the gauges."""
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.scratch / "metrics")
-        from prometheus_client.multiprocess import mark_process_dead
-
+        os.environ[MULTIPROCESS] = str(self.scratch / "metrics")
         mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
 
     def _end(self) -> None:
