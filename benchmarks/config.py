@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +54,8 @@ PARTS: dict[str, type] = {
 }
 EXPERTS: dict[str, type] = {"local": LocalExperts, "openai": OpenAIExperts, "none": NoExperts}
 
+# By its path: a folder of the user's that is called `conf` would be found first by name.
+CONF = Path(__file__).resolve().parents[1] / "conf"
 EXPERTS_PREFIX = "experts."
 # Keys of experts that are the benchmark's, beside those of the constructor.
 OF_EXPERTS = {
@@ -89,7 +90,7 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
             failures.append(error)
 
     try:
-        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(guarded)()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException):
         raise
     except ValueError as error:
@@ -109,14 +110,14 @@ def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
 
 def compose_config(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
     """Configuration that a command would get."""
-    from hydra import compose, initialize_config_module
+    from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     register()
     # Whoever calls this may be a Hydra application too.
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
-        with initialize_config_module("conf", version_base="1.3"):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
             return compose(config_name, list(overrides))
     finally:
         # Another object by now: Hydra puts a copy of its own state back.
@@ -248,7 +249,7 @@ def _store(group: str, nodes: dict[str, Any]) -> None:
 
 def _options(group: str) -> dict[str, str]:
     """Text of each YAML file of a group in conf, by the name of the option."""
-    found = sorted((files("conf") / group).iterdir(), key=lambda file: file.name)
+    found = sorted((CONF / group).iterdir(), key=lambda file: file.name)
     return {file.name.removesuffix(".yaml"): file.read_text("utf-8") for file in found}
 
 

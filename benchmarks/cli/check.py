@@ -1,4 +1,4 @@
-"""`python -m benchmarks check`: is a run worse than its committed baseline?"""
+"""`python -m benchmarks check`: is a run worse than its committed baseline, or than another commit?"""
 
 import math
 import os
@@ -16,13 +16,20 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("check")
-@click.argument("run", required=False, metavar="[RUN]", type=click.Path())
+@click.argument("arguments", nargs=-1, metavar="[RUN] | [KEY=VALUE]...")
 @click.option(
     "--baseline",
-    required=True,
     metavar="PATH",
     type=click.Path(path_type=Path),
     help="Folder of the baseline, or its record.json.",
+)
+@click.option("--against", metavar="REV", help="A commit to run as well, in turns with the present code.")
+@click.option(
+    "--pairs",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="How often both are run with --against.",
 )
 @click.option("--update", is_flag=True, help="Make the run the baseline, and show what changes.")
 @click.option("--tolerance", "given", multiple=True, metavar="NAME=VALUE", help="How much worse is let pass.")
@@ -30,20 +37,25 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--json", "as_json", metavar="FILE", type=FILE, help="Write every result as JSON.")
 @click.option("--pytest-benchmark", metavar="FILE", type=FILE, help="Write latency as pytest-benchmark does.")
 def command(
-    run: str | None,
-    baseline: Path,
+    arguments: tuple[str, ...],
+    baseline: Path | None,
+    against: str | None,
+    pairs: int,
     update: bool,
     given: tuple[str, ...],
     junit: Path | None,
     as_json: Path | None,
     pytest_benchmark: Path | None,
 ) -> int:
-    """Compare a run with a committed baseline and fail on a regression.
+    """Compare a run with a committed baseline, or with another commit, and fail on a regression.
 
-    RUN is a result folder, by default the newest in outputs/run. Quality is compared question by question
-    with the baseline's own predictions; a drop fails when it is both beyond the tolerance and significant.
-    Latency and memory are compared as multiples of a reference workload that was measured in the same run;
-    on another kind of machine they are skipped, and the output says so.
+    With --baseline: RUN is a result folder, by default the newest in outputs/run.
+    With --against: KEY=VALUE are settings of run, and options of it stand after `--`. That commit and the
+    present code are run in turns on this machine, into outputs/check; no baseline is needed.
+
+    Quality is compared question by question with the baseline's own predictions; a drop fails when it is both
+    beyond the tolerance and significant. Latency and memory are compared as multiples of a reference workload
+    that was measured in the same run; on another kind of machine they are skipped, and the output says so.
 
     Exit codes: 0 fine, 1 regression, 2 cannot tell (a metric is missing, other data, a dirty or foreign
     baseline).
@@ -57,20 +69,23 @@ def command(
       python -m benchmarks check outputs/run/A --baseline reports/baselines/ci/knn --tolerance accuracy=0.01
       python -m benchmarks check --baseline reports/baselines/ci/knn --junit junit.xml --json check.json
       python -m benchmarks check --update --baseline reports/baselines/ci/knn
+      python -m benchmarks check --against main router=knn experiment=ci
     """
     from benchmarks.cli.output import reader_may_leave
     from benchmarks.errors import BadInput
-    from benchmarks.gate.baseline import baseline_folder, check_run
     from reports.terminal.check import print_check
 
     tolerances = _tolerances(given)
-    folder = baseline_folder(baseline)
+    if (baseline is None) == (against is None):
+        raise BadInput("name a committed baseline with --baseline PATH, or a commit with --against REV")
     if update:
+        if baseline is None:
+            raise BadInput("--update writes a baseline: name it with --baseline PATH")
         if junit or as_json or pytest_benchmark:
             raise BadInput("--update writes a baseline and no file of results; check first, then update")
-        _update(run, folder, tolerances)
+        _update(_one_run(arguments), baseline, tolerances)
         return 0
-    check, result = check_run(run, folder, tolerances)
+    check, result = _checked(arguments, baseline, against, pairs, tolerances)
     try:
         _save(check, result, junit, as_json, pytest_benchmark)
     finally:
@@ -78,6 +93,30 @@ def command(
             print_check(check)
             _annotate(check)
     return check.exit_code
+
+
+def _checked(
+    arguments: tuple[str, ...],
+    baseline: Path | None,
+    against: str | None,
+    pairs: int,
+    tolerances: dict[str, float],
+) -> "tuple[Check, Result | None]":
+    from benchmarks.gate.against import check_against
+    from benchmarks.gate.baseline import baseline_folder, check_run
+
+    if against is not None:
+        return check_against(against, arguments, pairs, tolerances)
+    assert baseline is not None
+    return check_run(_one_run(arguments), baseline_folder(baseline), tolerances)
+
+
+def _one_run(arguments: tuple[str, ...]) -> str | None:
+    from benchmarks.errors import BadInput
+
+    if len(arguments) > 1:
+        raise BadInput(f"--baseline compares one RUN, not {len(arguments)}: {' '.join(arguments)}")
+    return arguments[0] if arguments else None
 
 
 def _tolerances(given: Sequence[str]) -> dict[str, float]:
@@ -102,11 +141,11 @@ def _tolerances(given: Sequence[str]) -> dict[str, float]:
 
 
 def _update(run: str | None, baseline: Path, tolerances: dict[str, float]) -> None:
-    from benchmarks.gate.baseline import run_folder, update_baseline
+    from benchmarks.gate.baseline import baseline_folder, run_folder, update_baseline
     from reports.gate.results import Check
     from reports.terminal.check import print_check
 
-    folder = run_folder(run)
+    folder, baseline = run_folder(run), baseline_folder(baseline)
     found = update_baseline(folder, baseline, tolerances)
     if isinstance(found, Check):
         print_check(found, with_code=False)

@@ -39,10 +39,10 @@ def hydra_choices(config: str, given: Sequence[str], last: str, config_dir: str 
     from hydra._internal.utils import create_config_search_path
     from hydra.errors import HydraException
 
-    from benchmarks.config import register
+    from benchmarks.config import CONF, register
 
     register()
-    search_path = create_config_search_path("pkg://conf")
+    search_path = create_config_search_path(str(CONF))
     if config_dir:
         search_path.append("command-line", f"file://{Path(config_dir).expanduser().absolute()}")
     try:

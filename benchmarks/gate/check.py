@@ -16,15 +16,22 @@ from reports.record import Provenance, Record
 from reports.record_files import Result
 
 
-def gate(run: Result, baseline: Result, tolerances: Mapping[str, float], tolerance: float) -> Check:
+def gate(
+    run: Result,
+    baseline: Result,
+    tolerances: Mapping[str, float],
+    tolerance: float,
+    committed: bool = True,
+) -> Check:
     """Compare them.
 
     Args:
         tolerances: by metric name, instead of the defaults.
         tolerance: of the quality metrics that `tolerances` does not name, in their unit.
+        committed: the baseline will be compared with again, so it must be of a commit.
     """
     check = Check(run.record.router, dataset_of(run.record), str(run.folder), str(baseline.folder))
-    refusals = list(_refusals(run, baseline))
+    refusals = list(_refusals(run, baseline, committed))
     if refusals:
         return replace(check, refusals=refusals)
     before, after = aligned({"baseline": baseline.predictions, "run": run.predictions})
@@ -34,10 +41,10 @@ def gate(run: Result, baseline: Result, tolerances: Mapping[str, float], toleran
     return replace(check, results=results, notes=list(_notes(run.record, baseline.record)))
 
 
-def _refusals(run: Result, baseline: Result) -> Iterator[Remark]:
+def _refusals(run: Result, baseline: Result, committed: bool) -> Iterator[Remark]:
     """Reasons why the two say nothing about each other."""
     folder = str(baseline.folder)
-    if baseline.record.is_dirty:
+    if committed and baseline.record.is_dirty:
         yield Remark(Code.DIRTY_BASELINE, {"folder": folder})
     routers = {"baseline": baseline.record.router, "run": run.record.router}
     if routers["baseline"] != routers["run"]:

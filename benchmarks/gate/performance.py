@@ -13,6 +13,7 @@ from reports.gate.results import Code, GateResult, Outcome, Remark
 from reports.record import Metric, Provenance, Record
 
 LATENCY = "latency_mean_vs_reference"
+MEMORY = "peak_rss_vs_reference"
 # How a process starts moves the fastest routers by tenths: a change of less than this share of the reference
 # workload's time says nothing of the code.
 LEAST_LATENCY = 0.01

@@ -13,6 +13,7 @@ from reports.record import Record
 from reports.record_files import PREDICTIONS, RECORD, RecordError, Result, read_result
 
 RUNS = Path("outputs/run")
+CHECKS = Path("outputs/check")
 # Start of the names of runs.
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}_")
 
