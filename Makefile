@@ -26,7 +26,7 @@ BASE = f805356
 
 # A shallow clone has no other commit: the committed baseline has to do.
 gate:
-	if git cat-file -e $(BASE)^{commit}; then \
+	@if git cat-file -e $(BASE)^{commit}; then \
 		python -m benchmarks check --against $(BASE) --pairs 1 router=knn experiment=ci; \
 	else \
 		python -m benchmarks run router=knn experiment=ci && \

@@ -28,7 +28,16 @@ PARTS = [
 ]
 # Every command of the page, in its order; whoever runs them all runs this list.
 COMMANDS = list(dict.fromkeys(part for part in PARTS if part.startswith("python -m benchmarks")))
-OPTIONS = {"--baseline", "--update", "--tolerance", "--junit", "--json", "--pytest-benchmark"}
+OPTIONS = {
+    "--against",
+    "--baseline",
+    "--pairs",
+    "--update",
+    "--tolerance",
+    "--junit",
+    "--json",
+    "--pytest-benchmark",
+}
 
 
 def test_every_command_is_collected() -> None:
@@ -46,8 +55,9 @@ def test_the_verb_exists(command: str) -> None:
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if " check " in command])
 def test_check_has_its_options(command: str) -> None:
-    options = {word for word in shlex.split(command) if word.startswith("--")}
-    assert "--baseline" in options
+    # Behind `--` stand those of `run`.
+    options = {word for word in shlex.split(command.partition(" -- ")[0]) if word.startswith("--")}
+    assert len({"--baseline", "--against"} & options) == 1
     assert options <= OPTIONS
 
 

@@ -10,7 +10,7 @@ import pytest
 from reports.comparison.figures.accuracy_latency import draw_accuracy_latency
 from reports.comparison.figures.style import shown, styled
 from reports.record_files import read_record, read_result
-from tests.benchmarks.helpers import in_process
+from tests.benchmarks.helpers import git, in_process
 from tests.conftest import write_qna
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +71,11 @@ def newcomer(tmp_path: Path, kept_router: Path) -> Path:
     (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
     (tmp_path / "my_package.py").write_text(MY_ROUTER, encoding="utf-8")
     return tmp_path
+
+
+def commit_all(folder: Path) -> None:
+    for words in ("init --quiet --initial-branch main", "add .", "commit --quiet -m all"):
+        git(folder, *words.split())
 
 
 def test_every_command_is_run_here_or_installs() -> None:
@@ -135,7 +140,9 @@ def smaller(arguments: list[str]) -> list[str]:
     if any(word.startswith("run=") for word in arguments):
         return ["threads=1"]
     given = {word.partition("=")[0] for word in arguments}
-    chosen = [word for word in SMALLER[arguments[2]] if word.partition("=")[0] not in given]
+    # That check runs twice.
+    verb = "run" if "--against" in arguments else arguments[2]
+    chosen = [word for word in SMALLER[verb] if word.partition("=")[0] not in given]
     if not has_experts(arguments):
         # Those with experts are measured.
         chosen = [word for word in chosen if "experts." not in word] + ["measure.enabled=false"]
@@ -160,6 +167,8 @@ DISTINCT = {tuple(sorted(made_small(command))): command for command in reversed(
 def test_command_works(command: str, newcomer: Path) -> None:
     arguments = shlex.split(command)[1:]
     verb = arguments[2]
+    if "--against" in arguments:
+        commit_all(newcomer)
     done = in_process(*made_small(command)[2:], cwd=newcomer)
     assert done.returncode == 0, done.stderr
     assert done.stdout

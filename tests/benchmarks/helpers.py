@@ -90,6 +90,13 @@ def started(*arguments: str, cwd: Path, **changes: str) -> subprocess.Popen[str]
     )
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """Output of git in that folder, as somebody who has a name."""
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def children(pid: int) -> set[int]:
     """Processes that a process started, and that have not ended."""
     found = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())

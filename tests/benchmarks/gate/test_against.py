@@ -1,7 +1,6 @@
 """The gate against another commit: a real repository, both commits run in turns."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,11 @@ import pytest
 from benchmarks.gate.against import pooled
 from reports.record_files import read_result
 from tests.benchmarks.gate_samples import predictions, result
-from tests.benchmarks.helpers import FAST, derby, json_file
+from tests.benchmarks.helpers import FAST, derby, git, json_file
 
 MINE = "name: mine\n_target_: routers.baselines.{router}\n"
 RUN = ["--", "--config-dir", "conf", "router=mine", "dataset=files", "dataset.path=questions"]
 SETTINGS = [*RUN, *FAST, "guard=off", "~baselines"]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
-    ).stdout
 
 
 @pytest.fixture
@@ -55,9 +48,8 @@ def test_a_worse_router_is_a_regression_and_the_same_is_none(repository: Path) -
     # Kept, to be looked into; nothing else is left.
     base, here = sorted((repository / "outputs" / "check").glob("*/*"))
     assert (base.name, here.name) == ("base-1", "here-1")
-    assert (
-        read_result(base).record.provenance.repositories["own_git"].commit
-        == git(repository, "rev-parse", "HEAD~1").strip()
+    assert read_result(base).record.provenance.repositories["own_git"].commit == git(
+        repository, "rev-parse", "HEAD~1"
     )
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 

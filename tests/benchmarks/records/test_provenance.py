@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 from contextlib import chdir
 from dataclasses import replace
 from importlib import metadata
@@ -19,6 +18,7 @@ from benchmarks.measure import reference_workload as reference
 from benchmarks.records.provenance import code_and_packages, git_states, provenance
 from common.typed_json import from_json, to_json
 from reports.record import DatasetUsed, Git, Provenance, Split, WeightsUsed
+from tests.benchmarks.helpers import git
 
 DATASET = Dataset(
     "tiny",
@@ -26,14 +26,6 @@ DATASET = Dataset(
     test=[Example("a-2", "four", "a"), Example("x-1", "five", None, slice="out_of_scope")],
     files={"tiny/a.json": "00"},
 )
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(
-        ["git", "-C", str(folder), *identity, *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture
