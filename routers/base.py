@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float32]
 ModelFolder = Annotated[str, "folder of pretrained weights"]
 
 FORMAT_VERSION = 3
-FAMILIES = ("embedding", "classifier", "composite", "baseline", "other")
+FAMILIES = ("embedding", "classifier", "composite", "outside", "baseline", "other")
 
 
 class Inference(NamedTuple):

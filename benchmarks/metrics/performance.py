@@ -228,8 +228,8 @@ SERVING = [
     _speed("train_time", "Fit time", "s", lambda raw: Figure(raw.trained.train_seconds),
            "Time of fitting in a process of its own, without the one-time export of an encoder"),
     _memory("peak_rss", "Peak memory", "MB", lambda raw: _megabytes(raw.served.peak_rss_bytes),
-            "Largest resident memory of a fresh process that loads the router and serves the test questions; "
-            "MB are 10⁶ bytes", first=True),
+            "Largest resident memory of a fresh process that loads the router and serves the test questions, "
+            "and of programs that it runs; MB are 10⁶ bytes", first=True),
     _memory("peak_rss_vs_reference", "Peak memory / reference", "×",
             lambda raw: Figure(raw.served.peak_rss_bytes / raw.served.reference_rss_bytes),
             "Peak memory as a multiple of that of a process that runs the reference workload alone",
@@ -240,7 +240,7 @@ SERVING = [
             "Size on disk of the saved router", gate=_ANY_MACHINE),
     _memory("train_peak_rss", "Peak memory of fitting", "MB",
             lambda raw: _megabytes(raw.trained.train_peak_rss_bytes),
-            "Largest resident memory of the process that fitted the router"),
+            "Largest resident memory of the process that fitted the router, and of programs that it runs"),
     _memory("cuda_peak", "Peak CUDA memory", "MB", lambda raw: _megabytes(raw.served.cuda_peak_bytes),
             "Largest CUDA allocation of serving, where there is a GPU", gate=Gate(share=SHARE)),
 ]

@@ -64,6 +64,7 @@ HELP_LISTS = {
 MEMBERS = ("knn", "svm", "tfidf")
 # A choice for what has no value by itself.
 NEEDED = {
+    "router=command": ["router.command=mine"],
     "experts=openai": ["experts.base_url=http://127.0.0.1:1/v1"],
     "experts=llama_phi": ["weights=hub"],
     "weights=own": ["weights.experts.default.path=mine"],
@@ -567,6 +568,21 @@ def test_a_path_that_leaves_the_working_directory_is_not_recorded() -> None:
     found = recordable(compose_config("run", [*overrides, "experts.adapters=../secret/adapters"]))
     assert found["weights"]["experts"]["default"]["path"] == "model"
     assert (found["experts"]["adapters"], found["router"]["extra"]) == ("adapters", "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        ("python mine.py 'two  words'", "python mine.py 'two  words'"),
+        ("/home/me/venv/bin/python ../mine.py -k 3", "python mine.py -k 3"),
+        ("mine --model=/home/me/model --rate=0.5", "mine --model=model --rate=0.5"),
+        ("~/bin/mine 'my file'", "mine 'my file'"),
+    ],
+)
+def test_a_command_is_recorded_without_paths_of_the_machine(given: str, recorded: str) -> None:
+    config = compose_config("run", ["router=command", f'router.command="{given}"'])
+    assert checked(config).router.command == given
+    assert recordable(config)["router"]["command"] == recorded
 
 
 def test_the_built_in_data_are_recorded_by_their_package() -> None:

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import pkgutil
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from routers.best import BestRouter
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
+from routers.command import CommandRouter
 from routers.composite import CompositeRouter
 from routers.context import Reading
 from routers.embedding_base import EmbeddingRouter
@@ -35,11 +38,15 @@ from routers.static_encoder import StaticEncoder
 from routers.svm import SVMRouter
 from routers.tinyllama import TinyLlamaRouter
 
-pytestmark = pytest.mark.slow
+# A program of somebody else's is one of Python here.
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 Questions = tuple[list[str], list[str]]
 
+ROOT = Path(__file__).resolve().parents[2]
 PROTOTYPES = {"car": "driving and repairing cars", "sleep": "sleeping well at night"}
+# The program that docs/your-router.md tells to copy.
+NAIVE_BAYES = shlex.join([sys.executable, str(ROOT / "docs" / "examples" / "naive_bayes.py")])
 # Routers made of routers hold theirs as a case does, and `made` makes them.
 MEMBERS = {"nearest": (KNNRouter, {"k": 5}), "words": (TfidfRouter, {})}
 CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
@@ -76,6 +83,7 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
         f"calibrated_{method}": (CalibratedRouter, {"router": (KNNRouter, {"k": 5}), "method": method})
         for method in ("temperature", "isotonic")
     },
+    "command": (CommandRouter, {"command": NAIVE_BAYES}),
     "calibrated_static": (CalibratedRouter, {"router": (KNNRouter, {"encoder": "static", "k": 5})}),
 }
 
