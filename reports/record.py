@@ -382,6 +382,8 @@ class Serving:
         reference_rss_bytes: peak memory of a process that runs the reference workload alone.
         neighbour_recall: of an approximate index, the share of the nearest training questions that it finds,
             by test question, of the first of the timed ones; None without one.
+        events: how often something happened in the first process that the answers do not show, of a router
+            that asks a server (`Router.events`).
     """
 
     batch_seconds: list[float]
@@ -393,6 +395,7 @@ class Serving:
     reference_rss_bytes: int
     cuda_peak_bytes: int | None = None
     neighbour_recall: list[float] | None = None
+    events: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

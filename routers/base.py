@@ -322,6 +322,11 @@ class Router(Configurable, ABC):
         """Facts about the fit for a reader, as JSON: a chosen threshold, how an encoder changed."""
         return {}
 
+    def events(self) -> dict[str, float]:
+        """How often something happened that the answers do not show, since the router was made: requests,
+        requests sent again, answers that changed, tokens, US dollars; empty of a router that asks nobody."""
+        return {}
+
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
         """Share of the nearest training questions that an approximate index finds, by query, float64
         (n_queries,); None of a router that searches none, or exactly."""

@@ -80,19 +80,21 @@ class CommandRouter(OutsideRouter):
 
     def _start(self, message: dict[str, Any], limit: Limit) -> Program:
         """Start the program with its first message, in place of one that runs."""
-        if "_program" in vars(self):
-            self._program.close()
-        self._program = Program(self.command)
-        answer = self._program.ask(message, limit)
+        former: Program | None = vars(self).get("_program")
+        if former:
+            former.close()
+        program = self._program = Program(self.command)
+        answer = program.ask(message, limit)
         if answer != DONE:
-            self._program.close()
+            program.close()
             task = next(iter(message))
-            raise self._program.failure(f'answers {shortened(answer)}, not {{"ok": true}}, to {task}')
-        return self._program
+            raise program.failure(f'answers {shortened(answer)}, not {{"ok": true}}, to {task}')
+        return program
 
     def _running(self) -> Program:
-        if "_program" in vars(self) and self._program.running:
-            return self._program
+        program: Program | None = vars(self).get("_program")
+        if program and program.running:
+            return program
         return self._start({"load": str(self.folder_)}, Limit(self.load_timeout, "load_timeout"))
 
     def prepare(self) -> Self:

@@ -17,6 +17,7 @@ from threading import Lock, Thread, current_thread, main_thread
 from time import monotonic
 from typing import IO, Any, NamedTuple
 
+from common.endpoint import one_line
 from routers.errors import RouterError
 
 CHUNK = 65536
@@ -229,5 +230,4 @@ def _environment() -> dict[str, str]:
 
 def _shown(text: str) -> str:
     """Text on one line, cut where it is long."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split()) or "an empty line"
-    return line if len(line) <= SHOWN_CHARS else line[: SHOWN_CHARS - 1] + "…"
+    return one_line(text, most=SHOWN_CHARS) or "an empty line"

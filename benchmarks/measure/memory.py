@@ -13,8 +13,9 @@ def peak_rss() -> int:
     From VmHWM: `getrusage` would report the parent's peak where that was larger, because the kernel carries
     it across fork and exec.
     """
-    if sys.platform == "linux":
-        return sum(_high_water_mark(pid) for pid in _family(os.getpid()))
+    known = sum(_high_water_mark(pid) for pid in _family(os.getpid()))
+    if known:
+        return known
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -65,6 +65,8 @@ MEMBERS = ("knn", "svm", "tfidf")
 # A choice for what has no value by itself.
 NEEDED = {
     "router=command": ["router.command=mine"],
+    "router=url": ["router.url=http://127.0.0.1:1"],
+    "router=llm": ["router.url=http://127.0.0.1:1/v1", "router.model=mine"],
     "experts=openai": ["experts.base_url=http://127.0.0.1:1/v1"],
     "experts=llama_phi": ["weights=hub"],
     "weights=own": ["weights.experts.default.path=mine"],
