@@ -1,7 +1,7 @@
 """A router that is a server which is there already, fitted by somebody else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from reprlib import repr as shortened
@@ -53,7 +53,7 @@ class UrlRouter(OutsideRouter):
     url: str
     protocol: str = "own"
     model: str = "auto"
-    domains: Mapping[str, str | None] = field(default_factory=dict)
+    domains: Mapping[str, str | None] | None = None
     api_key_env: str | None = None
     timeout: float = 30.0
     max_retries: int = 2
@@ -64,7 +64,8 @@ class UrlRouter(OutsideRouter):
         self._open()
 
     def _open(self) -> None:
-        unknown = sorted({name for name in self.domains.values() if name is not None} - set(self.classes_))
+        self._own_name = dict(self.domains or {})
+        unknown = sorted({name for name in self._own_name.values() if name is not None} - set(self.classes_))
         if unknown:
             raise RouterError(
                 f"router.domains: {shortened(unknown[0])} is no domain; there is: {', '.join(self.classes_)}"
@@ -142,12 +143,12 @@ class UrlRouter(OutsideRouter):
     def _in_our_names(self, scores: Any) -> Any:
         """Scores under the names of our domains; names that stand for none are left out."""
         if isinstance(scores, str):
-            return self.domains.get(scores, scores)
-        if not isinstance(scores, Mapping) or not self.domains:
+            return self._own_name.get(scores, scores)
+        if not isinstance(scores, Mapping) or not self._own_name:
             return scores
         found: dict[str, Any] = {}
         for name, score in scores.items():
-            domain = self.domains.get(name, name)
+            domain = self._own_name.get(name, name)
             if domain is not None:
                 found[domain] = found[domain] + score if domain in found else score
         return found

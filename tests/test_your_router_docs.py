@@ -21,12 +21,20 @@ from tests.benchmarks.helpers import MEASURED_ONCE, derby, results
 from tests.benchmarks.server.helpers import keep, serving
 from tests.benchmarks.server.test_processes import Server, started
 from tests.conftest import write_qna
+from tests.routers.servers import chat_by_words, listening
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "your-router.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, flags=re.DOTALL)
-LINES = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
+LINES = [
+    line
+    for language, text in BLOCKS
+    if language == "bash"
+    for line in text.replace("\\\n", " ").splitlines()
+    # The key of the next command, which a test gives.
+    if not line.startswith("export MY_KEY=")
+]
 RUNS = [line for line in LINES if line.startswith("python -m benchmarks")]
 BY_HAND = [line for line in LINES if line not in RUNS]
 SMALL = (*MEASURED_ONCE, "dataset=files", "dataset.path=questions", "~baselines")
@@ -66,10 +74,10 @@ def by_hand(newcomer: Path) -> list[str]:
     return printed
 
 
-def record_of(line: str, folder: Path) -> Record:
+def record_of(line: str, folder: Path, **environment: str) -> Record:
     """The record of a run that the page has, on fewer questions."""
     before = set(results(folder))
-    done = derby(*shlex.split(line)[3:], *SMALL, cwd=folder, PYTHONPATH=f"{folder}:{ROOT}")
+    done = derby(*shlex.split(line)[3:], *SMALL, cwd=folder, PYTHONPATH=f"{folder}:{ROOT}", **environment)
     assert done.returncode == 0, done.stderr
     (made,) = set(results(folder)) - before
     return read_record(made)
@@ -126,6 +134,22 @@ def test_the_server_runs(newcomer: Path, server: Server) -> None:
         assert (found.value, found.n > 0) == (0, True)
     for run in results(newcomer):
         shutil.rmtree(run)
+
+
+def test_the_language_model_runs(newcomer: Path) -> None:
+    with listening(chat_by_words) as server:
+        line = run_line("router=llm").replace("http://127.0.0.1:8000", server.url)
+        record = record_of(line, newcomer, MY_KEY="sk-secret")
+    assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer sk-secret"}
+    cost, tokens = record.metric("routing_cost"), record.metric("routing_tokens")
+    assert cost is not None
+    assert tokens is not None
+    # 20 tokens read and 2 written for each.
+    assert (tokens.value, cost.value) == pytest.approx((22, 1000 * (20 * 0.15 + 2 * 0.60) / 1e6))
+    (run,) = results(newcomer)
+    for path in run.rglob("*"):
+        assert not path.is_file() or b"sk-secret" not in path.read_bytes(), path
+    shutil.rmtree(run)
 
 
 def test_all_are_compared(newcomer: Path, by_hand: list[str]) -> None:

@@ -587,6 +587,15 @@ def test_a_command_is_recorded_without_paths_of_the_machine(given: str, recorded
     assert recordable(config)["router"]["command"] == recorded
 
 
+def test_names_of_a_server_are_mapped_on_the_command_line() -> None:
+    url = ["router=url", "router.url=http://host:1", "router.api_key_env=MY_KEY"]
+    config = compose_config("run", [*url, "+router.domains.auto=car", "+router.domains.other=null"])
+    assert dict(checked(config).router.domains) == {"auto": "car", "other": None}
+    assert recordable(config)["router"]["domains"] == {"auto": "car", "other": None}
+    assert build(router_spec(checked(config).router, {})).api_key_env == "MY_KEY"
+    assert "protocol=http: not one of own, knn" in refusal(*url, "router.protocol=http")
+
+
 def test_the_built_in_data_are_recorded_by_their_package() -> None:
     assert (
         recordable(compose_config("run"))["dataset"]["path"] == "${package_dir:benchmarks,datasets/car_sleep}"
