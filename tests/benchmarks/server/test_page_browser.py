@@ -899,6 +899,8 @@ def real(tfidf_run: Path, knn_run: Path, votes: Path) -> Iterator[str]:
 
 def test_the_pages_in_front_of_the_real_server(browser: Browser, real: str, votes: Path) -> None:
     tab = browser.new_page(viewport=DESKTOP)
+    # Chromium's own word for it; seen where the test fails.
+    tab.on("requestfailed", lambda request: print("failed:", request.url, request.failure))
     tab.goto(real)
     expect(tab.locator("#known")).to_have_text("Experts here: car, sleep.")
     tab.get_by_label("Compare with").select_option("tfidf")
