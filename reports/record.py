@@ -29,7 +29,7 @@ class Metric:
         name: stable; `accuracy`, `latency_p50`, …
         value: in `unit`.
         unit: `fraction`, `F1`, `ms`, `s`, `MB` (10^6 bytes), `queries/s`, `tokens/s`, `×`,
-            `USD/M tokens` (US dollars for a million tokens).
+            `USD/M tokens` (US dollars for a million tokens), `USD/1k questions`, `tokens`.
         higher_is_better: which way is good.
         slice: `all` is every row with a label; else a subset of the rows or a domain.
         n: how many observations the value comes from.
