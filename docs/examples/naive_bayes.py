@@ -16,22 +16,21 @@ def words(text):
 
 
 def fit(rows):
-    """Return how often each domain has each word."""
-    model = {}
+    """Return how often each domain has each word, its number of words, and that of different ones."""
+    counts = {}
     for row in rows:
-        model.setdefault(row["domain"], Counter()).update(words(row["query"]))
-    return model
+        counts.setdefault(row["domain"], Counter()).update(words(row["query"]))
+    totals = {domain: sum(of.values()) for domain, of in counts.items()}
+    return {"counts": counts, "totals": totals, "known": len(set().union(*counts.values())) + 1}
 
 
 def route(model, query):
     """Return a score by domain: none below 0, their sum does not matter."""
-    known = len(set().union(*model.values())) + 1
-    logs = {
-        domain: sum(
-            math.log((counts.get(word, 0) + 1) / (sum(counts.values()) + known)) for word in words(query)
-        )
-        for domain, counts in model.items()
-    }
+    asked = words(query)
+    logs = {}
+    for domain, counts in model["counts"].items():
+        total = model["totals"][domain] + model["known"]
+        logs[domain] = sum(math.log((counts.get(word, 0) + 1) / total) for word in asked)
     best = max(logs.values())
     return {domain: math.exp(log - best) for domain, log in logs.items()}
 
