@@ -148,13 +148,8 @@ async def _read(reader: asyncio.StreamReader) -> tuple[int | str, bool]:
 
 def _request(query: str) -> bytes:
     body = json.dumps({"query": query}).encode()
-    return (
-        b"POST /router HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-        % (
-            len(body),
-            body,
-        )
-    )
+    head = f"POST /router HTTP/1.1\r\nHost: localhost\r\ncontent-length: {len(body)}\r\n"
+    return f"{head}content-type: application/json\r\n\r\n".encode() + body
 
 
 def _ask(connection: socket.socket, query: str) -> None:
