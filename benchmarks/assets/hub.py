@@ -9,11 +9,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.errors import BadInput
 from benchmarks.workers.progress_bar import display
 from common.files import sha256_unchanged
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 
 class Repository(NamedTuple):
@@ -98,7 +101,7 @@ def _downloading(repository: Repository, file: str | None = None) -> Iterator[No
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        with _progress(f"downloading {repository.name}"), _without_warnings():
+        with _without_warnings(), _progress(f"downloading {repository.name}"):
             yield
     # The bases are the errors of the hub's HTTP client, whichever it is, and OSError. Its storage's client
     # raises RuntimeError.
@@ -111,15 +114,17 @@ def _progress(title: str) -> Iterator[None]:
     """The bars of the hub's library on a terminal; in a log a line now and then."""
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    if sys.stderr.isatty() or are_progress_bars_disabled():
+    if sys.stderr.isatty():
         yield
         return
+    had_bars = not are_progress_bars_disabled()
     disable_progress_bars()
     try:
         with display(title):
             yield
     finally:
-        enable_progress_bars()
+        if had_bars:
+            enable_progress_bars()
 
 
 @contextmanager
@@ -168,11 +173,10 @@ def _reason(error: Exception, repository: Repository, file: str | None) -> str:
     )
 
 
-def _refusal(answer: Exception, repository: Repository, file: str | None) -> str:
+def _refusal(answer: "HfHubHTTPError", repository: Repository, file: str | None) -> str:
     """The hub's answer to a request that it did not serve."""
     from huggingface_hub import errors
 
-    assert isinstance(answer, errors.HfHubHTTPError)
     title, url, instead = repository.title, repository.url, repository.instead
     status = answer.response.status_code
     if isinstance(answer, errors.GatedRepoError):

@@ -79,7 +79,6 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.home = folder / "hf"
         self.cwd = folder / "cwd"
-        self.cache = folder / "cache"
         self.cwd.mkdir(parents=True)
 
     def derby(self, hub: Hub, *arguments: str, **changes: str) -> Done:
@@ -88,7 +87,6 @@ class Machine:
             "HF_ENDPOINT": hub.url,
             "HF_HOME": str(self.home),
             "HF_HUB_OFFLINE": "0",
-            "ROUTER_DERBY_CACHE": str(self.cache),
             # Three tries of Xet's client instead of minutes.
             "HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "2",
             "HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms",
@@ -109,11 +107,12 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def refusal(done: Done) -> str:
-    """The one line with which a command ended that the user can put right."""
+    """The one line with which a command ended that the user can put right; a slow one tells how far it is."""
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr.removeprefix("error: ").rstrip("\n")
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("downloading ")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0].removeprefix("error: ")
 
 
 def record_of(machine: Machine) -> dict[str, Any]:

@@ -262,6 +262,10 @@ class HubHandler(Handler):
         if self.hub.status is not None:
             self.refuse(self.hub.status, "", "the hub is ill")
             return
+        if path == "/api/agent-harnesses":
+            # Asked for once a day, to tell programs that write programs from people.
+            self.say_json({"standardEnvVars": [], "harnesses": {}})
+            return
         for name, route in ROUTES.items():
             if found := route.fullmatch(path):
                 kind, repository, *rest = found.groups()

@@ -1,7 +1,6 @@
 """Routers on full-size weights: from the hub once, checked, kept, and served again without a network."""
 
 import hashlib
-import json
 import os
 import pty
 import subprocess
@@ -26,7 +25,7 @@ def weights_of(files: Files) -> str:
 
 
 def on(qna: Path, *settings: str) -> list[str]:
-    return [*settings, "weights=hub", "dataset=files", f"dataset.path={qna}", "guard=off"]
+    return [*settings, "weights=hub", "dataset=files", f"dataset.path={qna}"]
 
 
 def ask(qna: Path, *settings: str) -> list[str]:
@@ -43,7 +42,7 @@ class Ran(NamedTuple):
 
 def run(hub: Hub, machine: Machine, qna: Path, *settings: str) -> Ran:
     alone = without("majority", "random", "tfidf")
-    done = machine.derby(hub, "run", *on(qna, *settings), *FAST, *alone)
+    done = machine.derby(hub, "run", *on(qna, *settings), "guard=off", *FAST, *alone)
     assert done.returncode == 0, done.stderr
     assert "%|" not in done.stderr
     wanted = {path.partition("/resolve/")[2].partition("/")[2] for path in hub.paths("hub", "HEAD")}
@@ -83,7 +82,7 @@ def test_knn_on_bge_base(
     kept = next((machine.cwd / "outputs" / "run").glob("[!.]*"))
     again = machine.derby(full_size, "ask", QUESTION, f"run={kept}", HF_HUB_OFFLINE="1")
     assert again.returncode == 0, again.stderr
-    assert len(full_size.asked) == asked
+    assert [one.path for one in full_size.asked[asked:]] == []
 
 
 def test_the_hub_is_gone_the_second_time(
@@ -126,7 +125,7 @@ def test_minilm_has_a_checksum_of_its_own(
     )
     done = machine.derby(full_size, *ask(qna, "router=centroid", f"encoder.model.sha256={found}"))
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[0])["domain"] in ("car", "sleep")
+    assert done.stdout.startswith("domain: ")
 
 
 def test_tinyllama(full_size: Hub, machine: Machine, qna: Path, classifier_files: dict[Named, Files]) -> None:
