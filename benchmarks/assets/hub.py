@@ -1,19 +1,21 @@
 """Downloads from the Hugging Face hub into its own cache; what fails is one line that says what to do."""
 
 import errno
+import logging
 import os
 import re
 import shutil
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.errors import BadInput
 from benchmarks.workers.progress_bar import display
 from common.files import sha256_unchanged
+from common.progress import Event, Listener
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -53,10 +55,14 @@ def download_folder(repository: Repository, patterns: Sequence[str]) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    with _downloading(repository):
-        folder = Path(
-            snapshot_download(repository.name, revision=repository.revision, allow_patterns=list(patterns))
+    with _downloading(repository) as show:
+        found = snapshot_download(
+            repository.name,
+            revision=repository.revision,
+            allow_patterns=list(patterns),
+            tqdm_class=_told_to(show),
         )
+    folder = Path(found)
     _check_announced(repository, [path for path in folder.rglob("*") if path.is_file()])
     return folder
 
@@ -66,11 +72,11 @@ def download_file(repository: Repository, name: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     with _downloading(repository, name):
-        file = Path(
-            hf_hub_download(repository.name, name, repo_type=repository.kind, revision=repository.revision)
+        found = hf_hub_download(
+            repository.name, name, repo_type=repository.kind, revision=repository.revision
         )
-    _check_announced(repository, [file])
-    return file
+    _check_announced(repository, [Path(found)])
+    return Path(found)
 
 
 def _check_announced(repository: Repository, files: Sequence[Path]) -> None:
@@ -96,50 +102,61 @@ def _announced_sha256(file: Path) -> str | None:
 
 
 @contextmanager
-def _downloading(repository: Repository, file: str | None = None) -> Iterator[None]:
-    """Show how far a download is, and raise what goes wrong as `BadInput`."""
+def _downloading(repository: Repository, file: str | None = None) -> Iterator[Listener]:
+    """Yield what shows how far a download is, and raise what goes wrong as `BadInput`."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    try:
-        with _without_warnings(), _progress(f"downloading {repository.name}"):
-            yield
     # The bases are the errors of the hub's HTTP client, whichever it is, and OSError. Its storage's client
     # raises RuntimeError.
-    except (*HfHubHTTPError.__bases__, RuntimeError) as error:
+    expected: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, RuntimeError)
+    try:
+        with _silent(), display(f"downloading {repository.name}") as show:
+            yield show
+    except expected as error:
         raise BadInput(_reason(error, repository, file)) from error
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[None]:
-    """The bars of the hub's library on a terminal; in a log a line now and then."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+def _silent() -> Iterator[None]:
+    """Keep back what the hub's library prints: its bars, each retry, a full disk. One line tells it all."""
+    from huggingface_hub.utils import logging as hub_logging
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
-    if sys.stderr.isatty():
-        yield
-        return
-    had_bars = not are_progress_bars_disabled()
-    disable_progress_bars()
+    before, had_bars = hub_logging.get_verbosity(), not are_progress_bars_disabled()
+    hub_logging.set_verbosity(logging.ERROR)
     try:
-        with display(title):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            disable_progress_bars()
             yield
     finally:
+        hub_logging.set_verbosity(before)
         if had_bars:
             enable_progress_bars()
 
 
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Keep back what the hub's library says of each retry and of a full disk: one error tells it all."""
-    from huggingface_hub.utils import logging
+def _told_to(show: Listener) -> Any:
+    """A bar of the hub's library that draws nothing, and tells `show` of the bytes that were written."""
+    from huggingface_hub.utils.tqdm import tqdm
 
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            yield
-    finally:
-        logging.set_verbosity(before)
+    class Told(tqdm):  # type: ignore[misc, unused-ignore]  # untyped base
+        def __init__(self, *args: Any, **settings: Any) -> None:
+            received = str(settings.get("name")).endswith(".transfer")
+            self.counts_bytes = settings.get("unit") == "B" and not received
+            self.written = 0
+            super().__init__(*args, **settings)  # type: ignore[no-untyped-call, unused-ignore]
+
+        def update(self, n: Any = 1) -> Any:
+            if self.counts_bytes:
+                self.written += int(n or 0)
+                show(Event("MB", ceil(self.written / 1e6), ceil((self.total or 0) / 1e6)))
+            return super().update(n)
+
+    return Told
 
 
 def _reason(error: Exception, repository: Repository, file: str | None) -> str:
