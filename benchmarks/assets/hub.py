@@ -6,10 +6,12 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.errors import BadInput
@@ -56,11 +58,13 @@ def download_folder(repository: Repository, patterns: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     with _downloading(repository) as show:
-        found = snapshot_download(
-            repository.name,
-            revision=repository.revision,
-            allow_patterns=list(patterns),
-            tqdm_class=_told_to(show),
+        found = _interruptible(
+            lambda: snapshot_download(
+                repository.name,
+                revision=repository.revision,
+                allow_patterns=list(patterns),
+                tqdm_class=_told_to(show),
+            )
         )
     folder = Path(found)
     _check_announced(repository, [path for path in folder.rglob("*") if path.is_file()])
@@ -77,6 +81,20 @@ def download_file(repository: Repository, name: str) -> Path:
         )
     _check_announced(repository, [Path(found)])
     return Path(found)
+
+
+def _interruptible(download: Callable[[], str]) -> str:
+    """Result of a download that Ctrl-C ends at once; the hub's library would wait for files of gigabytes."""
+    outcome: Future[str] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(download())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return outcome.result()
 
 
 def _check_announced(repository: Repository, files: Sequence[Path]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.helpers import command, environment
+from tests.benchmarks.helpers import command, environment, started
 from tests.hub.conftest import GRANTED, STRANGER, Done, Files, Machine, publish, refusal
 from tests.hub.models import BGE_BASE, LLAMA, PHI, Named
 from tests.hub.server import Fault, Hub, xorb
@@ -244,6 +244,23 @@ def test_a_process_killed_in_the_middle(hub: Hub, machine: Machine, arguments: l
     done = machine.derby(hub, *arguments)
     assert done.returncode == 0, done.stderr
     assert (machine.snapshot(BGE_BASE) / WEIGHTS).read_bytes() == bge[WEIGHTS]
+
+
+@pytest.mark.signals
+@pytest.mark.parametrize("bge", [False, True], indirect=True)
+@pytest.mark.usefixtures("bge")
+def test_an_interrupt_is_heard_at_once(hub: Hub, machine: Machine, arguments: list[str]) -> None:
+    hub.faults[WEIGHTS] = Fault(held=True)
+    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(machine.home), "HF_HUB_OFFLINE": "0"}
+    # The file would be waited for until the hub ends.
+    with started(*arguments, cwd=machine.cwd, **own) as process:
+        assert hub.held.wait()
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate()
+    lines = [line for line in errors.splitlines() if not line.startswith("downloading ")]
+    assert (process.returncode, output, lines) == (-signal.SIGINT, "", ["interrupted"])
+    assert not hub.closing.is_set()
+    assert len(hub.paths("storage")) in (1, 3)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root could not mount either")
