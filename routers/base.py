@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float32]
 ModelFolder = Annotated[str, "folder of pretrained weights"]
 
 FORMAT_VERSION = 3
-FAMILIES = ("embedding", "classifier", "composite", "baseline", "other")
+FAMILIES = ("embedding", "classifier", "composite", "outside", "baseline", "other")
 
 
 class Inference(NamedTuple):
@@ -320,6 +320,11 @@ class Router(Configurable, ABC):
 
     def facts(self) -> dict[str, Any]:
         """Facts about the fit for a reader, as JSON: a chosen threshold, how an encoder changed."""
+        return {}
+
+    def events(self) -> dict[str, float]:
+        """How often something happened that the answers do not show, since the router was made: requests,
+        requests sent again, answers that changed, tokens, US dollars; empty of a router that asks nobody."""
         return {}
 
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
