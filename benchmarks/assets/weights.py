@@ -7,10 +7,11 @@ from typing import Any
 from omegaconf import MISSING
 
 from benchmarks.assets.gguf_model import convert_gguf
+from benchmarks.assets.hub import Repository, download_folder
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
 from common.checks import ConfigError
-from common.files import cache_dir, cached_dir, digest, read_json, sha256_file, sha256_unchanged
+from common.files import cache_dir, cached_dir, digest, read_json, sha256_unchanged
 from common.progress import say
 from routers.weights import SAFETENSORS
 
@@ -102,13 +103,16 @@ def locate(weights: Weights) -> LocalWeights:
     """Find, check, and if need be convert or download the weights.
 
     Raises:
-        BadInput: the package is not installed, the checksum differs, or the hub cannot be reached.
+        BadInput: the package is not installed, the checksum differs, or the hub does not give them.
     """
     folder = _source_folder(weights)
     file = folder / (weights.gguf or SAFETENSORS)
     actual = _checksum(file)
     if weights.sha256 not in (None, actual):
-        raise BadInput(f"{file} has SHA-256 {actual}, but {weights.sha256} is configured; not loading it")
+        raise BadInput(
+            f"{file} has SHA-256 {actual}, but {weights.sha256} is configured; not loading it (sha256=null "
+            "beside its path if other weights are meant)"
+        )
     if weights.gguf:
         folder = _converted(folder, weights.gguf, actual)
     name = "/".join(filter(None, (weights.package, weights.path, weights.gguf)))
@@ -136,7 +140,8 @@ def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
 def _checksum(file: Path) -> str:
     """SHA-256 of the weights file; of large models, of the checksums of every part that the index names."""
     if file.is_file():
-        return sha256_unchanged(file)
+        # As the check of a download does, which is not to be done twice.
+        return sha256_unchanged(file.resolve())
     index = file.with_name(f"{file.name}.index.json")
     if not index.is_file():
         raise BadInput(f"{file.parent} has no {file.name}; only safetensors and GGUF weights are loaded")
@@ -147,7 +152,7 @@ def _checksum(file: Path) -> str:
     missing = [part for part in parts if not (file.parent / part).is_file()]
     if missing:
         raise BadInput(f"{file.parent} lacks {missing[0]}, which {index.name} names")
-    return digest({part: sha256_file(file.parent / part) for part in parts})
+    return digest({part: sha256_unchanged((file.parent / part).resolve()) for part in parts})
 
 
 def _source_folder(weights: Weights) -> Path:
@@ -162,21 +167,13 @@ def _source_folder(weights: Weights) -> Path:
 
 
 def _download(weights: Weights) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import HFValidationError
 
+    instead = "weights=packaged needs no account and no network"
     try:
-        folder = snapshot_download(weights.path, revision=weights.revision, allow_patterns=HUB_PATTERNS)
+        return download_folder(Repository("model", weights.path, weights.revision, instead), HUB_PATTERNS)
     except HFValidationError as error:
         raise BadInput(f"{weights.path} is neither a folder here nor a name on the hub") from error
-    except RepositoryNotFoundError as error:
-        raise BadInput(f"{weights.path} is not on the Hugging Face hub, or needs `hf auth login`") from error
-    except (OSError, HfHubHTTPError, RuntimeError) as error:
-        raise BadInput(
-            f"{weights.path} is not in the local hub cache and the Hugging Face hub cannot be reached "
-            f"({type(error).__name__}); weights=packaged needs no network"
-        ) from error
-    return Path(folder)
 
 
 def _converted(folder: Path, gguf: str, sha256: str) -> Path:

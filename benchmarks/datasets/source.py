@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.assets.hub import Repository, download_file
 from benchmarks.errors import BadInput
 from common.files import sha256_file
 
@@ -85,31 +86,13 @@ def _pinned(hub: str, revision: str | None) -> str:
 
 
 def _download(name: str, hub: str, revision: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        RemoteEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import HFValidationError
 
+    instead = "dataset.path=PATH reads files on this machine"
     try:
-        return Path(hf_hub_download(hub, name, repo_type="dataset", revision=revision))
+        return download_file(Repository("dataset", hub, revision, instead), name)
     except HFValidationError as error:
         raise BadInput(f"dataset.hub={hub}: not the name of a repository, which is OWNER/NAME") from error
-    except RepositoryNotFoundError as error:
-        raise BadInput(
-            f"data set {hub} is not on the Hugging Face hub, or needs `hf auth login`; "
-            "dataset.path=PATH reads files on this machine"
-        ) from error
-    except (RevisionNotFoundError, RemoteEntryNotFoundError) as error:
-        raise BadInput(f"data set {hub} has no file {name} at commit {revision}") from error
-    except (OSError, HfHubHTTPError, RuntimeError) as error:
-        raise BadInput(
-            f"{name} of data set {hub} is not in the local hub cache and the Hugging Face hub cannot be "
-            f"reached ({type(error).__name__}); dataset.path=PATH works offline"
-        ) from error
 
 
 def _named(name: str, file: Path) -> str:

@@ -116,7 +116,7 @@ def test_hub_name_offline_points_to_the_packaged_weights() -> None:
     with pytest.raises(BadInput) as caught:
         locate(Weights(path="BAAI/bge-base-en-v1.5"))
     assert "BAAI/bge-base-en-v1.5" in str(caught.value)
-    assert "weights=packaged needs no network" in str(caught.value)
+    assert "weights=packaged needs no account and no network" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

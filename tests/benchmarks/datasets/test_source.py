@@ -118,13 +118,16 @@ RESPONSE = MagicMock()
         (errors.HFValidationError("bad\nname"), "dataset.hub=owner/name: not the name of a repository"),
         (
             errors.RepositoryNotFoundError("a\nb", response=RESPONSE),
-            "is not on the Hugging Face hub, or needs",
+            "is not on the Hugging Face hub, or private",
         ),
-        (errors.RevisionNotFoundError("a\nb", response=RESPONSE), f"no file b.csv at commit {COMMIT}"),
-        (errors.RemoteEntryNotFoundError("a\nb", response=RESPONSE), f"no file b.csv at commit {COMMIT}"),
+        (
+            errors.RevisionNotFoundError("a\nb", response=RESPONSE),
+            f"has no revision {COMMIT}: dataset.revision is one of",
+        ),
+        (errors.RemoteEntryNotFoundError("a\nb", response=RESPONSE), f"no file b.csv at revision {COMMIT}"),
         (
             errors.LocalEntryNotFoundError("a\nb"),
-            "(LocalEntryNotFoundError); dataset.path=PATH works offline",
+            "(LocalEntryNotFoundError); dataset.path=PATH reads files on this machine",
         ),
     ],
 )
