@@ -322,6 +322,12 @@ class Router(Configurable, ABC):
         """Facts about the fit for a reader, as JSON: a chosen threshold, how an encoder changed."""
         return {}
 
+    @property
+    def training_skipped(self) -> bool:
+        """True if `fit` trained nothing, because pretrained weights have random values: see
+        `routers.weights.is_untrained`."""
+        return False
+
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
         """Share of the nearest training questions that an approximate index finds, by query, float64
         (n_queries,); None of a router that searches none, or exactly."""

@@ -102,6 +102,10 @@ class CompositeRouter(Router):
         known = {name: part.facts() for name, part in self.parts_.items()}
         return {name: facts for name, facts in known.items() if facts}
 
+    @property
+    def training_skipped(self) -> bool:
+        return any(part.training_skipped for part in self.parts_.values())
+
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
         """Mean over the parts that have one."""
         found = [part.neighbour_recall(queries) for part in self.parts_.values()]
