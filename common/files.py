@@ -50,8 +50,8 @@ def check_room(folder: Path, size: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise NoRoom(
-            f"{what} takes {size / 1e9:.1f} GB, and {folder.parent} has {free / 1e9:.1f} GB free; make room, or "
-            "set ROUTER_DERBY_CACHE to a folder on a larger disk"
+            f"{what} takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free for {folder.parent}; "
+            "make room, or set ROUTER_DERBY_CACHE to a folder on a larger disk"
         )
 
 

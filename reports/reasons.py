@@ -58,8 +58,8 @@ _SENTENCES = {
         "the best is {best:.4g}, from {threshold:.4g} on"
     ),
     Reason.UNTRAINED_WEIGHTS: (
-        "{weights} has random values in place of trained ones: its choices mean nothing, only speed, memory and "
-        "disk do"
+        "{weights} has random values in place of trained ones: its choices mean nothing, only speed, memory "
+        "and disk do"
     ),
     Reason.TRAINING_SKIPPED: "untrained weights learn nothing: training was skipped",
     Reason.NO_OUTCOMES: "the test questions have no outcomes of models",

@@ -14,6 +14,8 @@ from common.splits import stratified_holdout
 from routers.base import valid_text
 
 TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
+# Of an architecture that has the first three in one.
+FUSED_MODULES = {"phi3": ["qkv_proj", "o_proj"]}
 # Largest value of an adapter that was not trained.
 UNTRAINED_BOUND = 0.01
 
@@ -48,7 +50,7 @@ def finetune(
         r=params["lora_r"],
         lora_alpha=params["lora_alpha"],
         lora_dropout=params["lora_dropout"],
-        target_modules=TARGET_MODULES,
+        target_modules=FUSED_MODULES.get(base.config.model_type, TARGET_MODULES),
     )
     network = get_peft_model(base, lora)
     n_classes = base.config.num_labels
@@ -130,7 +132,7 @@ def untrained_adapter(model: str, n_classes: int, params: dict[str, Any]) -> dic
         r=params["lora_r"],
         lora_alpha=params["lora_alpha"],
         lora_dropout=params["lora_dropout"],
-        target_modules=TARGET_MODULES,
+        target_modules=FUSED_MODULES.get(config.model_type, TARGET_MODULES),
     )
     with torch.device("meta"):
         network = get_peft_model(AutoModelForSequenceClassification.from_config(config), lora)

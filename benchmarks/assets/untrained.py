@@ -1,7 +1,7 @@
 """Models of full size with seeded random values: speed, memory and disk without the trained weights.
 
-A multiplication takes as long whatever its numbers are. So a folder is written that `from_pretrained` reads as
-it reads the trained model's, from the sizes in a configuration alone: nothing is downloaded.
+A multiplication takes as long whatever its numbers are. So a folder is written that `from_pretrained` reads
+as it reads the trained model's, from the sizes in a configuration alone: nothing is downloaded.
 """
 
 import json
@@ -15,7 +15,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.assets.gguf_model import LAYER_TENSORS
 from benchmarks.errors import BadInput
 from common.checks import Constraints, Settings, at_least, one_of, optional
 from common.files import cache_dir, cached_dir, check_room, digest, read_json, sha256_file, write_json
@@ -104,13 +103,13 @@ def file_size(model: Untrained) -> int:
 
 
 def tensors(config: Mapping[str, Any]) -> list[Tensor]:
-    """Tensors of a model by their names in transformers: a BERT's as of `BertModel`, a Llama's as of
-    `LlamaForCausalLM`.
+    """Tensors of a model by their names in transformers: a BERT's as of `BertModel`, others as of
+    `LlamaForCausalLM` and `Phi3ForCausalLM`.
 
     Raises:
         BadInput: another architecture, or a size is missing.
     """
-    kinds = {"bert": _bert, "llama": _llama}
+    kinds = {"bert": _bert, "llama": _llama, "phi3": _phi3}
     kind = config.get("model_type")
     if kind not in kinds:
         raise BadInput(
@@ -149,12 +148,25 @@ def _bert(config: Mapping[str, Any]) -> Iterator[Tensor]:
     yield from linear("pooler.dense", hidden, hidden)
 
 
+class _Decoder(NamedTuple):
+    """Sizes that Llama and Phi-3 have in common: `wide` of all heads together, `narrow` of those for keys."""
+
+    hidden: int
+    inner: int
+    wide: int
+    narrow: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "_Decoder":
+        hidden, heads = config["hidden_size"], config["num_attention_heads"]
+        head_dim = config.get("head_dim", hidden // heads)
+        return cls(
+            hidden, config["intermediate_size"], heads * head_dim, config["num_key_value_heads"] * head_dim
+        )
+
+
 def _llama(config: Mapping[str, Any]) -> Iterator[Tensor]:
-    hidden, inner, heads = (
-        config[key] for key in ("hidden_size", "intermediate_size", "num_attention_heads")
-    )
-    head_dim = config.get("head_dim", hidden // heads)
-    wide, narrow = heads * head_dim, config["num_key_value_heads"] * head_dim
+    hidden, inner, wide, narrow = _Decoder.of(config)
     shapes = {
         "self_attn.q_proj": (wide, hidden),
         "self_attn.k_proj": (narrow, hidden),
@@ -164,14 +176,33 @@ def _llama(config: Mapping[str, Any]) -> Iterator[Tensor]:
         "mlp.up_proj": (inner, hidden),
         "mlp.down_proj": (hidden, inner),
     }
-    yield Tensor("model.embed_tokens.weight", (config["vocab_size"], hidden))
+    return _decoder(config, shapes)
+
+
+def _phi3(config: Mapping[str, Any]) -> Iterator[Tensor]:
+    hidden, inner, wide, narrow = _Decoder.of(config)
+    shapes = {
+        "self_attn.qkv_proj": (wide + 2 * narrow, hidden),
+        "self_attn.o_proj": (hidden, wide),
+        "mlp.gate_up_proj": (2 * inner, hidden),
+        "mlp.down_proj": (hidden, inner),
+    }
+    return _decoder(config, shapes)
+
+
+def _decoder(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, int]]) -> Iterator[Tensor]:
+    """Tensors of a decoder whose layers have matrices of those shapes and two norms."""
+    hidden, rows = config["hidden_size"], config["vocab_size"]
+    yield Tensor("model.embed_tokens.weight", (rows, hidden))
     for number in range(config["num_hidden_layers"]):
-        for module in LAYER_TENSORS.values():
-            name = f"model.layers.{number}.{module}.weight"
-            yield Tensor(name, shapes[module]) if module in shapes else Tensor(name, (hidden,), 1.0)
+        layer = f"model.layers.{number}"
+        for name, shape in shapes.items():
+            yield Tensor(f"{layer}.{name}.weight", shape)
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            yield Tensor(f"{layer}.{name}.weight", (hidden,), 1.0)
     yield Tensor("model.norm.weight", (hidden,), 1.0)
     if not config.get("tie_word_embeddings", False):
-        yield Tensor("lm_head.weight", (config["vocab_size"], hidden))
+        yield Tensor("lm_head.weight", (rows, hidden))
 
 
 def write_values(model: Untrained, file: Path, name: str) -> None:

@@ -101,7 +101,7 @@ def fit(spec: RunSpec, dataset: Dataset, folder: Path, workers: Workers) -> Fitt
 
 
 def _refuse_quality(spec: RunSpec, untrained: Sequence[str]) -> None:
-    """Raises BadInput for settings that ask how good a router is, which nobody can say of untrained weights."""
+    """Raises BadInput for settings that ask how good a router is, which untrained weights do not show."""
     settings = spec.settings
     asked = {
         "tune=true": settings.tune,

@@ -27,8 +27,8 @@ class Code(Enum):
     ONLY_ROUTER = f"Only {{router}} was run{_FIGURES}."
     ONLY_BASELINES = f"Only baselines were run; take {{router}}{_FIGURES}."
     NOTHING_SCORED = (
-        "No router is recommended: {routers:list} ran on untrained weights. Speed, memory and disk are theirs, "
-        "quality was not scored."
+        "No router is recommended: {routers:list} ran on untrained weights, which have speed, memory and "
+        "disk, and no quality."
     )
     # Reasons for the router that is recommended
     MORE_ACCURATE_THAN_ALL = "It is significantly more accurate than every other router."
@@ -128,8 +128,8 @@ class Code(Enum):
         "Leakage was not checked, so test questions may also be in the training data: {routers:list}."
     )
     UNTRAINED = (
-        "On untrained weights, whose choices mean nothing, so that quality is not scored: {routers:list}. Such "
-        "routers are neither ranked nor recommended; their speed, memory and disk are those of full size."
+        "On untrained weights, whose choices mean nothing: {routers:list}. Their quality is not scored, and "
+        "they are neither ranked nor recommended; speed, memory and disk are those of full size."
     )
     DIFFERENT_TRAINING = "Not all were trained on the same questions: {groups:groups}."
     DIFFERENT_EXPERTS = (
