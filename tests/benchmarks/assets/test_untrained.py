@@ -43,6 +43,8 @@ LLAMA: dict[str, Any] = {
     "vocab_size": 1000,
 }
 PHI3 = {**LLAMA, "model_type": "phi3", "pad_token_id": 0}
+# SHA-256 of the file of `SMALLEST`, made on two EPYC cores with numpy 2.
+PINNED = "c75c9089cba8d77cff810f1cc47217af9827d17593de4352f6c0baa08d23327f"
 # A Llama of a few hundred values.
 SMALLEST = {**LLAMA, "hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "vocab_size": 10}
 
@@ -128,9 +130,6 @@ def test_the_same_seed_gives_the_same_bytes_on_every_machine(tmp_path: Path) -> 
     assert sums[0] == PINNED
 
 
-PINNED = "?"
-
-
 def test_however_much_is_made_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sums = set()
     for chunk in (untrained.CHUNK, 1000, 16):
@@ -200,7 +199,7 @@ def test_a_tokenizer_that_is_too_large_is_cut_to_its_first_tokens(
     from tokenizers import Tokenizer
 
     whole = Tokenizer.from_file(f"{tiny_llama}/tokenizer.json")
-    most = whole.get_vocab_size() - 100
+    most = whole.get_vocab_size() // 2
     folder = untrained_model("it", Untrained({**SMALLEST, "vocab_size": most}), Path(tiny_llama))
     cut = Tokenizer.from_file(str(folder / "tokenizer.json"))
     text = "Why does my car shake when I brake? Grüße 🚗"
@@ -208,7 +207,7 @@ def test_a_tokenizer_that_is_too_large_is_cut_to_its_first_tokens(
     assert max(ids) < most == cut.get_vocab_size()
     assert len(ids) > len(whole.encode(text).ids)
     assert cut.decode(ids) == text
-    same = untrained_model("it", Untrained({**SMALLEST, "vocab_size": most + 100}), Path(tiny_llama))
+    same = untrained_model("it", Untrained({**SMALLEST, "vocab_size": 2 * most + 1}), Path(tiny_llama))
     assert sha256_file(same / "tokenizer.json") == sha256_file(Path(tiny_llama) / "tokenizer.json")
 
 
@@ -236,7 +235,10 @@ def test_a_full_disk_is_named_before_anything_is_written(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"config": {"model_type": "gpt2"}}, "model_type=gpt2: untrained weights are made of bert, llama, phi3"),
+        (
+            {"config": {"model_type": "gpt2"}},
+            "model_type=gpt2: untrained weights are made of bert, llama, phi3",
+        ),
         ({"config": {"model_type": "bert"}}, "untrained.config lacks hidden_size, which a bert has"),
         ({"config": BERT, "dtype": "int8"}, "untrained.dtype=int8"),
         ({"config": BERT, "size": 3}, "untrained weights have config, tokenizer, dtype"),

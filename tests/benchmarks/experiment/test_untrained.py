@@ -167,7 +167,9 @@ def test_beside_trained_weights_only_those_are_ranked(home: Path, data: list[str
     assert content["recommendation"]["router"] == "centroid"
     names = {name for pair in content["pairs"] for name in (pair["first"], pair["second"])}
     assert "knn" not in names
-    assert all({choice["router"] for choice in one["choices"]} == {"centroid"} for one in content["questions"])
+    assert all(
+        {choice["router"] for choice in one["choices"]} == {"centroid"} for one in content["questions"]
+    )
     diffed = in_process("diff", str(runs[0]), str(runs[-1]), cwd=home)
     assert diffed.returncode == 2
     assert "ran on untrained weights (BAAI/bge-base-en-v1.5 (untrained))" in diffed.stderr
@@ -178,7 +180,14 @@ def test_a_classifier_is_served_without_being_trained(
     backend: str, sizes: list[str], data: list[str], tmp_path: Path
 ) -> None:
     done = in_process(
-        "run", "router=tinyllama", f"router.backend={backend}", "~baselines", *sizes, *FAST, *data, cwd=tmp_path
+        "run",
+        "router=tinyllama",
+        f"router.backend={backend}",
+        "~baselines",
+        *sizes,
+        *FAST,
+        *data,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert "training is skipped" in done.stderr
@@ -214,9 +223,7 @@ def test_an_encoder_is_not_fine_tuned(sizes: list[str], data: list[str], tmp_pat
     assert "untrained weights learn nothing; set encoder.finetune=none" in done.stderr
 
 
-def test_experts_are_not_asked_and_not_trained(
-    sizes: list[str], qna_folder: Path, tmp_path: Path
-) -> None:
+def test_experts_are_not_asked_and_not_trained(sizes: list[str], qna_folder: Path, tmp_path: Path) -> None:
     data = ["dataset=files", f"dataset.path={qna_folder}"]
     done = in_process("run", "router=centroid", "~baselines", *sizes, *MEASURED_ONCE, *data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
