@@ -129,7 +129,7 @@ class TinyLlamaRouter(Router):
         from routers.classifier_training import untrained_adapter
 
         say("untrained weights: training is skipped, adapters and head get random values")
-        self.history_: list[dict[str, float]] = []
+        self.history_ = []
         self._adapter = untrained_adapter(self.model, len(self.classes_), self.get_params())
         if self.backend == "torch":
             with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:

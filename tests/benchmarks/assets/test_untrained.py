@@ -1,4 +1,4 @@
-"""Models with random values: the tensors of the trained ones, the same bytes every time, little memory and disk."""
+"""Models with random values: the tensors of the trained ones, the same bytes every time, little memory."""
 
 import json
 import shutil
