@@ -1,7 +1,7 @@
 """The whole path in one process: a question is routed, and the chosen expert answers it."""
 
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,13 @@ from benchmarks.config import compose_settings
 from benchmarks.datasets.base import Dataset
 from benchmarks.datasets.load import load_dataset
 from benchmarks.experiment.fit import fit_router
-from benchmarks.experiment.router_folder import Locator, experts_spec, read_kept, router_folder
+from benchmarks.experiment.router_folder import (
+    Locator,
+    experts_sha256,
+    experts_spec,
+    read_kept,
+    router_folder,
+)
 from benchmarks.experiment.thresholds import check_policy, policy_for, with_thresholds
 from benchmarks.experiment.tune import tune
 from benchmarks.settings import Ask
@@ -51,13 +57,23 @@ class Pipeline:
     """A fitted router, the experts behind it (None: nobody answers), and what happens when it is unsure.
 
     Several threads may use it at once: tokenizers and local experts are asked by one at a time.
+
+    Args:
+        beside: a pipeline with the same experts.
     """
 
-    def __init__(self, router: Router, experts: Experts | None, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        router: Router,
+        experts: Experts | None,
+        policy: Policy | None = None,
+        beside: "Pipeline | None" = None,
+    ) -> None:
         self.router = router
         self.experts = experts
         self.policy = policy or Policy()
-        self._routing, self._answering = Lock(), Lock()
+        self._routing = Lock()
+        self._answering: Lock = beside._answering if beside else Lock()
 
     def route(self, queries: Sequence[str]) -> list[Decision]:
         """Whose expert each query goes to, by the policy."""
@@ -111,7 +127,11 @@ class Pipeline:
 
 
 def load_run(
-    folder: Path | str, *, weights: Mapping[str, Path | str] | None = None, experts: bool = True
+    folder: Path | str,
+    *,
+    weights: Mapping[str, Path | str] | None = None,
+    experts: bool = True,
+    others: MutableMapping[str, Pipeline] | None = None,
 ) -> Pipeline:
     """The router that a run kept, its policy and its experts; nothing is fitted.
 
@@ -120,6 +140,8 @@ def load_run(
         weights: folders of pretrained weights by name, for those that came neither from a package nor from
             the hub; they are known where this machine has used them before.
         experts: False leaves them out, and their weights unlooked for.
+        others: pipelines by the checksum of their experts, which are shared where they are the same; this one
+            is added.
 
     Raises:
         BadInput, RouterError: no router was kept there, or weights or an adapter are missing or others.
@@ -127,10 +149,16 @@ def load_run(
     home = router_folder(Path(folder))
     kept = read_kept(home)
     locator = Locator(kept, weights)
-    found = None
-    if kept.experts and experts:
-        found = build_experts(experts_spec(kept.experts, home, locator))
-    return Pipeline(locator.router(home), found, kept.policy)
+    router = locator.router(home)
+    if not (kept.experts and experts):
+        return Pipeline(router, None, kept.policy)
+    spec = experts_spec(kept.experts, home, locator)
+    key = experts_sha256(spec)
+    other = (others or {}).get(key)
+    pipeline = Pipeline(router, other.experts if other else build_experts(spec), kept.policy, other)
+    if others is not None:
+        others.setdefault(key, pipeline)
+    return pipeline
 
 
 def open_pipeline(settings: Ask, workers: Workers | None = None) -> Pipeline:

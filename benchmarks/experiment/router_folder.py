@@ -20,7 +20,7 @@ from benchmarks.assets.packages import package_dir
 from benchmarks.assets.weights import LocalWeights, Weights, locate
 from benchmarks.errors import BadInput
 from benchmarks.schema import imported
-from common.files import atomic_dir, read_json, sha256_file, sha256_unchanged, write_json
+from common.files import atomic_dir, digest, read_json, sha256_file, sha256_unchanged, write_json
 from common.lora import CONFIG, WEIGHTS
 from common.settings import Policy
 from common.typed_json import from_json, to_json
@@ -247,6 +247,15 @@ def experts_spec(kept: KeptExperts, folder: Path, locator: Locator) -> dict[str,
             "adapter_sha256": expert.adapter_sha256,
         }
     return {**kept.spec, "models": models}
+
+
+def experts_sha256(spec: Mapping[str, Any]) -> str:
+    """Checksum of an argument of `build_experts`: by what its files hold, wherever they are."""
+    models = {
+        domain: {key: value for key, value in model.items() if key not in ("folder", "adapter")}
+        for domain, model in spec.get("models", {}).items()
+    }
+    return digest({**spec, "models": models})
 
 
 def _packaged(name: str) -> Version:

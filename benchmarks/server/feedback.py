@@ -3,8 +3,9 @@
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.server.refusals import Busy
 
@@ -43,8 +44,13 @@ class Feedback:
         known = self._decisions.get(request_id)
         return known.router if known else None
 
-    def add(self, request_id: str, vote: str, comment: str | None, caller: str) -> None:
+    def add(
+        self, request_id: str, vote: str, comment: str | None, caller: str, told: Mapping[str, Any]
+    ) -> None:
         """Add a vote.
+
+        Args:
+            told: facts of the decision as the voter has them; kept as `told` where it is not remembered.
 
         Raises:
             Busy: the file cannot be written.
@@ -52,7 +58,7 @@ class Feedback:
         if self.file is None:
             return
         known = self._decisions.get(request_id)
-        facts = known._asdict() if known else {}
+        facts = known._asdict() if known else {"told": told}
         row = {"time": round(time.time(), 3), "request_id": request_id, "vote": vote, "comment": comment}
         line = json.dumps({**row, "caller": caller, **facts}, ensure_ascii=False)
         try:

@@ -10,19 +10,21 @@ import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from benchmarks.server import refusals
 from benchmarks.server.endpoint import REFUSED, VISIT, Direct, Visit
-from benchmarks.server.keys import Caller
+from benchmarks.server.keys import Caller, is_loopback
 from benchmarks.server.refusals import (
     Broken,
     Busy,
+    Forbidden,
     Invalid,
     Refused,
     SlowBody,
@@ -114,6 +116,11 @@ class Gate:
         is_page = scope["method"] in ("GET", "HEAD") and (path == "/" or path.startswith(PAGE))
         if path in OPEN or is_page:
             return Caller(ANYBODY)
+        # A page of another site can have its name lead here (DNS rebinding); a browser then sends that name.
+        if not self.state.keys.required and not _is_local(headers.get(b"host", b"localhost")):
+            raise Forbidden(
+                "without keys this server answers to localhost alone; set keys=FILE to serve others"
+            )
         caller = self.state.keys.caller(headers.get(b"authorization", b"").decode("latin-1"))
         if caller is None:
             raise Unauthorized("an API key is needed: Authorization: Bearer KEY")
@@ -251,6 +258,15 @@ def _router_name(scope: Scope) -> str | None:
     if not scope["query_string"]:
         return None
     return dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("router")
+
+
+@lru_cache(maxsize=64)
+def _is_local(host: bytes) -> bool:
+    """True for a header `Host` that names this machine by itself."""
+    try:
+        return is_loopback(urlsplit(f"//{host.decode('latin-1')}").hostname or "")
+    except ValueError:
+        return False
 
 
 async def _disconnected(receive: Receive) -> None:

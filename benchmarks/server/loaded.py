@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,29 +58,14 @@ class LoadedRouter:
         return self.pipeline.router.classes_
 
 
-def load_router(name: str, folder: Path, settings: Serve) -> LoadedRouter:
-    """Load a kept router.
+def load_routers(folders: Mapping[str, Path], settings: Serve) -> list[LoadedRouter]:
+    """Load kept routers by name; those with the same experts share them.
 
     Raises:
-        BadInput, RouterError: the folder is no kept router, or is damaged.
+        BadInput, RouterError: a folder is no kept router, or is damaged.
     """
-    home = router_folder(folder)
-    pipeline = load_run(home, weights=settings.locate, experts=not settings.route_only)
-    if pipeline.experts is not None:
-        pipeline.experts.load()
-    # The first question would else wait for what is only made when it is used.
-    pipeline.route(["a question"])
-    file = home / QUESTIONS
-    record = home.parent / RECORD
-    return LoadedRouter(
-        name,
-        folder,
-        pipeline,
-        _checksum(home),
-        sha256_file(record) if record.is_file() else None,
-        _questions(file) if file.is_file() else {},
-        _expected(home.parent) if record.is_file() else None,
-    )
+    with_experts: dict[str, Pipeline] = {}
+    return [_loaded(name, folder, settings, with_experts) for name, folder in folders.items()]
 
 
 def served_folders(settings: Serve) -> dict[str, Path]:
@@ -116,6 +101,26 @@ def newest_run() -> Path:
             "or name its folder with run=FOLDER"
         )
     return found[-1]
+
+
+def _loaded(name: str, folder: Path, settings: Serve, others: MutableMapping[str, Pipeline]) -> LoadedRouter:
+    home = router_folder(folder)
+    pipeline = load_run(home, weights=settings.locate, experts=not settings.route_only, others=others)
+    if pipeline.experts is not None:
+        pipeline.experts.load()
+    # The first question would else wait for what is only made when it is used.
+    pipeline.route(["a question"])
+    file = home / QUESTIONS
+    record = home.parent / RECORD
+    return LoadedRouter(
+        name,
+        folder,
+        pipeline,
+        _checksum(home),
+        sha256_file(record) if record.is_file() else None,
+        _questions(file) if file.is_file() else {},
+        _expected(home.parent) if record.is_file() else None,
+    )
 
 
 def _name(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Endpoints for whoever runs the server: probes, metrics, votes, reloading."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Literal
@@ -24,15 +25,20 @@ class Health(BaseModel):
 
 
 class Vote(BaseModel):
-    """Thumbs up or down on a decision or its answer.
+    """Thumbs up or down on a decision or its answer; the newest one on a request counts.
 
     Attributes:
         request_id: of the response that it is about, in its header `x-request-id`.
+        router, domain, confidence: of that decision, as the response has them. They are kept where this
+            process does not know the decision, because another one made it or it is long ago.
     """
 
     request_id: str = Field(min_length=1, max_length=128)
     vote: Literal["up", "down"]
     comment: str | None = Field(default=None, max_length=2000)
+    router: str | None = Field(default=None, max_length=128)
+    domain: str | None = Field(default=None, max_length=1000)
+    confidence: float | None = Field(default=None, ge=0, le=1)
 
 
 class Reload(BaseModel):
@@ -81,8 +87,11 @@ async def status_numbers(visit: TheVisit) -> Response:
 async def vote(given: Vote, visit: TheVisit) -> Response:
     """Keep a vote on a decision."""
     state = visit.state
-    state.feedback.add(given.request_id, given.vote, given.comment, visit.caller.name)
-    name = state.feedback.router_of(given.request_id) or ""
+    told = {"router": given.router, "domain": given.domain, "confidence": given.confidence}
+    state.feedback.add(given.request_id, given.vote, given.comment, visit.caller.name, told)
+    # A name that a client makes up must not become a label.
+    told_name = given.router if given.router in [one.name for one in state.all()] else None
+    name = state.feedback.router_of(given.request_id) or told_name or ""
     state.metrics.feedback.labels(name, given.vote).inc()
     return json_response(Health(status="kept" if state.feedback.file else "not kept"))
 
@@ -95,7 +104,8 @@ async def reload(wanted: Reload, visit: TheVisit) -> Response:
         raise Forbidden("an administrator's key is needed")
     folders = {name: Path(folder) for name, folder in (wanted.routers or {}).items()}
     try:
-        await state.reload(folders or state.folders)
+        # A client that goes leaves no reload half done.
+        await asyncio.shield(state.reload(folders or state.folders))
     except (UserError, OSError) as error:
         # What it says names folders of this machine.
         raise Invalid("a router cannot be loaded, and those before go on; the log says why") from error

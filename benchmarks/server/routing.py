@@ -239,10 +239,19 @@ def _neighbours(found: Hits | None, questions: Mapping[str, str]) -> list[Neighb
 
 
 def headers(routing: Routing) -> dict[str, str]:
-    """Response headers of a decision: ours, vLLM Semantic Router's and LiteLLM's."""
+    """Response headers of a decision: ours, vLLM Semantic Router's and LiteLLM's.
+
+    All but the scores, of which there may be more than a header holds. `Server-Timing` is the W3C's.
+    """
     domain = quote(routing.domain or "", safe=" ")
     confidence = f"{routing.confidence:.4f}"
     return {
+        "x-router-derby-best-guess": quote(routing.best_guess, safe=" "),
+        "x-router-derby-threshold": f"{routing.threshold:g}",
+        "x-router-derby-cut": str(routing.cut).lower(),
+        "x-router-derby-checksum": routing.checksum,
+        "x-router-derby-record": routing.record or "",
+        "server-timing": ", ".join(f"{phase};dur={took:.3f}" for phase, took in routing.milliseconds.items()),
         "x-router-derby-router": quote(routing.router, safe=" "),
         "x-router-derby-domain": domain,
         "x-router-derby-confidence": confidence,

@@ -15,7 +15,7 @@ from benchmarks.server.batching import Batcher
 from benchmarks.server.cache import Answers
 from benchmarks.server.feedback import Feedback
 from benchmarks.server.keys import Keys
-from benchmarks.server.loaded import AUTO, LoadedRouter, check_names, load_router
+from benchmarks.server.loaded import AUTO, LoadedRouter, check_names, load_routers
 from benchmarks.server.logs import Log
 from benchmarks.server.metrics import Drift, Metrics
 from benchmarks.server.refusals import Busy, Invalid, Unknown
@@ -148,7 +148,7 @@ class State:
                     self.metrics.drift.labels(served.name, of).set(value)
 
     def _load(self, folders: Mapping[str, Path]) -> list[LoadedRouter]:
-        return [load_router(name, folder, self.settings) for name, folder in folders.items()]
+        return load_routers(folders, self.settings)
 
     def _serve(self, loaded: LoadedRouter) -> Served:
         batcher = Batcher(

@@ -149,7 +149,7 @@ async def _read(reader: asyncio.StreamReader) -> tuple[int | str, bool]:
 def _request(query: str) -> bytes:
     body = json.dumps({"query": query}).encode()
     return (
-        b"POST /router HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+        b"POST /router HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
         % (
             len(body),
             body,

@@ -289,7 +289,8 @@ function votes(answer) {
   const vote = async (chosen) => {
     told.textContent = "Sending …";
     try {
-      const body = { request_id: answer.requestId, vote: chosen };
+      const { router, domain, confidence } = answer.routing ?? {};
+      const body = { request_id: answer.requestId, vote: chosen, router, domain, confidence };
       const { status } = await (await request("v1/router/outcomes", { body })).json();
       if (status !== "kept") throw new Failure("This server keeps no opinions.");
     } catch (error) {

@@ -60,8 +60,8 @@ def serving(
     Args:
         keys: as the environment holds them.
     """
-    state = State(Serve(feedback=None, **settings), dict(folders), Keys.read(None, keys or {}))
-    client = Client(create_app(state), raise_server_exceptions=False)
+    state = State(Serve(**{"feedback": None, **settings}), dict(folders), Keys.read(None, keys or {}))
+    client = Client(create_app(state), "http://127.0.0.1", raise_server_exceptions=False)
     client.state = state
     with client:
         assert client.portal is not None

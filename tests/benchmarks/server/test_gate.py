@@ -88,6 +88,25 @@ def test_loopback_needs_no_key(host: str) -> None:
     check_host(host, Keys.read(None, {}))
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8888", 200),
+        ("localhost", 200),
+        ("[::1]:8888", 200),
+        ("evil.example:8888", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("[::", 403),
+    ],
+)
+def test_another_sites_name_leads_nowhere(client: Client, locked: Client, host: str, status: int) -> None:
+    assert client.post("/router", json={"query": OIL}, headers={"host": host}).status_code == status
+    assert client.get("/metrics", headers={"host": host}).status_code == status
+    assert client.get("/health", headers={"host": host}).status_code == 200
+    # A key is what a page of another site does not have.
+    assert locked.get("/metrics", headers={"host": host, **bearer("first")}).status_code == 200
+
+
 def test_a_large_body(tfidf_run: Path) -> None:
     with serving({"tfidf": tfidf_run}, limits=Limits(body_bytes=1000)) as client:
         large = json.dumps({"query": "x" * 1000})

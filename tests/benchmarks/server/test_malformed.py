@@ -55,7 +55,7 @@ Make = Callable[[random.Random], bytes]
 
 
 def head(path: str, *headers: str, method: str = "POST") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: x", "connection: close", *headers, "", ""]
+    lines = [f"{method} {path} HTTP/1.1", "host: localhost", "connection: close", *headers, "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
 

@@ -35,6 +35,18 @@ def test_neighbours_are_those_of_the_router(client: Client, knn: KNNRouter) -> N
     assert answer.headers["x-router-derby-domain"] == "car"
 
 
+def test_headers_have_the_whole_decision_but_its_scores(client: Client) -> None:
+    answer = client.chat(OIL, model="router-knn-0.99", route_only=True)
+    routing, found = answer.json()["routing"], answer.headers
+    ours = {name: found[f"x-router-derby-{name}"] for name in ("best-guess", "threshold", "fallback", "cut")}
+    assert ours == {"best-guess": "car", "threshold": "0.99", "fallback": "true", "cut": "false"}
+    assert found["x-router-derby-checksum"] == routing["checksum"]
+    assert found["x-request-id"] == routing["request_id"]
+    phases = dict(phase.split(";dur=") for phase in found["server-timing"].split(", "))
+    assert phases.keys() == routing["milliseconds"].keys()
+    assert float(phases["routing"]) == pytest.approx(routing["milliseconds"]["routing"], abs=1e-3)
+
+
 def test_a_router_without_neighbours_has_scores_alone(client: Client) -> None:
     answer = client.post("/", content=json.dumps({"query": NIGHT})).json()
     assert answer["hits"] == []

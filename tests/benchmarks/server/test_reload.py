@@ -107,3 +107,11 @@ def test_the_same_folder_is_read_again(questions: Questions, tmp_path: Path) -> 
         routing = client.chat(OIL, route_only=True).json()["routing"]
         assert routing["checksum"] != before
         assert routing["domain"] == "sleep"
+
+
+def test_routers_of_the_same_experts_share_them(tfidf_run: Path, swapped: Path) -> None:
+    with serving({"one": tfidf_run, "two": swapped}) as client:
+        first, second = (served.loaded.pipeline for served in client.state.all())
+    assert first.experts is not None
+    assert first.experts is second.experts
+    assert first.router is not second.router
