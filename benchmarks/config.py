@@ -1,6 +1,7 @@
 """Configuration of a command: composed by Hydra, as an application or alone, then checked; its errors."""
 
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -310,10 +311,28 @@ def _recordable(config: DictConfig | ListConfig, key: Any, is_data: bool) -> Any
         return [_recordable(value, row, is_data) for row in range(len(value))]
     if not isinstance(value, str):
         return value
+    if key == "command":
+        return _without_places(value)
     typed = OmegaConf.to_container(config)[key]  # type: ignore[index]
     if "${package_dir:" in str(typed):
         return typed
     return Path(value).name or value if _is_place(value, str(key), is_data) else value
+
+
+def _without_places(command: str) -> str:
+    """Command with paths cut to their last component, also those behind the `=` of an option."""
+    words = shlex.split(command)
+    cut = []
+    for word in words:
+        option, equals, path = word.rpartition("=")
+        cut.append(f"{option}{equals}{Path(path).name}" if _leaves(path) else word)
+    return command if cut == words else shlex.join(cut)
+
+
+def _leaves(value: str) -> bool:
+    """True for a path that is absolute or leaves the working directory."""
+    path = Path(value).expanduser()
+    return path.is_absolute() or ".." in path.parts or value.startswith("./")
 
 
 def _is_place(value: str, key: str, is_data: bool) -> bool:
@@ -321,7 +340,7 @@ def _is_place(value: str, key: str, is_data: bool) -> bool:
     if is_data and key in PLACES:
         return True
     path = Path(value).expanduser()
-    outside = path.is_absolute() or ".." in path.parts or value.startswith("./")
+    outside = _leaves(value)
     # An instruction may begin with a slash too, as `/no_think` does.
     looks_like_one = len(path.parts) > 2 and not any(map(str.isspace, value))
     return outside and (key in ("path", "adapters", "model") or looks_like_one)

@@ -1,9 +1,11 @@
 """The whole path in one process: a question is routed, and the chosen expert answers it."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -192,12 +194,20 @@ def fitted_router(settings: Ask, dataset: Dataset, workers: Workers | None = Non
     if settings.tune:
         spec, _ = tune(settings.router.name, spec, dataset.train, workers, settings.seed)
     spec = with_thresholds(spec, settings.calibration, settings.held_out, settings.policy, settings.seed)
-    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+    scratch = tempfile.mkdtemp(prefix="router-derby-")
+    remove = partial(shutil.rmtree, scratch, ignore_errors=True)
+    try:
         folder = Path(scratch, "fitted")
         saved, _ = fit_router(
             spec, dataset, weights, folder, workers, "fitting the router", str(vectors_folder())
         )
-        return Router.load(saved)
+        router = Router.load(saved)
+    except BaseException:
+        remove()
+        raise
+    # A program of somebody else's may read its folder as long as it runs.
+    weakref.finalize(router, remove)
+    return router
 
 
 def process_query(query: str, *overrides: str) -> Reply:

@@ -1,16 +1,15 @@
 """Experts behind an OpenAI-compatible endpoint: vLLM (one model name an adapter), llama.cpp and others."""
 
 import json
-import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from time import perf_counter
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from common.checks import Constraints, at_least, positive
+from common.endpoint import key_of, one_line, url_complaint, words_of_error
 from common.extras import need
 from experts.base import (
     BASE,
@@ -29,8 +28,6 @@ from experts.conversation import left_out, newest, notes, turns
 
 # The SDK wants a key; servers that need none take any.
 NO_KEY = "none"
-
-SHOWN_CHARS = 200
 
 # Requests in a row that end like this before an endpoint is given up.
 PATIENCE = {"connection": 3, "timeout": 5}
@@ -171,27 +168,16 @@ class OpenAIExperts(Experts):
 
     def _check_url(self) -> None:
         """Refuse what is no address or holds a secret; the message never shows it."""
-        try:
-            url = urlsplit(self.base_url)
-            usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ExpertError(
-                "experts.base_url must be an http:// or https:// address such as http://127.0.0.1:8000/v1"
-            )
-        if "@" in url.netloc or url.query or url.fragment:
-            raise ExpertError(
-                "experts.base_url must not hold a user, a password or a query: "
-                f"put the key in the environment variable {self.api_key_env}"
-            )
+        complaint = url_complaint(self.base_url, self.api_key_env)
+        if complaint:
+            raise ExpertError(f"experts.base_url {complaint}")
 
     def _key(self) -> str:
         """The key of the environment, or an empty text."""
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise ExpertError(f"the key in {self.api_key_env} has characters that no HTTP header can hold")
-        return key
+        try:
+            return key_of(self.api_key_env)
+        except ValueError as error:
+            raise ExpertError(str(error)) from None
 
     def _model(self, domain: str, adapted: bool) -> str:
         key = domain if adapted else BASE
@@ -268,7 +254,9 @@ class OpenAIExperts(Experts):
 
         what = self._line(error)
         if isinstance(error, APIStatusError):
-            message = self._line(_message(error.body) or error.response.text or error.response.reason_phrase)
+            message = self._line(
+                words_of_error(error.body) or error.response.text or error.response.reason_phrase
+            )
             what = f"HTTP {error.status_code}{_retries(error)}: {message}"
         elif _kind(error) == "timeout":
             what = f"no answer within {self.timeout:g} s{_retries(error)}"
@@ -285,12 +273,7 @@ class OpenAIExperts(Experts):
 
     def _line(self, text: object) -> str:
         """`text` as one short printable line without the key."""
-        line = str(text)
-        if self._secret:
-            # Before anything is cut off: half a key is a secret too.
-            line = line.replace(self._secret, "***")
-        line = " ".join("".join(char if char.isprintable() else " " for char in line).split())
-        return line if len(line) <= SHOWN_CHARS else line[: SHOWN_CHARS - 1] + "…"
+        return one_line(text, self._secret)
 
 
 class _Breaker:
@@ -328,14 +311,6 @@ def _retries(error: Any) -> str:
     return "" if count == "0" else f" after {count} {'retry' if count == '1' else 'retries'}"
 
 
-def _message(body: Any) -> str:
-    """The words of an error body: OpenAI's `{"error": {"message": …}}`, FastAPI's `{"detail": …}`."""
-    for _ in range(3):
-        if isinstance(body, dict):
-            body = next((body[key] for key in ("error", "message", "detail") if body.get(key)), None)
-    return body if isinstance(body, str) else ""
-
-
 def _count(chunk: Any, usage: Usage) -> None:
     """Write into `usage` what a chunk of a stream says; the SDK checks no types."""
     for choice in (chunk.choices or [])[:1]:
@@ -359,7 +334,7 @@ def _read(text: str) -> tuple[str, int | None]:
     body = json.loads(text)
     # Proxies report failures with status 200, too.
     if isinstance(body, dict) and body.get("error"):
-        raise ExpertError(f"the server reports: {_message(body) or text}")
+        raise ExpertError(f"the server reports: {words_of_error(body) or text}")
     try:
         choice = body["choices"][0]
         content = choice["message"]["content"]

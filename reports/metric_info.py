@@ -18,6 +18,7 @@ class Group(StrEnum):
     SEVERAL_LABELS = "several_labels"
     ROBUSTNESS = "robustness"
     COST = "cost"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class MetricInfo:
     Attributes:
         name: as in a record; of a family such as `rougeL_always:car` the whole name.
         title: short, as a table's column has it.
-        unit: as in a record: `fraction`, `F1`, `ms`, `s`, `MB`, `queries/s`, `tokens/s`, `×`, `USD/M tokens`.
+        unit: as in a record: `fraction`, `F1`, `ms`, `s`, `MB`, `queries/s`, `tokens/s`, `×`, `USD/M tokens`,
+            `USD/1k questions`, `tokens`.
         description: one sentence on what it is and how it was taken.
         first: whether it is in the first table of a report.
     """

@@ -29,7 +29,7 @@ class Metric:
         name: stable; `accuracy`, `latency_p50`, …
         value: in `unit`.
         unit: `fraction`, `F1`, `ms`, `s`, `MB` (10^6 bytes), `queries/s`, `tokens/s`, `×`,
-            `USD/M tokens` (US dollars for a million tokens).
+            `USD/M tokens` (US dollars for a million tokens), `USD/1k questions`, `tokens`.
         higher_is_better: which way is good.
         slice: `all` is every row with a label; else a subset of the rows or a domain.
         n: how many observations the value comes from.
@@ -393,6 +393,8 @@ class Serving:
         reference_rss_bytes: peak memory of a process that runs the reference workload alone.
         neighbour_recall: of an approximate index, the share of the nearest training questions that it finds,
             by test question, of the first of the timed ones; None without one.
+        events: how often something happened in the first process that the answers do not show, of a router
+            that asks a server (`Router.events`).
     """
 
     batch_seconds: list[float]
@@ -404,6 +406,7 @@ class Serving:
     reference_rss_bytes: int
     cuda_peak_bytes: int | None = None
     neighbour_recall: list[float] | None = None
+    events: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float32]
 ModelFolder = Annotated[str, "folder of pretrained weights"]
 
 FORMAT_VERSION = 3
-FAMILIES = ("embedding", "classifier", "composite", "baseline", "other")
+FAMILIES = ("embedding", "classifier", "composite", "outside", "baseline", "other")
 
 
 class Inference(NamedTuple):
@@ -327,6 +327,11 @@ class Router(Configurable, ABC):
         """True if `fit` trained nothing, because pretrained weights have random values: see
         `routers.weights.is_untrained`."""
         return False
+
+    def events(self) -> dict[str, float]:
+        """How often something happened that the answers do not show, since the router was made: requests,
+        requests sent again, answers that changed, tokens, US dollars; empty of a router that asks nobody."""
+        return {}
 
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
         """Share of the nearest training questions that an approximate index finds, by query, float64

@@ -106,6 +106,14 @@ class CompositeRouter(Router):
     def training_skipped(self) -> bool:
         return any(part.training_skipped for part in self.parts_.values())
 
+    def events(self) -> dict[str, float]:
+        """Sums over the parts."""
+        sums: dict[str, float] = {}
+        for part in self.parts_.values():
+            for name, number in part.events().items():
+                sums[name] = sums.get(name, 0) + number
+        return sums
+
     def neighbour_recall(self, queries: Sequence[str]) -> NDArray[np.float64] | None:
         """Mean over the parts that have one."""
         found = [part.neighbour_recall(queries) for part in self.parts_.values()]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter_ns
 
-STAGES = ("tokenise", "encode", "search", "decide")
+STAGES = ("tokenise", "encode", "search", "decide", "server", "network")
 
 # Where the stages of this thread are collected; each thread has its own.
 _sink: ContextVar[dict[str, int] | None] = ContextVar("sink", default=None)
@@ -34,6 +34,11 @@ class stage:  # noqa: N801 - a context manager that reads like a statement
         self.start = perf_counter_ns()
 
     def __exit__(self, *_: object) -> None:
-        times = _sink.get()
-        if times is not None:
-            times[self.name] = times.get(self.name, 0) + perf_counter_ns() - self.start
+        spend(self.name, perf_counter_ns() - self.start)
+
+
+def spend(name: str, nanoseconds: int) -> None:
+    """Count time under `name` that somebody else has taken."""
+    times = _sink.get()
+    if times is not None:
+        times[name] = times.get(name, 0) + nanoseconds

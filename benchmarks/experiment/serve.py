@@ -91,6 +91,7 @@ def measure_serving(
         rounds=[first.round, *further_rounds(job, seed, title, first.round, workers, confidence)],
         reference_rss_bytes=reference_rss,
         neighbour_recall=first.neighbour_recall,
+        events=first.events,
     )
 
 

@@ -112,6 +112,7 @@ class FirstRound:
     round: Round
     cuda_peak_bytes: int | None = None
     neighbour_recall: list[float] | None = None
+    events: dict[str, float] | None = None
 
 
 def serve(job: ServeJob) -> FirstRound:
@@ -128,7 +129,8 @@ def serve(job: ServeJob) -> FirstRound:
     weights_bytes = sum(path.stat().st_size for path in router.asset_paths())
     shares = router.neighbour_recall(job.timed[:RECALL_QUERIES])
     recall = None if shares is None else shares.tolist()
-    return FirstRound(batch_seconds, rss, index_bytes, weights_bytes, timed, cuda, recall)
+    events = router.events() or None
+    return FirstRound(batch_seconds, rss, index_bytes, weights_bytes, timed, cuda, recall, events)
 
 
 def time_again(job: RoundJob) -> Round:

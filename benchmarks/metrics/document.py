@@ -24,6 +24,7 @@ _TITLES = {
     Group.SELECTIVE: "Accepting and refusing, with a threshold",
     Group.SEVERAL_LABELS: "Several domains a question, with `multilabel=true`",
     Group.ROBUSTNESS: "Robustness, with `robustness=true`",
+    Group.OUTSIDE: "Of a router that asks a server",
     Group.COST: "Cost and quality, of data sets with outcomes of models",
 }
 _BAR = "\\|"

@@ -113,6 +113,22 @@ def _stage(raw: Measured, stage: str) -> Figure | Missing:
     return _quantile(raw, rounds) if rounds else Missing(Reason.NO_SUCH_STAGE)
 
 
+def _stage_if_any(raw: Measured, stage: str) -> Figure | None:
+    found = _stage(raw, stage)
+    return found if isinstance(found, Figure) else None
+
+
+def _share_of_events(event: str, among: str, scale: float = 1) -> Callable[[Measured], Figure | None]:
+    """How often an event happened, as a share of how often it could have."""
+
+    def figure(raw: Measured) -> Figure | None:
+        events = raw.served.events or {}
+        n = int(events.get(among, 0))
+        return Figure(scale * events[event] / n, n) if n and event in events else None
+
+    return figure
+
+
 def _over_rounds(raw: Measured, logs: NDArray[np.float64]) -> Figure:
     """Geometric mean of one value a round, with Student's t interval on the logarithms."""
     found = over_rounds(logs, raw.statistics.confidence)
@@ -189,6 +205,7 @@ def _speed(
     return PerformanceMetric(**{**defaults, **named, **more})
 
 
+_outside = partial(_speed, group=Group.OUTSIDE)
 _memory = partial(_speed, group=Group.MEMORY)
 
 # Name, title, unit, figure, description.
@@ -209,6 +226,10 @@ SERVING = [
     _speed("recall_at_k", "Recall of neighbours", "fraction", _recall,
            "Share of the k nearest training questions that an approximate index finds; mean over at most 200 "
            "test questions, each also compared with every training question", higher_is_better=True),
+    _speed("server_p50", "Server", "ms", lambda raw: _stage_if_any(raw, "server"),
+           "Median time that a server says it took for a single question"),
+    _speed("network_p50", "Network", "ms", lambda raw: _stage_if_any(raw, "network"),
+           "Median time of a request for a single question, without the time that the server says it took"),
     _speed("decide_p50", "Decide", "ms", lambda raw: _stage(raw, "decide"),
            "Median time from the scores of a single question to the decision"),
     _speed("reference_p50", "Reference workload", "ms",
@@ -232,8 +253,8 @@ SERVING = [
     _speed("train_time", "Fit time", "s", lambda raw: _of_training(raw, raw.trained.train_seconds),
            "Time of fitting in a process of its own, without the one-time export of an encoder"),
     _memory("peak_rss", "Peak memory", "MB", lambda raw: _megabytes(raw.served.peak_rss_bytes),
-            "Largest resident memory of a fresh process that loads the router and serves the test questions; "
-            "MB are 10⁶ bytes", first=True),
+            "Largest resident memory of a fresh process that loads the router and serves the test questions, "
+            "and of programs that it runs; MB are 10⁶ bytes", first=True),
     _memory("peak_rss_vs_reference", "Peak memory / reference", "×",
             lambda raw: Figure(raw.served.peak_rss_bytes / raw.served.reference_rss_bytes),
             "Peak memory as a multiple of that of a process that runs the reference workload alone",
@@ -244,9 +265,20 @@ SERVING = [
             "Size on disk of the saved router", gate=_ANY_MACHINE),
     _memory("train_peak_rss", "Peak memory of fitting", "MB",
             lambda raw: _of_training(raw, raw.trained.train_peak_rss_bytes / MB),
-            "Largest resident memory of the process that fitted the router"),
+            "Largest resident memory of the process that fitted the router, and of programs that it runs"),
     _memory("cuda_peak", "Peak CUDA memory", "MB", lambda raw: _megabytes(raw.served.cuda_peak_bytes),
             "Largest CUDA allocation of serving, where there is a GPU", gate=Gate(share=SHARE)),
+    _outside("retries", "Sent again", "fraction", _share_of_events("retries", "requests"),
+             "Requests that were sent again, as a share of the requests"),
+    _outside("changed_answers", "Changed", "fraction", _share_of_events("changed", "repeated"),
+             "Questions asked again that got other scores, as a share of those asked again"),
+    _outside("routing_tokens", "Tokens", "tokens", _share_of_events("tokens", "counted"),
+             "Tokens that a language model read and wrote for a question, as the endpoint counts them; mean"),
+    _outside("routing_cost", "Price", "USD/1k questions",
+             _share_of_events("usd", "counted", 1000),
+             "Price of a thousand questions at the prices of the configuration"),
+    _outside("unnamed_answers", "No domain", "fraction", _share_of_events("unnamed", "questions"),
+             "Answers that name no domain, so that all are equally probable, as a share of all"),
 ]
 
 

@@ -64,6 +64,9 @@ HELP_LISTS = {
 MEMBERS = ("knn", "svm", "tfidf")
 # A choice for what has no value by itself.
 NEEDED = {
+    "router=command": ["router.command=mine"],
+    "router=url": ["router.url=http://127.0.0.1:1"],
+    "router=llm": ["router.url=http://127.0.0.1:1/v1", "router.model=mine"],
     "experts=openai": ["experts.base_url=http://127.0.0.1:1/v1"],
     "experts=llama_phi": ["weights=hub"],
     "weights=own": ["weights.experts.default.path=mine"],
@@ -567,6 +570,30 @@ def test_a_path_that_leaves_the_working_directory_is_not_recorded() -> None:
     found = recordable(compose_config("run", [*overrides, "experts.adapters=../secret/adapters"]))
     assert found["weights"]["experts"]["default"]["path"] == "model"
     assert (found["experts"]["adapters"], found["router"]["extra"]) == ("adapters", "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        ("python mine.py 'two  words'", "python mine.py 'two  words'"),
+        ("/home/me/venv/bin/python ../mine.py -k 3", "python mine.py -k 3"),
+        ("mine --model=/home/me/model --rate=0.5", "mine --model=model --rate=0.5"),
+        ("~/bin/mine 'my file'", "mine 'my file'"),
+    ],
+)
+def test_a_command_is_recorded_without_paths_of_the_machine(given: str, recorded: str) -> None:
+    config = compose_config("run", ["router=command", f'router.command="{given}"'])
+    assert checked(config).router.command == given
+    assert recordable(config)["router"]["command"] == recorded
+
+
+def test_names_of_a_server_are_mapped_on_the_command_line() -> None:
+    url = ["router=url", "router.url=http://host:1", "router.api_key_env=MY_KEY"]
+    config = compose_config("run", [*url, "+router.domains.auto=car", "+router.domains.other=null"])
+    assert dict(checked(config).router.domains) == {"auto": "car", "other": None}
+    assert recordable(config)["router"]["domains"] == {"auto": "car", "other": None}
+    assert build(router_spec(checked(config).router, {})).api_key_env == "MY_KEY"
+    assert "protocol=http: not one of own, knn" in refusal(*url, "router.protocol=http")
 
 
 def test_the_built_in_data_are_recorded_by_their_package() -> None:

@@ -1,6 +1,8 @@
 """A question in, a reply out: routed, decided, answered, in the order asked."""
 
+import gc
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,12 +16,14 @@ from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
 
 from benchmarks import pipeline as module
+from benchmarks.config import compose_settings
 from benchmarks.errors import BadInput
-from benchmarks.pipeline import Pipeline, Reply, process_queries, process_query
+from benchmarks.pipeline import Pipeline, Reply, open_pipeline, process_queries, process_query
 from benchmarks.settings import Ask
 from common.settings import Policy
 from experts.base import ExpertError, Request
 from routers.base import Inference, Router, RouterError
+from routers.command import CommandRouter
 from tests.benchmarks.fakes import Diary
 
 
@@ -198,3 +202,34 @@ def test_the_configured_router_is_fitted_and_answers(qna_folder: Path) -> None:
     with pytest.raises(BadInput, match=r"policy\.fallback=legal: not one of best_guess, abstain, car, sleep"):
         process_query("?", *overrides, "policy.fallback=legal")
     module._pipeline.cache_clear()
+
+
+@pytest.mark.process
+def test_a_program_finds_its_folder_as_long_as_its_router_is_there(shared_qna: Path, tmp_path: Path) -> None:
+    program = """
+import json, sys, pathlib
+for line in sys.stdin:
+    message = json.loads(line)
+    folder = pathlib.Path(message.get("folder") or message.get("load") or folder)
+    if "fit" in message:
+        (folder / "domain").write_text("sleep")
+    if message.get("route") == ["die"]:
+        sys.exit(1)
+    answer = [(folder / "domain").read_text()] if "route" in message else {"ok": True}
+    print(json.dumps(answer), flush=True)
+"""
+    (tmp_path / "program.py").write_text(program)
+    command = f'router.command="{sys.executable} {tmp_path / "program.py"}"'
+    chosen = ["router=command", command, "dataset=files", f"dataset.path={shared_qna}", "experts=none"]
+    pipeline = open_pipeline(compose_settings("ask", chosen))
+    with pytest.raises(RouterError, match="ended with status 1"):
+        pipeline.answer(["die"])
+    # It is started anew.
+    assert pipeline.answer(["why"])[0].domain == "sleep"
+    router = pipeline.router
+    assert isinstance(router, CommandRouter)
+    folder = router.folder_
+    assert folder.is_dir()
+    del router, pipeline
+    gc.collect()
+    assert not folder.exists()

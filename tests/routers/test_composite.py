@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from routers.baselines import MajorityRouter
+from routers.baselines import MajorityRouter, TfidfRouter
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
@@ -12,6 +12,8 @@ from routers.encoder import SentenceEncoder
 from routers.ensemble import EnsembleRouter
 from routers.indexes.hnsw import HnswIndex
 from routers.knn import KNNRouter
+from routers.url import UrlRouter
+from tests.routers.servers import listening, route_by_words
 
 Questions = tuple[list[str], list[str]]
 
@@ -96,3 +98,19 @@ def test_a_failed_fit_leaves_nothing_behind(questions: Questions) -> None:
     with pytest.raises(ValueError, match="fraction"):
         router.fit(*questions)
     assert vars(router) == router.get_params()
+
+
+def test_events_are_sums_over_the_parts(questions: Questions) -> None:
+    with listening(route_by_words) as server:
+        parts = {
+            "one": UrlRouter(server.url, max_batch=1),
+            "all": UrlRouter(server.url),
+            "words": TfidfRouter(),
+        }
+        router = EnsembleRouter(parts).fit(*questions)
+        router.infer(["oil", "bed", "oil"])
+    assert router.events() == {
+        **{"requests": 4, "retries": 0, "questions": 6, "unnamed": 0},
+        **{"repeated": 2, "changed": 0},
+    }
+    assert MajorityRouter().fit(*questions).events() == {}

@@ -3,7 +3,9 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ from routers.best import BestRouter
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
 from routers.centroid import CentroidRouter
+from routers.command import CommandRouter
 from routers.composite import CompositeRouter
 from routers.context import Reading
 from routers.embedding_base import EmbeddingRouter
@@ -29,17 +32,24 @@ from routers.ensemble import EnsembleRouter
 from routers.indexes.hnsw import HnswIndex
 from routers.inference import check_inference
 from routers.knn import KNNRouter
+from routers.llm import LLMRouter
 from routers.probe import ProbeRouter
 from routers.stages import STAGES, collect_stages
 from routers.static_encoder import StaticEncoder
 from routers.svm import SVMRouter
 from routers.tinyllama import TinyLlamaRouter
+from routers.url import UrlRouter
+from tests.routers.servers import Server, chat_by_words, listening, route_by_words
 
-pytestmark = pytest.mark.slow
+# A program of somebody else's is one of Python here.
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 Questions = tuple[list[str], list[str]]
 
+ROOT = Path(__file__).resolve().parents[2]
 PROTOTYPES = {"car": "driving and repairing cars", "sleep": "sleeping well at night"}
+# The program that docs/your-router.md tells to copy.
+NAIVE_BAYES = shlex.join([sys.executable, str(ROOT / "docs" / "examples" / "naive_bayes.py")])
 # Routers made of routers hold theirs as a case does, and `made` makes them.
 MEMBERS = {"nearest": (KNNRouter, {"k": 5}), "words": (TfidfRouter, {})}
 CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
@@ -76,6 +86,9 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
         f"calibrated_{method}": (CalibratedRouter, {"router": (KNNRouter, {"k": 5}), "method": method})
         for method in ("temperature", "isotonic")
     },
+    "command": (CommandRouter, {"command": NAIVE_BAYES}),
+    "url": (UrlRouter, {"max_batch": 7}),
+    "llm": (LLMRouter, {"model": "mine", "shots": 2, "seed": 1}),
     "calibrated_static": (CalibratedRouter, {"router": (KNNRouter, {"encoder": "static", "k": 5})}),
 }
 
@@ -106,8 +119,19 @@ def case(request: pytest.FixtureRequest) -> Case:
     router, params = CASES[request.param]
     if issubclass(router, TinyLlamaRouter):
         params = {"model": request.getfixturevalue("tiny_llama"), **params}
+    if issubclass(router, UrlRouter | LLMRouter):
+        params = {"url": request.getfixturevalue("routing_server").url, **params}
     params = with_encoder(router, params, request)
     return Case(router, {name: made(value, request) for name, value in params.items()})
+
+
+@pytest.fixture(scope="module")
+def routing_server() -> Iterator[Server]:
+    """A server that knows of cars and sleep."""
+    with listening(
+        lambda asked: chat_by_words(asked) if "model" in asked.body else route_by_words(asked)
+    ) as server:
+        yield server
 
 
 def with_encoder(
@@ -229,7 +253,7 @@ def cuts(router: Router) -> bool:
     """Whether the router, or a part of it, reads the beginning of a long query alone."""
     if isinstance(router, CompositeRouter):
         return any(map(cuts, router.parts_.values()))
-    return isinstance(router, EmbeddingRouter | TinyLlamaRouter)
+    return isinstance(router, EmbeddingRouter | TinyLlamaRouter | LLMRouter)
 
 
 def test_scores_are_those_of_the_query_alone_unless_it_says_otherwise(
@@ -313,6 +337,11 @@ def test_any_text_can_be_learned_from_and_be_a_label(
     assert router.fit((*questions[0], *odd), tuple(names[label] for label in labels)) is router
     assert all(router.get_params()[name] is value for name, value in before.items())
     assert router.classes_ == sorted({*names.values(), *(case.params.get("label_prototypes") or {})})
+    if isinstance(router, UrlRouter):
+        # The server has learned nothing, and has names of its own.
+        with pytest.raises(RouterError, match="unknown domain"):
+            router.predict(asked)
+        return
     assert set(router.predict(asked)) <= set(router.classes_)
     router.save(tmp_path / "router")
     loaded = Router.load(tmp_path / "router")

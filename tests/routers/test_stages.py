@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from routers import stages
-from routers.stages import collect_stages, stage
+from routers.stages import collect_stages, spend, stage
 
 
 @pytest.fixture
@@ -80,3 +80,12 @@ def test_a_thread_that_does_not_collect_disturbs_nobody() -> None:
     with collect_stages() as times, ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
     assert times == {}
+
+
+def test_time_that_somebody_else_has_taken_is_added() -> None:
+    spend("server", 5)
+    with collect_stages() as times:
+        spend("server", 10)
+        spend("server", 20)
+        spend("network", 1)
+    assert times == {"server": 30, "network": 1}

@@ -13,6 +13,7 @@ KINDS = {
     "classifier": "classifier: a sequence classifier, fine-tuned",
     "embedding": "embedding: compares sentence embeddings",
     "composite": "composite: made of several routers",
+    "outside": "outside: somebody else's program, server or language model",
     "other": "of another kind",
 }
 

@@ -52,6 +52,7 @@ _GROUPS: dict[Group, tuple[str, list[str]]] = {
         ],
     ),
     Group.COST: ("Cost and quality", ["Each question goes to one of several models of different prices."]),
+    Group.OUTSIDE: ("Asked outside", ["Of the process that served every test question in batches."]),
     Group.BY_DOMAIN: ("By domain", []),
     Group.SEVERAL_LABELS: (
         "Several domains a question",

@@ -25,6 +25,24 @@ child = subprocess.run([sys.executable, "-c", {CHILD!r}], capture_output=True, t
 print(peak_rss(), child.stdout)
 """
 
+GROWN = "block = chr(120) * 100_000_000; print(1, flush=True); input()"
+RUNNING = f"""
+import subprocess, sys
+from benchmarks.measure.memory import peak_rss
+def start(*command):
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdout.readline()
+    return child
+found = [peak_rss()]
+children = [start(sys.executable, "-c", {GROWN!r})]
+found.append(peak_rss())
+children.append(start("sh", "-c", f'{{sys.executable}} -c "{GROWN}"; true'))
+found.append(peak_rss())
+for child in children:
+    child.communicate(b"\\n")
+print(*found, peak_rss())
+"""
+
 
 def numbers(script: str) -> list[int]:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -55,3 +73,13 @@ def test_cuda_peak_without_pytorch_without_a_gpu_and_with_one(monkeypatch: pytes
         cuda = SimpleNamespace(is_available=lambda now=available: now, max_memory_allocated=lambda: 123)
         monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
         assert cuda_peak() == expected
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_programs_that_still_run_count() -> None:
+    alone, together, nested, after = numbers(RUNNING)
+    assert 95_000_000 < together - alone < 150_000_000
+    # Once more, under a shell: its own few megabytes besides.
+    assert 95_000_000 < nested - together < 150_000_000
+    assert after < alone + 10_000_000

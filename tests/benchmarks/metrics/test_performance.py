@@ -119,3 +119,32 @@ def test_cuda_memory_when_there_was_any() -> None:
     metrics, unscored = derived(cuda_peak_bytes=4_000_000_000)
     assert (metrics["cuda_peak"].value, metrics["cuda_peak"].unit) == (4000, "MB")
     assert "cuda_peak" not in {entry.name for entry in unscored}
+
+
+def test_events_of_a_router_that_asks_a_server_are_shares() -> None:
+    events = {"requests": 40, "retries": 2, "questions": 50, "unnamed": 1, "repeated": 10, "changed": 0}
+    spent = {"counted": 20, "tokens": 500, "usd": 0.001}
+    metrics, _ = derived(events={**events, **spent})
+    wanted = {
+        "retries": (0.05, "fraction", 40),
+        "changed_answers": (0, "fraction", 10),
+        "unnamed_answers": (0.02, "fraction", 50),
+        "routing_tokens": (25, "tokens", 20),
+        "routing_cost": (pytest.approx(0.05), "USD/1k questions", 20),
+    }
+    found = {name: (metrics[name].value, metrics[name].unit, metrics[name].n) for name in wanted}
+    assert found == wanted
+    assert not any(metrics[name].higher_is_better for name in wanted)
+    # Nothing was asked again, no price is known, and no other router has any of it.
+    some, _ = derived(events={**events, "repeated": 0, "counted": 20, "tokens": 500})
+    assert set(wanted) - set(some) == {"changed_answers", "routing_cost"}
+    none, unscored = derived()
+    assert not set(wanted) & {*none, *(entry.name for entry in unscored)}
+
+
+def test_time_of_a_server_and_of_the_network() -> None:
+    times = {"server": [0.001, 0.002, 0.003], "network": [0.0004] * 3}
+    metrics, _ = derived(rounds=[replace(FIRST, stage_seconds=times)])
+    assert (metrics["server_p50"].value, metrics["network_p50"].value) == pytest.approx((2, 0.4))
+    metrics, unscored = derived()
+    assert not {"server_p50", "network_p50"} & {*metrics, *(entry.name for entry in unscored)}
