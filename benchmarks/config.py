@@ -18,6 +18,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from benchmarks.assets.packages import CONF
 from benchmarks.assets.packages import register as register_resolvers
 from benchmarks.assets.weights import WeightsSet
 from benchmarks.datasets.leakage import Guard
@@ -55,8 +56,6 @@ PARTS: dict[str, type] = {
 }
 EXPERTS: dict[str, type] = {"local": LocalExperts, "openai": OpenAIExperts, "none": NoExperts}
 
-# By its path: a folder of the user's that is called `conf` would be found first by name.
-CONF = Path(__file__).resolve().parents[1] / "conf"
 EXPERTS_PREFIX = "experts."
 # Keys of experts that are the benchmark's, beside those of the constructor.
 OF_EXPERTS = {

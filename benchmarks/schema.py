@@ -5,7 +5,7 @@ OmegaConf checks types and unknown keys by them. Ranges are in the constructor's
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from types import UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -42,6 +42,14 @@ class Constructed(Settings):
         def __init__(self, **values: Any) -> None: ...
 
         def __getattr__(self, name: str) -> Any: ...
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            # What an interpolation refers to need not be typed: `router.model=${weights.experts.car}`.
+            if item.type is Weights and isinstance(value, dict):
+                setattr(self, item.name, as_weights(f"{self.prefix}{item.name}", value))
 
 
 def configures(target: Any, without: tuple[str, ...] = ()) -> Callable[[type[T]], type[T]]:

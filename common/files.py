@@ -11,7 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
+
 MANIFEST = "manifest.json"
+
+
+class NoRoom(UserError, OSError):
+    """A disk with less free space than a file takes."""
 
 
 def cache_dir() -> Path:
@@ -37,6 +43,16 @@ def replace_json(path: Path, value: Any) -> None:
     work = path.with_name(f".{path.name}.new")
     write_json(work, value)
     work.replace(path)
+
+
+def check_room(folder: Path, size: int, what: str) -> None:
+    """Raises NoRoom, naming `what`, where the disk of an existing folder has fewer than `size` bytes free."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise NoRoom(
+            f"{what} takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free for {folder.parent}; "
+            "make room, or set ROUTER_DERBY_CACHE to a folder on a larger disk"
+        )
 
 
 def sha256_file(path: Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from common.files import cache_dir, cached_dir, digest, read_json
+from common.files import cache_dir, cached_dir, check_room, digest, read_json
 from common.onnx_weights import MODEL, WEIGHTS, WORDS, append_constant
 from common.progress import say
 from common.row_file import write_rows
@@ -76,6 +76,13 @@ class Shape:
 
     def outputs(self, product: str) -> int:
         return sum(self.width(module) for module in PRODUCTS[product])
+
+    def graph_size(self, *, int8: bool) -> int:
+        """Bytes of the graph's matrices and word embeddings."""
+        layer = sum(self.inputs(product) * self.outputs(product) for product in PRODUCTS)
+        # A code a weight, and a scale for each block.
+        bytes_each = 1 + 4 / BLOCK if int8 else 4
+        return int(self.layers * layer * bytes_each) + self.vocabulary * self.hidden * 4
 
 
 def read_shape(folder: Path) -> Shape:
@@ -157,7 +164,9 @@ def cached_graph(
         content["beside"] = WORDS
 
     def build(target: Path) -> None:
-        say(f"writing the language model as an ONNX graph in {kind} (once a model)")
+        size = read_shape(folder).graph_size(int8=int8)
+        check_room(target, size, f"the language model as an ONNX graph in {kind}")
+        say(f"writing the language model as an ONNX graph in {kind}: {size / 1e9:.2f} GB (once a model)")
         write_graph(folder, target, products=products, int8=int8, generates=generates)
 
     key = digest({"version": VERSION, **content})

@@ -18,6 +18,8 @@ class Reason(StrEnum):
     NO_OUT_OF_SCOPE_ROW = "no_out_of_scope_row"
     NOTHING_ACCEPTED = "nothing_accepted"
     THRESHOLD_OUT_OF_REACH = "threshold_out_of_reach"
+    UNTRAINED_WEIGHTS = "untrained_weights"
+    TRAINING_SKIPPED = "training_skipped"
     NO_OUTCOMES = "no_outcomes"
     OUTCOME_MISSING = "outcome_missing"
     NOT_AMONG_OUTCOMES = "not_among_outcomes"
@@ -55,6 +57,11 @@ _SENTENCES = {
         "no threshold of {score} has an accuracy of {accuracy} on the {n} held-out questions: "
         "the best is {best:.4g}, from {threshold:.4g} on"
     ),
+    Reason.UNTRAINED_WEIGHTS: (
+        "{weights} has random values in place of trained ones: its choices mean nothing, only speed, memory "
+        "and disk do"
+    ),
+    Reason.TRAINING_SKIPPED: "untrained weights learn nothing: training was skipped",
     Reason.NO_OUTCOMES: "the test questions have no outcomes of models",
     Reason.OUTCOME_MISSING: "question {id} has no outcome of {model}",
     Reason.NOT_AMONG_OUTCOMES: "the router chose {model}, which has no outcome",

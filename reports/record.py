@@ -321,6 +321,8 @@ class Derivation:
         refuses: whether the policy has a threshold at all, which may be 0.
         label_threshold: of a question's set of domains; None when sets are not evaluated.
         prices: of each model, in US dollars for a million tokens, where the data set has them.
+        untrained: names of the weights with random values that the router ran on: no quality is computed
+            then. None where all were trained.
     """
 
     classes: list[str]
@@ -330,6 +332,12 @@ class Derivation:
     refuses: bool = False
     label_threshold: float | None = None
     prices: dict[str, float] = field(default_factory=dict)
+    untrained: list[str] | None = None
+
+    @property
+    def why_unscored(self) -> dict[str, str | int | float]:
+        """Details of the reason `UNTRAINED_WEIGHTS`, by which no quality is computed; empty where it is."""
+        return {"weights": ", ".join(self.untrained)} if self.untrained else {}
 
 
 @dataclass(frozen=True)
@@ -348,6 +356,8 @@ class Fitting:
         weights_sha256: SHA-256 of the pretrained weights by role.
         learned: what a reader should know of the fit, such as a chosen threshold (`Router.facts`).
         from_cache: whether it was fitted by an earlier run; time and memory are then those of that run.
+        training_skipped: True where pretrained weights have random values, so that nothing was trained; time
+            and memory then say nothing. None otherwise.
     """
 
     train_seconds: float
@@ -355,6 +365,7 @@ class Fitting:
     weights_sha256: dict[str, str] = field(default_factory=dict)
     learned: dict[str, Any] = field(default_factory=dict)
     from_cache: bool = False
+    training_skipped: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -647,6 +658,11 @@ class Record:
     def is_dirty(self) -> bool:
         """True if it was measured on uncommitted changes, of this code or of the user's own repository."""
         return any(git.dirty for git in self.provenance.repositories.values())
+
+    @property
+    def is_scored(self) -> bool:
+        """False for a router on untrained weights: it has speed, memory and disk, and no quality."""
+        return not self.derivation.untrained
 
     @property
     def sample(self) -> AnswerSample | None:

@@ -322,6 +322,12 @@ class Router(Configurable, ABC):
         """Facts about the fit for a reader, as JSON: a chosen threshold, how an encoder changed."""
         return {}
 
+    @property
+    def training_skipped(self) -> bool:
+        """True if `fit` trained nothing, because pretrained weights have random values: see
+        `routers.weights.is_untrained`."""
+        return False
+
     def events(self) -> dict[str, float]:
         """How often something happened that the answers do not show, since the router was made: requests,
         requests sent again, answers that changed, tokens, US dollars; empty of a router that asks nobody."""

@@ -2,16 +2,22 @@
 
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.lora import CONFIG, WEIGHTS
 from common.progress import progress
 from common.splits import stratified_holdout
 from routers.base import valid_text
 
 TARGET_MODULES = ["q_proj", "k_proj", "v_proj", "o_proj"]
+# Of an architecture that has the first three in one.
+FUSED_MODULES = {"phi3": ["qkv_proj", "o_proj"]}
+# Largest value of an adapter that was not trained.
+UNTRAINED_BOUND = 0.01
 
 
 def finetune(
@@ -44,7 +50,7 @@ def finetune(
         r=params["lora_r"],
         lora_alpha=params["lora_alpha"],
         lora_dropout=params["lora_dropout"],
-        target_modules=TARGET_MODULES,
+        target_modules=FUSED_MODULES.get(base.config.model_type, TARGET_MODULES),
     )
     network = get_peft_model(base, lora)
     n_classes = base.config.num_labels
@@ -107,6 +113,38 @@ def finetune(
             if "eval_loss" in entry
         ]
     return network.eval(), history
+
+
+def untrained_adapter(model: str, n_classes: int, params: dict[str, Any]) -> dict[str, bytes]:
+    """Files of an adapter with a head, as peft writes them, of seeded random values; `params` are
+    `TinyLlamaRouter`'s.
+
+    The network is built without its values: only names and shapes are read of it.
+    """
+    import torch
+    from peft import LoraConfig, TaskType, get_peft_model, get_peft_model_state_dict
+    from safetensors.numpy import save
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    config = AutoConfig.from_pretrained(model, num_labels=n_classes, local_files_only=True)
+    lora = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=params["lora_r"],
+        lora_alpha=params["lora_alpha"],
+        lora_dropout=params["lora_dropout"],
+        target_modules=FUSED_MODULES.get(config.model_type, TARGET_MODULES),
+    )
+    with torch.device("meta"):
+        network = get_peft_model(AutoModelForSequenceClassification.from_config(config), lora)
+    generator = np.random.default_rng(params["seed"])
+    shapes = {name: tuple(value.shape) for name, value in get_peft_model_state_dict(network).items()}
+    values = {
+        name: generator.uniform(-UNTRAINED_BOUND, UNTRAINED_BOUND, shapes[name]).astype(np.float32)
+        for name in sorted(shapes)
+    }
+    with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+        network.peft_config["default"].save_pretrained(scratch)
+        return {CONFIG: Path(scratch, CONFIG).read_bytes(), WEIGHTS: save(values, {"format": "pt"})}
 
 
 def class_weights(targets: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:

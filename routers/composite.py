@@ -102,6 +102,10 @@ class CompositeRouter(Router):
         known = {name: part.facts() for name, part in self.parts_.items()}
         return {name: facts for name, facts in known.items() if facts}
 
+    @property
+    def training_skipped(self) -> bool:
+        return any(part.training_skipped for part in self.parts_.values())
+
     def events(self) -> dict[str, float]:
         """Sums over the parts."""
         sums: dict[str, float] = {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.files import sha256_unchanged
 from routers.base import Router, RouterError
 from routers.encoder_base import Encoder
-from routers.weights import SAFETENSORS
+from routers.weights import SAFETENSORS, is_untrained
 
 ENCODER = "encoder"
 
@@ -92,6 +92,8 @@ class EmbeddingRouter(Router):
         """Set `encoder_`, fine-tuned on `queries` where configured; `targets` index `classes_`."""
         self._use_encoder()
         if self.encoder.finetune != "none":
+            if is_untrained(self.encoder.model):
+                raise RouterError("untrained weights learn nothing; set encoder.finetune=none")
             self._fine_tune(queries, [self.classes_[target] for target in targets])
 
     def _use_encoder(self) -> None:

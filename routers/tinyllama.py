@@ -15,10 +15,11 @@ from common.files import read_json, sha256_unchanged, write_json
 from common.lora import CONFIG, WEIGHTS
 from common.onnx_weights import WEIGHTS as GRAPH_WEIGHTS
 from common.onnx_weights import WORDS
+from common.progress import say
 from routers.base import FloatArray, Inference, ModelFolder, Router, RouterError, softmax, valid_text
 from routers.classifier_backends import BACKENDS, Classifier, OnnxClassifier, TorchClassifier, shape_of
 from routers.stages import stage
-from routers.weights import Reference, refer, weights_file
+from routers.weights import Reference, is_untrained, refer, weights_file
 
 # Training questions on which a fresh graph is compared with the network.
 PROBES = 16
@@ -98,6 +99,9 @@ class TinyLlamaRouter(Router):
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         need("train", "router=tinyllama")
+        if self.training_skipped:
+            self._fit_untrained()
+            return
         from routers.classifier_training import finetune
 
         tokenizer = self._load_tokenizer()
@@ -114,6 +118,25 @@ class TinyLlamaRouter(Router):
         else:
             self._classifier = self._open()
             self._compare(trained, queries[:PROBES])
+
+    @property
+    def training_skipped(self) -> bool:
+        return is_untrained(self.model)
+
+    def _fit_untrained(self) -> None:
+        """Set random adapters and a random head, which cost as much as trained ones: on untrained weights
+        training would take hours and learn nothing."""
+        from routers.classifier_training import untrained_adapter
+
+        say("untrained weights: training is skipped, adapters and head get random values")
+        self.history_ = []
+        self._adapter = untrained_adapter(self.model, len(self.classes_), self.get_params())
+        if self.backend == "torch":
+            with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
+                _write_files(self._adapter, Path(scratch, "adapter"))
+                self._classifier = self._open_torch(Path(scratch, "adapter"))
+        else:
+            self._classifier = self._open()
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()

@@ -10,6 +10,8 @@ from common.files import cache_dir, digest, sha256_file, sha256_unchanged
 from routers.errors import RouterError
 
 SAFETENSORS = "model.safetensors"
+# Beside weights whose values are random.
+UNTRAINED = "untrained.json"
 # Files beside the weights of a sentence encoder that change its vectors: tokeniser, modules, pooling.
 SETTINGS_FILES = ("tokenizer.json", "modules.json", "config.json", "1_Pooling/config.json")
 KEY = "weights"
@@ -103,6 +105,12 @@ def _check(path: Path, reference: Reference) -> None:
         raise RouterError(
             f"the weights in {path.parent} have SHA-256 {actual[:12]}…; the router was fitted on {reference}"
         )
+
+
+def is_untrained(folder: str | Path) -> bool:
+    """True of weights with random values in place of trained ones: they have the speed and the size of the
+    trained ones, and nothing can be learned from them."""
+    return Path(folder, UNTRAINED).is_file()
 
 
 def settings_sha256(folder: str) -> str:

@@ -72,7 +72,8 @@ def _question(identity: str) -> str:
 
 
 def assemble(config: Any, domains: Sequence[str]) -> ExpertSet | None:
-    """Find the weights and the current adapter of every domain; None for `experts=none`.
+    """Find the weights and the current adapter of every domain; None for `experts=none`, and for
+    experts of untrained weights.
 
     Raises:
         BadInput: a domain has no model or adapter, or the adapter was trained on other weights.
@@ -81,6 +82,9 @@ def assemble(config: Any, domains: Sequence[str]) -> ExpertSet | None:
     if isinstance(config, NoExperts):
         return None
     if isinstance(config, LocalExperts):
+        if any(model.untrained for model in config.models.values()):
+            say("answers of untrained weights mean nothing: the experts are not asked, as with experts=none")
+            return None
         return _assemble_local(config, domains)
     settings = dict(config) if isinstance(config, dict) else dict(vars(config))
     spec = {key: value for key, value in settings.items() if key not in _OURS}

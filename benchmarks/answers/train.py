@@ -61,6 +61,8 @@ def train(settings: Train, workers: Workers | None = None) -> list[Version]:
     config = settings.experts
     if not isinstance(config, LocalExperts):
         raise BadInput(f"experts={config.name} has nothing to train here; experts=local has")
+    if any(model.untrained for model in config.models.values()):
+        raise BadInput("untrained weights learn nothing; choose weights=packaged or weights=hub")
     need("train", "training an expert")
     # An expert that has learned a test question would be refused in every run.
     dataset = without_tested(load_dataset(settings.dataset))

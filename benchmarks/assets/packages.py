@@ -13,11 +13,15 @@ from omegaconf import OmegaConf
 from benchmarks.errors import BadInput
 from common.extras import need
 
+# By its path: a folder of the user's that is called `conf` would be found first by name.
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
 
 def register() -> None:
-    """Register `${package_dir:…}` and `${cpu_count:…}`; safe to call again."""
+    """Register `${package_dir:…}`, `${cpu_count:…}` and `${option:…}`; safe to call again."""
     OmegaConf.register_new_resolver("package_dir", package_dir, replace=True)
     OmegaConf.register_new_resolver("cpu_count", cpu_count, replace=True)
+    OmegaConf.register_new_resolver("option", option, replace=True)
 
 
 def package_dir(package: str, inside: str = ".") -> str:
@@ -26,6 +30,11 @@ def package_dir(package: str, inside: str = ".") -> str:
     if found is None or not found.submodule_search_locations:
         raise BadInput(f"the package {package} is not installed")
     return str(Path(found.submodule_search_locations[0]) / inside)
+
+
+def option(name: str, key: str) -> Any:
+    """Value of a key in an option that need not be chosen: `${option:encoder/minilm,model}`."""
+    return OmegaConf.select(OmegaConf.load(CONF / f"{name}.yaml"), key)
 
 
 def check_extras(*configs: Any) -> None:

@@ -1,5 +1,6 @@
 """From the weights that a configuration names to a local folder with a known checksum."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from omegaconf import MISSING
 from benchmarks.assets.gguf_model import convert_gguf
 from benchmarks.assets.hub import Repository, download_folder
 from benchmarks.assets.packages import package_dir
+from benchmarks.assets.untrained import Untrained, untrained_model
 from benchmarks.errors import BadInput
 from common.checks import ConfigError
 from common.files import cache_dir, cached_dir, digest, read_json, sha256_unchanged
 from common.progress import say
-from routers.weights import SAFETENSORS
+from routers.weights import SAFETENSORS, is_untrained
 
 
 @dataclass
@@ -27,6 +29,8 @@ class Weights:
         gguf: file name of a GGUF to convert to safetensors on first use.
         sha256: of the GGUF or of `model.safetensors`; checked before loading when given.
         revision: commit on the hub.
+        untrained: what `benchmarks.assets.untrained.Untrained` has; random values then take the place of the
+            weights that `path` names.
     """
 
     path: str = MISSING
@@ -35,6 +39,8 @@ class Weights:
     gguf: str | None = None
     sha256: str | None = None
     revision: str | None = None
+    # Not declared as a dataclass: OmegaConf cannot merge a mapping into a typed key that is null.
+    untrained: Any = None
 
 
 def as_weights(key: str, value: Any) -> Weights:
@@ -92,6 +98,11 @@ class LocalWeights:
         return Path(self.source).name if self.is_own else self.source
 
     @property
+    def is_untrained(self) -> bool:
+        """True if their values are random: nothing that is chosen with them means anything."""
+        return is_untrained(self.folder)
+
+    @property
     def is_own(self) -> bool:
         """True if they lie in a folder that the configuration names, not in a package or on the hub."""
         return self.wanted is None or (
@@ -105,18 +116,25 @@ def locate(weights: Weights) -> LocalWeights:
     Raises:
         BadInput: the package is not installed, the checksum differs, or the hub does not give them.
     """
+    if weights.untrained is not None:
+        return _located_untrained(weights)
     folder = _source_folder(weights)
-    file = folder / (weights.gguf or SAFETENSORS)
-    actual = _checksum(file)
-    if weights.sha256 not in (None, actual):
-        raise BadInput(
-            f"{file} has SHA-256 {actual}, but {weights.sha256} is configured; not loading it (sha256=null "
-            "beside its path if other weights are meant)"
-        )
+    actual = _checked(folder / (weights.gguf or SAFETENSORS), weights.sha256)
     if weights.gguf:
         folder = _converted(folder, weights.gguf, actual)
     name = "/".join(filter(None, (weights.package, weights.path, weights.gguf)))
     return LocalWeights(folder, name, actual, weights)
+
+
+def _located_untrained(weights: Weights) -> LocalWeights:
+    known = [item.name for item in fields(Untrained)]
+    if not isinstance(weights.untrained, Mapping) or not set(weights.untrained) <= set(known):
+        raise ConfigError(f"untrained={weights.untrained}: untrained weights have {', '.join(known)}")
+    model = Untrained(**weights.untrained)
+    tokenizer = locate(as_weights("untrained.tokenizer", model.tokenizer))
+    folder = untrained_model(weights.path, model, tokenizer.folder)
+    actual = _checked(folder / SAFETENSORS, weights.sha256)
+    return LocalWeights(folder, f"{weights.path} (untrained)", actual, weights)
 
 
 def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
@@ -135,6 +153,17 @@ def router_spec(config: Any, used: dict[str, LocalWeights]) -> Any:
         ours = {"name"} if "_target_" in config else set()
         return {key: router_spec(value, used) for key, value in config.items() if key not in ours}
     return config
+
+
+def _checked(file: Path, wanted: str | None) -> str:
+    """Checksum of a weights file. Raises BadInput where it is not the wanted one."""
+    actual = _checksum(file)
+    if wanted not in (None, actual):
+        raise BadInput(
+            f"{file} has SHA-256 {actual}, but {wanted} is configured; not loading it (sha256=null beside "
+            "its path if other weights are meant)"
+        )
+    return actual
 
 
 def _checksum(file: Path) -> str:

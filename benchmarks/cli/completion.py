@@ -39,7 +39,8 @@ def hydra_choices(config: str, given: Sequence[str], last: str, config_dir: str 
     from hydra._internal.utils import create_config_search_path
     from hydra.errors import HydraException
 
-    from benchmarks.config import CONF, register
+    from benchmarks.assets.packages import CONF
+    from benchmarks.config import register
 
     register()
     search_path = create_config_search_path(str(CONF))

@@ -43,6 +43,7 @@ def command(folders: tuple[Path, ...], rows: int, as_json: bool) -> None:
         raise BadInput(f"one run cannot be compared; name another beside {folders[0]}")
     runs = named(read_results(folders))
     _check_questions(runs)
+    _check_scored(runs)
     # As the first run was configured, so that its intervals are those of its record.
     config = next(iter(runs.values())).record.config
     known = config.get("statistics", {})
@@ -67,6 +68,18 @@ def _check_questions(runs: "dict[str, Result]") -> None:
             one, two = (f"{side.folder} (data set {dataset_of(side.record)})" for side in (first, other))
             raise BadInput(
                 f"{one} and {two} have other test questions: {found}; compare runs on the same ones"
+            )
+
+
+def _check_scored(runs: "dict[str, Result]") -> None:
+    from benchmarks.errors import BadInput
+
+    for run in runs.values():
+        if run.record.derivation.untrained:
+            names = ", ".join(run.record.derivation.untrained)
+            raise BadInput(
+                f"{run.folder} ran on untrained weights ({names}), so that its choices are not compared; for "
+                "speed, memory and disk: python -m benchmarks report runs=[…]"
             )
 
 

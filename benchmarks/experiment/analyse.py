@@ -49,7 +49,7 @@ def analyse(spec: RunSpec, fitted: Fitted, served: Served, dataset: Dataset, wor
         has_threshold = bool(chosen.policy.threshold) or (policy.is_chosen and not chosen.unscored)
         policy, unscored = chosen.policy, chosen.unscored
         analyses = replace(analyses, thresholds=chosen.results)
-    if spec.full and isinstance(build(fitted.uncalibrated_spec), CascadeRouter):
+    if spec.full and not fitted.untrained and isinstance(build(fitted.uncalibrated_spec), CascadeRouter):
         cascade = check_cascade(spec.name, fitted.folder, rows, context, settings.statistics, seed, workers)
         analyses = replace(analyses, cascade=cascade)
     if spec.full and settings.robustness:

@@ -37,7 +37,7 @@ def evaluate(
 ) -> Evaluated:
     """Let the policy choose among the experts' answers, compute every metric, and put the record together."""
     settings = spec.settings
-    how = _derivation(spec, analysed, dataset)
+    how = _derivation(spec, fitted, analysed, dataset)
     rows = attach(analysed.rows, dataset, answered.answers, how.policy) if answered else analysed.rows
     computed = compute_metrics(rows, how)
     metrics, unscored = [*computed.metrics], [*computed.unscored, *analysed.unscored]
@@ -69,14 +69,20 @@ def evaluate(
 
 
 def with_comparisons(name: str, evaluated: Mapping[str, Evaluated], settings: Run) -> Evaluated:
-    """The router called `name`, compared with every other."""
+    """The router called `name`, compared with every other whose quality is scored, as its own is."""
     one = evaluated[name]
-    others = {other: rival.predictions for other, rival in evaluated.items() if other != name}
+    others = {
+        other: rival.predictions
+        for other, rival in evaluated.items()
+        if other != name and rival.record.is_scored
+    }
+    if not one.record.is_scored:
+        return one
     comparisons = compare(one.predictions, others, settings.statistics, settings.seed)
     return replace(one, record=replace(one.record, comparisons=comparisons))
 
 
-def _derivation(spec: RunSpec, analysed: Analysed, dataset: Dataset) -> Derivation:
+def _derivation(spec: RunSpec, fitted: Fitted, analysed: Analysed, dataset: Dataset) -> Derivation:
     settings = spec.settings
     return Derivation(
         classes=dataset.classes,
@@ -86,4 +92,5 @@ def _derivation(spec: RunSpec, analysed: Analysed, dataset: Dataset) -> Derivati
         refuses=analysed.has_threshold,
         label_threshold=settings.label_threshold if settings.multilabel else None,
         prices=dict(dataset.prices),
+        untrained=fitted.untrained or None,
     )

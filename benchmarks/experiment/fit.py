@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.assets.weights import LocalWeights, router_spec
 from benchmarks.datasets.base import Dataset, Example
+from benchmarks.errors import BadInput
 from benchmarks.experiment.fit_batch import lessons_of
 from benchmarks.experiment.spec import RunSpec
 from benchmarks.experiment.thresholds import held_out_examples, holds_out, with_thresholds
@@ -46,6 +47,11 @@ class Fitted:
     tuning: Tuning | None = None
     pretrained: tuple[LocalWeights, ...] = ()
 
+    @property
+    def untrained(self) -> list[str]:
+        """Names of the weights with random values that it was built from: its choices mean nothing."""
+        return [one.name for one in self.pretrained if one.is_untrained]
+
 
 @dataclass(frozen=True)
 class FitJob:
@@ -73,6 +79,8 @@ def fit(spec: RunSpec, dataset: Dataset, folder: Path, workers: Workers) -> Fitt
     settings = spec.settings
     weights: dict[str, LocalWeights] = {}
     router = router_spec(spec.router, weights)
+    if names := [one.name for one in weights.values() if one.is_untrained]:
+        _refuse_quality(spec, names)
     tuning = None
     if spec.full and settings.tune:
         router, tuning = tune(spec.name, router, dataset.train, workers, settings.seed)
@@ -86,7 +94,27 @@ def fit(spec: RunSpec, dataset: Dataset, folder: Path, workers: Workers) -> Fitt
     used = WeightsUsed({one.name: one.sha256 for one in weights.values()}, fitting.weights_sha256)
     family = build(router).family
     pretrained = tuple(weights.values())
+    if any(one.is_untrained for one in pretrained):
+        # What a router learns may be an accuracy, such as that of the better of two.
+        fitting = replace(fitting, learned={})
     return Fitted(saved, router, family, holds_out(calibrated), fitting, used, tuning, pretrained)
+
+
+def _refuse_quality(spec: RunSpec, untrained: Sequence[str]) -> None:
+    """Raises BadInput for settings that ask how good a router is, which untrained weights do not show."""
+    settings = spec.settings
+    asked = {
+        "tune=true": settings.tune,
+        f"calibration={settings.calibration}": settings.calibration != "none",
+        "policy.coverage and policy.accuracy": settings.policy.is_chosen,
+        "robustness=true": settings.robustness,
+        "learning_curve=true": settings.learning_curve,
+    }
+    if wanted := [setting for setting, is_set in asked.items() if is_set and spec.full]:
+        raise BadInput(
+            f"{spec.name} runs on untrained weights ({', '.join(untrained)}), whose quality is not scored; "
+            f"leave out {', '.join(wanted)}"
+        )
 
 
 def fit_router(
@@ -136,7 +164,8 @@ def fit_and_save(job: FitJob) -> Fitting:
         router.fit(lessons.queries, lessons.labels, lessons.ids, lessons.outcomes, **held_out)
     seconds = perf_counter() - start
     router.save(Path(job.folder))
-    return Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts())
+    skipped = True if router.training_skipped else None
+    return Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts(), training_skipped=skipped)
 
 
 def _queries_and_labels(examples: Sequence[Example]) -> tuple[list[str], list[str]] | None:

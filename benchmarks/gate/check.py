@@ -66,6 +66,10 @@ def _notes(run: Record, baseline: Record) -> Iterator[Remark]:
             yield Remark(Code.OTHER_COMMIT, {"repository": name, "baseline": before, "run": after})
     if run.is_dirty:
         yield Remark(Code.DIRTY_RUN)
+    names = {"run": run.derivation.untrained or [], "baseline": baseline.derivation.untrained or []}
+    if sides := [side for side, found in names.items() if found]:
+        weights = ", ".join(dict.fromkeys([*names["run"], *names["baseline"]]))
+        yield Remark(Code.UNTRAINED, {"sides": sides, "weights": weights})
     compared = {
         "packages": (there.packages, here.packages),
         "training questions": (_training(there), _training(here)),

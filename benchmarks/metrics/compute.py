@@ -32,13 +32,16 @@ class Computed(NamedTuple):
 
 
 def compute_metrics(rows: Sequence[Prediction], how: Derivation) -> Computed:
-    """Every metric that the rows allow, and why others are missing.
+    """Every metric that the rows allow, and why others are missing; of untrained weights no metric and no
+    curve.
 
     Raises:
         KeyError, ValueError: a row has a class that is not in `how.classes`.
     """
     questions = Questions(rows, how)
     metrics, unscored = evaluate(QUALITY, questions)
+    if how.untrained:
+        return Computed(metrics, unscored, ConfusionMatrix(), Curves())
     _, labelled = questions.of(LABELLED)
     curves = Curves(reliability(labelled), risk_coverage(labelled), cost_curves(questions))
     return Computed(metrics, unscored, confusion_matrix(labelled), curves)
@@ -115,12 +118,14 @@ def parts_of(entry: QualityMetric, questions: Questions) -> list[Part] | Missing
 
 
 def evaluate(entries: Sequence[QualityMetric], questions: Questions) -> tuple[list[Metric], list[Unscored]]:
-    """Metrics of those entries that apply, with their intervals, and those that cannot be computed."""
+    """Metrics of those entries that apply, with their intervals, and those that cannot be computed; none of
+    them can where weights are untrained."""
     parts: list[Part] = []
     found: list[Metric | Unscored] = []
+    why = questions.how.why_unscored
     for entry in entries:
         if entry.applies(questions):
-            ready = parts_of(entry, questions)
+            ready = Missing(Reason.UNTRAINED_WEIGHTS, why) if why else parts_of(entry, questions)
             if isinstance(ready, Missing):
                 found += _all_missing(entry, ready, questions)
             else:

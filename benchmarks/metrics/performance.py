@@ -167,6 +167,10 @@ def _megabytes(size: int | None) -> Figure | Missing:
     return Missing(Reason.NO_CUDA_DEVICE) if size is None else Figure(size / MB)
 
 
+def _of_training(raw: Measured, value: float) -> Figure | Missing:
+    return Missing(Reason.TRAINING_SKIPPED) if raw.trained.training_skipped else Figure(value)
+
+
 def _generation_time(raw: Generated) -> Figure | None:
     used = raw.answers
     return Figure(sum(answer.seconds for answer in used) / len(used), len(used)) if used else None
@@ -246,7 +250,7 @@ SERVING = [
            "Time from nothing imported to ready, without starting Python; geometric mean over rounds"),
     _speed("throughput", "Throughput", "queries/s", _throughput,
            "Median over full batches of 32 questions, unsorted", higher_is_better=True),
-    _speed("train_time", "Fit time", "s", lambda raw: Figure(raw.trained.train_seconds),
+    _speed("train_time", "Fit time", "s", lambda raw: _of_training(raw, raw.trained.train_seconds),
            "Time of fitting in a process of its own, without the one-time export of an encoder"),
     _memory("peak_rss", "Peak memory", "MB", lambda raw: _megabytes(raw.served.peak_rss_bytes),
             "Largest resident memory of a fresh process that loads the router and serves the test questions, "
@@ -260,7 +264,7 @@ SERVING = [
     _memory("index_size", "Saved router", "MB", lambda raw: _megabytes(raw.served.index_bytes),
             "Size on disk of the saved router", gate=_ANY_MACHINE),
     _memory("train_peak_rss", "Peak memory of fitting", "MB",
-            lambda raw: _megabytes(raw.trained.train_peak_rss_bytes),
+            lambda raw: _of_training(raw, raw.trained.train_peak_rss_bytes / MB),
             "Largest resident memory of the process that fitted the router, and of programs that it runs"),
     _memory("cuda_peak", "Peak CUDA memory", "MB", lambda raw: _megabytes(raw.served.cuda_peak_bytes),
             "Largest CUDA allocation of serving, where there is a GPU", gate=Gate(share=SHARE)),

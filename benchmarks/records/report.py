@@ -26,7 +26,7 @@ def write_report(results: Sequence[Result], folder: Path, statistics: Statistics
     for one in skipped:
         say(harmless(f"left out {one.folder}: {one.reason.message}"))
     by_name = named(kept)
-    rows = {name: result.predictions for name, result in by_name.items()}
+    rows = {name: result.predictions for name, result in by_name.items() if result.record.is_scored}
     pairs = pairwise(rows, statistics, seed) if len(rows) > 1 else []
     report = build_report(
         by_name,

@@ -60,7 +60,11 @@ def build_report(
 
 
 def recommendation(ranking: Ranking) -> Recommendation:
-    """The router to take by the rule of `choose`, why, and what speaks against it."""
+    """The router to take by the rule of `choose`, why, and what speaks against it; none where every candidate
+    ran on untrained weights."""
+    if not ranking.eligible:
+        routers = [record.router for record in ranking.candidates]
+        return Recommendation(None, state(Code.NOTHING_SCORED, routers=routers), [], [])
     chosen, decided = choose(ranking)
     code = Code.ONLY_BASELINES if chosen.family == BASELINE else Code.TAKE
     if len(ranking.records) == 1:
@@ -75,7 +79,7 @@ def recommendation(ranking: Ranking) -> Recommendation:
     )
 
 
-def _tables(ranking: Ranking, chosen: str, paired: Paired, glossary: Glossary) -> Iterator[Table]:
+def _tables(ranking: Ranking, chosen: str | None, paired: Paired, glossary: Glossary) -> Iterator[Table]:
     for table in (families_table(ranking), pairs_table(ranking, chosen, paired)):
         if table is not None:
             yield table

@@ -30,7 +30,7 @@ def facts(ranking: Ranking, results: Mapping[str, Result]) -> Iterator[Statement
     yield state(Code.QUESTIONS, inside=inside, outside=len(rows) - inside or None)
     for n in _common(records, training_questions):
         yield state(Code.TRAINING_QUESTIONS, n=n)
-    for names in _common(records, lambda record: record.confusion_matrix.labels):
+    for names in _common(records, lambda record: record.derivation.classes):
         yield state(Code.DOMAINS, n=len(names), names=names if len(names) <= MOST_DOMAINS_NAMED else None)
     where = [
         state(Code.MACHINE, machine=machine(records[0]), threads=threads)
@@ -182,6 +182,8 @@ def _contents(ranking: Ranking) -> Iterator[Statement]:
     ]
     if unchecked:
         yield state(Code.LEAKAGE_UNCHECKED, routers=unchecked)
+    if unscored := [record.router for record in records if not record.is_scored]:
+        yield state(Code.UNTRAINED, routers=unscored)
     trained = grouped(records, _trained_on)
     if len(trained) > 1:
         yield state(Code.DIFFERENT_TRAINING, groups=trained)

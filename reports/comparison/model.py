@@ -33,12 +33,12 @@ class Recommendation:
     """The answer to "which router?".
 
     Attributes:
-        router: the one to take.
+        router: the one to take; None where no candidate's quality is scored.
         headline: with accuracy, latency and memory.
         reasons, caveats: the most important first.
     """
 
-    router: str
+    router: str | None
     headline: Statement
     reasons: list[Statement]
     caveats: list[Statement]

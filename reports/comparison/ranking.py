@@ -33,6 +33,11 @@ class Ranking:
         return [record for record in self.records if record.family != BASELINE] or self.records
 
     @property
+    def eligible(self) -> list[Record]:
+        """Candidates whose quality is scored: one of the others cannot be recommended."""
+        return [record for record in self.candidates if record.is_scored]
+
+    @property
     def baselines(self) -> list[Record]:
         """Routers to compare with: all that are not candidates."""
         return [record for record in self.records if record not in self.candidates]

@@ -143,7 +143,7 @@ def _cost_quality(chosen: Record) -> Iterator[Statement]:
 
 def _families(ranking: Ranking) -> Iterator[Statement]:
     """The most accurate of either kind beside each other."""
-    best = {record.family: record for record in reversed(ranking.candidates)}
+    best = {record.family: record for record in reversed(ranking.eligible)}
     classifier, embedding = best.get("classifier"), best.get("embedding")
     if classifier is None or embedding is None:
         return

@@ -13,10 +13,11 @@ ROUNDING = 1e-9
 def choose(ranking: Ranking) -> tuple[Record, list[str]]:
     """The router to take, and what decided between it and those as accurate; nothing where there are none.
 
-    The rule: candidates are the routers that are no baselines (all, if there are only baselines). Those
-    than which no other candidate is significantly more accurate lead. Where some of the leaders are
-    significantly more accurate than every baseline, only they stay; else those stay that no baseline beats,
-    if there are any. Of the rest, those stay whose p50 has an interval that overlaps that of the lowest p50:
+    The rule: candidates are the routers that are no baselines (all, if there are only baselines), without
+    those on untrained weights. Those than which no other candidate is significantly more accurate lead. Where
+    some of the leaders are significantly more accurate than every baseline, only they stay; else those stay
+    that no baseline beats, if there are any. Of the rest, those stay whose p50 has an interval that overlaps
+    that of the lowest p50:
     a difference within the noise decides nothing. The most accurate of them is taken; of those as accurate
     the one with the lowest p50, then the least memory, then the least disk, then the first. The p50 is in
     milliseconds, or a multiple of the reference workload where milliseconds do not compare (see
@@ -27,7 +28,7 @@ def choose(ranking: Ranking) -> tuple[Record, list[str]]:
 
 def leaders(ranking: Ranking) -> list[Record]:
     """Candidates than which no other is significantly more accurate, most accurate first."""
-    candidates = ranking.candidates
+    candidates = ranking.eligible
     return [record for record in candidates if not ranking.beating(record.router, candidates)]
 
 

@@ -26,6 +26,10 @@ class Code(Enum):
     TAKE = f"Take {{router}}{_FIGURES}."
     ONLY_ROUTER = f"Only {{router}} was run{_FIGURES}."
     ONLY_BASELINES = f"Only baselines were run; take {{router}}{_FIGURES}."
+    NOTHING_SCORED = (
+        "No router is recommended: {routers:list} ran on untrained weights, which have speed, memory and "
+        "disk, and no quality."
+    )
     # Reasons for the router that is recommended
     MORE_ACCURATE_THAN_ALL = "It is significantly more accurate than every other router."
     NONE_MORE_ACCURATE = "No other router is significantly more accurate."
@@ -122,6 +126,10 @@ class Code(Enum):
     UNCOMMITTED_RUNS = "Run with uncommitted changes, so that no commit says what ran: {routers:list}."
     LEAKAGE_UNCHECKED = (
         "Leakage was not checked, so test questions may also be in the training data: {routers:list}."
+    )
+    UNTRAINED = (
+        "On untrained weights, whose choices mean nothing: {routers:list}. Their quality is not scored, and "
+        "they are neither ranked nor recommended; speed, memory and disk are those of full size."
     )
     DIFFERENT_TRAINING = "Not all were trained on the same questions: {groups:groups}."
     DIFFERENT_EXPERTS = (

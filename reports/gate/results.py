@@ -39,6 +39,7 @@ class Code(StrEnum):
     OTHER_COMMIT = "other_commit"  # [repository: git or own_git; baseline, run]
     DIRTY_RUN = "dirty_run"
     OTHER_CODE_NOW = "other_code_now"  # [run, run_dirty, now, now_dirty]
+    UNTRAINED = "untrained"  # [sides: list of run, baseline; weights]
     CHANGED = "changed"  # [what: packages, training questions, weights or configuration; key, baseline, run]
 
 

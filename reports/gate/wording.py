@@ -36,6 +36,7 @@ TEMPLATES = {
     Code.OTHER_CODE_NOW: (
         "the newest run is of {run}{run_dirty}, and the code is now {now}{now_dirty}: run again to check it"
     ),
+    Code.UNTRAINED: "quality was not compared: the {sides} ran on untrained weights ({weights})",
     Code.CHANGED: "{what}: {key} was {baseline}, is {run}",
 }
 _OUTCOMES = {
@@ -190,6 +191,8 @@ def _words(details: Mapping[str, Any]) -> dict[str, Any]:
             f"{one['name']} {_word(one['baseline'])} in the baseline, {_word(one['run'])} in the run"
             for one in details["differences"]
         )
+    if "sides" in words:
+        words["sides"] = " and the ".join(details["sides"])
     if "repository" in words:
         words["repository"] = _REPOSITORIES.get(words["repository"], words["repository"])
     for key in ("run_dirty", "now_dirty"):

@@ -9,6 +9,7 @@ from reports.comparison.ranking import BASELINE, Ranking
 from reports.comparison.tables.details import detail_tables, wish_of
 from reports.comparison.tables.metrics import first_table, group_tables
 from reports.metric_info import Glossary, Group, MetricInfo
+from reports.reasons import Reason, sentence
 from reports.record import CascadeResult, Comparison, Record, Verdict
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.terminal.render import plain_console, print_lines, print_table
@@ -41,11 +42,12 @@ def print_run(records: Sequence[Record], folder: Path, glossary: Glossary) -> No
     for table in (
         *([against] if against else []),
         *_tables(records, glossary),
-        domain_table(record, glossary),
+        *([domain_table(record, glossary)] if record.is_scored else []),
     ):
         print_table(console, table)
-    put_to_work = f"Put it to work: python -m benchmarks serve run={folder}"
-    print_lines(console, ["", *notes(record), headline(record, glossary), f"Result: {folder}", put_to_work])
+    # Nobody wants the choices of untrained weights.
+    next_step = [f"Put it to work: python -m benchmarks serve run={folder}"] if record.is_scored else []
+    print_lines(console, ["", *notes(record), headline(record, glossary), f"Result: {folder}", *next_step])
 
 
 def print_tables(records: Sequence[Record], glossary: Glossary) -> None:
@@ -136,7 +138,10 @@ def headline(record: Record, glossary: Glossary) -> str:
 
 
 def notes(record: Record) -> Iterator[str]:
-    """Sentences on leakage, tuning, fine-tuned encoders, the threshold, a cascade, and missing answers."""
+    """Sentences on untrained weights, leakage, tuning, fine-tuned encoders, the threshold, a cascade, and
+    missing answers."""
+    if why := record.derivation.why_unscored:
+        yield f"Quality is not scored: {sentence(Reason.UNTRAINED_WEIGHTS, why)}"
     leakage, tuning = record.analyses.leakage, record.analyses.tuning
     if leakage and leakage.dropped:
         yield f"Leakage: {leakage.dropped} training questions left out, too close to a test question"

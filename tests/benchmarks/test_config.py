@@ -600,3 +600,11 @@ def test_the_built_in_data_are_recorded_by_their_package() -> None:
     assert (
         recordable(compose_config("run"))["dataset"]["path"] == "${package_dir:benchmarks,datasets/car_sleep}"
     )
+
+
+@pytest.mark.parametrize("domain", ["car", "sleep"])
+def test_the_size_of_an_expert_can_be_that_of_the_classifier(domain: str) -> None:
+    found = settings("weights=untrained", "router=tinyllama", f"router.model=${{weights.experts.{domain}}}")
+    wanted = found.weights.experts[domain]
+    assert isinstance(found.router.model, Weights)
+    assert vars(found.router.model) == vars(Weights(**wanted))

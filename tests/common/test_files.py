@@ -13,9 +13,11 @@ from platformdirs import user_cache_path
 
 from common.files import (
     MANIFEST,
+    NoRoom,
     atomic_dir,
     cache_dir,
     cached_dir,
+    check_room,
     digest,
     read_json,
     replace_json,
@@ -227,3 +229,9 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     replace_json(path, {"a": 2})
     assert read_json(path) == {"a": 2}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_room_is_that_of_the_disk(tmp_path: Path) -> None:
+    check_room(tmp_path, 1, "nearly nothing")
+    with pytest.raises(NoRoom, match=r"^a great deal takes 1000000000\.0 GB, and [\d.]+ GB are free for "):
+        check_room(tmp_path, 10**18, "a great deal")

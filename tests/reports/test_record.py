@@ -143,7 +143,7 @@ def test_every_reason_has_a_sentence_and_a_foreign_one_stays_a_code() -> None:
         "cores": 2,
         "best": 0.9,
         "threshold": 0.5,
-        **dict.fromkeys(("id", "model", "strong", "weak", "error", "text"), "x"),
+        **dict.fromkeys(("id", "model", "strong", "weak", "error", "text", "weights"), "x"),
     }
     sentences = {reason: sentence(reason, details) for reason in Reason}
     assert [reason for reason, text in sentences.items() if text in ("", reason)] == []

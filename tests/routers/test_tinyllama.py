@@ -18,6 +18,7 @@ from common.splits import stratified_holdout
 from routers.base import Router, RouterError
 from routers.classifier_training import balanced_accuracy, class_weights
 from routers.tinyllama import TinyLlamaRouter
+from routers.weights import UNTRAINED
 
 pytestmark = pytest.mark.slow
 
@@ -295,3 +296,56 @@ def test_training_is_silent_and_tells_a_listener_of_every_step(
     assert [(event.done, event.total) for event in heard] == [(step, 8) for step in range(1, 9)]
     assert heard[0].what != heard[-1].what
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def untrained_llama(tiny_llama: str, tmp_path: Path) -> str:
+    """The same model, said to be of random values."""
+    model = tmp_path / "untrained"
+    shutil.copytree(tiny_llama, model)
+    (model / UNTRAINED).write_text("{}", encoding="utf-8")
+    return str(model)
+
+
+@pytest.mark.parametrize(
+    ("backend", "quantization"),
+    [("onnx", "none"), ("onnx_int8", "none"), ("torch", "none"), ("torch", "nf4")],
+)
+def test_untrained_weights_are_served_as_trained_ones_are(
+    backend: str, quantization: str, untrained_llama: str, toy: Questions, tmp_path: Path
+) -> None:
+    if quantization == "nf4":
+        pytest.importorskip("bitsandbytes")
+    heard: list[Event] = []
+    settings = {**QUICK, "backend": backend, "quantization": quantization}
+    with listening(heard.append):
+        router = TinyLlamaRouter(untrained_llama, **settings).fit(*toy)
+    assert router.training_skipped
+    assert router.history_ == []
+    assert [event.what for event in heard if "training" in event.what] == [
+        "untrained weights: training is skipped, adapters and head get random values"
+    ]
+    router.save(tmp_path / "router")
+    found = Router.load(tmp_path / "router")
+    assert found.predict_proba(toy[0][:4]) == pytest.approx(router.predict_proba(toy[0][:4]), abs=1e-3)
+
+
+def test_the_adapter_of_untrained_weights_has_the_shapes_of_a_trained_one(
+    trained: TinyLlamaRouter, untrained_llama: str, toy: Questions, tmp_path: Path
+) -> None:
+    TinyLlamaRouter(untrained_llama, **QUICK).fit(*toy).save(tmp_path / "one")
+    TinyLlamaRouter(untrained_llama, **QUICK).fit(*toy).save(tmp_path / "two")
+    trained.save(tmp_path / "trained")
+    one, two, real = (
+        load_file(tmp_path / name / "adapter" / "adapter_model.safetensors")
+        for name in ("one", "two", "trained")
+    )
+    assert {name: value.shape for name, value in one.items()} == {
+        name: value.shape for name, value in real.items()
+    }
+    assert all((one[name] == two[name]).all() for name in one)
+    assert all(value.any() for value in one.values())
+
+
+def test_trained_weights_are_trained(trained: TinyLlamaRouter) -> None:
+    assert not trained.training_skipped

@@ -13,7 +13,7 @@ from reports.text.statistics import Paired, accuracy_test, enough_already
 MOST = 45
 
 
-def pairs_table(ranking: Ranking, chosen: str, paired: Paired) -> Table | None:
+def pairs_table(ranking: Ranking, chosen: str | None, paired: Paired) -> Table | None:
     """The better ranked of each two first; of more than `MOST` pairs those of `chosen` go before the others.
 
     None where nothing was compared.

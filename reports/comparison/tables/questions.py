@@ -14,11 +14,12 @@ MOST = 2000
 def hard_questions(
     ranking: Ranking, results: Mapping[str, Result], most: int = MOST
 ) -> tuple[list[Question], int]:
-    """At most `most` questions, those that most candidates got wrong first, and how many there are in all.
+    """At most `most` questions, those that most candidates got wrong first, and how many there are in all;
+    candidates on untrained weights are left out.
 
     A question without a domain has no right choice: it is one of them where candidates disagree.
     """
-    names = [record.router for record in ranking.candidates]
+    names = [record.router for record in ranking.eligible]
     by_id = {name: {row.id: row for row in results[name].predictions} for name in names}
     found = []
     for row in next(iter(results.values())).predictions:

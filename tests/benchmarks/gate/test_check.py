@@ -9,7 +9,7 @@ from benchmarks.gate.check import gate
 from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Check, Code, GateResult, Outcome, Remark
 from reports.record import DatasetUsed, Git, Metric, Split, WeightsUsed
 from reports.record_files import Result
-from tests.benchmarks.gate_samples import MACHINE, predictions, result
+from tests.benchmarks.gate_samples import HOW, MACHINE, predictions, result
 
 ROWS = predictions(200, wrong=range(20))
 BASELINE = result(ROWS)
@@ -235,3 +235,34 @@ def test_tolerances_are_by_name() -> None:
     check = checked(worse, **tolerances)
     assert check.exit_code == FINE
     assert result_of(check, "accuracy").tolerance == 0.2
+
+
+UNTRAINED = result(ROWS, how=replace(HOW, untrained=["bge (untrained)"]))
+
+
+def test_of_untrained_weights_speed_and_memory_alone_are_compared() -> None:
+    check = checked(UNTRAINED, UNTRAINED)
+    assert {found.kind for found in check.results} == {"latency", "memory"}
+    assert check.exit_code == FINE
+    (note,) = check.notes
+    assert (note.code, note.details) == (
+        Code.UNTRAINED,
+        {"sides": ["run", "baseline"], "weights": "bge (untrained)"},
+    )
+    slower = result(ROWS, (4.0, 4.02, 3.98), how=UNTRAINED.record.derivation)
+    assert checked(slower, UNTRAINED).exit_code == REGRESSED
+
+
+def test_the_quality_of_untrained_weights_cannot_be_told_from_a_trained_baseline() -> None:
+    check = checked(UNTRAINED)
+    found = result_of(check, "accuracy")
+    assert (check.exit_code, found.outcome, found.run) == (CANNOT_TELL, Outcome.MISSING, None)
+    assert found.unscored is not None
+    assert "random values" in found.unscored.sentence
+    assert [note.details["sides"] for note in check.notes] == [["run"]]
+
+
+def test_an_untrained_baseline_has_no_quality_to_fall_short_of() -> None:
+    check = checked(result(ROWS), UNTRAINED)
+    assert result_of(check, "accuracy").outcome == Outcome.SKIPPED
+    assert [note.details["sides"] for note in check.notes] == [["baseline"]]

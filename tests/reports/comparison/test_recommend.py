@@ -1,5 +1,6 @@
 """The router that is recommended, step by step, and the reasons."""
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -222,3 +223,27 @@ def test_one_router_alone_and_baselines_alone() -> None:
     results = {"tfidf": sample_result("tfidf"), "other": sample_result("tfidf")}
     results["other"] = changed(results["other"], fraction("accuracy", 0.5))
     assert given(results, [sample_pair("tfidf", "other")]).headline.code == Code.ONLY_BASELINES
+
+
+def untrained(result: Result) -> Result:
+    """The same result on untrained weights, as a record of an older version that still has an accuracy would
+    be at worst: it must not count."""
+    how = replace(result.record.derivation, untrained=["it (untrained)"])
+    return replace(result, record=replace(result.record, derivation=how))
+
+
+def test_untrained_weights_are_never_recommended_however_fast() -> None:
+    results = sample_results("knn", "centroid", "tfidf")
+    results["centroid"] = untrained(results["centroid"])
+    found = given(results, [sample_pair("knn", "tfidf")])
+    assert found.router == "knn"
+    assert names(leaders(sample_ranking(results, []))) == ["knn"]
+    assert "centroid" not in str([*found.reasons, *found.caveats])
+
+
+def test_where_all_are_untrained_nobody_is_recommended() -> None:
+    results = {name: untrained(result) for name, result in sample_results("knn", "tinyllama").items()}
+    found = given({**results, **sample_results("tfidf")}, [])
+    assert (found.router, found.headline.code) == (None, Code.NOTHING_SCORED)
+    assert found.headline.details == {"routers": ["knn", "tinyllama"]}
+    assert (found.reasons, found.caveats) == ([], [])

@@ -47,6 +47,7 @@ DETAILS: dict[Code, dict[str, Any]] = {
     Code.OTHER_QUESTIONS: {"baseline": "car_sleep", "run": "clinc150", "difference": "9 are missing"},
     Code.OTHER_COMMIT: {"repository": "own_git", "baseline": None, "run": "31727c7"},
     Code.OTHER_CODE_NOW: {"run": "d38a7f5", "run_dirty": False, "now": "d38a7f5", "now_dirty": True},
+    Code.UNTRAINED: {"sides": ["run", "baseline"], "weights": "bge (untrained)"},
     Code.CHANGED: {"what": "packages", "key": "numpy", "baseline": "2.3", "run": None},
 }
 
