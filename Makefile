@@ -27,7 +27,7 @@ BASE = f805356
 # A shallow clone has no other commit: the committed baseline has to do.
 gate:
 	@if git cat-file -e $(BASE)^{commit}; then \
-		python -m benchmarks check --against $(BASE) --pairs 1 router=knn experiment=ci; \
+		python -m benchmarks check --against $(BASE) router=knn experiment=ci measure.rounds=3 measure.budget=0; \
 	else \
 		python -m benchmarks run router=knn experiment=ci && \
 		python -m benchmarks check --baseline reports/baselines/ci/knn; \
