@@ -33,7 +33,7 @@ def finetune(
     loss and balanced accuracy.
     """
     import torch
-    from peft import LoraConfig, TaskType, get_peft_model, prepare_model_for_kbit_training
+    from peft import get_peft_model, prepare_model_for_kbit_training
     from transformers import (
         DataCollatorWithPadding,
         EarlyStoppingCallback,
@@ -45,14 +45,7 @@ def finetune(
     torch.manual_seed(params["seed"])
     if params["quantization"] != "none":
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
-    lora = LoraConfig(
-        task_type=TaskType.SEQ_CLS,
-        r=params["lora_r"],
-        lora_alpha=params["lora_alpha"],
-        lora_dropout=params["lora_dropout"],
-        target_modules=FUSED_MODULES.get(base.config.model_type, TARGET_MODULES),
-    )
-    network = get_peft_model(base, lora)
+    network = get_peft_model(base, _lora(base.config.model_type, params))
     n_classes = base.config.num_labels
     train_rows, valid_rows = stratified_holdout(targets, params["validation_fraction"], params["seed"])
     texts = [valid_text(query) or " " for query in queries]
@@ -122,20 +115,14 @@ def untrained_adapter(model: str, n_classes: int, params: dict[str, Any]) -> dic
     The network is built without its values: only names and shapes are read of it.
     """
     import torch
-    from peft import LoraConfig, TaskType, get_peft_model, get_peft_model_state_dict
+    from peft import get_peft_model, get_peft_model_state_dict
     from safetensors.numpy import save
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     config = AutoConfig.from_pretrained(model, num_labels=n_classes, local_files_only=True)
-    lora = LoraConfig(
-        task_type=TaskType.SEQ_CLS,
-        r=params["lora_r"],
-        lora_alpha=params["lora_alpha"],
-        lora_dropout=params["lora_dropout"],
-        target_modules=FUSED_MODULES.get(config.model_type, TARGET_MODULES),
-    )
     with torch.device("meta"):
-        network = get_peft_model(AutoModelForSequenceClassification.from_config(config), lora)
+        base = AutoModelForSequenceClassification.from_config(config)
+        network = get_peft_model(base, _lora(config.model_type, params))
     generator = np.random.default_rng(params["seed"])
     shapes = {name: tuple(value.shape) for name, value in get_peft_model_state_dict(network).items()}
     values = {
@@ -145,6 +132,19 @@ def untrained_adapter(model: str, n_classes: int, params: dict[str, Any]) -> dic
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         network.peft_config["default"].save_pretrained(scratch)
         return {CONFIG: Path(scratch, CONFIG).read_bytes(), WEIGHTS: save(values, {"format": "pt"})}
+
+
+def _lora(architecture: str, params: dict[str, Any]) -> Any:
+    """Shape of the adapters, as peft's `LoraConfig`."""
+    from peft import LoraConfig, TaskType
+
+    return LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=params["lora_r"],
+        lora_alpha=params["lora_alpha"],
+        lora_dropout=params["lora_dropout"],
+        target_modules=FUSED_MODULES.get(architecture, TARGET_MODULES),
+    )
 
 
 def class_weights(targets: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from benchmarks.gate.check import gate
 from benchmarks.gate.performance import LATENCY, MEMORY
 from benchmarks.measure.ratios import over_rounds, total
 from benchmarks.records.folders import CHECKS, read_results
+from benchmarks.records.provenance import run_git, top_of
 from common.progress import say
 from reports.gate.results import Check
 from reports.record import Metric
@@ -40,11 +41,18 @@ def check_against(
     Raises:
         BadInput: there is no such commit, a run failed, or the base ran other code than its own.
     """
-    top = Path(_git("rev-parse", "--show-toplevel"))
-    commit = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    found = top_of(Path.cwd())
+    if found is None:
+        raise BadInput("--against: not a git repository here, or git is not installed")
+    top = Path(found)
+    commit = run_git(top, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if not commit:
+        raise BadInput(
+            f"--against: no commit {revision!r} here; a shallow clone lacks it (git fetch --unshallow)"
+        )
     outputs = Path.cwd() / CHECKS / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{commit[:7]}"
     runs: dict[str, list[Path]] = {_BASE: [], _HERE: []}
-    with _checked_out(commit) as base:
+    with _checked_out(top, commit) as base:
         for number in range(2 * pairs):
             # Base, here, here, base: what drifts evenly meanwhile weighs on both alike.
             side = (_BASE, _HERE, _HERE, _BASE)[number % 4]
@@ -84,21 +92,24 @@ def pooled(results: Sequence[Result]) -> Result:
 
 
 @contextmanager
-def _checked_out(commit: str) -> Iterator[Path]:
-    """The files of a commit in a temporary folder."""
+def _checked_out(top: Path, commit: str) -> Iterator[Path]:
+    """The files of a commit of the repository at `top`, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="router-derby-base-") as folder:
         place = Path(folder, "base")
-        _git("worktree", "add", "--detach", "--quiet", str(place), commit)
         try:
+            if run_git(top, "worktree", "add", "--detach", "--quiet", str(place), commit) is None:
+                raise BadInput(f"--against: git cannot check {commit} out into {place}; is the disk full?")
             yield place
         finally:
-            _git("worktree", "remove", "--force", str(place))
+            run_git(top, "worktree", "remove", "--force", str(place))
 
 
 def _run(place: Path, top: Path, settings: Sequence[str], folder: Path) -> None:
     """Run the files at `place`, in the folder of it that is the present one of the repository at `top`."""
     here = place / Path.cwd().relative_to(top)
-    command = [sys.executable, "-m", "benchmarks", "run", *settings, f"hydra.run.dir={folder}"]
+    # Quoted: a path may hold what Hydra's grammar knows.
+    quoted = str(folder).replace("'", "\\'")
+    command = [sys.executable, "-m", "benchmarks", "run", *settings, f"hydra.run.dir='{quoted}'"]
     paths = [str(place), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     # Set for this process by its command line.
@@ -115,15 +126,3 @@ def _run(place: Path, top: Path, settings: Sequence[str], folder: Path) -> None:
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
         raise BadInput(f"run {' '.join(settings)} in {here} ended with status {done.returncode}: {last}")
-
-
-def _git(*arguments: str) -> str:
-    """Raises BadInput where git is missing, there is no repository, or it refuses."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise BadInput("--against needs git, which is not installed here") from None
-    if done.returncode:
-        why = done.stderr.strip() or f"no commit {arguments[-1].partition('^')[0]!r} here"
-        raise BadInput(f"--against: {why}; a shallow clone lacks it (git fetch --unshallow)")
-    return done.stdout.strip()

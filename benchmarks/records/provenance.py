@@ -86,25 +86,27 @@ def git_states(source: Path = Path(__file__)) -> tuple[Git, Git | None]:
     repository in which the command was given, where it is another."""
     here, there = source.resolve().parent, Path.cwd()
     # An installed copy may lie in somebody's checkout, which does not track it.
-    is_checkout = _run_git(here, "ls-files", "--error-unmatch", source.name) is not None
+    is_checkout = run_git(here, "ls-files", "--error-unmatch", source.name) is not None
     git = _git_state(here) if is_checkout else Git()
-    own = _top_of(there)
-    if own is None or (is_checkout and own == _top_of(here)):
+    own = top_of(there)
+    if own is None or (is_checkout and own == top_of(here)):
         return git, None
     # Results of runs lie there too, which need not be ignored.
     return git, _git_state(there, "--untracked-files=no")
 
 
-def _top_of(folder: Path) -> str | None:
-    return _run_git(folder, "rev-parse", "--show-toplevel")
+def top_of(folder: Path) -> str | None:
+    """Uppermost folder of the repository that a folder is in; None outside of one."""
+    return run_git(folder, "rev-parse", "--show-toplevel")
 
 
 def _git_state(folder: Path, *options: str) -> Git:
-    dirty = bool(_run_git(folder, "status", "--porcelain", *options))
-    return Git(_run_git(folder, "rev-parse", "HEAD"), dirty)
+    dirty = bool(run_git(folder, "status", "--porcelain", *options))
+    return Git(run_git(folder, "rev-parse", "HEAD"), dirty)
 
 
-def _run_git(folder: Path, *arguments: str) -> str | None:
+def run_git(folder: Path, *arguments: str) -> str | None:
+    """Output of git in a folder; None where it is not installed, or refuses."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False

@@ -20,7 +20,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two commits of a repository with a router and questions: the second router sends all to one domain."""
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
-    home = tmp_path / "repository"
+    home = tmp_path / "Anna's repository"
     (home / "questions").mkdir(parents=True)
     for domain, word in (("car", "engine"), ("sleep", "pillow")):
         rows = [{"question": f"What of {word} number {count}?"} for count in range(100)]
