@@ -1,5 +1,6 @@
 """Configuration of a command: composed by Hydra, as an application or alone, then checked; its errors."""
 
+import os
 import re
 import shlex
 import sys
@@ -34,13 +35,14 @@ from benchmarks.schema import (
     imported,
     schema_of,
 )
-from benchmarks.settings import Ask, Compare, Grow, Report, Run, Serve, Train
+from benchmarks.settings import Ask, Compare, Grow, Report, Run, Serve, Suite, Train
 from common.checks import check as check_values
 from common.checks import check_arguments
 
 VERBS: dict[str, type] = {
     "run": Run,
     "compare": Compare,
+    "suite": Suite,
     "report": Report,
     "train": Train,
     "ask": Ask,
@@ -82,11 +84,15 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
     failures: list[Exception] = []
 
     def guarded(config: DictConfig) -> None:
+        enter_job()
         # Raised after Hydra has returned: it would write a line of its own about each, and in a
         # sweep the other jobs are still worth running.
         try:
             task(config)
         except Exception as error:
+            if launched_beside_others():
+                # It would be noted in a copy of the list.
+                raise
             failures.append(error)
 
     try:
@@ -101,6 +107,34 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
         for further in failures[1:]:
             print(f"error: {explain(further)}", file=sys.stderr)
         raise failures[0]
+
+
+def launched_beside_others() -> bool:
+    """True in a job of a Hydra launcher that runs several at a time."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return False
+    return "BasicLauncher" not in str(HydraConfig.get().launcher.get("_target_"))
+
+
+def enter_job() -> None:
+    """Begin a job of a Hydra launcher, which may have started it in a process elsewhere: know the resolvers,
+    and stand where the user does."""
+    register()
+    if launched_beside_others():
+        from hydra.core.hydra_config import HydraConfig
+
+        os.chdir(HydraConfig.get().runtime.cwd)
+
+
+def refuse_timings_beside(config: DictConfig) -> None:
+    """Raises BadInput for a job that would be timed while others run."""
+    if launched_beside_others() and config.measure.enabled:
+        raise BadInput(
+            "hydra/launcher runs several jobs at a time, and nothing is timed beside other work: add "
+            "measure.enabled=false, or take `suite`, which times everything afterwards, alone"
+        )
 
 
 def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
@@ -202,6 +236,10 @@ def explain(error: BaseException) -> str:
             return f"the configuration needs {name}, which the chosen {group} lacks; choose other {group}="
         if isinstance(cause, ConfigAttributeError | ConfigKeyError) and "Could not override" in str(error):
             return _no_key(str(cause.full_key), cause.object_type)
+    launcher = re.search(r"'hydra/launcher/(joblib|ray|submitit)", str(error))
+    if launcher:
+        extra = launcher[1].replace("submitit", "slurm")
+        return f'hydra/launcher={launcher[1]}… needs more packages: pip install "router-derby[{extra}]"'
     if str(error).startswith("Error merging override") and error.__cause__:
         error = error.__cause__
     text = str(error).split("\nConfig search path")[0]

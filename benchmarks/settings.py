@@ -124,6 +124,43 @@ class Compare(Run):
 
 
 @dataclass
+class Contestants:
+    """Contestants and data sets of a suite.
+
+    Attributes:
+        name: of the suite.
+        routers: contestants, each with settings of its own, separated by blanks.
+        datasets: data sets, likewise.
+        cell: set for one job: the folder of its result, below that of the suite.
+    """
+
+    name: str = "league"
+    routers: list[str] = field(
+        default_factory=lambda: ["tfidf", "svm_static", "centroid", "knn", "svm", "best", "cascade"]
+    )
+    datasets: list[str] = field(default_factory=lambda: ["car_sleep"])
+    cell: str | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("routers", "datasets"):
+            entries = getattr(self, key)
+            if not entries or not all(entry.split() for entry in entries):
+                raise ConfigError(f"suite.{key}: name one or more, such as suite.{key}=[a,b]")
+
+
+@dataclass
+class Suite(Run):
+    """`python -m benchmarks suite`.
+
+    Attributes:
+        folder: of the results; what is there already is not done again.
+    """
+
+    suite: Contestants = field(default_factory=Contestants)
+    folder: str = MISSING
+
+
+@dataclass
 class Report(Settings):
     """`python -m benchmarks report`.
 

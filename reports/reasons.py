@@ -20,6 +20,7 @@ class Reason(StrEnum):
     THRESHOLD_OUT_OF_REACH = "threshold_out_of_reach"
     UNTRAINED_WEIGHTS = "untrained_weights"
     TRAINING_SKIPPED = "training_skipped"
+    FITTED_UNTIMED = "fitted_untimed"
     NO_OUTCOMES = "no_outcomes"
     OUTCOME_MISSING = "outcome_missing"
     NOT_AMONG_OUTCOMES = "not_among_outcomes"
@@ -62,6 +63,7 @@ _SENTENCES = {
         "and disk do"
     ),
     Reason.TRAINING_SKIPPED: "untrained weights learn nothing: training was skipped",
+    Reason.FITTED_UNTIMED: "fitted with sentence vectors from the cache, or beside other work: not timed",
     Reason.NO_OUTCOMES: "the test questions have no outcomes of models",
     Reason.OUTCOME_MISSING: "question {id} has no outcome of {model}",
     Reason.NOT_AMONG_OUTCOMES: "the router chose {model}, which has no outcome",

@@ -358,6 +358,8 @@ class Fitting:
         from_cache: whether it was fitted by an earlier run; time and memory are then those of that run.
         training_skipped: True where pretrained weights have random values, so that nothing was trained; time
             and memory then say nothing. None otherwise.
+        untimed: True where sentence vectors came from the cache, or other work ran beside it; time and memory
+            are then 0 and say nothing. None otherwise.
     """
 
     train_seconds: float
@@ -366,6 +368,7 @@ class Fitting:
     learned: dict[str, Any] = field(default_factory=dict)
     from_cache: bool = False
     training_skipped: bool | None = None
+    untimed: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(workers: "Workers | None") -> None:
     """Measure a router and its experts' answers, beside baselines."""
-    from benchmarks.config import hydra_application
+    from benchmarks.config import hydra_application, refuse_timings_beside
 
     finished: list[list[Record]] = []
 
     def task(config: "DictConfig") -> None:
+        refuse_timings_beside(config)
         with unfinished() as folder:
             from benchmarks.experiment.run import run
             from benchmarks.metrics.table import glossary

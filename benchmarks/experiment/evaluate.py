@@ -41,9 +41,8 @@ def evaluate(
     rows = attach(analysed.rows, dataset, answered.answers, how.policy) if answered else analysed.rows
     computed = compute_metrics(rows, how)
     metrics, unscored = [*computed.metrics], [*computed.unscored, *analysed.unscored]
-    timings = Timings(experts=answered.timings if answered else None)
+    timings = Timings(fitted.fitting, served.serving, answered.timings if answered else None)
     if served.serving:
-        timings = replace(timings, trained=fitted.fitting, served=served.serving)
         speed, missing = performance(served.serving, fitted.fitting, how.statistics, how.seed)
         metrics, unscored = [*metrics, *speed], [*unscored, *missing]
     else:

@@ -164,8 +164,14 @@ def fit_and_save(job: FitJob) -> Fitting:
         router.fit(lessons.queries, lessons.labels, lessons.ids, lessons.outcomes, **held_out)
     seconds = perf_counter() - start
     router.save(Path(job.folder))
-    skipped = True if router.training_skipped else None
-    return Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts(), training_skipped=skipped)
+    fitting = Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts())
+    if router.training_skipped:
+        fitting = replace(fitting, training_skipped=True)
+    return (
+        fitting
+        if job.vectors is None
+        else replace(fitting, train_seconds=0, train_peak_rss_bytes=0, untimed=True)
+    )
 
 
 def _queries_and_labels(examples: Sequence[Example]) -> tuple[list[str], list[str]] | None:

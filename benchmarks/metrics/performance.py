@@ -168,7 +168,9 @@ def _megabytes(size: int | None) -> Figure | Missing:
 
 
 def _of_training(raw: Measured, value: float) -> Figure | Missing:
-    return Missing(Reason.TRAINING_SKIPPED) if raw.trained.training_skipped else Figure(value)
+    if raw.trained.training_skipped:
+        return Missing(Reason.TRAINING_SKIPPED)
+    return Missing(Reason.FITTED_UNTIMED) if raw.trained.untimed else Figure(value)
 
 
 def _generation_time(raw: Generated) -> Figure | None:

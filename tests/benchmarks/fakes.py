@@ -100,6 +100,14 @@ class Refusing(Even):
         raise RouterError(REFUSAL)
 
 
+class AtMostFour(Even):
+    """Refuses more than four domains."""
+
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        if len(self.classes_) > 4:
+            raise RouterError(REFUSAL)
+
+
 class Crashing(Even):
     """Has a bug."""
 

@@ -1,0 +1,34 @@
+"""`python -m benchmarks suite`: contestants on several data sets, and a league table of them."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmarks.cli.configured import Configured
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from benchmarks.workers.launch import Workers
+
+
+@click.command("suite", cls=Configured, config="suite")
+@click.pass_obj
+def command(workers: "Workers | None") -> None:
+    """Run contestants on several data sets, and rank them."""
+    from benchmarks.config import hydra_application
+
+    hydra_application("suite", lambda config: _suite(config, workers))
+
+
+def _suite(config: "DictConfig", workers: "Workers | None") -> None:
+    from hydra.core.hydra_config import HydraConfig
+
+    from benchmarks.suite.suite import suite
+
+    try:
+        suite(config, list(HydraConfig.get().overrides.task), workers)
+    except KeyboardInterrupt:
+        print(f"go on with folder={config.folder}: what was done is kept", file=sys.stderr)
+        raise

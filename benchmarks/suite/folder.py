@@ -1,0 +1,76 @@
+"""Folder of a suite: what is done in it, what failed, and who may work on it now."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BadInput
+from benchmarks.suite.plan import Cell
+from common.files import read_json, replace_json
+from reports.record import Record
+from reports.record_files import RECORD, read_record
+
+FAILURES = "failures"
+LOCK = ".jobs.lock"
+
+
+@dataclass(frozen=True)
+class SuiteFolder:
+    """`results/DATASET/CONTESTANT` for each cell, and `failures/` with the reason of each that has none."""
+
+    path: Path
+
+    def of(self, cell: Cell) -> Path:
+        """Result folder of a cell; it is there when its contestant was fitted and scored."""
+        return self.path / cell.place
+
+    def is_fitted(self, cell: Cell) -> bool:
+        return (self.of(cell) / RECORD).is_file()
+
+    def is_timed(self, cell: Cell) -> bool:
+        return self.is_fitted(cell) and self.record(cell).timings.served is not None
+
+    def record(self, cell: Cell) -> Record:
+        return read_record(self.of(cell))
+
+    def failure(self, place: str) -> str | None:
+        """Why the cell of that place has no result; None where nobody knows."""
+        file = self._failure(place)
+        return str(read_json(file)["error"]) if file.is_file() else None
+
+    def note_failure(self, place: str, error: str) -> None:
+        file = self._failure(place)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_json(file, {"error": error})
+
+    def forget_failure(self, place: str) -> None:
+        self._failure(place).unlink(missing_ok=True)
+
+    def _failure(self, place: str) -> Path:
+        return self.path / FAILURES / f"{place.replace('/', '__')}.json"
+
+    @contextmanager
+    def job_runs(self) -> Iterator[None]:
+        """Hold off `alone` while a job runs."""
+        with (self.path / LOCK).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the suite with no job of it beside.
+
+        Raises:
+            BadInput: one still runs, here or on another machine that shares the folder.
+        """
+        with (self.path / LOCK).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BadInput(
+                    f"a job of {self.path} still runs, and nothing is timed beside other work; start again "
+                    "when it has ended"
+                ) from error
+            yield

@@ -1,0 +1,197 @@
+"""`suite` as a user runs it: small data, cheap contestants, killed and started again."""
+
+import fcntl
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.suite.folder import LOCK
+from benchmarks.workers.launch import Job, Result
+from reports.record import Record
+from reports.record_files import read_record, read_result
+from tests.benchmarks.helpers import MEASURED_ONCE, NoWorkers, in_process
+from tests.benchmarks.stand_ins import Recording
+
+NAME = "suite.name=small"
+ROUTERS = "suite.routers=['tfidf router.c=1,10',majority]"
+
+
+def words(data: Path, *more: str) -> list[str]:
+    files = f"files dataset.path={data}"
+    datasets = (
+        f"suite.datasets=['{files} dataset.name=one','{files} dataset.name=two dataset.test_fraction=0.5']"
+    )
+    return ["suite", NAME, ROUTERS, datasets, "guard=off", *MEASURED_ONCE, *more]
+
+
+CELLS = {f"{data}/{router}" for data in ("one", "two") for router in ("tfidf_c=1", "tfidf_c=10", "majority")}
+
+
+def results(home: Path) -> dict[str, Record]:
+    folder = home / "outputs" / "suite" / "small" / "results"
+    return {
+        file.parent.relative_to(folder).as_posix(): read_record(file.parent)
+        for file in folder.glob("*/*/record.json")
+    }
+
+
+@dataclass(frozen=True)
+class Stopped(Recording):
+    """Workers that are interrupted at a call of `name` after so many others of it."""
+
+    name: str = ""
+    after: int = 0
+
+    def run(self, function: Callable[[Job], Result], job: Job, title: str) -> Result:
+        if function.__name__ == self.name and self.names.count(self.name) == self.after:
+            raise KeyboardInterrupt
+        return super().run(function, job, title)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, shared_qna: Path) -> Path:
+    """Where a suite was run; `said.txt` has what it told."""
+    cwd = tmp_path_factory.mktemp("suite")
+    done = in_process(*words(shared_qna), cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    (cwd / "said.txt").write_text(done.stderr, encoding="utf-8")
+    return cwd
+
+
+def test_every_cell_has_a_timed_result_and_the_router(home: Path) -> None:
+    found = results(home)
+    assert set(found) == CELLS
+    for place, record in found.items():
+        assert record.metric("accuracy") is not None
+        assert record.metric("latency_p50") is not None
+        assert record.metric("peak_rss") is not None
+        assert (home / "outputs/suite/small/results" / place / "router" / "decision.json").is_file()
+    assert found["one/tfidf_c=1"].config["router"]["c"] == 1
+    assert "suite" not in found["one/tfidf_c=1"].config
+
+
+def test_a_fit_that_was_not_timed_has_no_time(home: Path) -> None:
+    record = results(home)["one/tfidf_c=1"]
+    assert record.metric("train_time") is None
+    missing = record.missing("train_time")
+    assert missing is not None
+    assert missing.reason == "fitted_untimed"
+    assert record.missing("latency_p50") is None
+
+
+def test_results_verify(home: Path) -> None:
+    done = in_process("verify", "outputs/suite/small/results/one", cwd=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_tells_the_plan_and_each_result(home: Path) -> None:
+    said = (home / "said.txt").read_text(encoding="utf-8")
+    assert "3 contestants on 2 data sets: 6 results, 0 of them there already" in said
+    for number in range(1, 7):
+        assert f"[{number} of 6]" in said
+
+
+def test_a_second_start_does_nothing(home: Path, shared_qna: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("record.json")}
+    done = in_process(*words(shared_qna), cwd=home, workers=NoWorkers())
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("record.json")} == before
+
+
+def test_other_settings_are_refused_in_the_same_folder(home: Path, shared_qna: Path) -> None:
+    done = in_process(*words(shared_qna, "seed=3"), cwd=home, workers=NoWorkers())
+    assert done.returncode == 2
+    assert "another seed" in done.stderr
+
+
+def test_timing_is_refused_while_a_job_runs(home: Path, shared_qna: Path, tmp_path: Path) -> None:
+    quality = words(shared_qna, "measure.enabled=false")
+    assert in_process(*quality, cwd=tmp_path).returncode == 0
+    with (tmp_path / "outputs/suite/small" / LOCK).open("a") as job:
+        fcntl.flock(job, fcntl.LOCK_SH)
+        done = in_process(*words(shared_qna), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing is timed beside other work" in done.stderr
+    assert all(record.timings.served is None for record in results(tmp_path).values())
+
+
+@pytest.mark.parametrize(
+    "stops",
+    [
+        [("fit_and_save", 2), ("fit_and_save", 1)],
+        [("fit_and_ask", 2), ("serve", 4)],
+    ],
+    ids=["while-fitting", "while-timing"],
+)
+def test_stopped_twice_it_does_what_is_missing(
+    stops: list[tuple[str, int]], shared_qna: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It ends the process.
+    monkeypatch.setattr("benchmarks.cli.main.end_interrupted", lambda: sys.exit(130))
+    names: list[str] = []
+    for name, after in stops:
+        workers = Stopped(name=name, after=after)
+        done = in_process(*words(shared_qna), cwd=tmp_path, workers=workers)
+        assert done.returncode == 130, done.stderr
+        names += workers.names
+    last = Recording()
+    done = in_process(*words(shared_qna), cwd=tmp_path, workers=last)
+    assert done.returncode == 0, done.stderr
+    names += last.names
+    assert set(results(tmp_path)) == CELLS
+    assert all(record.timings.served for record in results(tmp_path).values())
+    # Nothing that was kept is done again.
+    assert names.count("fit_and_save") == names.count("serve") == len(CELLS)
+    assert names.count("fit_and_ask") == 3
+
+
+def test_a_contestant_that_cannot_start_is_named_before_anything_is_fitted(
+    shared_qna: Path, tmp_path: Path
+) -> None:
+    workers = Recording()
+    bad = "suite.routers=[tfidf,'majority router.name=bad router._target_=tests.benchmarks.fakes.Refusing']"
+    done = in_process(*words(shared_qna, bad), cwd=tmp_path, workers=workers)
+    assert done.returncode == 2
+    assert "bad: this data cannot be learned" in done.stderr
+    assert "fit_and_save" not in workers.names
+
+
+def test_a_contestant_that_fails_on_one_data_set_keeps_no_other_from_running(
+    shared_qna: Path, tmp_path: Path
+) -> None:
+    small = tmp_path / "many"
+    small.mkdir()
+    for number in range(5):
+        rows = [{"question": f"question {number} {row}"} for row in range(12)]
+        (small / f"d{number}.json").write_text(json.dumps({"qna": rows}), encoding="utf-8")
+    choosy = "'majority router.name=choosy router._target_=tests.benchmarks.fakes.AtMostFour'"
+    given = words(
+        shared_qna,
+        f"suite.routers=[tfidf,{choosy}]",
+        f"suite.datasets=['files dataset.path={shared_qna} dataset.name=one',"
+        f"'files dataset.path={small} dataset.name=many']",
+        "measure.enabled=false",
+    )
+    done = in_process(*given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(results(tmp_path)) == {"one/tfidf", "one/choosy", "many/tfidf"}
+    assert "choosy on many: failed: " in done.stderr
+
+
+def test_its_results_are_those_of_a_run(home: Path, shared_qna: Path, tmp_path: Path) -> None:
+    done = in_process(
+        "run", "router=tfidf", "router.c=1", "~baselines", "dataset=files", f"dataset.path={shared_qna}",
+        "dataset.name=one", "guard=off", "experts=none", *MEASURED_ONCE, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "outputs" / "run").iterdir()
+    one, other = read_result(folder), read_result(home / "outputs/suite/small/results/one/tfidf_c=1")
+    assert one.predictions == other.predictions
+    assert one.record.metric("accuracy") == other.record.metric("accuracy")
+    assert one.record.metric("index_size") == other.record.metric("index_size")
+    named = {metric.name for metric in one.record.metrics}
+    assert named - {metric.name for metric in other.record.metrics} == {"train_time", "train_peak_rss"}
