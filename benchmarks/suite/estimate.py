@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -102,7 +103,7 @@ def fit_and_ask(job: TryOutJob) -> TryOut:
     for query in job.queries:
         route(router, query)
     marks.append(perf_counter())
-    fitting, batch, single = (end - begin for begin, end in zip(marks, marks[1:], strict=False))
+    fitting, batch, single = (end - begin for begin, end in pairwise(marks))
     events = router.events()
     usd = events.get("usd", 0.0) / events["counted"] if events.get("counted") else 0.0
     n = len(job.queries)

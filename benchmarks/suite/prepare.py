@@ -16,7 +16,7 @@ from benchmarks.experiment.spec import RunSpec
 from benchmarks.suite.cells import cell_spec
 from benchmarks.suite.estimate import TryOut, try_out
 from benchmarks.suite.folder import SuiteFolder
-from benchmarks.suite.plan import Cell
+from benchmarks.suite.plan import OF_DATASET, Cell
 from benchmarks.workers.launch import Workers
 from common.errors import UserError
 from common.files import digest, read_json, replace_json
@@ -34,28 +34,64 @@ class Prepared:
     tried: dict[str, TryOut]
 
 
+@dataclass(frozen=True)
+class Composed:
+    """Configurations of a suite: run specs by contestant and by data set, each composed once."""
+
+    routers: dict[str, RunSpec]
+    datasets: dict[str, RunSpec]
+
+    def config(self, cell: Cell) -> dict[str, Any]:
+        """Configuration of a cell, as its record has it."""
+        own, data = self.routers[cell.router].config, self.datasets[cell.dataset].config
+        return {key: data[key] if key in OF_DATASET else own[key] for key in own}
+
+
+def composed(cells: Sequence[Cell], common: Sequence[str]) -> Composed:
+    """Compose the configurations of the cells.
+
+    Raises:
+        BadInput: a name or a value that is not one.
+    """
+    specs: dict[Cell, RunSpec] = {}
+
+    def spec(cell: Cell) -> RunSpec:
+        if cell not in specs:
+            specs[cell] = _spec(cell, common)
+        return specs[cell]
+
+    # The first cell of each: the cells come data set by data set.
+    routers = {cell.router: cell for cell in reversed(cells)}
+    datasets = {cell.dataset: cell for cell in reversed(cells)}
+    return Composed(
+        {name: spec(cell) for name, cell in reversed(routers.items())},
+        {name: spec(cell) for name, cell in reversed(datasets.items())},
+    )
+
+
 def prepare(
-    cells: Iterable[Cell], common: Sequence[str], folder: SuiteFolder, seed: int, workers: Workers
+    cells: Iterable[Cell], composed: Composed, folder: SuiteFolder, seed: int, workers: Workers
 ) -> Prepared:
-    """Load every data set of the cells, and try every contestant out on the first of them.
+    """Load every data set of the cells, and try every contestant out on the first of its data sets.
 
     Raises:
         BadInput: a data set cannot be read, or contestants cannot start; all are named.
     """
     cells = list(cells)
-    firsts = {cell.dataset: cell for cell in reversed(cells)}
-    datasets = {name: load_dataset(_spec(cell, common).settings.dataset) for name, cell in firsts.items()}
+    names = dict.fromkeys(cell.dataset for cell in cells)
+    datasets = {name: load_dataset(composed.datasets[name].settings.dataset) for name in names}
     file = folder.path / TRIED
     known: dict[str, Any] = read_json(file) if file.is_file() else {}
-    tried, refused = {}, []
-    contestants = {cell.router: cell for cell in reversed(cells)}
-    for number, (name, cell) in enumerate(reversed(contestants.items())):
-        spec = _spec(cell, common)
+    tried: dict[str, TryOut] = {}
+    refused: list[str] = []
+    contestants = {cell.router: cell.dataset for cell in reversed(cells)}
+    for number, (name, dataset) in enumerate(reversed(contestants.items())):
+        spec = composed.routers[name]
         key = digest([spec.config["router"], seed])
         if key not in known:
             title = f"trying out {name} ({number + 1} of {len(contestants)})"
             try:
-                known[key] = to_json(_try_out(spec, datasets[cell.dataset], seed, workers, title))
+                known[key] = to_json(_try_out(spec, datasets[dataset], seed, workers, title))
             except (UserError, WorkerError) as error:
                 refused.append(f"{name}: {error}")
                 continue
@@ -72,19 +108,20 @@ def _try_out(spec: RunSpec, dataset: Dataset, seed: int, workers: Workers, title
     return try_out(router_spec(spec.router, weights), dataset, seed, workers, title)
 
 
-def refuse_other_settings(cells: Iterable[Cell], folder: SuiteFolder, common: Sequence[str]) -> None:
+def refuse_other_settings(cells: Iterable[Cell], composed: Composed, folder: SuiteFolder) -> None:
     """Raises BadInput where the folder has a result of other settings than these cells have."""
     for cell in cells:
-        if folder.is_fitted(cell):
-            there, wanted = flat(folder.record(cell).config), flat(_spec(cell, common).config)
-            # The user's own keys before those that follow them.
-            for key in sorted({*there, *wanted}, key=lambda name: (name.count("."), name)):
-                # How it is timed may be chosen anew until it is.
-                if not key.startswith("measure.") and there.get(key) != wanted.get(key):
-                    raise BadInput(
-                        f"{folder.of(cell)} was made with another {key} ({there.get(key)}, not "
-                        f"{wanted.get(key)}): choose another folder=…, or delete it"
-                    )
+        if not folder.is_fitted(cell):
+            continue
+        there, wanted = flat(folder.record(cell).config), flat(composed.config(cell))
+        # The user's own keys before those that follow them.
+        for key in sorted({*there, *wanted}, key=lambda name: (name.count("."), name)):
+            # How it is timed may be chosen anew until it is.
+            if not key.startswith("measure.") and there.get(key) != wanted.get(key):
+                raise BadInput(
+                    f"{folder.of(cell)} was made with another {key} ({there.get(key)}, not "
+                    f"{wanted.get(key)}): choose another folder=…, or delete it"
+                )
 
 
 def _spec(cell: Cell, common: Sequence[str]) -> RunSpec:

@@ -16,7 +16,7 @@ from benchmarks.suite.estimate import estimate
 from benchmarks.suite.folder import SuiteFolder
 from benchmarks.suite.launch import launch
 from benchmarks.suite.plan import Cell, make_plan
-from benchmarks.suite.prepare import prepare, refuse_other_settings
+from benchmarks.suite.prepare import composed, prepare, refuse_other_settings
 from benchmarks.suite.progress import Progress
 from benchmarks.workers.launch import Workers
 from common.progress import say
@@ -41,13 +41,14 @@ def suite(config: DictConfig, overrides: Sequence[str], workers: Workers | None 
     folder = SuiteFolder(Path(settings.folder))
     common = [word for word in overrides if not word.lstrip("+~").startswith(("suite.", "folder="))]
     cells = make_plan(settings.suite.routers, settings.suite.datasets)
-    refuse_other_settings(cells, folder, common)
+    configurations = composed(cells, common)
+    refuse_other_settings(cells, configurations, folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     measure, own = settings.measure, workers or Workers(settings.measure.threads)
     to_fit = [cell for cell in cells if not folder.is_fitted(cell)]
     to_time = [cell for cell in cells if measure.enabled and not folder.is_timed(cell)]
     todo = [cell for cell in cells if cell in to_fit or cell in to_time]
-    prepared = prepare(todo, common, folder, settings.seed, own)
+    prepared = prepare(todo, configurations, folder, settings.seed, own)
     estimates = estimate(to_fit, to_time, prepared.tried, prepared.datasets, measure)
     progress = Progress(cells, folder, estimates)
     progress.begin()
