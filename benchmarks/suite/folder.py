@@ -1,6 +1,7 @@
 """Folder of a suite: what is done in it, what failed, and who may work on it now."""
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from reports.record import Record
 from reports.record_files import RECORD, read_record
 
 FAILURES = "failures"
+# Held by each job; and by the process that starts them.
 LOCK = ".jobs.lock"
+START_LOCK = ".start.lock"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,20 @@ class SuiteFolder:
         return self.path / FAILURES / f"{place.replace('/', '__')}.json"
 
     @contextmanager
+    def conducted(self) -> Iterator[None]:
+        """Hold the suite from one start until its end, and clear what a killed one left half done.
+
+        Raises:
+            BadInput: another start, or a job of one that was killed, still runs.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with _locked(self.path / START_LOCK, f"a suite runs in {self.path} already"):
+            with self.alone():
+                for work in self.path.glob("results/*/.*"):
+                    shutil.rmtree(work)
+            yield
+
+    @contextmanager
     def job_runs(self) -> Iterator[None]:
         """Hold off `alone` while a job runs."""
         with (self.path / LOCK).open("a") as file:
@@ -65,12 +82,17 @@ class SuiteFolder:
         Raises:
             BadInput: one still runs, here or on another machine that shares the folder.
         """
-        with (self.path / LOCK).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BadInput(
-                    f"a job of {self.path} still runs, and nothing is timed beside other work; start again "
-                    "when it has ended"
-                ) from error
+        busy = f"a job of {self.path} still runs, and nothing is timed beside other work"
+        with _locked(self.path / LOCK, busy):
             yield
+
+
+@contextmanager
+def _locked(file: Path, busy: str) -> Iterator[None]:
+    """Hold a lock alone; `busy` says what has it otherwise. It ends with the process, however that ends."""
+    with file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(f"{busy}; start again when it has ended") from error
+        yield

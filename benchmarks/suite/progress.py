@@ -36,8 +36,8 @@ class Progress:
         """Tell what is to be done, how long it takes and what it costs."""
         routers, datasets = {cell.router for cell in self._cells}, {cell.dataset for cell in self._cells}
         say(
-            f"{len(routers)} contestants on {len(datasets)} data sets: {len(self._cells)} results, "
-            f"{len(self._told)} of them there already"
+            f"{_count(len(routers), 'contestant')} on {_count(len(datasets), 'data set')}: "
+            f"{_count(len(self._cells), 'result')}, {len(self._told)} of them there already"
         )
         total = sum(self._estimates.values(), Estimate())
         if self._estimates:
@@ -88,3 +88,7 @@ class Progress:
         if not done or not left:
             return ""
         return f"; about {duration((monotonic() - self._start) * left / done)} left"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

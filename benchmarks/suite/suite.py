@@ -16,7 +16,7 @@ from benchmarks.suite.estimate import estimate
 from benchmarks.suite.folder import SuiteFolder
 from benchmarks.suite.launch import launch
 from benchmarks.suite.plan import Cell, make_plan
-from benchmarks.suite.prepare import composed, prepare, refuse_other_settings
+from benchmarks.suite.prepare import Composed, composed, prepare, refuse_other_settings
 from benchmarks.suite.progress import Progress
 from benchmarks.workers.launch import Workers
 from common.progress import say
@@ -43,7 +43,19 @@ def suite(config: DictConfig, overrides: Sequence[str], workers: Workers | None 
     cells = make_plan(settings.suite.routers, settings.suite.datasets)
     configurations = composed(cells, common)
     refuse_other_settings(cells, configurations, folder)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    with folder.conducted():
+        _conduct(cells, configurations, folder, common, settings, workers)
+    return cells
+
+
+def _conduct(
+    cells: Sequence[Cell],
+    configurations: Composed,
+    folder: SuiteFolder,
+    common: Sequence[str],
+    settings: Suite,
+    workers: Workers | None,
+) -> None:
     measure, own = settings.measure, workers or Workers(settings.measure.threads)
     to_fit = [cell for cell in cells if not folder.is_fitted(cell)]
     to_time = [cell for cell in cells if measure.enabled and not folder.is_timed(cell)]
@@ -55,7 +67,6 @@ def suite(config: DictConfig, overrides: Sequence[str], workers: Workers | None 
     with progress.watching():
         _fit(to_fit, folder, common, workers)
     _time([cell for cell in to_time if folder.is_fitted(cell)], folder, settings, own)
-    return cells
 
 
 def _fit(cells: Sequence[Cell], folder: SuiteFolder, common: Sequence[str], workers: Workers | None) -> None:
