@@ -56,7 +56,7 @@ class SuiteFolder:
 
     @contextmanager
     def conducted(self) -> Iterator[None]:
-        """Hold the suite from one start until its end, and clear what a killed one left half done.
+        """Hold the suite from one start until its end.
 
         Raises:
             BadInput: another start, or a job of one that was killed, still runs.
@@ -64,8 +64,7 @@ class SuiteFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         with _locked(self.path / START_LOCK, f"a suite runs in {self.path} already"):
             with self.alone():
-                for work in self.path.glob("results/*/.*"):
-                    shutil.rmtree(work)
+                pass
             yield
 
     @contextmanager
@@ -77,13 +76,15 @@ class SuiteFolder:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the suite with no job of it beside.
+        """Hold the suite with no job of it beside, and clear what those left half done that were killed.
 
         Raises:
             BadInput: one still runs, here or on another machine that shares the folder.
         """
         busy = f"a job of {self.path} still runs, and nothing is timed beside other work"
         with _locked(self.path / LOCK, busy):
+            for work in self.path.glob("results/*/.*"):
+                shutil.rmtree(work)
             yield
 
 

@@ -108,6 +108,16 @@ class AtMostFour(Even):
             raise RouterError(REFUSAL)
 
 
+class KillsItsJob(Even):
+    """Kills the process of joblib that wants it fitted, once: `KILLED_ONCE` names the file that remembers."""
+
+    def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
+        parent, killed = os.getppid(), Path(os.environ["KILLED_ONCE"])
+        if b"loky" in Path(f"/proc/{parent}/cmdline").read_bytes() and not killed.exists():
+            killed.touch()
+            os.kill(parent, signal.SIGKILL)
+
+
 class Crashing(Even):
     """Has a bug."""
 

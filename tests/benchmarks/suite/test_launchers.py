@@ -1,0 +1,88 @@
+"""Suites and sweeps through Hydra's launchers: several processes, a real Ray cluster, workers that die."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.record_files import read_record
+from tests.benchmarks.helpers import MEASURED_ONCE, derby, in_process, results, started, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+DEADLY = "tests.benchmarks.fakes.KillsItsJob"
+
+
+def suite(data: Path, routers: str, *more: str) -> list[str]:
+    datasets = f"suite.datasets=['files dataset.path={data} dataset.name=one']"
+    return ["suite", f"suite.routers=[{routers}]", datasets, "guard=off", *MEASURED_ONCE, *more]
+
+
+def timed(cwd: Path) -> dict[str, bool]:
+    """Contestants with a result, and whether it is timed."""
+    folders = (file.parent for file in cwd.glob("outputs/suite/league/results/one/*/record.json"))
+    return {folder.name: read_record(folder).timings.served is not None for folder in folders}
+
+
+def test_a_job_that_kills_its_worker_is_started_again_with_what_else_was_lost(
+    shared_qna: Path, tmp_path: Path
+) -> None:
+    deadly = f"'majority router.name=deadly router._target_={DEADLY}'"
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    words = suite(shared_qna, f"{deadly},'tfidf router.c=1,10'", *launcher)
+    done = derby(*words, cwd=tmp_path, KILLED_ONCE=str(tmp_path / "killed"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "killed").is_file()
+    assert "the launcher stopped" in done.stderr
+    assert timed(tmp_path) == dict.fromkeys(["deadly", "tfidf_c=1", "tfidf_c=10"], True)
+    # What the dead one left half done is gone.
+    assert len(list((tmp_path / "outputs/suite/league/results/one").iterdir())) == 3
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Ray cluster of two nodes, one job at a time on each."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    memory = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    made = Cluster(initialize_head=True, head_node_args=memory)
+    made.add_node(**memory)
+    yield made
+    made.shutdown()
+
+
+def test_a_ray_node_that_is_killed_loses_only_its_own_job(
+    cluster: Any, shared_qna: Path, tmp_path: Path
+) -> None:
+    launcher = ("hydra/launcher=ray_cluster", f"hydra.launcher.ray.init.address={cluster.address}")
+    process = started(*suite(shared_qna, "'tfidf router.c=1,2,3,4,5,6'", *launcher), cwd=tmp_path)
+    wait_until(lambda: timed(tmp_path) or process.poll() is not None)
+    (node,) = cluster.worker_nodes
+    cluster.remove_node(node, allow_graceful=False)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert timed(tmp_path) == {f"tfidf_c={number}": True for number in range(1, 7)}
+    assert "the launcher stopped" not in said
+
+
+def test_a_sweep_beside_others_is_not_timed(shared_qna: Path, tmp_path: Path) -> None:
+    sweep = ("run", "-m", "router=tfidf", "router.c=1,10", "~baselines", "experts=none", "guard=off")
+    data = ("dataset=files", f"dataset.path={shared_qna}", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    refused = in_process(*sweep, *data, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "nothing is timed beside other work" in refused.stderr
+    assert results(tmp_path) == []
+    done = derby(*sweep, *data, "measure.enabled=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [read_record(folder).config["router"]["c"] for folder in results(tmp_path)]
+    assert sorted(found) == [1, 10]
+
+
+@pytest.mark.skipif(find_spec("submitit") is not None, reason="it is installed")
+def test_a_launcher_that_is_not_installed_is_named_with_its_extra(tmp_path: Path) -> None:
+    done = in_process("suite", "hydra/launcher=submitit_slurm", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "router-derby[slurm]" in done.stderr
