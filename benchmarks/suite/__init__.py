@@ -1,0 +1,1 @@
+"""Suites: contestants × data sets, and the league table that they end in."""
