@@ -25,7 +25,16 @@ from reports.league.figures import draw_league
 from reports.league.files import write_league_json
 from reports.league.html import to_html
 from reports.league.markdown import to_markdown
-from reports.league.model import OUT_OF_SCOPE, DatasetResults, Entry, Front, League, Reference, Score, Standing
+from reports.league.model import (
+    OUT_OF_SCOPE,
+    DatasetResults,
+    Entry,
+    Front,
+    League,
+    Reference,
+    Score,
+    Standing,
+)
 from reports.league.tables import SHOWN
 from reports.metric_info import MetricInfo
 from reports.record import DatasetUsed, Estimate, Metric, Prediction, Provenance, Record, Unscored, Verdict
@@ -64,7 +73,9 @@ def league(
         suite: its name.
     """
     missing = missing or {}
-    contestants = list(dict.fromkeys(name for part in (cells, missing) for of in part.values() for name in of))
+    contestants = list(
+        dict.fromkeys(name for part in (cells, missing) for of in part.values() for name in of)
+    )
     names = list(dict.fromkeys([*cells, *missing]))
     fields = [
         _field(name, cells.get(name, {}), missing.get(name, {}), contestants, statistics, seed + number)
@@ -122,7 +133,10 @@ def _field(
     if not results:
         nothing = Reference([])
         return _Field(
-            DatasetResults(name, Score.ACCURACY, 0, DatasetUsed(name), nothing, nothing, [], absent, 0, False), {}
+            DatasetResults(
+                name, Score.ACCURACY, 0, DatasetUsed(name), nothing, nothing, [], absent, 0, False
+            ),
+            {},
         )
     records = {one: result.record for one, result in results.items()}
     has_quality = any(record.metric(Score.QUALITY) for record in records.values())
@@ -132,23 +146,20 @@ def _field(
     constant, oracle = _references(records, first.predictions, score, statistics, seed)
     compared = _Compared(score, {one: results[one].predictions for one in scored})
     beaten = compared.beaten(statistics.confidence, seed)
-    fronts = _fronts(records, score)
-    entries = [_entry(one, result, beaten, fronts.get(one, [])) for one, result in results.items()]
-    return _Field(
-        DatasetResults(
-            name=name,
-            score=score,
-            questions=len(compared.rows),
-            used=first.record.provenance.dataset,
-            constant=constant,
-            oracle=oracle,
-            entries=sorted(entries, key=lambda entry: -_value(entry.metric(score))),
-            absent=absent,
-            pairs=len(scored) * (len(scored) - 1) // 2,
-            permuted=compared.permuted,
-        ),
-        compared.resampled(statistics, seed) if scored else {},
+    entries = [_entry(one, result, beaten) for one, result in results.items()]
+    found = DatasetResults(
+        name=name,
+        score=score,
+        questions=len(compared.rows),
+        used=first.record.provenance.dataset,
+        constant=constant,
+        oracle=oracle,
+        entries=sorted(entries, key=lambda entry: -_value(entry.metric(score))),
+        absent=absent,
+        pairs=len(scored) * (len(scored) - 1) // 2,
+        permuted=compared.permuted,
     )
+    return _Field(_with_fronts(found, records), compared.resampled(statistics, seed) if scored else {})
 
 
 def _value(metric: Metric | None) -> float:
@@ -216,9 +227,7 @@ class _Compared:
         table = np.stack(list(self.values.values()), axis=1)
         everything = [np.arange(len(self.rows))]
         drawn = resamples(everything, statistics.resamples, seed, self.clusters)
-        means = [
-            (counts * self.weights) @ table / (counts @ self.weights)[:, None] for counts in drawn
-        ]
+        means = [(counts * self.weights) @ table / (counts @ self.weights)[:, None] for counts in drawn]
         return dict(zip(self.values, np.concatenate(means).T, strict=True))
 
 
@@ -232,24 +241,26 @@ def _score(row: Prediction, score: Score) -> float:
     return float(row.predicted == row.label)
 
 
-def _fronts(records: Mapping[str, Record], score: Score) -> dict[str, list[Front]]:
-    """Pareto fronts that each contestant is on."""
-    found: dict[str, list[Front]] = {}
+def _with_fronts(found: DatasetResults, records: Mapping[str, Record]) -> DatasetResults:
+    """The same with the Pareto fronts that each contestant is on."""
+    on: dict[str, list[Front]] = {}
     for front in Front:
         points = {
-            name: (less.value, more.value)
-            for name, record in records.items()
-            if (less := record.metric(front)) and (more := record.metric(score))
+            entry.contestant: (less.value, more.value)
+            for entry in found.entries
+            if found.is_above_constant(entry.contestant)
+            and (less := entry.metric(front))
+            and (more := entry.metric(found.score))
         }
         unlike = differing([records[name] for name in points], MILLISECONDS) if front == Front.LATENCY else []
-        if points and not unlike:
-            places = pareto_front(list(points.values()))
-            for name in (list(points)[place] for place in places):
-                found.setdefault(name, []).append(front)
-    return found
+        places = [] if unlike else pareto_front(list(points.values()))
+        for name in (list(points)[place] for place in places):
+            on.setdefault(name, []).append(front)
+    entries = [replace(entry, fronts=on.get(entry.contestant, [])) for entry in found.entries]
+    return replace(found, entries=entries)
 
 
-def _entry(name: str, result: Result, beaten: Sequence[tuple[str, str]], fronts: list[Front]) -> Entry:
+def _entry(name: str, result: Result, beaten: Sequence[tuple[str, str]]) -> Entry:
     record = result.record
     return Entry(
         contestant=name,
@@ -259,7 +270,6 @@ def _entry(name: str, result: Result, beaten: Sequence[tuple[str, str]], fronts:
         provenance=_conditions(record.provenance),
         beats=[other for better, other in beaten if better == name],
         beaten_by=[better for better, other in beaten if other == name],
-        fronts=fronts,
         record_sha256=_sha256(result.folder / RECORD),
         predictions_sha256=_sha256(result.folder / PREDICTIONS),
     )

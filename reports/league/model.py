@@ -112,6 +112,12 @@ class DatasetResults:
         found = self.entry(contestant)
         return found.metric(self.score) if found else None
 
+    def is_above_constant(self, contestant: str) -> bool:
+        """True for a score above that of the best constant; the others are on no Pareto front, and in no
+        figure."""
+        score, constant = self.score_of(contestant), self.constant.metric(self.score)
+        return score is not None and (constant is None or score.value > constant.value)
+
     @property
     def best(self) -> str | None:
         """The contestant that is significantly better than every other one with a score; None where there is

@@ -26,7 +26,9 @@ def shown_on(dataset: DatasetResults, league: League) -> list[Shown]:
     every data set."""
     everywhere = {entry.contestant: record_of(entry, league) for entry in league.entries}
     order = [one.contestant for one in league.standings if one.contestant in everywhere]
-    pens = {one.name: one.pen for one in shown({name: Result(Path(), everywhere[name], []) for name in order})}
+    pens = {
+        one.name: one.pen for one in shown({name: Result(Path(), everywhere[name], []) for name in order})
+    }
     entries = [entry for name in order if (entry := dataset.entry(name))]
     return [
         Shown(one.contestant, short(one.contestant), record_of(one, league), pens[one.contestant])

@@ -10,7 +10,7 @@ from reports.text.cells import counted, figure_text, listed
 from reports.text.unicode import one_line
 
 # Names that a sentence lists before it only counts them.
-MOST = 5
+MOST = 3
 
 RULE = (
     "Contestants with a score on every data set are ranked by the mean of their scores, each data set counting "
@@ -24,14 +24,18 @@ def headline(league: League) -> str:
     ranked = league.ranked
     if not ranked:
         return "No contestant has a score on every data set, so that none is ranked."
-    first, *others = ranked
-    score = _percent(first.score)
-    lead = f"{first.contestant} leads with a mean score of {score} on {counted(len(league.counted), 'data set')}"
+    first = ranked[0]
+    leaders = [one.contestant for one in ranked if one.place == first.place]
+    others = ranked[len(leaders) :]
+    lead = (
+        f"{listed(leaders, MOST)} {'leads' if len(leaders) == 1 else 'lead'} with a mean score of "
+        f"{_percent(first.score)} on {counted(len(league.counted), 'data set')}"
+    )
     if not others:
         return f"{lead}; nobody else is ranked."
     near = [one.contestant for one in others if not _is_behind(one)]
     if not near:
-        return f"{lead}; all {counted(len(others), 'other')} are behind beyond chance."
+        return f"{lead}; {'all others are' if len(others) > 1 else 'the other is'} behind beyond chance."
     return f"{lead}; the difference to {listed(near, MOST)} may be chance."
 
 
@@ -56,7 +60,9 @@ def notices(league: League) -> Iterator[str]:
             yield f"No score on {dataset.name} of {listed(unscored, MOST)}."
     records = [record_of(entry, league) for entry in league.entries if entry.metric(Front.LATENCY)]
     if unlike := differing(records, CONDITIONS):
-        apart = "so that latencies do not compare" if differing(records, MILLISECONDS) else "see the conditions"
+        apart = (
+            "so that latencies do not compare" if differing(records, MILLISECONDS) else "see the conditions"
+        )
         yield f"Speeds were measured with different {listed(unlike)}, {apart}."
     everything = [record_of(entry, league) for entry in league.entries]
     if len({commit(record) for record in everything}) > 1:
@@ -78,17 +84,17 @@ def method(league: League) -> Iterator[str]:
         "resamples, the same for every contestant, so that differences are paired."
     )
     yield (
-        "A win is a significantly higher score on one data set: McNemar's exact test on accuracy (a permutation "
-        "test on quality, and where questions have weights or are of one conversation), with Holm's correction "
-        "over all pairs of that data set."
+        "A win is a significantly higher score on one data set: McNemar's exact test (a permutation test where "
+        "answers are graded, questions have weights, or several are of one conversation), with Holm's "
+        "correction over all pairs of that data set."
     )
     yield (
         "The best constant always chooses the same domain, or model: the one with the best score on the test. "
         "The oracle knows the right domain, or the best answer, and of equally good answers the cheapest."
     )
     yield (
-        "Pareto fronts are of the figures as measured, among the contestants with both figures; there is none "
-        "of latency where machines or threads differ."
+        "Pareto fronts are of the figures as measured, among the contestants that have both figures and are "
+        "better than the best constant; there is none of latency where machines or threads differ."
     )
 
 
