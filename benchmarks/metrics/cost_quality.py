@@ -431,9 +431,9 @@ OF_OTHER_BENCHMARKS = [
         "",
         name="arena_score",
         title="Arena score",
-        description="Harmonic mean of the quality of the answers and of cheapness, which is 1 at 0.0044 and 0 "
-        "at 200 dollars for 1,000 questions of 1,000 tokens; quality counts ten times as much (RouterArena, "
-        "Lu et al., 2025)",
+        description="Harmonic mean of the quality of the answers, which counts ten times as much, and of "
+        "cheapness, which falls from 1 at 0.0044 to 0 at 200 dollars for 1,000 questions of 1,000 tokens "
+        "(RouterArena, Lu et al., 2025)",
         features=_choice_and_price,
         statistic=_arena,
         why=_why_no_arena_score,

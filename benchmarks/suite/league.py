@@ -248,7 +248,7 @@ def _with_fronts(found: DatasetResults, records: Mapping[str, Record]) -> Datase
         points = {
             entry.contestant: (less.value, more.value)
             for entry in found.entries
-            if found.is_above_constant(entry.contestant)
+            if not found.is_worthless(entry.contestant)
             and (less := entry.metric(front))
             and (more := entry.metric(found.score))
         }
@@ -381,16 +381,12 @@ def _ranked(standings: Sequence[Standing], counted: Sequence[_Field], confidence
 
     ranked: list[Standing] = []
     for number, one in enumerate(sorted(whole, key=order), start=1):
-        name, first = one.contestant, ranked[0].contestant if ranked else None
-        before = ranked[-1] if ranked else None
-        tied = before is not None and means[before.contestant] - means[name] < ROUNDING
-        ranked.append(
-            replace(
-                one,
-                place=before.place if tied and before else number,
-                score=estimate(means[name], drawn[name]),
-                behind=first and estimate(means[first] - means[name], drawn[first] - drawn[name]),
-            )
-        )
+        name, place, behind = one.contestant, number, None
+        if ranked:
+            first, before = ranked[0].contestant, ranked[-1]
+            behind = estimate(means[first] - means[name], drawn[first] - drawn[name])
+            if means[before.contestant] - means[name] < ROUNDING and before.place is not None:
+                place = before.place
+        ranked.append(replace(one, place=place, score=estimate(means[name], drawn[name]), behind=behind))
     rest = [one for one in standings if one not in whole]
     return [*ranked, *sorted(rest, key=lambda one: (len(one.lacks), one.losses - one.wins))]

@@ -14,8 +14,8 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def draw_league(league: League) -> list[Figure]:
-    """One a data set on which a latency was measured. Whoever is no better than the best constant is left out:
-    all others would be too near to each other to be told apart."""
+    """One a data set on which a latency was measured. Whoever is not worth having is left out: all
+    others would be too near to each other to be told apart."""
     figures: list[Figure] = []
     with styled():
         for number, dataset in enumerate(league.datasets, start=1):
@@ -23,8 +23,7 @@ def draw_league(league: League) -> list[Figure]:
             name = f"{number}_{_NO_NAME.sub('-', dataset.name)}"
             title = f"{league.metrics[dataset.score].title} against latency: {dataset.name}"
             routers = shown_on(dataset, league)
-            scored = [router.name for router in routers if dataset.score_of(router.name)]
-            poor = [name for name in scored if not dataset.is_above_constant(name)]
+            poor = [router.name for router in routers if dataset.is_worthless(router.name)]
             drawn = [router for router in routers if router.name not in poor]
             figure = draw_accuracy_latency(drawn, name, title, dataset.score)
             if figure:

@@ -23,6 +23,7 @@ class Front(StrEnum):
 
     LATENCY = "latency_p50"
     MEMORY = "peak_rss"
+    COST = "cost"
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,13 @@ class DatasetResults:
         found = self.entry(contestant)
         return found.metric(self.score) if found else None
 
-    def is_above_constant(self, contestant: str) -> bool:
-        """True for a score above that of the best constant; the others are on no Pareto front, and in no
-        figure."""
+    def is_worthless(self, contestant: str) -> bool:
+        """True for an accuracy that the best constant reaches for nothing: such a contestant is on no Pareto
+        front and in no figure. Of the quality of answers it says nothing: the best model may cost more."""
         score, constant = self.score_of(contestant), self.constant.metric(self.score)
-        return score is not None and (constant is None or score.value > constant.value)
+        if score is None or constant is None or self.score != Score.ACCURACY:
+            return False
+        return score.value <= constant.value
 
     @property
     def best(self) -> str | None:

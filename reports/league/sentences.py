@@ -1,4 +1,4 @@
-"""Sentences of a league: its leader, how the ranking is made, and what a reader has to know before a figure."""
+"""Sentences of a league: its leader, how the ranking is made, what to know before using a figure."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ from reports.text.unicode import one_line
 MOST = 3
 
 RULE = (
-    "Contestants with a score on every data set are ranked by the mean of their scores, each data set counting "
-    "the same; whoever lacks one stands below, without a place, with what is missing (a data set on which "
-    "nobody has a score does not count)."
+    "Contestants with a score on every data set are ranked by the mean of their scores, each data set "
+    "counting the same; whoever lacks one stands below, without a place, with what is missing (a data set on "
+    "which nobody has a score does not count)."
 )
 
 
@@ -76,25 +76,25 @@ def method(league: League) -> Iterator[str]:
     statistics = league.statistics
     yield RULE
     yield (
-        "The score is accuracy; where a data set has the quality of several models' answers, it is the quality "
-        "of the answers by the models chosen."
+        "The score is accuracy; where a data set has the quality of several models' answers, it is that of "
+        "the models chosen."
     )
     yield (
         f"Means over data sets: percentile bootstrap over the questions of each, {statistics.resamples:,} "
         "resamples, the same for every contestant, so that differences are paired."
     )
     yield (
-        "A win is a significantly higher score on one data set: McNemar's exact test (a permutation test where "
-        "answers are graded, questions have weights, or several are of one conversation), with Holm's "
+        "A win is a significantly higher score on one data set: McNemar's exact test (a permutation test "
+        "where answers are graded, questions have weights, or several are of one conversation), with Holm's "
         "correction over all pairs of that data set."
     )
     yield (
-        "The best constant always chooses the same domain, or model: the one with the best score on the test. "
-        "The oracle knows the right domain, or the best answer, and of equally good answers the cheapest."
+        "The best constant always chooses the same domain, or model: the one with the best score on the "
+        "test. The oracle knows the right domain or the best answer, of equally good ones the cheapest."
     )
     yield (
-        "Pareto fronts are of the figures as measured, among the contestants that have both figures and are "
-        "better than the best constant; there is none of latency where machines or threads differ."
+        "Pareto fronts are of the figures as measured, without contestants whose accuracy is no better than "
+        "the best constant's; there is none of latency where machines or threads differ."
     )
 
 

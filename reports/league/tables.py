@@ -27,7 +27,7 @@ def _geometric(values: Sequence[float]) -> float:
 OVER_ALL: dict[str, tuple[Over, str]] = {
     Front.LATENCY: (_geometric, "geometric mean over data sets"),
     Front.MEMORY: (max, "the largest of the data sets"),
-    "cost": (fmean, _MEAN),
+    Front.COST: (fmean, _MEAN),
     "routing_cost": (fmean, _MEAN),
     "ece": (fmean, _MEAN),
     "out_of_scope_auroc": (fmean, _MEAN),
@@ -46,7 +46,7 @@ OF_BENCHMARKS = (
 )
 # In the order of the tables.
 SHOWN = tuple(dict.fromkeys((*Score, *OVER_ALL, *OF_BENCHMARKS)))
-FRONTS = {Front.LATENCY: "p50", Front.MEMORY: "memory"}
+FRONTS = {Front.LATENCY: "p50", Front.MEMORY: "memory", Front.COST: "cost"}
 ORACLE, CONSTANT = "oracle", "best constant"
 CONTESTANT = "contestant"
 
@@ -59,6 +59,7 @@ _WINS = (
 def overall_table(league: League) -> Table:
     """A row a contestant, over all data sets; the oracle before them and the best constant after."""
     names = [name for name in OVER_ALL if _has(league, name)]
+    fronts = {front: word for front, word in FRONTS.items() if front in names}
     columns = [
         Column("place", "place", about="by the mean score", digits=0),
         _score_column("score", "mean score", _MEAN_SCORE),
@@ -67,7 +68,7 @@ def overall_table(league: League) -> Table:
         *(_over_all_column(league, name) for name in names),
         *(
             Column(f"front_{front.value}", f"on the front, {word}", about=_ON_FRONTS.format(word), digits=0)
-            for front, word in FRONTS.items()
+            for front, word in fronts.items()
         ),
     ]
     rows = [_over_all_reference(league, ORACLE, len(columns), 0)]
@@ -79,7 +80,7 @@ def overall_table(league: League) -> Table:
             Cell(one.wins),
             Cell(one.losses),
             *(_over_all(league, one.contestant, name) for name in names),
-            *(Cell(_fronts(league, one.contestant, front)) for front in FRONTS),
+            *(Cell(_fronts(league, one.contestant, front)) for front in fronts),
         ]
         rows.append(Row(one.contestant, cells, _kind(one.family), 1 if one.place is not None else 2))
     rows.append(_over_all_reference(league, CONSTANT, len(columns), 3))
@@ -134,8 +135,8 @@ def dataset_tables(league: League, dataset: DatasetResults) -> Iterator[Table]:
 
 
 _SCORES = (
-    "Deferral AUC and APGR are RouteLLM's, AIQ is RouterBench's, gain, gap and cost saved are LLMRouterBench's, "
-    "the arena score is RouterArena's."
+    "Deferral AUC and APGR are RouteLLM's, AIQ is RouterBench's, gain, gap and cost saved are "
+    "LLMRouterBench's, the arena score is RouterArena's."
 )
 
 
@@ -169,7 +170,7 @@ def _dataset_table(
             counts = [Cell(len(entry.beats)), Cell(len(entry.beaten_by))] if scored else [Cell(), Cell()]
             cells += [*counts, Cell(fronts or None)]
         rows.append(Row(entry.contestant, cells, _kind(entry.family), 1))
-    for name in dataset.absent:
+    for name in dataset.absent if wins else ():
         first = Cell(missing=_why(dataset, name))
         rows.append(Row(name, [first, *[Cell()] * (len(columns) + len(last) - 1)], "no result", 2))
     constant = [*(_reference_of(dataset.constant, name) for name in names), *empty]
@@ -179,8 +180,8 @@ def _dataset_table(
 
 
 _FRONTS_ABOUT = (
-    "of score and p50, and of score and memory, as measured: no other contestant is at least as good in both "
-    "and better in one"
+    "of score and p50, memory, or the cost of the chosen models, as measured: no other contestant is at "
+    "least as good in both and better in one"
 )
 
 
@@ -260,7 +261,7 @@ def _over_all(league: League, contestant: str, name: str) -> Cell:
             reasons.append(missing)
     if not lacking:
         return Cell(OVER_ALL[name][0](found))
-    # Of what a contestant has nowhere, such as the price of a router that costs nothing, its own reason or none.
+    # Of what a contestant has nowhere, such as the price of a router that costs nothing: its reason, if any.
     return Cell(missing=_lacking(name, lacking) if found else next(iter(reasons), None))
 
 

@@ -126,6 +126,14 @@ def test_pareto_fronts(found: League) -> None:
     both = [Front.LATENCY, Front.MEMORY]
     # Slow is beaten in both by best in time, but needs less memory; the constant's score is on no front.
     assert fronts == {"best": both, "slow": [Front.MEMORY], "fast": both, "majority": []}
+    # No front leaves out who is worse than the best model alone, which is the dearest.
+    routed = {entry.contestant: entry.fronts for entry in dataset(found, "models").entries}
+    assert routed == {
+        "best": [*both, Front.COST],
+        "slow": [],
+        "fast": [Front.LATENCY, Front.COST],
+        "majority": [Front.LATENCY, Front.COST],
+    }
     cells = suite()
     fast = cells["first"]["fast"]
     record = fast.record

@@ -1,4 +1,4 @@
-"""A league made by hand: two contestants on two data sets, one of which has outcomes, and one that is absent."""
+"""A league made by hand: two contestants, and two data sets, one with outcomes, where one is absent."""
 
 from dataclasses import replace
 

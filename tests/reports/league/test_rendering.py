@@ -48,6 +48,7 @@ def test_over_all_data_sets() -> None:
         "ece": "2.0",
         "front_latency_p50": "1",
         "front_peak_rss": "1",
+        "front_cost": "0",
     }
     # The means of 1 and 0.9, and of 0.4 and 0.7.
     assert [texts(table, name)["score"] for name in ("oracle", "best constant")] == ["95.0", "55.0"]
