@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.metrics.compute import compute_metrics
+from common.settings import Statistics
 from reports.record import Derivation, Machine, Metric, Prediction, Record, Split
 from reports.record_files import Result
-from tests.benchmarks.gate_samples import MACHINE, PROVENANCE, QUICK, prediction
+from tests.benchmarks.gate_samples import MACHINE, PROVENANCE, prediction
 
 SECRET = "What nobody may read in a published league"
+FEWEST = Statistics(resamples=100)
 MODELS = {"large": 5.0, "small": 1.0}
 
 
@@ -26,7 +28,7 @@ def result(
     untrained: list[str] | None = None,
 ) -> Result:
     """The result of a router with these rows, and a p50 in ms where it has one."""
-    how = Derivation(sorted(classes), 0, QUICK, prices=prices or {}, untrained=untrained)
+    how = Derivation(sorted(classes), 0, FEWEST, prices=prices or {}, untrained=untrained)
     computed = compute_metrics(rows, how)
     speed = [] if p50 is None else [Metric("latency_p50", p50, "ms", False, "all", 200, 0.9 * p50, 1.1 * p50)]
     used = replace(PROVENANCE.dataset, train=Split(train), files={"made/train.json": "f" * 64})

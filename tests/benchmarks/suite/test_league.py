@@ -197,19 +197,19 @@ def test_equal_means_share_a_place() -> None:
 @pytest.fixture(scope="module")
 def written(found: League, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("league") / "made"
-    write_league(two_data_sets(found), folder)
+    write_league(one_data_set(found), folder)
     return folder
 
 
-def two_data_sets(found: League) -> League:
+def one_data_set(found: League) -> League:
     """Fewer figures, which take their time."""
-    return replace(found, datasets=[dataset(found, "first"), dataset(found, "models")])
+    return replace(found, datasets=[dataset(found, "second")])
 
 
 def test_everything_is_written(found: League, written: Path) -> None:
-    figures = {f"{name}.{ending}" for name in ("1_first", "2_models") for ending in ("svg", "png")}
+    figures = {"1_second.svg", "1_second.png"}
     assert {path.name for path in written.iterdir()} == {"league.html", "league.md", LEAGUE, *figures}
-    assert read_league(written) == two_data_sets(found)
+    assert read_league(written) == one_data_set(found)
 
 
 def test_no_question_and_no_path_is_in_any_file(written: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_league_is_replaced_whole_or_not_at_all(
     folder = tmp_path / "league"
     write_league(found, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write_league(made(suite(), MISSING), folder)
+    write_league(found, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
     def breaks(*_: object) -> str:
@@ -238,7 +238,7 @@ def test_a_league_is_replaced_whole_or_not_at_all(
 
     monkeypatch.setattr(module, "to_markdown", breaks)
     with pytest.raises(OSError, match="no room"):
-        write_league(made(suite()), folder)
+        write_league(replace(found, suite="another"), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["league"]
 
