@@ -28,11 +28,15 @@ class Reason(StrEnum):
     NOTHING_TO_DEFER_TO = "nothing_to_defer_to"
     NO_GAP = "no_gap"
     ONE_PRICE = "one_price"
+    NEVER_AS_GOOD = "never_as_good"
+    NO_COST = "no_cost"
     NO_REFERENCE = "no_reference"
     NOBODY_ASKED = "nobody_asked"
     NO_ANSWER = "no_answer"
     NOT_ANSWERED = "not_answered"
     ANSWERS_CACHED = "answers_cached"
+    # Of a league: figures over all data sets.
+    NOT_ON_EVERY_DATASET = "not_on_every_dataset"
     # Of growth: axes, points and exponents.
     READS_NO_QUESTION = "reads_no_question"
     TRAINED_TOO_LONG = "trained_too_long"
@@ -71,11 +75,14 @@ _SENTENCES = {
     Reason.NOTHING_TO_DEFER_TO: "the cheapest model, {model}, is also the best: there is nothing to defer to",
     Reason.NO_GAP: "{strong} is not better than {weak}: there is no gap to recover",
     Reason.ONE_PRICE: "all models have the same price",
+    Reason.NEVER_AS_GOOD: "at no setting are its answers as good as those of {model}, the best single model",
+    Reason.NO_COST: "every model that it chose costs nothing: the score is of a cost above 0",
     Reason.NO_REFERENCE: "no test question with a domain has a reference answer",
     Reason.NOBODY_ASKED: "the policy abstained from every question",
     Reason.NO_ANSWER: "no answer: {error}",
     Reason.NOT_ANSWERED: "no answer from this expert",
     Reason.ANSWERS_CACHED: "every answer came from the cache, no model was loaded",
+    Reason.NOT_ON_EVERY_DATASET: "no figure on {datasets}",
     Reason.READS_NO_QUESTION: "this router reads no question: it learns how frequent each domain is",
     Reason.TRAINED_TOO_LONG: "this router would be trained anew for every value, for minutes or hours each",
     Reason.TOO_FEW_TEXTS: "this router learns from text; at most {most:,} are made (grow.most_texts)",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from common.settings import Policy, Statistics
 from reports.reasons import sentence
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Verdict(StrEnum):

@@ -24,7 +24,9 @@ from benchmarks.metrics.entry import (
     Questions,
     mean_of,
 )
+from benchmarks.metrics.llmrouterbench import gain, gap, saved
 from benchmarks.metrics.routellm import Deferral, apgr, auc, calls_for, optimal, selections
+from benchmarks.metrics.routerarena import arena_score
 from benchmarks.metrics.routerbench import aiq, hull, sweep
 from reports.metric_info import Group
 from reports.reasons import Reason
@@ -63,8 +65,12 @@ class Outcomes(NamedTuple):
         mean quality; equal where one is both."""
         if len(self.models) == 2:
             return 0, 1
-        # Of equally good ones the cheapest.
-        return 0, int(self.mean(self.quality).argmax())
+        return 0, self.best_single
+
+    @property
+    def best_single(self) -> int:
+        """Column of the model with the best mean quality; of equally good ones the cheapest."""
+        return int(self.mean(self.quality).argmax())
 
     @property
     def cheapest_best(self) -> NDArray[np.int64]:
@@ -326,6 +332,113 @@ IMPROVEMENT = [
         *_POLICIES.items(),
         ("_zero", "; of single models mixed without seeing the question"),
     )
+]
+
+
+def _single_and_best(questions: Questions) -> Floats:
+    """Quality of each row's answer by the chosen model, by the best single model and by the best of all for
+    the row: (n_rows, 3)."""
+    table = questions.of(outcomes)
+    chosen = _values(questions, of_cost=False, policy="")
+    return np.concatenate(
+        [chosen, table.quality[:, [table.best_single]], table.quality.max(axis=1, keepdims=True)], axis=1
+    )
+
+
+def _trade_off_and_single(questions: Questions) -> Floats:
+    """Cost of each row under every setting of the router's trade-off and by its own choice, the quality of
+    each, and cost and quality by the best single model: (n_rows, 2 * n_settings + 2)."""
+    table = questions.of(outcomes)
+    chosen = np.concatenate([sweep(table.expected, table.price), table.chosen[:, None]], axis=1)
+    quality = np.take_along_axis(table.quality, chosen, axis=1)
+    single = table.best_single
+    price = np.full((len(quality), 1), table.price[single])
+    return np.concatenate([table.price[chosen], quality, price, table.quality[:, [single]]], axis=1)
+
+
+def _saved(rows: Floats, draws: Draws) -> Floats:
+    means = draws.sums(rows) / draws.weights.sum(axis=1, keepdims=True)
+    cost, quality = np.split(means[:, :-2], 2, axis=1)
+    return saved(cost, quality, means[:, -2], means[:, -1])
+
+
+def _why_nothing_saved(part: Questions, variant: str) -> Missing:
+    table = part.of(outcomes)
+    single = table.best_single
+    if not table.price[single]:
+        return Missing(Reason.DIVISION_BY_ZERO)
+    return Missing(Reason.NEVER_AS_GOOD, {"model": table.models[single]})
+
+
+def _choice_and_price(questions: Questions) -> Floats:
+    """Quality and price of each row's answer by the chosen model: (n_rows, 2)."""
+    return np.concatenate([_values(questions, of_cost, "") for of_cost in (False, True)], axis=1)
+
+
+def _arena(rows: Floats, draws: Draws) -> Floats:
+    quality, cost = (draws.sums(rows) / draws.weights.sum(axis=1, keepdims=True)).T
+    # A million tokens are 1,000 questions of 1,000 tokens.
+    return arena_score(cost, quality)
+
+
+def _why_no_arena_score(part: Questions, variant: str) -> Missing:
+    return Missing(Reason.NO_COST if not _choice_and_price(part)[:, 1].any() else Reason.DIVISION_BY_ZERO)
+
+
+# Schema version of a record that first had them.
+_SINCE = 4
+OF_OTHER_BENCHMARKS = [
+    _metric(
+        "quality",
+        "",
+        name="gain_over_best",
+        title="Gain over the best model",
+        description="Quality of the answers over that of the best single model, chosen on the test, less one "
+        "(LLMRouterBench, Li et al., 2026)",
+        features=_single_and_best,
+        statistic=lambda rows, draws: gain(*draws.sums(rows)[:, :2].T),
+        since=_SINCE,
+    ),
+    _metric(
+        "quality",
+        "",
+        name="gap_to_oracle",
+        title="Gap to the oracle",
+        description="One less the quality of the answers over that of the best answer to each question "
+        "(LLMRouterBench, Li et al., 2026)",
+        features=_single_and_best,
+        statistic=lambda rows, draws: gap(*draws.sums(rows)[:, ::2].T),
+        higher_is_better=False,
+        since=_SINCE,
+    ),
+    _metric(
+        "trade_off",
+        "",
+        name="cost_saved",
+        title="Cost saved",
+        description="Share of the best single model's cost that the cheapest setting saves whose answers are "
+        "as good: a setting of the trade-off of quality and cost, or the router's own choice "
+        "(LLMRouterBench, Li et al., 2026)",
+        features=_trade_off_and_single,
+        statistic=_saved,
+        why=_why_nothing_saved,
+        # Resamples that reach that quality at no setting would be left out of it.
+        interval=False,
+        since=_SINCE,
+    ),
+    _metric(
+        "cost",
+        "",
+        name="arena_score",
+        title="Arena score",
+        description="Harmonic mean of the quality of the answers, which counts ten times as much, and of "
+        "cheapness, which falls from 1 at 0.0044 to 0 at 200 dollars for 1,000 questions of 1,000 tokens "
+        "(RouterArena, Lu et al., 2025)",
+        features=_choice_and_price,
+        statistic=_arena,
+        why=_why_no_arena_score,
+        since=_SINCE,
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ from benchmarks.metrics.performance import AnsweringMetric, performance
 from benchmarks.metrics.table import entry_of
 from benchmarks.stats.paired import aligned, compare
 from common.typed_json import to_json
-from reports.record import SCHEMA_VERSION, Curves, Metric, Prediction, Record
+from reports.record import Curves, Metric, Prediction, Record
 from reports.record_files import RecordError, Result
 from reports.verification import Difference, Kind, Verified
 
@@ -20,6 +20,8 @@ CLOSE = {"rel_tol": 1e-9, "abs_tol": 1e-12}
 FIGURES = ("value", "unit", "higher_is_better", "n")
 COMPARED = ("difference", "n", "p_adjusted", "verdict")
 INTERVAL = ("ci_low", "ci_high")
+# Resamples of a schema version before it were drawn otherwise.
+SAME_RESAMPLES = 3
 Key = tuple[str, str]
 
 
@@ -44,7 +46,7 @@ def verify(result: Result, others: Mapping[str, Sequence[Prediction]] | None = N
             f"{result.folder}: nothing can be computed from its predictions: {type(error).__name__}: {error}"
         ) from error
     known = {(metric.name, metric.slice): metric for metric in metrics if _is_known(metric.name, record)}
-    with_intervals = record.schema_version == SCHEMA_VERSION
+    with_intervals = record.schema_version >= SAME_RESAMPLES
     # Figures of generating answers have no raw values here.
     recorded = {
         (metric.name, metric.slice): metric

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,17 +65,12 @@ def _pairs(
     questions = next(iter(rows.values()))
     weights = np.array([row.weight for row in questions], dtype=np.float64)
     clusters = clusters_of([row.dialogue for row in questions])
-    weighted = bool((weights != 1).any() or clusters.max() < len(clusters) - 1)
+    weighted = is_weighted(questions)
     gains = [_accuracy_gains(rows[one], rows[other]) for one, other in chosen]
-    p_values = [
-        sign_test(np.bincount(clusters, gain * weights).astype(np.float64), seed)
-        if weighted
-        else mcnemar(*_alone(gain))
-        for gain in gains
-    ]
     alpha = 1 - statistics.confidence
     pairs = []
-    for (first, second), gain, p, adjusted in zip(chosen, gains, p_values, holm(p_values), strict=True):
+    tests = tested(gains, weights, clusters, weighted, seed)
+    for (first, second), gain, (p, adjusted) in zip(chosen, gains, tests, strict=True):
         found = mean_estimate(gain, weights, statistics, seed, clusters)
         only_first, only_second = _alone(gain)
         rouge = _rouge_gains(rows[first], rows[second])
@@ -90,7 +86,7 @@ def _pairs(
             only_second=only_second,
             p_value=p,
             p_adjusted=adjusted,
-            verdict=_verdict(found.value, adjusted, alpha),
+            verdict=verdict(found.value, adjusted, alpha),
             disagreements=_disagreements((first, second), rows[first], rows[second]),
             rows_needed=None if weighted else rows_needed(only_first, only_second, len(gain), alpha),
             # ROUGE counts every question alike, as in the record.
@@ -98,6 +94,33 @@ def _pairs(
         )
         pairs.append(pair)
     return pairs
+
+
+class Test(NamedTuple):
+    """p of a paired difference, and the same after Holm's correction for all that were tested together."""
+
+    p: float
+    adjusted: float
+
+
+def tested(
+    gains: Sequence[Floats], weights: Floats, clusters: NDArray[np.int64], permuted: bool, seed: int
+) -> list[Test]:
+    """A test for each pair: McNemar's of gains (n_rows,) of 1, 0 and -1, or a permutation test, where rows of
+    one cluster count as one."""
+    p_values = [
+        sign_test(np.bincount(clusters, gain * weights).astype(np.float64), seed)
+        if permuted
+        else mcnemar(*_alone(gain))
+        for gain in gains
+    ]
+    return [Test(*both) for both in zip(p_values, holm(p_values), strict=True)]
+
+
+def is_weighted(rows: Sequence[Prediction]) -> bool:
+    """True where rows have weights, or several are of one conversation."""
+    dialogues = [row.dialogue for row in rows if row.dialogue is not None]
+    return any(row.weight != 1 for row in rows) or len(set(dialogues)) < len(dialogues)
 
 
 def _labelled(rows: Sequence[Prediction]) -> list[Prediction]:
@@ -125,7 +148,8 @@ def _alone(gains: Floats) -> tuple[int, int]:
     return int((gains > 0).sum()), int((gains < 0).sum())
 
 
-def _verdict(difference: float, p: float, alpha: float) -> Verdict:
+def verdict(difference: float, p: float, alpha: float) -> Verdict:
+    """Verdict on the first of two by the p of their difference."""
     if p > alpha:
         return Verdict.CANNOT_TELL
     return Verdict.BETTER if difference > 0 else Verdict.WORSE

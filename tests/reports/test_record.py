@@ -40,7 +40,7 @@ def test_round_trip(folder: Path) -> None:
 
 def test_names_that_other_tools_read(folder: Path) -> None:
     content = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    assert content["schema_version"] == SCHEMA_VERSION == 3
+    assert content["schema_version"] == SCHEMA_VERSION == 4
     assert set(content) >= {"config", "provenance", "metrics", "unscored", "timings"}
     fields = {"name", "value", "unit", "higher_is_better", "slice", "n", "ci_low", "ci_high"}
     intervals = {"ci_low", "ci_high"}
@@ -143,7 +143,7 @@ def test_every_reason_has_a_sentence_and_a_foreign_one_stays_a_code() -> None:
         "cores": 2,
         "best": 0.9,
         "threshold": 0.5,
-        **dict.fromkeys(("id", "model", "strong", "weak", "error", "text", "weights"), "x"),
+        **dict.fromkeys(("id", "model", "strong", "weak", "error", "text", "weights", "datasets"), "x"),
     }
     sentences = {reason: sentence(reason, details) for reason in Reason}
     assert [reason for reason, text in sentences.items() if text in ("", reason)] == []

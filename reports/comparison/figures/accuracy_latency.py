@@ -20,6 +20,10 @@ from reports.record import Metric
 from reports.text.cells import figure_text, listed
 from reports.text.statistics import interval_words
 
+_WORDS = {
+    "accuracy": "Accuracy on {} test questions with a domain",
+    "quality": "Quality of the answers to {} test questions",
+}
 _FRONT = (
     "The dotted line is the Pareto front of the values as measured: a router on it is not beaten in both by "
     "any other."
@@ -29,8 +33,14 @@ _NO_FRONT = (
 )
 
 
-def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
-    found = {router.name: _metrics(router) for router in routers}
+def draw_accuracy_latency(
+    routers: Sequence[Shown],
+    name: str = "accuracy_latency",
+    title: str = "Accuracy against latency",
+    score: str = "accuracy",
+) -> Figure | None:
+    """The figure; `score` is the metric on the y axis, accuracy or the quality of the answers."""
+    found = {router.name: _metrics(router, score) for router in routers}
     pairs = {name: metrics for name, metrics in found.items() if metrics}
     if not pairs:
         return None
@@ -46,7 +56,7 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
     rights = [100 * end for right, _ in pairs.values() for end in _ends(right)]
     margin = max(0.08 * (max(rights) - min(rights)), 1.0)
     axes.set_ylim(max(min(rights) - margin, -1.0), min(max(rights) + margin, 101.0))
-    titled_axes(axes, "p50 latency of one question, ms (log scale)", "accuracy, %")
+    titled_axes(axes, "p50 latency of one question, ms (log scale)", f"{score}, %")
     lines: list[list[Point]] = []
     for router, (right, time), (x, y) in zip(measured, pairs.values(), points, strict=True):
         across = [[x - _ends(time)[0]], [_ends(time)[-1] - x]]
@@ -76,9 +86,9 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
     name_points(axes, [router.label for router in measured], points, lines)
     return render(
         figure,
-        "accuracy_latency",
-        "Accuracy against latency",
-        f"Accuracy on {counted(right.n for right, _ in pairs.values())} test questions with a domain against "
+        name,
+        title,
+        f"{_WORDS[score].format(counted(right.n for right, _ in pairs.values()))} against "
         "the median latency of one question at a time "
         f"({counted(time.n for _, time in pairs.values())} timings a router), on a logarithmic axis. Up and "
         "to the left is better; bars are "
@@ -86,16 +96,16 @@ def draw_accuracy_latency(routers: Sequence[Shown]) -> Figure | None:
         + (_FRONT if front else _NO_FRONT.format(listed(unlike)))
         + left_out(routers, measured, "latency_p50", "no latency in its record"),
         "; ".join(
-            f"{name} {percent(right.value)} at {figure_text(time.value)} ms"
-            for name, (right, time) in pairs.items()
+            f"{router} {percent(right.value)} at {figure_text(time.value)} ms"
+            for router, (right, time) in pairs.items()
         )
         + "."
         + (f" On the Pareto front: {listed(measured[place].name for place in front)}." if front else ""),
     )
 
 
-def _metrics(router: Shown) -> tuple[Metric, Metric] | None:
-    accuracy, latency = router.record.metric("accuracy"), router.record.metric("latency_p50")
+def _metrics(router: Shown, score: str) -> tuple[Metric, Metric] | None:
+    accuracy, latency = router.record.metric(score), router.record.metric("latency_p50")
     # A logarithm has no zero.
     return (accuracy, latency) if accuracy and latency and latency.value > 0 else None
 

@@ -1,7 +1,7 @@
 """A comparison report as one HTML file that needs nothing besides itself."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,16 @@ PARTS = {
 
 def to_html(report: Report) -> str:
     """The page: recommendation, tables, figures, questions, method. The same report gives the same text."""
+    return rendered("report.html", _page(report))
+
+
+def rendered(template: str, names: Mapping[str, Any], *folders: Path) -> str:
+    """A page from a template of `folders`, or of this report, and the names that it uses."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         finalize=_shown,
         undefined=StrictUndefined,
@@ -54,7 +59,7 @@ def to_html(report: Report) -> str:
         # The one text that is markup: we drew it. Its ink becomes the page's.
         "picture": lambda svg: Markup(svg.replace(INK, "currentColor")),
     }
-    return environment.get_template("report.html").render(_page(report)) + "\n"
+    return environment.get_template(template).render(names) + "\n"
 
 
 def _shown(value: Any) -> Any:

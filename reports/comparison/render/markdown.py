@@ -57,8 +57,9 @@ def _said(title: str, statements: Iterable[Statement]) -> str:
     return bullets(title, [one.message for one in statements])
 
 
-def table_parts(table: Table) -> Iterator[str]:
-    """Explanation, table, and the reasons for its gaps."""
+def table_parts(table: Table, most_columns: int = MOST_COLUMNS) -> Iterator[str]:
+    """Explanation, table, and the reasons for its gaps; rows and columns are exchanged where there are more
+    than so many columns."""
     yield line(" ".join(table.about))
     places = [
         place
@@ -67,7 +68,7 @@ def table_parts(table: Table) -> Iterator[str]:
     ]
     heads = {place: _head(table.columns[place]) for place in places}
     cells = [[_cell(table.columns[place], row.cells[place]) for place in places] for row in table.rows]
-    if len(places) > MOST_COLUMNS:
+    if len(places) > most_columns:
         notes = (
             [["kind", *(inline(row.note) for row in table.rows)]] if any(r.note for r in table.rows) else []
         )

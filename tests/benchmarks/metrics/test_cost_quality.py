@@ -1,5 +1,6 @@
 """Cost and quality of a router's choices against hand-computed cases."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.benchmarks.metrics.samples import computed
 
 GAP = ("apgr", "calls_for_20", "calls_for_50", "calls_for_80")
 OF_TWO = (*GAP, "auc_deferral")
+NAMED = ("quality", "cost", "aiq", "gain_over_best", "gap_to_oracle", "arena_score", "cost_saved", *OF_TWO)
 TWO = {"small": 1.0, "large": 5.0}
 
 
@@ -53,7 +55,7 @@ def values(found: Computed) -> dict[str, float]:
 
 def reasons(found: Computed) -> dict[str, str]:
     missing = {name: reason for (name, _), reason in samples.reasons(found).items()}
-    return {name: missing[name] for name in ("quality", "cost", "aiq", *OF_TWO) if name in missing}
+    return {name: missing[name] for name in NAMED if name in missing}
 
 
 def curves(found: Computed) -> CostCurves:
@@ -98,8 +100,19 @@ def test_two_models_by_hand() -> None:
             "aiq_oracle": 0.625,
             "aiq_random": 0.5,
             "aiq_zero": 0.5,
+            # As good as the large model alone, and as the best of both, for 3 dollars in place of 5.
+            "gain_over_best": 0,
+            "gap_to_oracle": 0,
+            "cost_saved": 0.4,
+            "arena_score": arena(0.75, 3),
         }
     )
+
+
+def arena(accuracy: float, cost: float) -> float:
+    """RouterArena's score of a cost within its limits."""
+    cheap = (math.log2(200) - math.log2(cost)) / (math.log2(200) - math.log2(0.0044))
+    return 1.1 * accuracy * cheap / (0.1 * accuracy + cheap)
 
 
 def test_curves_by_hand() -> None:
@@ -162,8 +175,49 @@ def test_three_models_by_hand() -> None:
     areas = 1 / 3 * 1 / 2 + 1 / 3 * 3 / 4 + 1 * 11 / 12 + (5 - 8 / 3) * 1
     assert got["aiq"] == pytest.approx(areas / 4)
     assert got["aiq_oracle"] == pytest.approx(areas / 4)
+    # Against mid alone, 5/6 for 2 dollars; the router reaches that for 5/3.
+    assert got["gain_over_best"] == pytest.approx(1 / (5 / 6) - 1)
+    assert got["gap_to_oracle"] == 0
+    assert got["cost_saved"] == pytest.approx(1 - (5 / 3) / 2)
+    assert got["arena_score"] == pytest.approx(arena(1, 8 / 3))
     # Zero: tiny and mid, then flat: more than mid costs is not worth it.
     assert got["aiq_zero"] == got["aiq_random"] == pytest.approx((7 / 12 + 3 * 5 / 6) / 4)
+
+
+def test_a_router_that_is_worse_than_the_best_model() -> None:
+    # It always asks tiny, and expects nothing of the others: 1/2 where mid alone has 3/4 and the best 1.
+    rows = [
+        of_three("a", (1.0, 0.5, 0.0), (1, 0, 0), "tiny"),
+        of_three("b", (0.0, 1.0, 0.5), (1, 0, 0), "tiny"),
+    ]
+    found = cost_quality(rows, THREE)
+    assert values(found)["gain_over_best"] == pytest.approx(-1 / 3)
+    assert values(found)["gap_to_oracle"] == pytest.approx(1 / 2)
+    (unreached,) = [one for one in found.unscored if one.name == "cost_saved"]
+    assert (unreached.reason, unreached.details) == (Reason.NEVER_AS_GOOD, {"model": "mid"})
+
+
+def test_its_own_choice_is_a_setting_too() -> None:
+    # What it expects sends both to the dearest; it chose mid, as good and cheaper.
+    rows = [of_three(name, (0.0, 1.0, 1.0), (0, 0, 1), "mid") for name in "ab"]
+    assert values(cost_quality(rows, THREE))["cost_saved"] == 0
+    dearer = {"tiny": 1.0, "mid": 5.0, "big": 2.0}
+    # By price tiny, big, mid: big is the best single model, and reached for 2 as well.
+    assert values(cost_quality(rows, dearer))["cost_saved"] == 0
+
+
+def test_answers_for_nothing_have_no_arena_score() -> None:
+    found = cost_quality(HAND, {"small": 0.0, "large": 0.0})
+    assert samples.reasons(found)["arena_score", "all"] == Reason.NO_COST
+    free = cost_quality([of_two("a", 1, 0, 0.1), of_two("b", 1, 1, 0.1)], {"small": 0.0, "large": 1.0})
+    assert samples.reasons(free)["cost_saved", "all"] == Reason.DIVISION_BY_ZERO
+
+
+def test_the_best_single_model_stays_that_of_all_rows_in_every_resample() -> None:
+    found = cost_quality(HAND, TWO)
+    (gain,) = [one for one in metrics(found) if one.name == "gain_over_best"]
+    # On the rows a, b, c, d the router is as good as the large model, whichever rows are drawn.
+    assert (gain.ci_low, gain.ci_high) == (0, 0)
 
 
 def test_the_oracle_asks_the_cheapest_of_the_best() -> None:
@@ -181,7 +235,7 @@ def test_rows_count_by_weight() -> None:
     ours = cost_quality(weighted, TWO)
     theirs = values(cost_quality(repeated, TWO))
     same = [name for name in theirs if name.startswith(("quality", "cost"))]
-    assert len(same) == 10
+    assert len(same) == 11
     assert {name: values(ours)[name] for name in same} == pytest.approx({name: theirs[name] for name in same})
     # Shares 0, 1/6, 2/6, 3/6, 1 of quality 3/6, 4/6, 5/6, 5/6, 5/6.
     assert values(ours)["auc_deferral"] == pytest.approx((7 / 12 + 9 / 12 + 5 / 6 + 3 * 5 / 6) / 6)
@@ -197,8 +251,10 @@ def test_rows_without_outcomes_are_left_out() -> None:
 
 def test_without_a_price_quality_is_all_there_is() -> None:
     found = computed(HAND, sorted(TWO), prices={"small": 1.0})
-    assert {metric.name.split("_")[0] for metric in metrics(found)} == {"quality"}
-    assert reasons(found) == dict.fromkeys(["cost", "aiq", *OF_TWO], Reason.NO_PRICE)
+    assert {metric.name.split("_")[0] for metric in metrics(found)} == {"quality", "gain", "gap"}
+    assert reasons(found) == dict.fromkeys(
+        ["cost", "aiq", "cost_saved", "arena_score", *OF_TWO], Reason.NO_PRICE
+    )
 
 
 def test_where_the_dearer_model_is_no_better_there_is_no_gap() -> None:
@@ -211,6 +267,7 @@ def test_where_the_dearer_model_is_no_better_there_is_no_gap() -> None:
 
 def test_where_the_cheapest_model_is_the_best_there_is_nothing_to_defer_to() -> None:
     found = cost_quality([of_three("a", (1.0, 0.5, 0.5), (1, 0, 0), "tiny")], THREE)
+    assert values(found)["cost_saved"] == 0
     assert reasons(found) == dict.fromkeys(OF_TWO, Reason.NOTHING_TO_DEFER_TO)
     assert values(found)["aiq"] == 1
     assert curves(found).deferral == []
@@ -218,7 +275,7 @@ def test_where_the_cheapest_model_is_the_best_there_is_nothing_to_defer_to() -> 
 
 def test_models_of_one_price_have_no_trade_off() -> None:
     found = cost_quality(HAND, {"small": 1.0, "large": 1.0})
-    assert reasons(found)["aiq"] == Reason.ONE_PRICE
+    assert reasons(found)["aiq"] == reasons(found)["cost_saved"] == Reason.ONE_PRICE
     assert values(found)["cost"] == 1
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.metrics.compute import compute_metrics
 from benchmarks.metrics.performance import performance
 from benchmarks.records.verify import verify
 from benchmarks.stats.paired import compare
-from reports.record import Fitting, Metric, Timings, Verdict
+from reports.record import Fitting, Metric, Prediction, Timings, Verdict
 from reports.record_files import RecordError, Result
 from reports.verification import Difference, Kind
 from tests.benchmarks.gate_samples import QUICK, predictions, result, serving
@@ -99,6 +100,33 @@ def test_of_an_older_record_values_are_compared_without_their_intervals(whole: R
         ("accuracy", "value")
     ]
     assert verify(whole).intervals
+
+
+def test_metrics_that_its_version_did_not_have_are_not_missed() -> None:
+    models = {"small": 1.0, "large": 5.0}
+    rows = [
+        Prediction(f"{number}", "q", "large", "large", 0.5, {"small": 0.1, "large": 0.9}, "standard",
+                   outcomes={"small": number % 2, "large": 1.0})
+        for number in range(4)
+    ]  # fmt: skip
+    made = replace(result(ROWS), predictions=rows)
+    how = replace(made.record.derivation, classes=sorted(models), prices=models)
+    computed = compute_metrics(rows, how)
+    newer = {"gain_over_best", "gap_to_oracle", "cost_saved", "arena_score"}
+    older = replace(
+        made.record,
+        derivation=how,
+        metrics=[metric for metric in computed.metrics if metric.name not in newer],
+        confusion_matrix=computed.confusion_matrix,
+        curves=computed.curves,
+        schema_version=3,
+    )
+    assert newer <= {metric.name for metric in computed.metrics}
+    found = verify(replace(made, record=older))
+    assert (found.differences, found.intervals) == ([], True)
+    # The same record of this version lacks them.
+    missing = verify(replace(made, record=replace(older, schema_version=4))).differences
+    assert {one.metric for one in missing} == newer
 
 
 def test_rows_that_contradict_themselves(whole: Result) -> None:
