@@ -1,6 +1,7 @@
 """`python -m benchmarks suite`: contestants on several data sets, and a league table of them."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,10 +26,12 @@ def command(workers: "Workers | None") -> None:
 def _suite(config: "DictConfig", workers: "Workers | None") -> None:
     from hydra.core.hydra_config import HydraConfig
 
-    from benchmarks.suite.suite import suite
+    from benchmarks.suite.suite import LEAGUE, suite
+    from reports.terminal.league import print_league
 
     try:
-        suite(config, list(HydraConfig.get().overrides.task), workers)
+        found = suite(config, list(HydraConfig.get().overrides.task), workers)
     except KeyboardInterrupt:
         print(f"go on with folder={config.folder}: what was done is kept", file=sys.stderr)
         raise
+    print_league(found, Path(config.folder, LEAGUE))

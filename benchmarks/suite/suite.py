@@ -1,4 +1,4 @@
-"""The road of a suite: plan, try out and estimate, fit each cell, time each alone."""
+"""The road of a suite: plan, try out and estimate, fit each cell, time each alone, rank them in a league."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,18 +15,23 @@ from benchmarks.suite.cells import fit_cell
 from benchmarks.suite.estimate import estimate
 from benchmarks.suite.folder import SuiteFolder
 from benchmarks.suite.launch import launch
+from benchmarks.suite.league import league, write_league
 from benchmarks.suite.plan import Cell, make_plan
 from benchmarks.suite.prepare import Composed, composed, prepare, refuse_other_settings
 from benchmarks.suite.progress import Progress
 from benchmarks.workers.launch import Workers
 from common.progress import say
+from reports.league.model import League
+from reports.record_files import Result, read_result
 
 # Starts of the launcher while cells are left: a job that kills its worker must not keep others from running.
 LAUNCHES = 3
+# In the folder of a suite.
+LEAGUE = "league"
 
 
-def suite(config: DictConfig, overrides: Sequence[str], workers: Workers | None = None) -> list[Cell]:
-    """Fit, score and time what the folder lacks; returns all cells.
+def suite(config: DictConfig, overrides: Sequence[str], workers: Workers | None = None) -> League:
+    """Fit, score and time what the folder lacks; returns the league of all, which is also in its `league/`.
 
     Args:
         overrides: those of the command line, which hold for every cell.
@@ -45,7 +50,9 @@ def suite(config: DictConfig, overrides: Sequence[str], workers: Workers | None 
     refuse_other_settings(cells, configurations, folder)
     with folder.conducted():
         _conduct(cells, configurations, folder, common, settings, workers)
-    return cells
+        found = _league(cells, folder, settings)
+        write_league(found, folder.path / LEAGUE)
+    return found
 
 
 def _conduct(
@@ -107,3 +114,15 @@ def _time(cells: Sequence[Cell], folder: SuiteFolder, settings: Suite, workers: 
             else:
                 p50 = record.metric("latency_p50")
                 say(f"{title}: p50 {p50.value:.2f} ms" if p50 else title)
+
+
+def _league(cells: Sequence[Cell], folder: SuiteFolder, settings: Suite) -> League:
+    results: dict[str, dict[str, Result]] = {}
+    missing: dict[str, dict[str, str]] = {}
+    for cell in cells:
+        error = folder.failure(cell.place)
+        if error is None:
+            results.setdefault(cell.dataset, {})[cell.router] = read_result(folder.of(cell))
+        else:
+            missing.setdefault(cell.dataset, {})[cell.router] = error
+    return league(results, settings.statistics, settings.seed, missing, settings.suite.name)

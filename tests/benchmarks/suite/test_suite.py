@@ -59,6 +59,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, shared_qna: Path) -> Path:
     done = in_process(*words(shared_qna), cwd=cwd)
     assert done.returncode == 0, done.stderr
     (cwd / "said.txt").write_text(done.stderr, encoding="utf-8")
+    (cwd / "printed.txt").write_text(done.stdout, encoding="utf-8")
     return cwd
 
 
@@ -72,6 +73,16 @@ def test_every_cell_has_a_timed_result_and_the_router(home: Path) -> None:
         assert (home / "outputs/suite/small/results" / place / "router" / "decision.json").is_file()
     assert found["one/tfidf_c=1"].config["router"]["c"] == 1
     assert "suite" not in found["one/tfidf_c=1"].config
+
+
+def test_it_ends_in_a_league_of_all(home: Path) -> None:
+    folder = home / "outputs/suite/small/league"
+    assert {"league.html", "league.md", "league.json"} <= {path.name for path in folder.iterdir()}
+    content = json.loads((folder / "league.json").read_text(encoding="utf-8"))
+    assert content["suite"] == "small"
+    assert [one["name"] for one in content["datasets"]] == ["one", "two"]
+    assert {one["contestant"] for one in content["standings"]} == {"tfidf_c=1", "tfidf_c=10"}
+    assert "League: outputs/suite/small/league/league.html" in (home / "printed.txt").read_text("utf-8")
 
 
 def test_a_fit_that_was_not_timed_has_no_time(home: Path) -> None:
@@ -173,6 +184,9 @@ def test_a_contestant_that_fails_on_one_data_set_keeps_no_other_from_running(
     assert done.returncode == 0, done.stderr
     assert set(results(tmp_path)) == {"one/tfidf", "one/choosy", "many/tfidf"}
     assert "choosy on many: failed: " in done.stderr
+    league = json.loads((tmp_path / "outputs/suite/small/league/league.json").read_text(encoding="utf-8"))
+    (many,) = [one for one in league["datasets"] if one["name"] == "many"]
+    assert "this data cannot be learned" in many["absent"]["choosy"]
 
 
 def test_its_results_are_those_of_a_run(home: Path, shared_qna: Path, tmp_path: Path) -> None:
