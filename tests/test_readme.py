@@ -128,6 +128,7 @@ SMALLER = {
 }
 # The classifier would train for minutes.
 SMALLER["compare"] = [*SMALLER["run"], "compare.routers=[centroid,knn]"]
+SMALLER["suite"] = ["measure.enabled=false", "measure.threads=1", "statistics.resamples=200", "guard=off"]
 # What runs beside every router is run beside the compared ones, once.
 SMALLER["run"].append("~baselines")
 
@@ -140,6 +141,8 @@ def smaller(arguments: list[str]) -> list[str]:
     if any(word.startswith("run=") for word in arguments):
         return ["threads=1"]
     given = {word.partition("=")[0] for word in arguments}
+    if arguments[2] == "suite":
+        return SMALLER["suite"]
     # That check runs twice.
     verb = "run" if "--against" in arguments else arguments[2]
     chosen = [word for word in SMALLER[verb] if word.partition("=")[0] not in given]

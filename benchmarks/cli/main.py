@@ -68,7 +68,7 @@ def commands() -> None:
     Examples:
       python -m benchmarks run router=knn
       python -m benchmarks compare
-      python -m benchmarks suite "suite.datasets=[car_sleep,'files dataset.path=DIR']"
+      python -m benchmarks suite suite.name=mine "suite.datasets=['files dataset.path=DIR']"
       python -m benchmarks report runs=[outputs/run/A,outputs/run/B]
       python -m benchmarks check --baseline reports/baselines/ci/knn
       python -m benchmarks run router=centroid encoder.backend=onnx_int8

@@ -37,6 +37,7 @@ GROWN = (
 SMALLER = {
     "run": JUDGED,
     "compare": JUDGED,
+    "suite": ("suite.routers=[tfidf]", "measure.enabled=false", "statistics.resamples=100"),
     "points": DATA,
     "check": ("outputs/run/A",),
     "grow": GROWN,
