@@ -1,6 +1,6 @@
 """Sentences of a league: its leader, how the ranking is made, what to know before using a figure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reports.comparison.conditions import CONDITIONS, MILLISECONDS, commit, differing
 from reports.league.model import Front, League, Standing
@@ -20,23 +20,28 @@ RULE = (
 
 
 def headline(league: League) -> str:
-    """Leader, by how much, and whose difference may be chance."""
+    """Leader, by how much, whose difference may be chance, and who is not ranked."""
     ranked = league.ranked
     if not ranked:
         return "No contestant has a score on every data set, so that none is ranked."
     first = ranked[0]
     leaders = [one.contestant for one in ranked if one.place == first.place]
-    others = ranked[len(leaders) :]
     lead = (
         f"{listed(leaders, MOST)} {'leads' if len(leaders) == 1 else 'lead'} with a mean score of "
-        f"{_percent(first.score)} on {counted(len(league.counted), 'data set')}"
+        f"{_percent(first.score)} on {counted(len(league.counted), 'data set')}; "
+        f"{_difference(ranked[len(leaders) :])}."
     )
+    unranked = [one.contestant for one in league.standings if one.place is None]
+    return f"{lead} Without a place, as a score is missing: {listed(unranked, MOST)}." if unranked else lead
+
+
+def _difference(others: Sequence[Standing]) -> str:
     if not others:
-        return f"{lead}; nobody else is ranked."
+        return "nobody else is ranked"
     near = [one.contestant for one in others if not _is_behind(one)]
-    if not near:
-        return f"{lead}; {'all others are' if len(others) > 1 else 'the other is'} behind beyond chance."
-    return f"{lead}; the difference to {listed(near, MOST)} may be chance."
+    if near:
+        return f"the difference to {listed(near, MOST)} may be chance"
+    return f"{'all others that are ranked are' if len(others) > 1 else 'the other is'} behind beyond chance"
 
 
 def facts(league: League) -> Iterator[str]:

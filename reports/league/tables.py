@@ -59,17 +59,13 @@ _WINS = (
 def overall_table(league: League) -> Table:
     """A row a contestant, over all data sets; the oracle before them and the best constant after."""
     names = [name for name in OVER_ALL if _has(league, name)]
-    fronts = {front: word for front, word in FRONTS.items() if front in names}
     columns = [
         Column("place", "place", about="by the mean score", digits=0),
         _score_column("score", "mean score", _MEAN_SCORE),
         Column("behind", "behind the first", "points", _BEHIND, scale=100, digits=1, interval=True),
         *_WINS,
         *(_over_all_column(league, name) for name in names),
-        *(
-            Column(f"front_{front.value}", f"on the front, {word}", about=_ON_FRONTS.format(word), digits=0)
-            for front, word in fronts.items()
-        ),
+        Column("fronts", "Pareto fronts", about=_ON_FRONTS),
     ]
     rows = [_over_all_reference(league, ORACLE, len(columns), 0)]
     for one in league.standings:
@@ -80,7 +76,7 @@ def overall_table(league: League) -> Table:
             Cell(one.wins),
             Cell(one.losses),
             *(_over_all(league, one.contestant, name) for name in names),
-            *(Cell(_fronts(league, one.contestant, front)) for front in fronts),
+            Cell(_fronts(league, one.contestant)),
         ]
         rows.append(Row(one.contestant, cells, _kind(one.family), 1 if one.place is not None else 2))
     rows.append(_over_all_reference(league, CONSTANT, len(columns), 3))
@@ -100,7 +96,7 @@ _BEHIND = (
     "mean score of the first less this one's, with its paired interval on the same questions, not corrected "
     "for several; an interval above 0 is a difference beyond chance"
 )
-_ON_FRONTS = "data sets on whose Pareto front of score and {} it is"
+_ON_FRONTS = "number of data sets on whose Pareto front of score and p50, memory, or cost it is"
 
 
 def scores_table(league: League) -> Table:
@@ -278,9 +274,12 @@ def _reference(dataset: DatasetResults, which: str) -> Reference:
     return dataset.oracle if which == ORACLE else dataset.constant
 
 
-def _fronts(league: League, contestant: str, front: Front) -> int | None:
-    entries = [entry for one in league.datasets if (entry := one.entry(contestant))]
-    return sum(front in entry.fronts for entry in entries) if entries else None
+def _fronts(league: League, contestant: str) -> str | None:
+    """On how many of each kind: `p50 2, memory 1`."""
+    found = [front for one in league.datasets if (entry := one.entry(contestant)) for front in entry.fronts]
+    return (
+        ", ".join(f"{word} {found.count(front)}" for front, word in FRONTS.items() if front in found) or None
+    )
 
 
 def _lacking(name: str, datasets: Sequence[str]) -> Unscored | None:
