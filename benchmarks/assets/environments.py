@@ -7,6 +7,7 @@ import subprocess
 import sys
 import venv
 from collections import deque
+from pathlib import Path
 from time import monotonic
 
 from benchmarks.errors import BadInput
@@ -16,7 +17,8 @@ from routers.environment import MADE, Environment
 
 # Of pip's errors.
 SHOWN_LINES = 3
-COLLECTING = re.compile(r"^(?:Collecting|Requirement already satisfied:) (\S+)")
+# Begins what pip says of each package; one that lies in a folder it names by its file.
+COLLECTING = re.compile(r"^(?:Collecting|Processing) (\S+)")
 
 
 def make(environment: Environment) -> float:
@@ -41,7 +43,7 @@ def _make(environment: Environment) -> None:
     environment.folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         # Whatever an interrupted one left goes first.
-        venv.create(environment.folder, clear=True, with_pip=bool(environment.pins))
+        venv.create(environment.folder, clear=True, with_pip=False)
         if environment.pins:
             _install(environment)
     except BaseException:
@@ -51,8 +53,8 @@ def _make(environment: Environment) -> None:
 
 
 def _install(environment: Environment) -> None:
-    """Install the pins with the environment's own pip, which reads the configuration that the user's does."""
-    words = [str(environment.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    """Install the pins by the pip beside us; the environment needs none of its own."""
+    words = [sys.executable, "-m", "pip", "--python", str(environment.python), "install", "--no-input"]
     # Code of ours is not to take the place of what it installs.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     process = subprocess.Popen(
@@ -70,7 +72,7 @@ def _install(environment: Environment) -> None:
         for line in process.stdout:
             if found := COLLECTING.match(line):
                 collected += 1
-                progress(found[1], min(collected, total), total)
+                progress(Path(found[1]).name, min(collected, total), total)
             elif line.startswith("Installing collected packages"):
                 progress(f"unpacking {total} packages", total, total)
             if line.startswith("ERROR"):
