@@ -1,4 +1,4 @@
-"""Environments of Python packages apart from ours, in the cache folder: where each is, and whether it is whole."""
+"""Environments of packages apart from ours, in the cache folder: where each is, and whether it is whole."""
 
 import sys
 from functools import cached_property
@@ -27,9 +27,7 @@ class Environment:
     @cached_property
     def pins(self) -> dict[str, str]:
         """Version by package."""
-        lines = (
-            line.partition("#")[0].strip() for line in self.requirements.read_text("utf-8").splitlines()
-        )
+        lines = (line.partition("#")[0].strip() for line in self.requirements.read_text("utf-8").splitlines())
         pairs = (line.partition("==") for line in lines if line)
         return {package: version for package, _, version in pairs}
 

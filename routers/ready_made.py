@@ -65,7 +65,10 @@ ENTRIES: dict[str, Entry] = {
     },
     **{f"routellm_{method}": Entry("routellm", "routellm", method) for method in ("mf", "sw_ranking")},
     "routellm_bert": Entry(
-        "routellm", "routellm", "bert", _OF_THE_HUB.format(weights="its weights (routellm/bert_gpt4_augmented)")
+        "routellm",
+        "routellm",
+        "bert",
+        _OF_THE_HUB.format(weights="its weights (routellm/bert_gpt4_augmented)"),
     ),
     "routellm_causal_llm": Entry(
         "routellm",
@@ -108,7 +111,7 @@ class ReadyMadeRouter(ProgramRouter):
     entry: str
     options: Mapping[str, Any] | None = None
     fit_timeout: float = 3600.0
-    load_timeout: float = 120.0
+    load_timeout: float = 300.0
     route_timeout: float = 60.0
     max_batch: int = 32
     seed: int = 0
@@ -139,4 +142,7 @@ class ReadyMadeRouter(ProgramRouter):
         """Release of the package, and SHA-256 of the program and of the pins."""
         entry = ENTRIES[self.entry]
         files = (entry.program, entry.environment.requirements)
-        return {"package": f"{entry.package} {entry.version}", "files": {path.name: sha256_file(path) for path in files}}
+        return {
+            "package": f"{entry.package} {entry.version}",
+            "files": {path.name: sha256_file(path) for path in files},
+        }

@@ -54,11 +54,11 @@ def _make(environment: Environment) -> None:
 
 def _install(environment: Environment) -> None:
     """Install the pins by the pip beside us; the environment needs none of its own."""
-    words = [sys.executable, "-m", "pip", "--python", str(environment.python), "install", "--no-input"]
+    command = [sys.executable, "-m", "pip", "--python", str(environment.python), "install", "--no-input"]
     # Code of ours is not to take the place of what it installs.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     process = subprocess.Popen(
-        [*words, "--requirement", str(environment.requirements)],
+        [*command, "--requirement", str(environment.requirements)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=variables,
@@ -84,7 +84,8 @@ def _install(environment: Environment) -> None:
         process.stdout.close()
         process.wait()
     if process.returncode:
+        words = " ".join(said) or "nothing"
         raise BadInput(
-            f"{environment.name}: pip could not install {environment.requirements} and says {' '.join(said) or 'nothing'}; "
-            "nothing is left of it"
+            f"{environment.name}: pip could not install {environment.requirements} and says {words}; nothing "
+            "is left of it"
         )

@@ -399,11 +399,7 @@ def test_a_moved_router_says_the_same_on_a_machine_with_an_empty_cache(
     for name, content in files.items():
         assert not content.startswith(magic), name
         assert str(tmp_path.parent.parent).encode() not in content, name
-    if isinstance(fitted, ReadyMadeRouter):
-        # Its environment has to be there, wherever it routes.
-        (tmp_path / "empty").mkdir()
-        (tmp_path / "empty" / "environments").symlink_to(cache / "environments")
-    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(empty_cache(tmp_path, cache)))
     folders = {Path(folder).name: Path(folder) for folder in folders_of(fitted, served=False)}
     loaded = Router.load(moved, locate=lambda reference: folders[reference.name])
     assert type(loaded) is type(fitted)
@@ -416,11 +412,19 @@ def test_a_moved_router_says_the_same_on_a_machine_with_an_empty_cache(
     assert _contents(moved) == files
 
 
+def empty_cache(tmp_path: Path, cache: Path) -> Path:
+    """A cache with the environments of programs alone, which are where they are installed."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (folder / "environments").symlink_to(cache / "environments")
+    return folder
+
+
 def test_unknown_weights_are_refused_by_name_and_checksum(
-    fitted: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: Router, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted.save(tmp_path / "saved")
-    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(empty_cache(tmp_path, cache)))
     other = tmp_path / "other"
     other.mkdir()
     (other / "model.safetensors").write_bytes(b"others")

@@ -87,7 +87,9 @@ def test_pins_are_exact_and_agree(home: str) -> None:
     (entry, *_) = [ENTRIES[name] for name in CAN_RUN if ENTRIES[name].home == home]
     assert entry.version
     # The weights are those of our own encoder.
-    weights = re.findall(r"^(gt-\S+) ", (ROOT / "weights.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    weights = re.findall(
+        r"^(gt-\S+) ", (ROOT / "weights.txt").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     has_torch = any(line.startswith("torch==") for line in lines)
     assert (weights[0] in lines) == has_torch
 

@@ -62,7 +62,10 @@ def load(folder: Path) -> Model:
 def route(model: Model, queries: list[str]) -> list[dict[str, float]]:
     labels, scores = model.network.predict([plain(query) for query in queries], k=len(model.domains))
     return [
-        {model.domains[int(label.removeprefix(LABEL))]: float(score) for label, score in zip(*one, strict=True)}
+        {
+            model.domains[int(label.removeprefix(LABEL))]: float(score)
+            for label, score in zip(*one, strict=True)
+        }
         for one in zip(labels, scores, strict=True)
     ]
 

@@ -69,9 +69,7 @@ def fit(rows: list[dict[str, str]], folder: Path, seed: int, method: str, **sett
 def load(folder: Path) -> Model:
     content = json.loads((folder / "router.json").read_text(encoding="utf-8"))
     method, vectors = content["method"], np.load(folder / "vectors.npy")
-    model = made(
-        method, content["settings"], content["domains"], vectors, content["targets"], encoder()
-    )
+    model = made(method, content["settings"], content["domains"], vectors, content["targets"], encoder())
     if method == "mlp":
         arrays = np.load(folder / "model.npz")
         trained: Any = {name: torch.from_numpy(arrays[name]) for name in arrays.files}

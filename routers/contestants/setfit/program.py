@@ -1,4 +1,5 @@
-"""SetFit 1.x: MiniLM fine-tuned on pairs of questions, and a logistic regression. It runs in its own environment."""
+"""SetFit 1.x: MiniLM fine-tuned on pairs of questions, and a logistic regression. It runs in its own
+environment."""
 
 import json
 import tempfile

@@ -1,4 +1,5 @@
-"""A scikit-learn pipeline: TF-IDF of words and of letters, and a linear classifier. It runs in its own environment."""
+"""A scikit-learn pipeline: TF-IDF of words and of letters, and a linear classifier. It runs in its own
+environment."""
 
 from pathlib import Path
 from typing import Any

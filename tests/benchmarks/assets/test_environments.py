@@ -67,7 +67,9 @@ def test_it_has_what_is_pinned_and_is_made_once(tmp_path: Path) -> None:
         ("unpacking 1 packages", 1),
     ]
     command = [str(environment.python), "-c", "import tiny_words, sys; print(tiny_words.VERSION, sys.prefix)"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
+    )
     assert done.stdout.split() == ["1.0", str(environment.folder)]
     before = sorted(environment.folder.rglob("*"))
     assert make(environment) < 1e9
@@ -81,7 +83,9 @@ def test_it_has_what_is_pinned_and_is_made_once(tmp_path: Path) -> None:
 
 def test_what_pip_cannot_install_leaves_nothing(tmp_path: Path) -> None:
     environment = pinned(tmp_path, "tiny-words==2.0\n")
-    with pytest.raises(BadInput, match=r"tiny: pip could not install .*txt and says ERROR: .*tiny-words==2\.0"):
+    with pytest.raises(
+        BadInput, match=r"tiny: pip could not install .*txt and says ERROR: .*tiny-words==2\.0"
+    ):
         make(environment)
     assert list((tmp_path / "cache" / "environments").iterdir()) == []
 
