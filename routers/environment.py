@@ -8,6 +8,7 @@ from common.files import cache_dir, digest
 
 # Inside an environment, written last: without it, it is half made.
 MADE = "made.json"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class Environment:
@@ -33,14 +34,17 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        version = ".".join(map(str, sys.version_info[:2]))
-        key = digest({"pins": self.pins, "python": version})
+        key = digest({"pins": self.pins, "python": VERSION})
         return cache_dir().absolute() / "environments" / f"{self.name}-{key[:12]}"
 
     @property
     def python(self) -> Path:
         """Its interpreter, which need not be there."""
         return self.folder / "bin" / "python"
+
+    def installed(self, path: str) -> Path:
+        """Place of a file of an installed package."""
+        return self.folder / "lib" / f"python{VERSION}" / "site-packages" / path
 
     @property
     def is_made(self) -> bool:

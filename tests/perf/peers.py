@@ -3,9 +3,9 @@
 `python -m tests.perf.peers [CONTESTANT ...] [KEY=VALUE ...]`; the questions are those of `run`, and
 `dataset=files dataset.path=…` takes yours. Each contestant runs in a process of its own, other packages in
 environments apart from ours, made on first use (PyTorch: a few minutes) and kept in the cache folder. They
-take turns, a block of questions each, and time themselves. A line has accuracy, p50, p99 and mean of one question, questions a
-second in batches, peak memory, the time to fit and to answer the first question, and p50 and rate as
-multiples of the first contestant's, with 95 % intervals over the rounds.
+take turns, a block of questions each, and time themselves. A line has accuracy, p50, p99 and mean of one
+question, questions a second in batches, peak memory, the time to fit and to answer the first question, and
+p50 and rate as multiples of the first contestant's, with 95 % intervals over the rounds.
 """
 
 import json

@@ -9,7 +9,7 @@ import pytest
 
 import conf
 from benchmarks.assets.environments import make
-from benchmarks.assets.packages import check_extras
+from benchmarks.assets.packages import check_extras, option
 from benchmarks.assets.weights import router_spec
 from benchmarks.config import compose_settings
 from common.checks import ConfigError, check_arguments
@@ -56,6 +56,10 @@ def test_each_learns_and_another_process_routes(
     right = [found == wanted for found, wanted in zip(router.predict(held_out[0]), held_out[1], strict=True)]
     # By chance it is half of ten; eight or more are right once in eighteen times.
     assert sum(right) >= 8
+    encodes = name not in ("sklearn", "fasttext")
+    wanted = {"encoder": option("encoder/minilm", "model.sha256")} if encodes else {}
+    assert router.weights_sha256() == wanted
+    assert len(router.asset_paths()) == (encodes and name != "setfit")
     router.save(tmp_path / "saved")
     moved = (tmp_path / "saved").rename(tmp_path / "moved")
     loaded = Router.load(moved)

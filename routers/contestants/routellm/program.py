@@ -50,10 +50,11 @@ def fit(rows: list[dict[str, str]], folder: Path, seed: int, method: str, **sett
     vectors = encode([row["query"] for row in rows])
     domains = sorted({row["domain"] for row in rows})
     targets = [domains.index(row["domain"]) for row in rows]
-    np.save(folder / "vectors.npy", vectors)
     if method == "mf":
         trained = factorized(vectors, targets, len(domains), seed, **settings)
         np.savez(folder / "weights.npz", **trained)
+    else:
+        np.save(folder / "vectors.npy", vectors)
     content = {"method": method, "domains": domains, "targets": targets}
     (folder / "router.json").write_text(json.dumps(content), encoding="utf-8")
     return load(folder)
@@ -170,7 +171,7 @@ def ranking_scores(vectors: Any, targets: list[int], models: int) -> Callable[[A
 
 
 def battles_of(targets: list[int], models: int) -> list[dict[str, Any]]:
-    """Battles of each question's own domain with each other one; the first of the two wins or loses by turns."""
+    """Battles of each question's own domain with each other one; the first of the two wins by turns."""
     battles = []
     for row, winner in enumerate(targets):
         for loser in (model for model in range(models) if model != winner):
