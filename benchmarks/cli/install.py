@@ -27,7 +27,7 @@ def command(names: Sequence[str]) -> None:
 
     A ready-made contestant is a router of another package. Its environment has the versions that this
     product is tested with, apart from ours, and is kept in the cache folder: one with PyTorch takes about
-    1.5 GB and some minutes.
+    2 GB and some minutes.
 
     \b
     Examples:
