@@ -106,7 +106,7 @@ def cached_dir(target: Path, build: Callable[[Path], None], *, say: Callable[[st
     """
     if _is_whole(target):
         return target
-    with _one_at_a_time(target, say):
+    with one_at_a_time(target, say):
         # Whoever was waited for has built it.
         if not _is_whole(target):
             _build(target, build, say)
@@ -118,7 +118,7 @@ def _is_whole(target: Path) -> bool:
 
 
 @contextmanager
-def _one_at_a_time(target: Path, say: Callable[[str], None]) -> Iterator[None]:
+def one_at_a_time(target: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold a lock on `target`, so that only one process builds it."""
     from filelock import FileLock, Timeout
 

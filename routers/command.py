@@ -10,6 +10,7 @@ It reads one JSON object a line on its standard input and answers each with one 
 import shutil
 import tempfile
 import weakref
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,35 +38,32 @@ def _is_command(value: Any) -> str | None:
         return f"is no command: {error}"
 
 
-@dataclass(eq=False, repr=False)
-class CommandRouter(OutsideRouter):
+class ProgramRouter(OutsideRouter):
     """A program that is asked in JSON lines; the confidence is the probability of the best domain.
 
     The process that was fitted answers questions too. A saved router starts the program anew, and again after
     it has crashed.
-
-    Args:
-        command: the program and its arguments, split as a shell does; no shell runs it.
-        fit_timeout: seconds for an answer to `fit`.
-        load_timeout: seconds for an answer to `load`, the start of the program included.
-        route_timeout: seconds for an answer to `route`.
-        max_batch: questions in one `route`.
-        seed: handed to the program.
     """
 
-    parameter_constraints: ClassVar[Constraints] = {
-        "command": _is_command,
-        **dict.fromkeys(("fit_timeout", "load_timeout", "route_timeout"), positive),
-        "max_batch": at_least(1),
-        "seed": at_least(0),
-    }
+    fit_timeout: float
+    load_timeout: float
+    route_timeout: float
+    max_batch: int
+    seed: int
 
-    command: str
-    fit_timeout: float = 3600.0
-    load_timeout: float = 120.0
-    route_timeout: float = 60.0
-    max_batch: int = 32
-    seed: int = 0
+    @property
+    @abstractmethod
+    def words(self) -> list[str]:
+        """The program and its arguments."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The setting that names the program, for errors."""
+
+    def _settings(self) -> dict[str, Any]:
+        """Entries of the message `fit` besides."""
+        return {}
 
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         super()._fit(queries, targets)
@@ -75,7 +73,7 @@ class CommandRouter(OutsideRouter):
             {"query": valid_text(query), "domain": self.classes_[target]}
             for query, target in zip(queries, targets.tolist(), strict=True)
         ]
-        message = {"fit": rows, "folder": str(self.folder_), "seed": self.seed}
+        message = {"fit": rows, "folder": str(self.folder_), "seed": self.seed, **self._settings()}
         self._start(message, Limit(self.fit_timeout, "fit_timeout"))
 
     def _start(self, message: dict[str, Any], limit: Limit) -> Program:
@@ -83,7 +81,7 @@ class CommandRouter(OutsideRouter):
         former: Program | None = vars(self).get("_program")
         if former:
             former.close()
-        program = self._program = Program(self.command)
+        program = self._program = Program(self.words, self.title)
         answer = program.ask(message, limit)
         if answer != DONE:
             program.close()
@@ -128,11 +126,6 @@ class CommandRouter(OutsideRouter):
                 raise program.failure(f"answers {shortened(query)} with {error}") from error
         return rows
 
-    def facts(self) -> dict[str, Any]:
-        """SHA-256 of the files that the command names."""
-        files = [path for path in map(Path, words_of(self.command)) if path.is_file()]
-        return {"files": {path.name: sha256_file(path) for path in files}} if files else {}
-
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         shutil.copytree(self.folder_, folder / FOLDER)
         return super()._state(folder)
@@ -140,3 +133,44 @@ class CommandRouter(OutsideRouter):
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
         super()._restore(folder, arrays, meta)
         self.folder_ = folder.absolute() / FOLDER
+
+
+@dataclass(eq=False, repr=False)
+class CommandRouter(ProgramRouter):
+    """A program of the user's.
+
+    Args:
+        command: the program and its arguments, split as a shell does; no shell runs it.
+        fit_timeout: seconds for an answer to `fit`.
+        load_timeout: seconds for an answer to `load`, the start of the program included.
+        route_timeout: seconds for an answer to `route`.
+        max_batch: questions in one `route`.
+        seed: handed to the program.
+    """
+
+    parameter_constraints: ClassVar[Constraints] = {
+        "command": _is_command,
+        **dict.fromkeys(("fit_timeout", "load_timeout", "route_timeout"), positive),
+        "max_batch": at_least(1),
+        "seed": at_least(0),
+    }
+
+    command: str
+    fit_timeout: float = 3600.0
+    load_timeout: float = 120.0
+    route_timeout: float = 60.0
+    max_batch: int = 32
+    seed: int = 0
+
+    @property
+    def words(self) -> list[str]:
+        return words_of(self.command)
+
+    @property
+    def title(self) -> str:
+        return f"router.command={self.command}"
+
+    def facts(self) -> dict[str, Any]:
+        """SHA-256 of the files that the command names."""
+        files = [path for path in map(Path, self.words) if path.is_file()]
+        return {"files": {path.name: sha256_file(path) for path in files}} if files else {}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from select import POLLIN, POLLOUT, poll
@@ -48,13 +48,17 @@ class Program:
     """A started program. One thread asks at a time; others wait.
 
     After a failure of the program it is ended, and `running` is false.
+
+    Args:
+        words: the program and its arguments.
+        title: the setting that names it, for errors.
     """
 
-    def __init__(self, command: str) -> None:
-        self.command = command
+    def __init__(self, words: Sequence[str], title: str) -> None:
+        self.title = title
         try:
             self._process = subprocess.Popen(
-                words_of(command),
+                words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -65,8 +69,7 @@ class Program:
             )
         except OSError as error:
             raise RouterError(
-                f"the program cannot be started: {error.filename}: {error.strerror} "
-                f"(router.command={command})"
+                f"the program cannot be started: {error.filename}: {error.strerror} ({title})"
             ) from error
         self._stdin, self._stdout, stderr = _pipes(self._process)
         for pipe in (self._stdin, self._stdout):
@@ -108,7 +111,7 @@ class Program:
 
     def failure(self, what: str) -> RouterError:
         """An error that names the program."""
-        return RouterError(f"the program {what} (router.command={self.command})")
+        return RouterError(f"the program {what} ({self.title})")
 
     def _refuse_stray(self, task: str) -> None:
         """Raises RouterError for output that no request asked for."""

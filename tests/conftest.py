@@ -16,8 +16,10 @@ os.environ.pop("HYDRA_FULL_ERROR", None)
 import pytest
 from hypothesis import settings
 
+from benchmarks.assets.environments import make
 from benchmarks.assets.packages import package_dir
 from routers.encoder import SentenceEncoder
+from routers.ready_made import ENTRIES, Entry
 from routers.static_encoder import StaticEncoder
 
 settings.register_profile("derby", deadline=None, derandomize=True)
@@ -286,6 +288,16 @@ def write_llama(folder: str, vocabulary: int, heads: int) -> None:
         pad_token_id=0,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_contestant(cache: Path) -> Iterator[str]:
+    """Name of a ready-made contestant that needs no package, in its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        entry = Entry("tiny", Path(__file__).parent / "routers" / "contestant")
+        patch.setitem(ENTRIES, "tiny", entry)
+        make(entry.environment)
+        yield "tiny"
 
 
 def write_qna(folder: Path, size: int = 20, overlap: int = 4) -> Path:

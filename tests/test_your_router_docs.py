@@ -15,6 +15,7 @@ from reports.record import Record
 from reports.record_files import read_record
 from routers.baselines import TfidfRouter
 from routers.command import CommandRouter
+from routers.ready_made import ENTRIES
 from routers.url import UrlRouter
 from routers.url_protocols import PROTOCOLS
 from tests.benchmarks.helpers import MEASURED_ONCE, derby, results
@@ -35,8 +36,10 @@ LINES = [
     # The key of the next command, which a test gives.
     if not line.startswith("export MY_KEY=")
 ]
-RUNS = [line for line in LINES if line.startswith("python -m benchmarks")]
-BY_HAND = [line for line in LINES if line not in RUNS]
+# They need environments that take minutes; tests/routers/test_ready_made.py runs each that is there.
+READY_MADE = [line for line in LINES if "semantic_router" in line or line.endswith(" install")]
+RUNS = [line for line in LINES if line.startswith("python -m benchmarks") and line not in READY_MADE]
+BY_HAND = [line for line in LINES if line not in (*RUNS, *READY_MADE)]
 SMALL = (*MEASURED_ONCE, "dataset=files", "dataset.path=questions", "~baselines")
 Questions = tuple[list[str], list[str]]
 
@@ -168,6 +171,26 @@ def test_defaults_and_protocols_are_those_of_the_page() -> None:
             assert str(getattr(router, name)).removesuffix(".0") == stated[name], name
     listed = re.findall(r"^\| `(\w+)` \| `POST (\S+)`", PAGE, flags=re.MULTILINE)
     assert listed == [(name, f"/{protocol.path}") for name, protocol in PROTOCOLS.items()]
+
+
+def test_ready_made_ones_are_those_of_the_page() -> None:
+    assert len(READY_MADE) == 4
+    assert set(ENTRIES) >= {
+        name for line in READY_MADE[1:] for name in re.findall("semantic_router|setfit", line)
+    }
+    section = PAGE.partition("## Ready-made")[2].partition("\n## ")[0]
+    rows = {
+        name: row
+        for row in section.splitlines()
+        for names in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", row)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    # `_svm` stands for the name before it with another end.
+    full = {f"llmrouter{name}" if name.startswith("_") else name: row for name, row in rows.items()}
+    assert set(full) == set(ENTRIES)
+    for name, entry in ENTRIES.items():
+        assert ("cannot run" in full[name]) == bool(entry.cannot_run)
+        assert entry.cannot_run or entry.version in full[name]
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)", PAGE))))

@@ -40,19 +40,19 @@ def option(name: str, key: str) -> Any:
 def check_extras(*configs: Any) -> None:
     """Raises MissingExtra for the first setting whose packages are not installed, before any work is done.
 
-    A class that `_target_` names tells what it needs by its `extras(settings)`.
+    A class that `_target_` names tells what it needs by its `extras(settings)`; one that needs anything else
+    looks for it in its `check_installed(settings)`, which raises an error of its own.
     """
     for config in configs:
         if is_dataclass(config):
             config = {field.name: getattr(config, field.name) for field in fields(config)}
         if isinstance(config, Mapping):
-            extras = (
-                getattr(resolve_name(str(config["_target_"])), "extras", None)
-                if "_target_" in config
-                else None
-            )
+            target = resolve_name(str(config["_target_"])) if "_target_" in config else None
+            extras = getattr(target, "extras", None)
             for setting, extra in (extras(config) if extras else {}).items():
                 need(extra, setting)
+            if check_installed := getattr(target, "check_installed", None):
+                check_installed(config)
             check_extras(*config.values())
 
 

@@ -35,6 +35,7 @@ VERBS = (
     "points",
     "grow",
     "serve",
+    "install",
 )
 # Exit code 1 is a result of theirs, which a bug must not look like.
 WITH_VERDICT = ("check", "verify")
@@ -80,6 +81,7 @@ def commands() -> None:
       python -m benchmarks points export DIR router=knn
       python -m benchmarks diff outputs/run/A outputs/run/B
       python -m benchmarks grow router=knn index=hnsw
+      python -m benchmarks install
 
     \b
       python -m benchmarks VERB --help       every key of a verb, with its value

@@ -20,7 +20,11 @@ EXAMPLE = re.compile(r"^ +(python -m benchmarks [a-z]+(?: [^[\n].*)?)$", flags=r
 FOUND = [example for path in SOURCES for example in EXAMPLE.findall(path.read_text("utf-8"))]
 # Of these, tests/benchmarks/gate/test_against.py runs some: it has a repository with two commits.
 IN_REPOSITORY = [example for example in FOUND if "--against" in example]
-EXAMPLES = [example for example in dict.fromkeys(FOUND) if example not in (*IN_README, *IN_REPOSITORY)]
+# They fetch packages; tests/benchmarks/cli/test_install.py makes small environments.
+FETCHING = [example for example in FOUND if "benchmarks install " in example]
+EXAMPLES = [
+    example for example in dict.fromkeys(FOUND) if example not in (*IN_README, *IN_REPOSITORY, *FETCHING)
+]
 
 DATA = ("dataset=files", "dataset.path=questions")
 JUDGED = (*DATA, *MEASURED_ONCE, "measure.enabled=false", "experts=none", "~baselines")

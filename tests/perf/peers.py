@@ -1,11 +1,11 @@
 """Our routers beside other packages on the same questions.
 
 `python -m tests.perf.peers [CONTESTANT ...] [KEY=VALUE ...]`; the questions are those of `run`, and
-`dataset=files dataset.path=…` takes yours. Each contestant runs in a process and an environment of its own,
-which is made on first use (PyTorch: a few minutes) and kept in the cache folder. They take turns, a block of
-questions each, and time themselves. A line has accuracy, p50, p99 and mean of one question, questions a
-second in batches, peak memory, the time to fit and to answer the first question, and p50 and rate as
-multiples of the first contestant's, with 95 % intervals over the rounds.
+`dataset=files dataset.path=…` takes yours. Each contestant runs in a process of its own, other packages in
+environments apart from ours, made on first use (PyTorch: a few minutes) and kept in the cache folder. They
+take turns, a block of questions each, and time themselves. A line has accuracy, p50, p99 and mean of one
+question, questions a second in batches, peak memory, the time to fit and to answer the first question, and
+p50 and rate as multiples of the first contestant's, with 95 % intervals over the rounds.
 """
 
 import json
@@ -13,7 +13,6 @@ import os
 import random
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,18 +22,17 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.assets.environments import make
 from benchmarks.measure.ratios import over_rounds
-from common.files import cache_dir, digest
+from routers.environment import Environment
+from routers.ready_made import ENTRIES
 from tests.perf.peer import CONTESTANTS
 
-TORCH = "torch==2.13.0"
-TRANSFORMERS = [TORCH, "sentence-transformers==6.2.0"]
-# What a contestant's environment has; ours run in this one.
-REQUIREMENTS = {
-    "sentence-transformers": TRANSFORMERS,
-    "semantic-router": [TORCH, "semantic-router[local]==1.1.1"],
-    "scikit-learn": [*TRANSFORMERS, "scikit-learn==1.9.1"],
-    "faiss": [*TRANSFORMERS, "faiss-cpu==1.15.1"],
+# Environments of contestants that are not ours, which run in this one.
+PACKAGES = Environment("peers", Path(__file__).with_name("peers_requirements.txt"))
+ENVIRONMENTS = {
+    **dict.fromkeys(("sentence-transformers", "scikit-learn", "faiss"), PACKAGES),
+    "semantic-router": ENTRIES["semantic_router"].environment,
 }
 ROUNDS, BLOCK, BATCH = 30, 10, 64
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,9 +137,10 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
 def _started(name: str) -> "Iterator[subprocess.Popen[str]]":
     """The contestant's process in its environment; ended with the block."""
     python, path = sys.executable, str(ROOT)
-    if name in REQUIREMENTS:
+    if name in ENVIRONMENTS:
+        make(ENVIRONMENTS[name])
         # Beside the script there is nothing of ours to import.
-        python, path = str(_environment(name)), ""
+        python, path = str(ENVIRONMENTS[name].python), ""
     environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     command = [python, "-W", "ignore", str(Path(__file__).with_name("peer.py"))]
     process = subprocess.Popen(
@@ -152,22 +151,6 @@ def _started(name: str) -> "Iterator[subprocess.Popen[str]]":
     finally:
         process.kill()
         process.wait()
-
-
-def _environment(name: str) -> Path:
-    """Python of the contestant's environment, made on first use."""
-    wanted = REQUIREMENTS[name]
-    folder = cache_dir() / "peers" / f"{name}-{digest(wanted)[:12]}"
-    python, done = folder / "bin" / "python", folder / "installed"
-    if not done.is_file():
-        print(f"{name}: installing {' '.join(wanted)}", file=sys.stderr)
-        venv.create(folder, clear=True, with_pip=True)
-        alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        # One after the other: PyTorch first, which others would bring in another build.
-        for package in wanted:
-            subprocess.run([python, "-m", "pip", "install", "-q", package], check=True, env=alone)
-        done.touch()
-    return python
 
 
 if __name__ == "__main__":

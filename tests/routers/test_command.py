@@ -299,7 +299,7 @@ def test_a_new_fit_ends_the_old_program(program: Make) -> None:
 
 
 def test_what_the_program_started_ends_too(tmp_path: Path) -> None:
-    found = Program(f"sh -c 'sleep 3600 & echo $! > {tmp_path}/pid; wait'")
+    found = Program(["sh", "-c", f"sleep 3600 & echo $! > {tmp_path}/pid; wait"], "router.command=sh")
     wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     pid = int((tmp_path / "pid").read_text())
     assert found.running

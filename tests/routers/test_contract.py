@@ -34,6 +34,7 @@ from routers.inference import check_inference
 from routers.knn import KNNRouter
 from routers.llm import LLMRouter
 from routers.probe import ProbeRouter
+from routers.ready_made import ReadyMadeRouter
 from routers.stages import STAGES, collect_stages
 from routers.static_encoder import StaticEncoder
 from routers.svm import SVMRouter
@@ -87,6 +88,7 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
         for method in ("temperature", "isotonic")
     },
     "command": (CommandRouter, {"command": NAIVE_BAYES}),
+    "ready_made": (ReadyMadeRouter, {"entry": "tiny", "options": {"smoothing": 0.5}}),
     "url": (UrlRouter, {"max_batch": 7}),
     "llm": (LLMRouter, {"model": "mine", "shots": 2, "seed": 1}),
     "calibrated_static": (CalibratedRouter, {"router": (KNNRouter, {"encoder": "static", "k": 5})}),
@@ -121,6 +123,8 @@ def case(request: pytest.FixtureRequest) -> Case:
         params = {"model": request.getfixturevalue("tiny_llama"), **params}
     if issubclass(router, UrlRouter | LLMRouter):
         params = {"url": request.getfixturevalue("routing_server").url, **params}
+    if issubclass(router, ReadyMadeRouter):
+        request.getfixturevalue("tiny_contestant")
     params = with_encoder(router, params, request)
     return Case(router, {name: made(value, request) for name, value in params.items()})
 
@@ -384,7 +388,7 @@ def folders_of(router: Router, *, served: bool = True) -> list[str]:
 
 
 def test_a_moved_router_says_the_same_on_a_machine_with_an_empty_cache(
-    fitted: Router, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: Router, asked: list[str], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted.save(tmp_path / "saved")
     moved = (tmp_path / "saved").rename(tmp_path / "moved")
@@ -395,7 +399,7 @@ def test_a_moved_router_says_the_same_on_a_machine_with_an_empty_cache(
     for name, content in files.items():
         assert not content.startswith(magic), name
         assert str(tmp_path.parent.parent).encode() not in content, name
-    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(empty_cache(tmp_path, cache)))
     folders = {Path(folder).name: Path(folder) for folder in folders_of(fitted, served=False)}
     loaded = Router.load(moved, locate=lambda reference: folders[reference.name])
     assert type(loaded) is type(fitted)
@@ -408,11 +412,19 @@ def test_a_moved_router_says_the_same_on_a_machine_with_an_empty_cache(
     assert _contents(moved) == files
 
 
+def empty_cache(tmp_path: Path, cache: Path) -> Path:
+    """A cache with the environments of programs alone, which are where they are installed."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (folder / "environments").symlink_to(cache / "environments")
+    return folder
+
+
 def test_unknown_weights_are_refused_by_name_and_checksum(
-    fitted: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: Router, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted.save(tmp_path / "saved")
-    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", str(empty_cache(tmp_path, cache)))
     other = tmp_path / "other"
     other.mkdir()
     (other / "model.safetensors").write_bytes(b"others")

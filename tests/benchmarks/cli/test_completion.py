@@ -40,6 +40,9 @@ def test_verbs_options_and_paths(choices: Query) -> None:
     assert choices("run", "--cfg", "") == ["job ", "hydra ", "all "]
     assert ("--multirun " in choices("run", "-"), "--multirun " in choices("compare", "-")) == (True, False)
     assert choices("experts", "") == ["list ", "show ", "use "]
+    assert choices("install", "s") == ["semantic_router ", "setfit ", "sklearn "]
+    assert choices("install", "setfit", "se") == ["semantic_router "]
+    assert choices("install", "routellm_b") == []
     assert choices("diff", "") == choices("verify", "out") == choices("check", "--junit", "") == ["<file>"]
     assert choices("points", "export", "") == choices("run", "--config-dir", "") == ["<dir>"]
 

@@ -95,6 +95,7 @@ HELP_OF_VERBS = {
     "check": ("--baseline PATH", "Exit codes: 0 fine, 1 regression, 2 cannot tell", "--update"),
     "verify": ("RUN...", "Exit codes: 0 every figure follows"),
     "serve": ("routers.NAME=FOLDER", "ROUTER_DERBY_API_KEYS", "answer_seconds: 60.0", "port: 8888"),
+    "install": ("[NAME]...", "install semantic_router setfit", "cache folder"),
 }
 
 
