@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -263,6 +264,22 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -
     ).save_pretrained(folder)
     write_llama(folder, tokenizer.get_vocab_size(), heads=4)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_chat_llama(tiny_llama: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a random Llama with a chat template: it can be trained to answer."""
+    folder = tmp_path_factory.mktemp("tiny_chat_llama") / "model"
+    shutil.copytree(tiny_llama, folder)
+    # Of fewer heads, which learn an answer by heart in fewer steps.
+    vocabulary = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    write_llama(str(folder), vocabulary, heads=2)
+    template = (
+        "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<eos>\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    return str(folder)
 
 
 def write_llama(folder: str, vocabulary: int, heads: int) -> None:
