@@ -70,7 +70,7 @@ class LLMRouter(OutsideRouter):
     @staticmethod
     def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
         """Raises ConfigError for an endpoint without a name of its model."""
-        if values["url"] is not None and not isinstance(values["model"], str):
+        if values["url"] is not None and not isinstance(values.get("model"), str):
             raise ConfigError(f"{prefix}url={values['url']} needs {prefix}model=NAME: its model's name there")
 
     @staticmethod
