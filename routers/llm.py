@@ -162,9 +162,10 @@ class LLMRouter(OutsideRouter):
         return self.url is None and is_untrained(self.model)
 
     def asset_paths(self) -> list[Path]:
-        if not isinstance(getattr(self, "_model", None), LocalModel):
+        model = getattr(self, "_model", None)
+        if not isinstance(model, LocalModel):
             return []
-        graph = self._model.graph
+        graph = model.graph
         return [graph, graph.with_name(WEIGHTS), Path(self.model) / "tokenizer.json"]
 
     def pretrained(self) -> Reference | None:
