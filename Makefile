@@ -1,4 +1,6 @@
 # The tasks of a day, in an active virtual environment. `make check` is what CI runs.
+# Set in containers; every process of Python would compile all of our code again.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: install check lint types test test-all perf gate docs picture
 
 install:

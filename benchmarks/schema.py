@@ -45,10 +45,13 @@ class Constructed(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
+        found = getattr(self, "weights_arguments", None)
+        chosen = found(values) if found else ()
         for item in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, item.name)
+            value = values[item.name]
             # What an interpolation refers to need not be typed: `router.model=${weights.experts.car}`.
-            if item.type is Weights and isinstance(value, dict):
+            if (item.type is Weights and isinstance(value, dict)) or item.name in chosen:
                 setattr(self, item.name, as_weights(f"{self.prefix}{item.name}", value))
 
 
@@ -68,7 +71,7 @@ def configures(target: Any, without: tuple[str, ...] = ()) -> Callable[[type[T]]
                 if name not in vars(cls):
                     setattr(cls, name, default)
         cls.__annotations__ = {**{name: own[name] for name in own if name not in hints}, **hints}
-        for name in ("parameter_constraints", "check_together"):
+        for name in ("parameter_constraints", "check_together", "weights_arguments"):
             found = getattr(target, name, None)
             if name not in vars(cls) and found is not None:
                 setattr(cls, name, staticmethod(found) if callable(found) else found)

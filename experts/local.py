@@ -212,16 +212,3 @@ def _plain(tokenizer: Any, request: Request) -> Request:
 
     history = tuple(turn._replace(text=plain(turn.text)) for turn in request.history)
     return request._replace(question=plain(request.question), history=history)
-
-
-def end_of_turn(tokenizer: Any, configured: int | list[int] | None) -> list[int]:
-    """Every token that ends an answer: the configured ones, and the one the chat template puts there."""
-    ids = {tokenizer.eos_token_id, *([configured] if isinstance(configured, int) else configured or [])}
-    if tokenizer.chat_template is not None:
-        marker = "answer"
-        turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": marker}]
-        rendered: str = tokenizer.apply_chat_template(turn, tokenize=False)
-        after = tokenizer(rendered.rpartition(marker)[2], add_special_tokens=False)["input_ids"]
-        special = set(tokenizer.all_special_ids)
-        ids.update(after[:1] if after and after[0] in special else [])
-    return sorted(token for token in ids if token is not None)

@@ -7,12 +7,13 @@ from threading import Event, Lock, Thread
 from time import perf_counter
 from typing import Any, ClassVar
 
+from common.chat_tokenizer import end_of_turn
 from common.checks import Constraints, one_of
 from common.extras import need
 from common.lora import WEIGHTS
 from experts import prompt
 from experts.base import Answer, ExpertError, Remark, Request, Usage, ignore
-from experts.local import SILENT, LocalModels, Prompt, end_of_turn
+from experts.local import SILENT, LocalModels, Prompt
 from experts.model import load_base
 
 # peft's name for "no adapter" in a mixed batch.

@@ -4,7 +4,7 @@ Requests of one adapter share each step of the model (continuous batching, Yu et
 ends, the next question takes its place. The instruction before every question is read once an expert.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -13,18 +13,14 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.files import read_json
+from common.chat_tokenizer import ChatTokenizer, DamagedTokenizer, configured_end, end_of_turn
+from common.llama_decoding import Cache, Call, Values
 from common.llama_graph import VERSION, FloatArray, NotLlama, Shape, cached_graph, read_shape
 from common.lora import Adapter, DamagedAdapter, adapted_products, adapter_values, read_adapter
 from common.onnx_session import session
 from experts.base import Answer, ExpertError, Remark, Request, Usage, ignore
-from experts.local import SILENT, LocalModels, Prompt, end_of_turn
-from experts.tokenizer import ChatTokenizer
-
-# By name of a graph's input.
-Values = dict[str, Any]
+from experts.local import SILENT, LocalModels, Prompt
 
 
 @dataclass
@@ -50,10 +46,11 @@ class _Base:
     def __init__(self, folder: str, sha256: str, adapters: dict[str, str], *, int8: bool) -> None:
         from onnxruntime import OrtValue
 
-        self.tokenizer = ChatTokenizer(folder)
-        file = Path(folder, "generation_config.json")
-        configured = read_json(file).get("eos_token_id") if file.is_file() else None
-        self.end_of_turn = frozenset(end_of_turn(self.tokenizer, configured))
+        try:
+            self.tokenizer = ChatTokenizer(folder)
+        except DamagedTokenizer as error:
+            raise ExpertError(str(error)) from error
+        self.end_of_turn = frozenset(end_of_turn(self.tokenizer, configured_end(folder)))
         try:
             self.shape = read_shape(Path(folder))
             found = {domain: _adapter(adapter, self.shape) for domain, adapter in adapters.items()}
@@ -71,66 +68,6 @@ class _Base:
         self.adapters |= {domain: values(adapter) for domain, adapter in found.items()}
         # What the instruction before every question leaves in the cache, by expert and tokens.
         self.instructions: dict[tuple[str | None, tuple[int, ...]], list[FloatArray]] = {}
-
-
-class _Cache:
-    """Keys and values of `slots` answers of at most `positions` tokens, and the calls that fill them."""
-
-    def __init__(self, base: _Base, adapter: Values, slots: int, positions: int) -> None:
-        shape = base.shape
-        size = (slots, shape.kv_heads, positions, shape.head_dim)
-        self.base, self.adapter = base, adapter
-        self.names = [f"{kind}.{layer}" for layer in range(shape.layers) for kind in ("key", "value")]
-        self.arrays: list[FloatArray] = [np.zeros(size, dtype=np.float32) for _ in self.names]
-
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Move an answer of `length` tokens to another slot."""
-        for array in self.arrays:
-            array[target, :, :length] = array[source, :, :length]
-
-    def read(self, slot: int, tokens: Sequence[int], start: int) -> int:
-        """Put `tokens` behind the first `start` of a slot; returns the most probable next token."""
-        call = _Call(self, slice(slot, slot + 1), len(tokens))
-        return int(call.run(np.array([tokens]), np.array([start + len(tokens)]))[0])
-
-
-class _Call:
-    """A run of the model on some slots, prepared once and repeated as long as they stay the same."""
-
-    def __init__(self, cache: _Cache, slots: slice, tokens: int) -> None:
-        from onnxruntime import OrtValue
-
-        views = [array[slots] for array in cache.arrays]
-        rows = len(views[0])
-        self.session = cache.base.session
-        self.arrays: dict[str, NDArray[Any]] = {
-            "ids": np.zeros((rows, tokens), dtype=np.int64),
-            "lengths": np.zeros(rows, dtype=np.int32),
-            "total": np.zeros((), dtype=np.int32),
-            # Without padding, the last token of each row is that of the call.
-            "last": np.arange(1, rows + 1, dtype=np.int64) * tokens - 1,
-        }
-        self.next = np.zeros((rows, 1), dtype=np.int64)
-        self.binding = self.session.io_binding()
-        # The values refer to the arrays' memory and must outlive the binding's runs.
-        self.values = {name: OrtValue.ortvalue_from_numpy(array) for name, array in self.arrays.items()}
-        for name, value in (self.values | cache.adapter).items():
-            self.binding.bind_ortvalue_input(name, value)
-        for name, view in zip(cache.names, views, strict=True):
-            value = OrtValue.ortvalue_from_numpy(view)
-            self.values[name] = value
-            self.binding.bind_ortvalue_input(name, value)
-            self.binding.bind_ortvalue_output(f"new_{name}", value)
-        self.values["next"] = OrtValue.ortvalue_from_numpy(self.next)
-        self.binding.bind_ortvalue_output("next", self.values["next"])
-
-    def run(self, ids: NDArray[np.int64], lengths: NDArray[Any]) -> NDArray[np.int64]:
-        """Most probable next token of each row, int64 (rows,); `lengths` count `ids` (rows, tokens) too."""
-        self.arrays["ids"][:] = ids
-        self.arrays["lengths"][:] = lengths - 1
-        self.arrays["total"][...] = lengths.max()
-        self.session.run_with_iobinding(self.binding)
-        return self.next[:, 0]
 
 
 @dataclass(eq=False, repr=False)
@@ -205,9 +142,9 @@ class OnnxExperts(LocalModels):
         """Tokens of one answer, as they are generated and counted."""
         tokens = self._ids(base, asked)
         usage.prompt_tokens, usage.tokens = len(tokens), 0
-        cache = _Cache(base, base.adapters[asked.domain], 1, len(tokens) + asked.limit)
+        cache = Cache(base.session, base.shape, base.adapters[asked.domain], 1, len(tokens) + asked.limit)
         token, length = self._start(base, cache, 0, asked, tokens), len(tokens)
-        call = _Call(cache, slice(0, 1), 1)
+        call = Call(cache, slice(0, 1), 1)
         while True:
             usage.tokens += 1
             ended = token in base.end_of_turn
@@ -218,7 +155,7 @@ class OnnxExperts(LocalModels):
                 return
             yield token
             length += 1
-            token = int(call.run(np.array([[token]]), np.array([length]))[0])
+            token = call.next_of(token, length)
 
     def _generate(self, base: _Base, domain: str | None, prompts: list[Prompt]) -> Iterator[list[_Answering]]:
         """Answers of one expert, in groups as they end.
@@ -229,9 +166,9 @@ class OnnxExperts(LocalModels):
         waiting = sorted(prompts, key=lambda asked: (len(ids[asked.row]), asked.row))
         slots = min(self.batch_size, len(prompts))
         positions = max(len(ids[asked.row]) + asked.limit for asked in prompts)
-        cache = _Cache(base, base.adapters[domain], slots, positions)
+        cache = Cache(base.session, base.shape, base.adapters[domain], slots, positions)
         going: list[_Answering] = []
-        call: _Call | None = None
+        call: Call | None = None
         while going or waiting:
             while waiting and len(going) < slots:
                 start, asked = perf_counter(), waiting.pop()
@@ -243,11 +180,11 @@ class OnnxExperts(LocalModels):
                 call = None
                 yield finished
                 continue
-            call = call or _Call(cache, slice(0, len(going)), 1)
+            call = call or Call(cache, slice(0, len(going)), 1)
             self._step(call, going)
 
     @staticmethod
-    def _step(call: _Call, going: list[_Answering]) -> None:
+    def _step(call: Call, going: list[_Answering]) -> None:
         """One more token for every answer."""
         start = perf_counter()
         ids = np.array([[one.tokens[-1]] for one in going])
@@ -258,7 +195,7 @@ class OnnxExperts(LocalModels):
             one.length += 1
             one.seconds += share
 
-    def _take_finished(self, base: _Base, cache: _Cache, going: list[_Answering]) -> list[_Answering]:
+    def _take_finished(self, base: _Base, cache: Cache, going: list[_Answering]) -> list[_Answering]:
         """Remove the answers that have ended; the last ones take their slots."""
         finished = []
         for slot in reversed(range(len(going))):
@@ -275,12 +212,12 @@ class OnnxExperts(LocalModels):
     def _ids(base: _Base, asked: Prompt) -> list[int]:
         return base.tokenizer(asked.text, add_special_tokens=False)["input_ids"]
 
-    def _start(self, base: _Base, cache: _Cache, slot: int, asked: Prompt, tokens: list[int]) -> int:
+    def _start(self, base: _Base, cache: Cache, slot: int, asked: Prompt, tokens: list[int]) -> int:
         """Read a prompt into a slot; returns the first token of the answer."""
         known = self._instruction(base, cache, slot, asked, tokens)
         return cache.read(slot, tokens[known:], known)
 
-    def _instruction(self, base: _Base, cache: _Cache, slot: int, asked: Prompt, tokens: list[int]) -> int:
+    def _instruction(self, base: _Base, cache: Cache, slot: int, asked: Prompt, tokens: list[int]) -> int:
         """Fill a slot with the tokens before the question, read once an expert; returns how many."""
         frame = base.tokenizer(asked.frame, add_special_tokens=False)["input_ids"]
         # The model has to read one token to say the next.

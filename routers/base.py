@@ -25,6 +25,9 @@ FloatArray = NDArray[np.float32]
 # Folder of pretrained weights; a configuration names a package, a hub repository or a folder in its place.
 ModelFolder = Annotated[str, "folder of pretrained weights"]
 
+# The same, or what a server calls a model of its own; `weights_arguments` of the class tells which.
+ModelFolderOrName = Annotated[str, "folder of pretrained weights, or a server's name of a model"]
+
 FORMAT_VERSION = 3
 FAMILIES = ("embedding", "classifier", "composite", "outside", "baseline", "other")
 

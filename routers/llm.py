@@ -1,26 +1,30 @@
-"""A language model that is asked to name the domain, behind any OpenAI-compatible endpoint."""
+"""A language model that is asked to name the domain: here, or behind any OpenAI-compatible endpoint."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.checks import Constraints, at_least, optional, positive
+from common.checks import ConfigError, Constraints, at_least, optional, positive
+from common.files import sha256_unchanged
+from common.onnx_weights import WEIGHTS
 from common.splits import shuffled_by_class
-from routers.base import Inference, RouterError, valid_text
+from routers.base import Inference, ModelFolderOrName, valid_text
 from routers.http_client import JsonClient
+from routers.language_models import EndpointModel, LanguageModel, LocalModel, Message
 from routers.outside import OutsideRouter, matrix
+from routers.weights import Reference, is_untrained, refer, weights_file
 
 PROMPT = (
     "You sort questions into domains. The domains are:\n{domains}\n"
     "Answer with the name of the one domain that the question belongs to, and nothing else."
 )
 MILLION = 1e6
+ROLE = "language model"
 
 
 @dataclass(eq=False, repr=False)
@@ -29,8 +33,9 @@ class LLMRouter(OutsideRouter):
     probability. An answer that names none, or several, is counted, and all domains are equally probable.
 
     Args:
-        url: of the endpoint, up to and with `/v1`.
-        model: its name there.
+        model: the endpoint's name of it; without `url` the folder of a Llama chat model, which runs here.
+        url: of the endpoint, up to and with `/v1`; null asks no endpoint.
+        int8: keep the matrices of a model that runs here in 8 bits: half the time and memory.
         shots: training questions of each domain in the prompt, drawn by the seed; 0 asks without examples.
         prompt: the system message; `{domains}` in it is replaced by the names, one a line.
         max_tokens: an answer is cut after so many.
@@ -48,8 +53,9 @@ class LLMRouter(OutsideRouter):
         "timeout": positive,
     }
 
-    url: str
-    model: str
+    model: ModelFolderOrName
+    url: str | None = None
+    int8: bool = True
     shots: int = 0
     prompt: str = PROMPT
     max_tokens: int = 16
@@ -61,6 +67,17 @@ class LLMRouter(OutsideRouter):
     max_retries: int = 2
     seed: int = 0
 
+    @staticmethod
+    def check_together(values: Mapping[str, Any], prefix: str = "") -> None:
+        """Raises ConfigError for an endpoint without a name of its model."""
+        if values["url"] is not None and not isinstance(values.get("model"), str):
+            raise ConfigError(f"{prefix}url={values['url']} needs {prefix}model=NAME: its model's name there")
+
+    @staticmethod
+    def weights_arguments(values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Arguments that are weights, and not the name of somebody else's."""
+        return ("model",) if values["url"] is None else ()
+
     def _fit(self, queries: list[str], targets: NDArray[np.int64]) -> None:
         super()._fit(queries, targets)
         drawn = [rows[: self.shots] for rows in shuffled_by_class(targets, self.seed)]
@@ -70,7 +87,16 @@ class LLMRouter(OutsideRouter):
         self._open()
 
     def _open(self) -> None:
-        self._client = JsonClient(self.url, self.api_key_env, self.timeout, self.max_retries)
+        before = self._conversation()
+        if self.url is None:
+            sha256 = self.weights_sha256()[ROLE]
+            self._model: LanguageModel = LocalModel(
+                self.model, sha256, before, self.max_tokens, int8=self.int8
+            )
+        else:
+            client = JsonClient(self.url, self.api_key_env, self.timeout, self.max_retries)
+            settings = {"model": self.model, "temperature": 0, "max_tokens": self.max_tokens}
+            self._model = EndpointModel(client, self.url, settings, before)
         self._names = Names(self.classes_)
         self._events = {
             "questions": 0,
@@ -97,58 +123,56 @@ class LLMRouter(OutsideRouter):
         return [float(number == column) for number in range(len(self.classes_))]
 
     def _ask(self, query: str) -> str:
-        body = {
-            "model": self.model,
-            "messages": self._messages(query),
-            "temperature": 0,
-            "max_tokens": self.max_tokens,
-        }
-        found = self._client.post("chat/completions", body).body
-        try:
-            text = found["choices"][0]["message"]["content"]
-            self._count(found.get("usage"))
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise RouterError(f"{self.url}: {shortened(found)} is no chat completion") from error
-        # A model that thinks aloud may be cut before it says anything.
-        return text if isinstance(text, str) else ""
+        reply = self._model.ask(self._cut(query))
+        if reply.read is not None and reply.written is not None:
+            self._events["counted"] += 1
+            self._events["prompt_tokens"] += reply.read
+            self._events["completion_tokens"] += reply.written
+        return reply.text
 
-    def _messages(self, query: str) -> list[dict[str, str]]:
+    def _conversation(self) -> list[Message]:
+        """The messages before each question."""
         names = "\n".join(f"- {name}" for name in self.classes_)
         messages = [{"role": "system", "content": valid_text(self.prompt.replace("{domains}", names))}]
         for example, domain in self.shots_:
             messages.append({"role": "user", "content": self._cut(example)})
             messages.append({"role": "assistant", "content": valid_text(domain)})
-        return [*messages, {"role": "user", "content": self._cut(query)}]
+        return messages
 
     def _cut(self, text: str) -> str:
         return valid_text(text[: self.max_chars])
 
     def is_cut(self, query: str) -> bool:
-        return len(query) > self.max_chars
-
-    def _count(self, usage: Any) -> None:
-        """Count the tokens of an answer whose endpoint says how many there were."""
-        tokens = usage if isinstance(usage, Mapping) else {}
-        read, written = tokens.get("prompt_tokens"), tokens.get("completion_tokens")
-        if isinstance(read, int) and isinstance(written, int):
-            self._events["counted"] += 1
-            self._events["prompt_tokens"] += read
-            self._events["completion_tokens"] += written
+        self._check_fitted()
+        return len(query) > self.max_chars or self._model.is_cut(valid_text(query))
 
     def events(self) -> dict[str, float]:
-        """Requests, those sent again; questions, those without a domain as answer; of those whose tokens the
-        endpoint counted the tokens, and their price in US dollars where prices are known."""
+        """Of an endpoint requests and those sent again; questions, those without a domain as answer; of those
+        whose tokens were counted the tokens, and their price in US dollars where prices are known."""
         events = self._events
         read, written = events["prompt_tokens"], events["completion_tokens"]
-        found: dict[str, float] = {
-            "requests": self._client.requests,
-            "retries": self._client.retries,
-            **events,
-        }
+        found: dict[str, float] = {**self._model.events(), **events}
         found["tokens"] = read + written
         if self.usd_per_million_in is not None and self.usd_per_million_out is not None:
             found["usd"] = (read * self.usd_per_million_in + written * self.usd_per_million_out) / MILLION
         return found
+
+    @property
+    def training_skipped(self) -> bool:
+        return self.url is None and is_untrained(self.model)
+
+    def asset_paths(self) -> list[Path]:
+        model = getattr(self, "_model", None)
+        if not isinstance(model, LocalModel):
+            return []
+        graph = model.graph
+        return [graph, graph.with_name(WEIGHTS), Path(self.model) / "tokenizer.json"]
+
+    def pretrained(self) -> Reference | None:
+        return None if self.url is not None else refer(self.model, ROLE, with_settings=False)
+
+    def weights_sha256(self) -> dict[str, str]:
+        return {} if self.url is not None else {ROLE: sha256_unchanged(weights_file(self.model, ROLE))}
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays, _ = super()._state(folder)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,20 +103,50 @@ Questions = tuple[list[str], list[str]]
 # Of several processes that take a file each, the last would else work on these alone.
 LONGEST = (
     "test_readme.py",
+    "routers/test_contract.py",
+    "server/test_page_browser.py",
     "test_cli_experts.py",
-    "test_main.py",
-    "test_contract.py",
-    "test_page_browser.py",
-    "test_processes.py",
+    "cli/test_main.py",
+    "experts/test_contract.py",
+    "server/test_processes.py",
+    "test_your_router_docs.py",
+    "hub/test_refusals.py",
+    "hub/test_encoders.py",
+    "experiment/test_untrained.py",
+    "test_config.py",
+    "hub/test_experts.py",
+    "hub/test_data.py",
+    "test_help_examples.py",
+    "gate/test_against.py",
+    "answers/test_train.py",
+    "assets/test_gguf_model.py",
 )
 # Markers of the tests that may start processes of Python.
 WITH_PROCESSES = ("process", "signals")
 _running: list[pytest.Item] = []
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-xdist keep the order of files; it would take those of the fewest tests last."""
+    config.option.loadscopereorder = False
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Skip files without a test of signals where these are all that is wanted: to import the others takes
+    longer than those tests."""
+    if config.option.markexpr != "signals" or not collection_path.is_file():
+        return None
+    return "mark.signals" not in collection_path.read_text(encoding="utf-8") or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; otherwise as collected."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    items.sort(key=lambda item: _place(item.path))
+
+
+def _place(path: Path) -> int:
+    places = (place for place, name in enumerate(LONGEST) if path.match(name))
+    return next(places, len(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -136,13 +167,18 @@ def _refuse_processes(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_refuse_processes)
 
 
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of this session: what one worker of pytest-xdist builds there, all have."""
+    base = tmp_path_factory.getbasetemp()
+    # Each worker has a folder in it.
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The cache of this session; `ROUTER_DERBY_TEST_CACHE` keeps one for quick repeats."""
     kept = os.environ.get("ROUTER_DERBY_TEST_CACHE")
-    base = tmp_path_factory.getbasetemp()
-    # Workers of pytest-xdist have a folder each in one that is the session's: what one builds, all have.
-    folder = Path(kept) if kept else (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder = Path(kept) if kept else session_folder(tmp_path_factory) / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROUTER_DERBY_CACHE", str(folder))
         yield folder
@@ -265,6 +301,22 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory, questions: Questions) -
     ).save_pretrained(folder)
     write_llama(folder, tokenizer.get_vocab_size(), heads=4)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_chat_llama(tiny_llama: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a random Llama with a chat template: it can be trained to answer."""
+    folder = tmp_path_factory.mktemp("tiny_chat_llama") / "model"
+    shutil.copytree(tiny_llama, folder)
+    # Of fewer heads, which learn an answer by heart in fewer steps.
+    vocabulary = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    write_llama(str(folder), vocabulary, heads=2)
+    template = (
+        "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<eos>\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    return str(folder)
 
 
 def write_llama(folder: str, vocabulary: int, heads: int) -> None:

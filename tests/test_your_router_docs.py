@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.assets.weights import Weights, locate
 from benchmarks.pipeline import load_run
+from benchmarks.records.verify import verify
 from reports.record import Record
-from reports.record_files import read_record
+from reports.record_files import read_record, read_result
 from routers.baselines import TfidfRouter
 from routers.command import CommandRouter
 from routers.ready_made import ENTRIES
 from routers.url import UrlRouter
 from routers.url_protocols import PROTOCOLS
-from tests.benchmarks.helpers import MEASURED_ONCE, derby, results
+from tests.benchmarks.helpers import MEASURED_ONCE, derby, in_process, results
 from tests.benchmarks.server.helpers import keep, serving
 from tests.benchmarks.server.test_processes import Server, started
 from tests.conftest import write_qna
@@ -141,7 +143,7 @@ def test_the_server_runs(newcomer: Path, server: Server) -> None:
 
 def test_the_language_model_runs(newcomer: Path) -> None:
     with listening(chat_by_words) as server:
-        line = run_line("router=llm").replace("http://127.0.0.1:8000", server.url)
+        line = run_line("router=llm router.url").replace("http://127.0.0.1:8000", server.url)
         record = record_of(line, newcomer, MY_KEY="sk-secret")
     assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer sk-secret"}
     cost, tokens = record.metric("routing_cost"), record.metric("routing_tokens")
@@ -153,6 +155,31 @@ def test_the_language_model_runs(newcomer: Path) -> None:
     for path in run.rglob("*"):
         assert not path.is_file() or b"sk-secret" not in path.read_bytes(), path
     shutil.rmtree(run)
+
+
+def test_the_packaged_language_model_is_asked_here(
+    newcomer: Path, tiny_chat_llama: str, tmp_path: Path
+) -> None:
+    line = f"{run_line('router=llm router.shots')} router.model={tiny_chat_llama} router.max_tokens=2"
+    data = f"dataset.path={newcomer / 'questions'}"
+    done = in_process(*shlex.split(line)[3:], *SMALL, data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = results(tmp_path)
+    record = read_record(run)
+    assert (record.router, record.family) == ("llm", "outside")
+    sha256 = locate(Weights(path=tiny_chat_llama)).sha256
+    assert record.provenance.weights.loaded == {"language model": sha256}
+    assert set(record.provenance.weights.configured.values()) == {sha256}
+    names = {metric.name for metric in record.metrics}
+    assert {"accuracy", "routing_tokens", "unnamed_answers"} <= names
+    # Nobody is asked over a network, and nobody said what a token costs.
+    assert names.isdisjoint({"retries", "routing_cost", "network_p50"})
+    for name in ("latency_p50", "tokenise_p50", "encode_p50", "peak_rss", "weights_size", "load_time"):
+        metric = record.metric(name)
+        assert metric is not None
+        assert metric.value > 0
+    assert verify(read_result(run)).differences == []
+    assert load_run(run).route(["my car's brakes squeal"])[0].label in {None, "car", "sleep"}
 
 
 def test_all_are_compared(newcomer: Path, by_hand: list[str]) -> None:

@@ -275,7 +275,7 @@ SERVING = [
     _outside("changed_answers", "Changed", "fraction", _share_of_events("changed", "repeated"),
              "Questions asked again that got other scores, as a share of those asked again"),
     _outside("routing_tokens", "Tokens", "tokens", _share_of_events("tokens", "counted"),
-             "Tokens that a language model read and wrote for a question, as the endpoint counts them; mean"),
+             "Tokens that a language model read and wrote for a question; mean"),
     _outside("routing_cost", "Price", "USD/1k questions",
              _share_of_events("usd", "counted", 1000),
              "Price of a thousand questions at the prices of the configuration"),

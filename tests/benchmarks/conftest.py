@@ -1,12 +1,11 @@
 """Data and runs that several files share, each made once."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ANSWERS, CAR, OUT_OF_SCOPE, OVERLAP, SLEEP, write_llama
+from tests.conftest import ANSWERS, CAR, OUT_OF_SCOPE, OVERLAP, SLEEP
 
 
 @pytest.fixture(scope="session")
@@ -41,22 +40,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("ROUTER_DERBY_CACHE", str(folder))
     return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_chat_llama(tiny_llama: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Folder of a random Llama with a chat template: it can be trained to answer."""
-    folder = tmp_path_factory.mktemp("tiny_chat_llama") / "model"
-    shutil.copytree(tiny_llama, folder)
-    # Of fewer heads, which learn an answer by heart in fewer steps.
-    vocabulary = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
-    write_llama(str(folder), vocabulary, heads=2)
-    template = (
-        "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<eos>\n{% endfor %}"
-        "{% if add_generation_prompt %}assistant: {% endif %}"
-    )
-    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
-    return str(folder)
 
 
 @pytest.fixture(scope="session")

@@ -574,13 +574,18 @@ def test_no_adapter_is_one_line_before_the_router_is_fitted(trained: Trained, tm
 
 
 @pytest.mark.signals
-def test_an_interrupt_while_answering_is_one_word(trained: Trained, cache_of_answers: Path) -> None:
+def test_an_interrupt_while_answering_is_one_word(
+    tiny_chat_llama: str, answered_qna: Path, cache_of_answers: Path, tmp_path: Path
+) -> None:
+    settings = [*tiny(tiny_chat_llama), *on(answered_qna)]
+    # What they say is nothing to this test, which runs alone.
+    assert in_process("train", *settings, *LEARN, "trainer.steps=1", cwd=tmp_path).returncode == 0
     questions = [f"Is part {number} of my car worn out?" for number in range(200)]
-    chosen = ["router=majority", *trained.chosen, "experts.max_new_tokens=32"]
+    chosen = ["router=majority", *settings, "experts.max_new_tokens=32"]
     own = {"ROUTER_DERBY_CACHE": str(cache_of_answers)}
     # The first question of all writes the model's graph, and says so.
-    assert in_process("ask", *chosen, questions[0], cwd=trained.cwd, **own).returncode == 0
-    with started("ask", *chosen, *questions, cwd=trained.cwd, **own) as process:
+    assert in_process("ask", *chosen, questions[0], cwd=tmp_path, **own).returncode == 0
+    with started("ask", *chosen, *questions, cwd=tmp_path, **own) as process:
         assert process.stdout is not None
         try:
             # While the third is written.

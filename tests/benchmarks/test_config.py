@@ -67,7 +67,6 @@ MEMBERS = ("knn", "svm", "tfidf")
 NEEDED = {
     "router=command": ["router.command=mine"],
     "router=url": ["router.url=http://127.0.0.1:1"],
-    "router=llm": ["router.url=http://127.0.0.1:1/v1", "router.model=mine"],
     "experts=openai": ["experts.base_url=http://127.0.0.1:1/v1"],
     "experts=llama_phi": ["weights=hub"],
     "weights=own": ["weights.experts.default.path=mine"],
@@ -597,6 +596,15 @@ def test_names_of_a_server_are_mapped_on_the_command_line() -> None:
     assert recordable(config)["router"]["domains"] == {"auto": "car", "other": None}
     assert build(router_spec(checked(config).router, {})).api_key_env == "MY_KEY"
     assert "protocol=http: not one of own, knn" in refusal(*url, "router.protocol=http")
+
+
+def test_a_language_model_runs_here_unless_an_endpoint_has_it() -> None:
+    packaged = settings("router=llm")
+    assert vars(packaged.router.model) == vars(packaged.weights.classifier)
+    assert settings("router=llm", "router.model=my/model").router.model == Weights("my/model")
+    endpoint = ["router=llm", "router.url=http://127.0.0.1:1/v1"]
+    assert settings(*endpoint, "router.model=mine").router.model == "mine"
+    assert refusal(*endpoint).startswith("router.url=http://127.0.0.1:1/v1 needs router.model=NAME")
 
 
 def test_the_built_in_data_are_recorded_by_their_package() -> None:

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from common.files import cached_dir, read_json, write_json
+from common.typed_json import from_json, to_json
 from experts.base import Answer, Request, Turn
 from experts.local import Model
 from experts.lora import LoraExperts
 from experts.onnx import OnnxExperts
 from experts.train import Recipe, Trained, train
+from tests.conftest import session_folder
 
 SYSTEM_PROMPT = "You know all about {domain}."
 # The domain of a base and the answer that its adapter learns by heart.
@@ -191,14 +194,23 @@ def adapters(
     bases: dict[str, str],
     pairs: dict[str, list[tuple[str, str]]],
 ) -> dict[tuple[str, str], Adapter]:
-    """By base and domain; shared, so copy before you change one."""
+    """By base and domain; shared, also with other workers, so copy before you change one."""
+    shared = session_folder(tmp_path_factory) / "adapters"
 
     def make(name: str, domain: str) -> Adapter:
-        target = tmp_path_factory.mktemp(f"{name}_{domain}")
-        said: list[tuple[str, int, int]] = []
-        recipe = replace(RECIPE, system_prompt=SYSTEM_PROMPT.replace("{domain}", domain))
-        trained = train(bases[name], pairs[domain], recipe, target, lambda *one: said.append(one))
-        return Adapter(target, trained, said)
+        def build(target: Path) -> None:
+            said: list[tuple[str, int, int]] = []
+            recipe = replace(RECIPE, system_prompt=SYSTEM_PROMPT.replace("{domain}", domain))
+            (target / "adapter").mkdir()
+            trained = train(
+                bases[name], pairs[domain], recipe, target / "adapter", lambda *one: said.append(one)
+            )
+            write_json(target / "said.json", {"trained": to_json(trained), "progress": said})
+
+        folder = cached_dir(shared / f"{name}_{domain}", build, say=lambda _: None)
+        found = read_json(folder / "said.json")
+        progress = [(what, done, total) for what, done, total in found["progress"]]
+        return Adapter(folder / "adapter", from_json(found["trained"], Trained), progress)
 
     return {(name, domain): make(name, domain) for name in bases for domain in ANSWERS}
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from common.chat_tokenizer import ChatTokenizer
 from experts import prompt
 from experts.base import ExpertError, Request, Turn
 from experts.conversation import left_out, newest, notes, render, turns
-from experts.tokenizer import ChatTokenizer
 from tests.experts.conftest import CONVERSATIONS, FORMATS, HISTORY, SYSTEM_PROMPT, save_tokenizer
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from common.chat_tokenizer import ChatTokenizer, DamagedTokenizer, end_of_turn
 from experts import prompt
 from experts.base import ExpertError
-from experts.local import end_of_turn
-from experts.tokenizer import ChatTokenizer
 from tests.experts.conftest import LLAMA_TEMPLATE, PHI_TEMPLATE
 from tests.experts.test_prompt import REFUSING_TEMPLATE, TRIMMING_TEMPLATE
 
@@ -155,5 +154,5 @@ def test_no_tokenizer_there(chat_llama: str, tmp_path: Path, damage: str) -> Non
     if damage == "garbage":
         shutil.copytree(chat_llama, folder, dirs_exist_ok=True)
         (folder / "tokenizer.json").write_text("{")
-    with pytest.raises(ExpertError, match="model"):
+    with pytest.raises(DamagedTokenizer, match="model"):
         ChatTokenizer(str(folder))

@@ -99,7 +99,7 @@ class Prompted(Engine):
     """An engine of others, which gets the very tokens that ours get."""
 
     def prepare(self) -> None:
-        from experts.tokenizer import ChatTokenizer
+        from common.chat_tokenizer import ChatTokenizer
 
         self.folder = next(iter(self.job.models.values()))["folder"]
         self.tokenizer = ChatTokenizer(self.folder)

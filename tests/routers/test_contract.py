@@ -91,6 +91,7 @@ CASES: dict[str, tuple[type[Router], dict[str, Any]]] = {
     "ready_made": (ReadyMadeRouter, {"entry": "tiny", "options": {"smoothing": 0.5}}),
     "url": (UrlRouter, {"max_batch": 7}),
     "llm": (LLMRouter, {"model": "mine", "shots": 2, "seed": 1}),
+    "llm_here": (LLMRouter, {"shots": 1, "seed": 1, "max_tokens": 4}),
     "calibrated_static": (CalibratedRouter, {"router": (KNNRouter, {"encoder": "static", "k": 5})}),
 }
 
@@ -121,7 +122,9 @@ def case(request: pytest.FixtureRequest) -> Case:
     router, params = CASES[request.param]
     if issubclass(router, TinyLlamaRouter):
         params = {"model": request.getfixturevalue("tiny_llama"), **params}
-    if issubclass(router, UrlRouter | LLMRouter):
+    if issubclass(router, LLMRouter) and "model" not in params:
+        params = {"model": request.getfixturevalue("tiny_chat_llama"), **params}
+    elif issubclass(router, UrlRouter | LLMRouter):
         params = {"url": request.getfixturevalue("routing_server").url, **params}
     if issubclass(router, ReadyMadeRouter):
         request.getfixturevalue("tiny_contestant")
@@ -372,6 +375,8 @@ def roles(router: Router) -> set[str]:
         if router.encoder.finetune != "none":
             return {"encoder", "encoder_fine_tuned"}
         return {"encoder", "encoder_distilled"} if router.made_folder_ else {"encoder"}
+    if isinstance(router, LLMRouter) and router.url is None:
+        return {"language model"}
     return {"classifier"} if isinstance(router, TinyLlamaRouter) else set()
 
 
@@ -384,7 +389,8 @@ def folders_of(router: Router, *, served: bool = True) -> list[str]:
         return [folder for part in router.parts_.values() for folder in folders_of(part, served=served)]
     if isinstance(router, EmbeddingRouter):
         return [] if served and router.made_folder_ else [router.encoder.model]
-    return [router.model] if isinstance(router, TinyLlamaRouter) else []
+    here = isinstance(router, LLMRouter) and router.url is None
+    return [router.model] if here or isinstance(router, TinyLlamaRouter) else []
 
 
 def test_a_moved_router_says_the_same_on_a_machine_with_an_empty_cache(

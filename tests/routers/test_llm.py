@@ -24,7 +24,7 @@ def serve() -> Iterator[Serve]:
 
 
 def router_of(server: Server, **settings: Any) -> LLMRouter:
-    return LLMRouter(f"{server.url}/v1", "mine", **settings).fit(QUERIES, LABELS)
+    return LLMRouter("mine", f"{server.url}/v1", **settings).fit(QUERIES, LABELS)
 
 
 def test_without_examples_the_prompt_has_the_names_alone(serve: Serve) -> None:

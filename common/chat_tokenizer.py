@@ -5,18 +5,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
 from common.files import read_json
-from experts.base import ExpertError
 
 # Tokens with a role, as `tokenizer_config.json` names them.
 ROLES = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token")
 
 
+class DamagedTokenizer(UserError, ValueError):
+    """A folder without a tokenizer, or with one that cannot be read."""
+
+
 class ChatTokenizer:
-    """Tokenizer of a model folder, with the part of transformers' interface that `experts.prompt` uses.
+    """Tokenizer of a model folder, with the part of transformers' interface that prompts need.
 
     Raises:
-        ExpertError: there is none in `folder`.
+        DamagedTokenizer: there is none in `folder`.
     """
 
     def __init__(self, folder: str) -> None:
@@ -26,7 +30,7 @@ class ChatTokenizer:
         try:
             self.inner = Tokenizer.from_file(str(Path(folder, "tokenizer.json")))
         except Exception as error:  # tokenizers raises nothing more special
-            raise ExpertError(f"cannot load a tokenizer from {folder}: {error}") from error
+            raise DamagedTokenizer(f"cannot load a tokenizer from {folder}: {error}") from error
         self.inner.no_truncation()
         self.inner.no_padding()
         file = Path(folder, "tokenizer_config.json")
@@ -98,6 +102,26 @@ class ChatTokenizer:
     @cached_property
     def _template(self) -> Any:
         return _environment().from_string(str(self.chat_template))
+
+
+def end_of_turn(tokenizer: Any, configured: int | list[int] | None) -> list[int]:
+    """Every token that ends an answer: the configured ones, and the one the chat template puts there."""
+    ids = {tokenizer.eos_token_id, *([configured] if isinstance(configured, int) else configured or [])}
+    if tokenizer.chat_template is not None:
+        marker = "answer"
+        turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": marker}]
+        rendered: str = tokenizer.apply_chat_template(turn, tokenize=False)
+        after = tokenizer(rendered.rpartition(marker)[2], add_special_tokens=False)["input_ids"]
+        special = set(tokenizer.all_special_ids)
+        ids.update(after[:1] if after and after[0] in special else [])
+    return sorted(token for token in ids if token is not None)
+
+
+def configured_end(folder: str) -> int | list[int] | None:
+    """Tokens that end an answer as `generation_config.json` has them."""
+    file = Path(folder, "generation_config.json")
+    found: int | list[int] | None = read_json(file).get("eos_token_id") if file.is_file() else None
+    return found
 
 
 def _environment() -> Any:
