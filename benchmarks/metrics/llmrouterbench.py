@@ -1,8 +1,8 @@
 """LLMRouterBench's scores of a router (Li et al., 2026, arXiv 2601.07206, sections 3.2 and 6).
 
 The authors' repository has them in words and not in code. The formulas are those of two public
-re-implementations that name these sections, of the cost saved of one alone; the paper itself could not be read
-here. The paper averages each score over its data sets; here it is of one data set.
+re-implementations that name these sections, of the cost saved of one alone; the paper itself could not be
+read here. The paper averages each score over its data sets; here it is of one data set.
 """
 
 import numpy as np
