@@ -6,7 +6,7 @@ checksum. Adapters that come with the product are, too; others, a user's own, ar
 """
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from common.lora import CONFIG, WEIGHTS
 from common.settings import Policy
 from common.typed_json import from_json, to_json
 from routers.base import Router
+from routers.command import ProgramRouter
 from routers.weights import SAFETENSORS, Reference, remember, remembered, unknown_weights
 
 ROUTER = "router"
@@ -128,8 +129,20 @@ def keep_router(
 
 def _names_neighbours(saved: Path) -> bool:
     """True if the saved router, or a part of it, does."""
-    specs = [read_json(file)["spec"] for file in saved.rglob("router.json")]
-    return any(imported(spec["_target_"]).names_neighbours for spec in specs)
+    return any(router.names_neighbours for router in _classes(saved))
+
+
+def _classes(folder: Path) -> Iterator[type[Router]]:
+    """Class of the router saved in `folder`, and of its parts; what a program wrote there is none."""
+    header = folder / "router.json"
+    if header.is_file():
+        router = imported(read_json(header)["spec"]["_target_"])
+        yield router
+        if issubclass(router, ProgramRouter):
+            return
+    for part in folder.iterdir():
+        if part.is_dir():
+            yield from _classes(part)
 
 
 def _keep_experts(experts: ExpertSet, work: Path) -> KeptExperts:

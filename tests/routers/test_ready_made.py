@@ -12,7 +12,10 @@ from benchmarks.assets.environments import make
 from benchmarks.assets.packages import check_extras, option
 from benchmarks.assets.weights import router_spec
 from benchmarks.config import compose_settings
+from benchmarks.experiment.router_folder import ROUTER, keep_router
+from benchmarks.pipeline import load_run
 from common.checks import ConfigError, check_arguments
+from common.settings import Policy
 from routers.base import Router, RouterError, build
 from routers.ready_made import CONTESTANTS, ENTRIES, ReadyMadeRouter
 
@@ -124,6 +127,24 @@ def test_a_missing_environment_is_named_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.process
+def test_one_is_kept_and_routes_again(tiny_contestant: str, questions: Questions, tmp_path: Path) -> None:
+    router = ReadyMadeRouter(tiny_contestant, {"smoothing": 0.5}).fit(*questions)
+    router.save(tmp_path / "saved")
+    asked = {str(row): query for row, query in enumerate(questions[0])}
+    keep_router(tmp_path / "saved", tmp_path / "run" / ROUTER, Policy(), None, [], asked)
+    # It names no neighbours, so no question is kept.
+    assert {path.name for path in (tmp_path / "run" / ROUTER).iterdir()} == {
+        "decision.json",
+        "program",
+        "router.json",
+        "state.safetensors",
+    }
+    found = load_run(tmp_path / "run").route(["my brakes squeal", "insomnia"])
+    assert [decision.label for decision in found] == ["car", "sleep"]
+
+
+@pytest.mark.process
 def test_a_tiny_one(tiny_contestant: str, questions: Questions) -> None:
     router = ReadyMadeRouter(tiny_contestant, {"smoothing": 0.5}, seed=7).fit(*questions)
     said = router.infer(["My brakes squeal", "insomnia"])

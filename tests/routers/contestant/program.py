@@ -12,13 +12,14 @@ def fit(rows: list[dict[str, str]], folder: Path, seed: int, smoothing: float) -
     for row in rows:
         counts.setdefault(row["domain"], Counter()).update(words(row["query"]))
     model = {"counts": counts, "smoothing": smoothing, "seed": seed}
-    (folder / "model.json").write_text(json.dumps(model, sort_keys=True), encoding="utf-8")
+    # The name that a saved router of ours has.
+    (folder / "router.json").write_text(json.dumps(model, sort_keys=True), encoding="utf-8")
     print("this goes to standard error")
     return model
 
 
 def load(folder: Path) -> dict[str, Any]:
-    model: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    model: dict[str, Any] = json.loads((folder / "router.json").read_text(encoding="utf-8"))
     return model
 
 
