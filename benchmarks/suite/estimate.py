@@ -15,6 +15,8 @@ from routers.decision import route
 
 # Questions of a try-out: so many of each of so many domains to learn, and so many in all to route.
 PER_DOMAIN, DOMAINS, ROUTED = 10, 4, 10
+# A fit that takes longer is not done again for a better estimate.
+QUICK_SECONDS = 10.0
 # Of a question, until the reference workload beside it has run too.
 REFERENCE_SECONDS = 0.01
 # To check a data set for leakage, compute intervals and write, beside the processes of a cell.
@@ -89,15 +91,18 @@ def try_out(spec: dict[str, Any], dataset: Dataset, seed: int, workers: Workers,
 def fit_and_ask(job: TryOutJob) -> TryOut:
     """Fit a router and ask it, in this process; `start_seconds` has the time that is no part of each start.
 
-    It is done twice, and the second time counts: the first imports what it needs, and makes once what is
+    A quick fit is done twice, and the second counts: the first imports what it needs, and makes once what is
     kept, such as an export of the weights.
     """
-    begin = perf_counter()
-    _fit(_loaded(job), job).infer(job.queries[:1])
-    first = perf_counter()
+    begin = loading = perf_counter()
     router = _loaded(job)
     loaded = perf_counter()
-    _fit(router, job)
+    _fit(router, job).infer(job.queries[:1])
+    if perf_counter() - loaded < QUICK_SECONDS:
+        loading = perf_counter()
+        router = _loaded(job)
+        loaded = perf_counter()
+        _fit(router, job)
     fitted = perf_counter()
     router.infer(job.queries)
     inferred = perf_counter()
@@ -106,7 +111,7 @@ def fit_and_ask(job: TryOutJob) -> TryOut:
     routed = perf_counter()
     events, n = router.events(), len(job.queries)
     return TryOut(
-        start_seconds=(first - begin) + (routed - loaded),
+        start_seconds=(routed - begin) - (loaded - loading),
         fit_seconds=(fitted - loaded) / len(job.lessons.queries),
         batch_seconds=(inferred - fitted) / n,
         single_seconds=(routed - inferred) / n,
