@@ -107,9 +107,12 @@ def prepare(
     # Fail early on missing experts.
     experts = find_experts(settings.experts, dataset)
     dataset, leakage = check_leakage(dataset, settings.guard, workers)
-    if settings.train_per_domain:
-        dataset = replace(dataset, train=subset(dataset.train, settings.train_per_domain, settings.seed))
-    return dataset, experts, leakage
+    return few(dataset, settings.train_per_domain, settings.seed), experts, leakage
+
+
+def few(dataset: Dataset, per_domain: int | None, seed: int) -> Dataset:
+    """The data set with so many training questions a domain, drawn by the seed; with all where none is said."""
+    return replace(dataset, train=subset(dataset.train, per_domain, seed)) if per_domain else dataset
 
 
 def write(folders: Mapping[str, Path], evaluated: Mapping[str, Evaluated]) -> None:

@@ -15,7 +15,7 @@ from routers.decision import route
 
 # Questions of a try-out: so many of each of so many domains to learn, and so many in all to route.
 PER_DOMAIN, DOMAINS, ROUTED = 10, 4, 10
-# A fit that takes longer is not done again for a better estimate.
+# A fit that takes longer is not done once more.
 QUICK_SECONDS = 10.0
 # Of a question, until the reference workload beside it has run too.
 REFERENCE_SECONDS = 0.01
@@ -38,6 +38,7 @@ class TryOut:
 
     Attributes:
         start_seconds: of a process until it can route, without fitting.
+        fit_fixed_seconds: of fitting, however many questions there are.
         fit_seconds: for each question that it learned from.
         batch_seconds: for each question in a batch.
         single_seconds: for each question alone.
@@ -45,6 +46,7 @@ class TryOut:
     """
 
     start_seconds: float
+    fit_fixed_seconds: float
     fit_seconds: float
     batch_seconds: float
     single_seconds: float
@@ -91,44 +93,45 @@ def try_out(spec: dict[str, Any], dataset: Dataset, seed: int, workers: Workers,
 def fit_and_ask(job: TryOutJob) -> TryOut:
     """Fit a router and ask it, in this process; `start_seconds` has the time that is no part of each start.
 
-    A quick fit is done twice, and the second counts: the first imports what it needs, and makes once what is
-    kept, such as an export of the weights.
+    Half of the questions come first and all of them then: what a fit takes for each question is the
+    difference. A quick one is done once before, to import what it needs and to make what is kept, such as an
+    export of the weights.
     """
-    begin = loading = perf_counter()
-    router = _loaded(job)
-    loaded = perf_counter()
-    _fit(router, job).infer(job.queries[:1])
-    if perf_counter() - loaded < QUICK_SECONDS:
-        loading = perf_counter()
-        router = _loaded(job)
-        loaded = perf_counter()
-        _fit(router, job)
+    begin = perf_counter()
+    half = job.lessons.of(range(0, len(job.lessons.queries), 2))
+    loading, half_seconds, router = _fitted(job, half)
+    if half_seconds < QUICK_SECONDS:
+        router.infer(job.queries[:1])
+        loading, half_seconds, router = _fitted(job, half)
+    loading, all_seconds, router = _fitted(job, job.lessons)
     fitted = perf_counter()
     router.infer(job.queries)
     inferred = perf_counter()
     for query in job.queries:
         route(router, query)
     routed = perf_counter()
-    events, n = router.events(), len(job.queries)
+    n, n_all = len(job.queries), len(job.lessons.queries)
+    per_question = max(all_seconds - half_seconds, 0.0) / (n_all - len(half.queries))
+    events = router.events()
     return TryOut(
-        start_seconds=(routed - begin) - (loaded - loading),
-        fit_seconds=(fitted - loaded) / len(job.lessons.queries),
+        start_seconds=(routed - begin) - loading,
+        fit_fixed_seconds=max(all_seconds - per_question * n_all, 0.0),
+        fit_seconds=per_question,
         batch_seconds=(inferred - fitted) / n,
         single_seconds=(routed - inferred) / n,
         usd=events.get("usd", 0.0) / events["counted"] if events.get("counted") else 0.0,
     )
 
 
-def _loaded(job: TryOutJob) -> Router:
+def _fitted(job: TryOutJob, lessons: Lessons) -> tuple[float, float, Router]:
+    """Seconds of loading and of fitting a new router, and the router."""
+    start = perf_counter()
     router = build(job.spec)
     assert isinstance(router, Router)
     router.load_pretrained()
-    return router
-
-
-def _fit(router: Router, job: TryOutJob) -> Router:
-    lessons = job.lessons
-    return router.fit(lessons.queries, lessons.labels, lessons.ids, lessons.outcomes)
+    loaded = perf_counter()
+    router.fit(lessons.queries, lessons.labels, lessons.ids, lessons.outcomes)
+    return loaded - start, perf_counter() - loaded, router
 
 
 def estimate(
@@ -145,6 +148,7 @@ def estimate(
         seconds = (
             OVERHEAD_SECONDS
             + 2 * one.start_seconds
+            + one.fit_fixed_seconds
             + one.fit_seconds * len(data.train)
             + one.batch_seconds * len(data.test)
         )

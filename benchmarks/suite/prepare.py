@@ -12,6 +12,7 @@ from benchmarks.config import flat
 from benchmarks.datasets.base import Dataset
 from benchmarks.datasets.load import load_dataset
 from benchmarks.errors import BadInput, WorkerError
+from benchmarks.experiment.run import few
 from benchmarks.experiment.spec import RunSpec
 from benchmarks.suite.cells import cell_spec
 from benchmarks.suite.estimate import TryOut, try_out
@@ -79,7 +80,7 @@ def prepare(
     """
     cells = list(cells)
     names = dict.fromkeys(cell.dataset for cell in cells)
-    datasets = {name: load_dataset(composed.datasets[name].settings.dataset) for name in names}
+    datasets = {name: _learned_from(composed.datasets[name]) for name in names}
     file = folder.path / TRIED
     known: dict[str, Any] = read_json(file) if file.is_file() else {}
     tried: dict[str, TryOut] = {}
@@ -100,6 +101,11 @@ def prepare(
     if refused:
         raise BadInput(f"{len(refused)} of {len(contestants)} contestants cannot start: {'; '.join(refused)}")
     return Prepared(datasets, tried)
+
+
+def _learned_from(spec: RunSpec) -> Dataset:
+    settings = spec.settings
+    return few(load_dataset(settings.dataset), settings.train_per_domain, settings.seed)
 
 
 def _try_out(spec: RunSpec, dataset: Dataset, seed: int, workers: Workers, title: str) -> TryOut:
