@@ -111,7 +111,7 @@ def prepare(
 
 
 def few(dataset: Dataset, per_domain: int | None, seed: int) -> Dataset:
-    """The data set with so many training questions a domain, drawn by the seed; with all where none is said."""
+    """The data set with so many training questions a domain, drawn by the seed; None leaves all."""
     return replace(dataset, train=subset(dataset.train, per_domain, seed)) if per_domain else dataset
 
 

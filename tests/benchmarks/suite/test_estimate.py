@@ -30,7 +30,9 @@ def dataset(n_train: int, n_test: int) -> Dataset:
     return Dataset("made", examples(n_train, "train"), examples(n_test, "test"))
 
 
-TRIED = TryOut(start_seconds=3, fit_fixed_seconds=4, fit_seconds=0.1, batch_seconds=0.01, single_seconds=0.02, usd=0.001)
+TRIED = TryOut(
+    start_seconds=3, fit_fixed_seconds=4, fit_seconds=0.1, batch_seconds=0.01, single_seconds=0.02, usd=0.001
+)
 MEASURE = Measure(warmup=5, min_queries=100, rounds=2, batch_size=10, min_batches=4)
 CELL = Cell("made", "one", ())
 
@@ -63,5 +65,14 @@ def test_a_try_out_has_few_questions_of_few_domains() -> None:
 def test_a_contestant_is_tried_out_for_real(tmp_path: Path) -> None:
     spec = {"_target_": "tests.benchmarks.fakes.Even"}
     found = try_out(spec, dataset(200, 50), 0, InProcess(), "trying")
-    assert min(found.start_seconds, found.fit_fixed_seconds, found.fit_seconds, found.batch_seconds, found.single_seconds) >= 0
+    assert (
+        min(
+            found.start_seconds,
+            found.fit_fixed_seconds,
+            found.fit_seconds,
+            found.batch_seconds,
+            found.single_seconds,
+        )
+        >= 0
+    )
     assert found.usd == 0
