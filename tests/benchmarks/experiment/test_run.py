@@ -266,7 +266,10 @@ def test_the_record_has_all_that_was_configured_and_reads_back_equal(
         missing = record.missing("latency_p50")
         assert missing
         assert missing.reason == Reason.NOT_MEASURED
-        assert record.timings == Timings()
+        trained = record.timings.trained
+        assert trained is not None
+        assert (trained.untimed, trained.train_seconds, trained.train_peak_rss_bytes) == (True, 0, 0)
+        assert record.timings == Timings(trained)
         # Whatever is written can be read, and is then the same.
         write_record(tmp_path, record, rows)
         assert read_record(tmp_path) == record
