@@ -26,6 +26,7 @@ def command(workers: "Workers | None") -> None:
 def _suite(config: "DictConfig", workers: "Workers | None") -> None:
     from hydra.core.hydra_config import HydraConfig
 
+    from benchmarks.errors import WorkerError
     from benchmarks.suite.suite import LEAGUE, suite
     from reports.terminal.league import print_league
 
@@ -35,3 +36,6 @@ def _suite(config: "DictConfig", workers: "Workers | None") -> None:
         print(f"go on with folder={config.folder}: what was done is kept", file=sys.stderr)
         raise
     print_league(found, Path(config.folder, LEAGUE))
+    absent = [f"{one} on {data.name}: {why}" for data in found.datasets for one, why in data.absent.items()]
+    if absent:
+        raise WorkerError(f"{len(absent)} without a result; the next start tries again: {'; '.join(absent)}")

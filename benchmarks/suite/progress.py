@@ -14,6 +14,8 @@ from common.progress import say
 
 # Seconds between two looks into the folder.
 PAUSE = 0.5
+# Share of the whole that the estimate counts as if it had been done so.
+TRUST = 0.1
 
 
 class Progress:
@@ -82,12 +84,14 @@ class Progress:
             say(f"[{len(self._told)} of {len(self._cells)}] {cell.title}: {result}{self._left()}")
 
     def _left(self) -> str:
-        """Time left of fitting, at the rate so far."""
+        """Time left of fitting: as estimated, corrected by what was done, which says more the more it is."""
         done = sum(self._estimates[cell].fit_seconds for cell in self._to_fit if cell in self._told)
         left = sum(self._estimates[cell].fit_seconds for cell in self._to_fit if cell not in self._told)
-        if not done or not left:
+        if not left:
             return ""
-        return f"; about {duration((monotonic() - self._start) * left / done)} left"
+        trust = TRUST * (done + left)
+        rate = (monotonic() - self._start + trust) / (done + trust)
+        return f"; about {duration(rate * left)} left"
 
 
 def _count(number: int, thing: str) -> str:

@@ -80,6 +80,7 @@ def _fit(cells: Sequence[Cell], folder: SuiteFolder, common: Sequence[str], work
     """Fit and score cells through the launcher; those that failed before are tried again."""
     for cell in cells:
         folder.forget_failure(cell.place)
+    stopped = ""
     for _ in range(LAUNCHES):
         missing = [cell for cell in cells if not _is_decided(cell, folder)]
         if not missing:
@@ -88,10 +89,11 @@ def _fit(cells: Sequence[Cell], folder: SuiteFolder, common: Sequence[str], work
             launch(missing, common, folder.path, partial(fit_cell, workers=workers))
         except Exception as error:
             # A worker or a node died; what is raised is the launcher's own.
-            say(f"the launcher stopped: {' '.join(str(error).split())}")
+            stopped = " ".join(str(error).split())
+            say(f"the launcher stopped: {stopped}")
     for cell in cells:
         if not _is_decided(cell, folder):
-            folder.note_failure(cell.place, f"its process died, in {LAUNCHES} starts")
+            folder.note_failure(cell.place, f"no result in {LAUNCHES} starts of the launcher: {stopped}")
 
 
 def _is_decided(cell: Cell, folder: SuiteFolder) -> bool:

@@ -181,12 +181,25 @@ def test_a_contestant_that_fails_on_one_data_set_keeps_no_other_from_running(
         "measure.enabled=false",
     )
     done = in_process(*given, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert set(results(tmp_path)) == {"one/tfidf", "one/choosy", "many/tfidf"}
     assert "choosy on many: failed: " in done.stderr
     league = json.loads((tmp_path / "outputs/suite/small/league/league.json").read_text(encoding="utf-8"))
     (many,) = [one for one in league["datasets"] if one["name"] == "many"]
     assert "this data cannot be learned" in many["absent"]["choosy"]
+
+
+def test_a_launcher_that_cannot_start_is_named(
+    shared_qna: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("no cluster there")
+
+    monkeypatch.setattr("benchmarks.suite.suite.launch", unreachable)
+    one = ("suite.routers=[tfidf]", f"suite.datasets=['files dataset.path={shared_qna} dataset.name=one']")
+    done = in_process(*words(shared_qna, *one), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "tfidf on one: no result in 3 starts of the launcher: no cluster there" in done.stderr
 
 
 def test_its_results_are_those_of_a_run(home: Path, shared_qna: Path, tmp_path: Path) -> None:
