@@ -91,6 +91,7 @@ HELP_OF_VERBS = {
     "diff": ("RUN...", "--rows", "diff outputs/run/A outputs/run/B"),
     "grow": ("axes:", "most_texts: 10000", "folder=outputs/grow/A", "rounds: 1"),
     "compare": ("routers:", "compare.routers=[centroid,", "min_queries: 200"),
+    "suite": ("suite.routers=['knn router.k=1,5,20'", "hydra/launcher=joblib", "folder: outputs/suite/"),
     "report": ("runs=[RUN,RUN,...]", "resamples: 2000", "runs: []"),
     "check": ("--baseline PATH", "Exit codes: 0 fine, 1 regression, 2 cannot tell", "--update"),
     "verify": ("RUN...", "Exit codes: 0 every figure follows"),
