@@ -342,14 +342,18 @@ def write_llama(folder: str, vocabulary: int, heads: int) -> None:
     LlamaForCausalLM(config).save_pretrained(folder)
 
 
-@pytest.fixture(scope="session")
-def tiny_contestant(cache: Path) -> Iterator[str]:
-    """Name of a ready-made contestant that needs no package, in its environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        entry = Entry("tiny", Path(__file__).parent / "routers" / "contestant")
-        patch.setitem(ENTRIES, "tiny", entry)
-        make(entry.environment)
-        yield "tiny"
+@pytest.fixture
+def tiny_contestant(cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a ready-made contestant that needs no package."""
+    monkeypatch.setitem(ENTRIES, "tiny", tiny_entry())
+    return "tiny"
+
+
+def tiny_entry() -> Entry:
+    """The ready-made contestant, with its environment, which is made once."""
+    entry = Entry("tiny", Path(__file__).parent / "routers" / "contestant")
+    make(entry.environment)
+    return entry
 
 
 def write_qna(folder: Path, size: int = 20, overlap: int = 4) -> Path:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pty
+import re
 import subprocess
 import termios
 from collections.abc import Iterator
@@ -161,6 +162,7 @@ def test_a_terminal_shows_how_far_it_is(full_size: Hub, machine: Machine, qna: P
     assert process.wait() == 2
     shown = seen.decode()
     assert f"downloading {MINILM.path}" in shown
-    assert "1/1" in shown
+    # Of how many MB depends on which files the hub's library begins with.
+    assert re.search(r"([1-9]\d*)/\1(?!\d)", shown), shown
     # The hub's own bars stay in the way of what is printed next.
     assert "%|" not in shown

@@ -34,12 +34,13 @@ from routers.inference import check_inference
 from routers.knn import KNNRouter
 from routers.llm import LLMRouter
 from routers.probe import ProbeRouter
-from routers.ready_made import ReadyMadeRouter
+from routers.ready_made import ENTRIES, ReadyMadeRouter
 from routers.stages import STAGES, collect_stages
 from routers.static_encoder import StaticEncoder
 from routers.svm import SVMRouter
 from routers.tinyllama import TinyLlamaRouter
 from routers.url import UrlRouter
+from tests.conftest import tiny_entry
 from tests.routers.servers import Server, chat_by_words, listening, route_by_words
 
 # A program of somebody else's is one of Python here.
@@ -109,6 +110,14 @@ STRANGE = {
 }
 
 
+@pytest.fixture(scope="module")
+def contestant(cache: Path) -> Iterator[None]:
+    """A ready-made contestant called tiny, for the tests of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENTRIES, "tiny", tiny_entry())
+        yield
+
+
 class Case(NamedTuple):
     router: type[Router]
     params: dict[str, Any]
@@ -127,7 +136,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     elif issubclass(router, UrlRouter | LLMRouter):
         params = {"url": request.getfixturevalue("routing_server").url, **params}
     if issubclass(router, ReadyMadeRouter):
-        request.getfixturevalue("tiny_contestant")
+        request.getfixturevalue("contestant")
     params = with_encoder(router, params, request)
     return Case(router, {name: made(value, request) for name, value in params.items()})
 
