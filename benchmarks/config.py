@@ -38,6 +38,7 @@ from benchmarks.schema import (
 from benchmarks.settings import Ask, Compare, Grow, Report, Run, Serve, Suite, Train
 from common.checks import check as check_values
 from common.checks import check_arguments
+from common.extras import need
 
 VERBS: dict[str, type] = {
     "run": Run,
@@ -57,6 +58,9 @@ PARTS: dict[str, type] = {
     "guard": Guard,
 }
 EXPERTS: dict[str, type] = {"local": LocalExperts, "openai": OpenAIExperts, "none": NoExperts}
+
+# Extra of each launcher that is not Hydra's own.
+LAUNCHERS = {"joblib": "joblib", "ray": "ray", "ray_cluster": "ray", "submitit_slurm": "slurm"}
 
 EXPERTS_PREFIX = "experts."
 # Keys of experts that are the benchmark's, beside those of the constructor.
@@ -80,6 +84,7 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
     from hydra.errors import HydraException
 
     register()
+    _need_launcher()
     _list_no_groups_in_help()
     failures: list[Exception] = []
 
@@ -107,6 +112,14 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
         for further in failures[1:]:
             print(f"error: {explain(further)}", file=sys.stderr)
         raise failures[0]
+
+
+def _need_launcher() -> None:
+    """Raises MissingExtra for a launcher whose packages are not installed; Hydra says that there is none."""
+    for word in sys.argv[1:]:
+        key, _, launcher = word.partition("=")
+        if key.lstrip("+") == "hydra/launcher" and launcher in LAUNCHERS:
+            need(LAUNCHERS[launcher], word)
 
 
 def launched_beside_others() -> bool:
@@ -236,10 +249,6 @@ def explain(error: BaseException) -> str:
             return f"the configuration needs {name}, which the chosen {group} lacks; choose other {group}="
         if isinstance(cause, ConfigAttributeError | ConfigKeyError) and "Could not override" in str(error):
             return _no_key(str(cause.full_key), cause.object_type)
-    launcher = re.search(r"'hydra/launcher/(joblib|ray|submitit)", str(error))
-    if launcher:
-        extra = launcher[1].replace("submitit", "slurm")
-        return f'hydra/launcher={launcher[1]}… needs more packages: pip install "router-derby[{extra}]"'
     if str(error).startswith("Error merging override") and error.__cause__:
         error = error.__cause__
     text = str(error).split("\nConfig search path")[0]

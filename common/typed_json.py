@@ -2,9 +2,13 @@
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+
+from common.errors import UserError
+from common.files import read_json
 
 Kind = TypeVar("Kind")
 
@@ -28,3 +32,25 @@ def to_json(value: Any) -> Any:
 def from_json(content: Any, kind: type[Kind]) -> Kind:
     """Undo `to_json`. Raises `msgspec.ValidationError`, which names the place, for another shape."""
     return msgspec.convert(content, kind)
+
+
+def read_versioned(path: Path, kind: type[Kind], version: int, error: type[UserError], remedy: str) -> Kind:
+    """Content of a JSON file that has `version` beside the fields of `kind`.
+
+    Args:
+        error: class of what is raised.
+        remedy: what the user may do, for its message.
+
+    Raises:
+        UserError: of the class `error`: there is no such file, it is damaged, or another version wrote it.
+    """
+    try:
+        content = read_json(path)
+        found = content.pop("version")
+        if found == version:
+            return from_json(content, kind)
+    except OSError as failure:
+        raise error(f"{path} cannot be read: {failure.strerror}; {remedy}") from failure
+    except (AttributeError, KeyError, TypeError, ValueError) as failure:
+        raise error(f"{path} is not what its name says: {failure}; {remedy}") from failure
+    raise error(f"{path} has version {found}, this reads {version}; {remedy}")

@@ -45,6 +45,12 @@ class ProgramRouter(OutsideRouter):
     it has crashed.
     """
 
+    parameter_constraints: ClassVar[Constraints] = {
+        **dict.fromkeys(("fit_timeout", "load_timeout", "route_timeout"), positive),
+        "max_batch": at_least(1),
+        "seed": at_least(0),
+    }
+
     fit_timeout: float
     load_timeout: float
     route_timeout: float
@@ -150,9 +156,7 @@ class CommandRouter(ProgramRouter):
 
     parameter_constraints: ClassVar[Constraints] = {
         "command": _is_command,
-        **dict.fromkeys(("fit_timeout", "load_timeout", "route_timeout"), positive),
-        "max_batch": at_least(1),
-        "seed": at_least(0),
+        **ProgramRouter.parameter_constraints,
     }
 
     command: str

@@ -35,7 +35,7 @@ class LLMRouter(OutsideRouter):
     Args:
         model: the endpoint's name of it; without `url` the folder of a Llama chat model, which runs here.
         url: of the endpoint, up to and with `/v1`; null asks no endpoint.
-        int8: keep the matrices of a model that runs here in 8 bits: half the time and memory.
+        int8: keep the matrices of a model that runs here in 8 bits.
         shots: training questions of each domain in the prompt, drawn by the seed; 0 asks without examples.
         prompt: the system message; `{domains}` in it is replaced by the names, one a line.
         max_tokens: an answer is cut after so many.

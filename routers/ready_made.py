@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from common.checks import Constraints, at_least, positive
+from common.checks import Constraints
 from common.files import sha256_file, sha256_unchanged
 from routers.command import ProgramRouter
 from routers.environment import Environment
@@ -113,12 +113,7 @@ class ReadyMadeRouter(ProgramRouter):
         seed: handed to the program.
     """
 
-    parameter_constraints: ClassVar[Constraints] = {
-        "entry": _runs,
-        **dict.fromkeys(("fit_timeout", "load_timeout", "route_timeout"), positive),
-        "max_batch": at_least(1),
-        "seed": at_least(0),
-    }
+    parameter_constraints: ClassVar[Constraints] = {"entry": _runs, **ProgramRouter.parameter_constraints}
 
     entry: str
     options: Mapping[str, Any] | None = None

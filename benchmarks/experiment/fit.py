@@ -167,11 +167,9 @@ def fit_and_save(job: FitJob) -> Fitting:
     fitting = Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts())
     if router.training_skipped:
         fitting = replace(fitting, training_skipped=True)
-    return (
-        fitting
-        if job.vectors is None
-        else replace(fitting, train_seconds=0, train_peak_rss_bytes=0, untimed=True)
-    )
+    if job.vectors is not None:
+        fitting = replace(fitting, train_seconds=0, train_peak_rss_bytes=0, untimed=True)
+    return fitting
 
 
 def _queries_and_labels(examples: Sequence[Example]) -> tuple[list[str], list[str]] | None:

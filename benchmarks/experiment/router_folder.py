@@ -127,6 +127,15 @@ def keep_router(
             write_json(work / QUESTIONS, dict(questions))
 
 
+def copy_saved(kept: Path, target: Path) -> None:
+    """Copy a kept router into a new folder as it was saved, without what `keep_router` adds."""
+    added = {DECISION, QUESTIONS, ADAPTERS}
+    # A program may call its own files so, in its own folder.
+    shutil.copytree(
+        kept, target, ignore=lambda folder, names: added & {*names} if Path(folder) == kept else ()
+    )
+
+
 def _names_neighbours(saved: Path) -> bool:
     """True if the saved router, or a part of it, does."""
     return any(router.names_neighbours for router in _classes(saved))

@@ -1,13 +1,12 @@
 """Speed and memory of a router that was run without them, taken later and added to its record."""
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.errors import BadInput
-from benchmarks.experiment.router_folder import ADAPTERS, DECISION, QUESTIONS, ROUTER
+from benchmarks.experiment.router_folder import DECISION, ROUTER, copy_saved
 from benchmarks.experiment.serve import measure_serving
 from benchmarks.measure.latency import Measure, ServeJob, timed_in
 from benchmarks.metrics.performance import performance
@@ -46,8 +45,7 @@ def _serving(result: Result, measure: Measure, workers: Workers, reference_rss: 
     with tempfile.TemporaryDirectory(prefix="router-derby-") as scratch:
         saved, outputs = Path(scratch, ROUTER), Path(scratch, "outputs.safetensors")
         # As fitting left it: its size is measured, too.
-        others = shutil.ignore_patterns(DECISION, QUESTIONS, ADAPTERS)
-        shutil.copytree(result.folder / ROUTER, saved, ignore=others)
+        copy_saved(result.folder / ROUTER, saved)
         timed = timed_in(reading.texts, 0, measure, how.seed)
         job = ServeJob(str(saved), reading.texts, timed, measure, str(outputs))
         serving = measure_serving(job, how.seed, title, workers, reference_rss, how.statistics.confidence)

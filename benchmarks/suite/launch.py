@@ -21,6 +21,9 @@ def launch(
     Args:
         common: overrides of all cells, those of the command line.
         folder: of the suite; where jobs run elsewhere, they have to see it under the same name.
+
+    Raises:
+        Exception: whatever the first job that failed has raised, after all jobs; or the launcher itself.
     """
     hydra = GlobalHydra.instance().hydra
     assert hydra is not None
@@ -39,4 +42,6 @@ def launch(
         [*common, *cell.overrides, f"folder='{folder.absolute()}'", f"suite.cell='{cell.place}'"]
         for cell in cells
     ]
-    launcher.launch(jobs, initial_job_idx=0)
+    for done in launcher.launch(jobs, initial_job_idx=0):
+        # It raises what the job raised.
+        _ = done.return_value

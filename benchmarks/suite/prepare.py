@@ -54,20 +54,14 @@ def composed(cells: Sequence[Cell], common: Sequence[str]) -> Composed:
     Raises:
         BadInput: a name or a value that is not one.
     """
-    specs: dict[Cell, RunSpec] = {}
-
-    def spec(cell: Cell) -> RunSpec:
-        if cell not in specs:
-            specs[cell] = _spec(cell, common)
-        return specs[cell]
-
-    # The first cell of each: the cells come data set by data set.
-    routers = {cell.router: cell for cell in reversed(cells)}
-    datasets = {cell.dataset: cell for cell in reversed(cells)}
-    return Composed(
-        {name: spec(cell) for name, cell in reversed(routers.items())},
-        {name: spec(cell) for name, cell in reversed(datasets.items())},
-    )
+    routers: dict[str, RunSpec] = {}
+    datasets: dict[str, RunSpec] = {}
+    for cell in cells:
+        if cell.router not in routers or cell.dataset not in datasets:
+            spec = _spec(cell, common)
+            routers.setdefault(cell.router, spec)
+            datasets.setdefault(cell.dataset, spec)
+    return Composed(routers, datasets)
 
 
 def prepare(
@@ -78,15 +72,18 @@ def prepare(
     Raises:
         BadInput: a data set cannot be read, or contestants cannot start; all are named.
     """
-    cells = list(cells)
-    names = dict.fromkeys(cell.dataset for cell in cells)
-    datasets = {name: _learned_from(composed.datasets[name]) for name in names}
+    datasets: dict[str, Dataset] = {}
+    # With the first of its data sets.
+    contestants: dict[str, str] = {}
+    for cell in cells:
+        if cell.dataset not in datasets:
+            datasets[cell.dataset] = _learned_from(composed.datasets[cell.dataset])
+        contestants.setdefault(cell.router, cell.dataset)
     file = folder.path / TRIED
     known: dict[str, Any] = read_json(file) if file.is_file() else {}
     tried: dict[str, TryOut] = {}
     refused: list[str] = []
-    contestants = {cell.router: cell.dataset for cell in reversed(cells)}
-    for number, (name, dataset) in enumerate(reversed(contestants.items())):
+    for number, (name, dataset) in enumerate(contestants.items()):
         spec = composed.routers[name]
         key = digest([spec.config["router"], seed])
         if key not in known:

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import msgspec
-
 from common.errors import UserError
-from common.files import read_json, replace_json
-from common.typed_json import from_json, to_json
+from common.files import replace_json
+from common.typed_json import read_versioned, to_json
 from reports.growth.model import Growth
 
 GROWTH = "growth.json"
@@ -26,18 +24,7 @@ def read_growth(folder: Path) -> Growth | None:
     path = folder / GROWTH
     if not path.exists():
         return None
-    try:
-        content = read_json(path)
-        version = content.pop("version")
-        if version != VERSION:
-            raise GrowthError(f"{path} has version {version}, this reads {VERSION}; choose another folder")
-        return from_json(content, Growth)
-    except (KeyError, AttributeError, TypeError, msgspec.ValidationError) as error:
-        raise GrowthError(f"{path} is not the growth of a router: {error}; choose another folder") from error
-    except GrowthError:
-        raise
-    except ValueError as error:
-        raise GrowthError(f"{path} is not JSON: {error}; choose another folder") from error
+    return read_versioned(path, Growth, VERSION, GrowthError, "choose another folder")
 
 
 def write_growth(growth: Growth, folder: Path) -> None:

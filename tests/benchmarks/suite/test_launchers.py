@@ -37,7 +37,6 @@ def test_a_job_that_kills_its_worker_is_started_again_with_what_else_was_lost(
     done = derby(*words, cwd=tmp_path, **where)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "killed").is_file()
-    assert "the launcher stopped" in done.stderr
     assert timed(tmp_path) == dict.fromkeys(["deadly", "tfidf_c=1", "tfidf_c=10"], True)
     # What the dead one left half done is gone.
     assert len(list((tmp_path / "outputs/suite/league/results/one").iterdir())) == 3
@@ -67,7 +66,6 @@ def test_a_ray_node_that_is_killed_loses_only_its_own_job(
     _, said = process.communicate()
     assert process.returncode == 0, said
     assert timed(tmp_path) == {f"tfidf_c={number}": True for number in range(1, 7)}
-    assert "the launcher stopped" not in said
 
 
 def test_a_sweep_beside_others_is_not_timed(shared_qna: Path, tmp_path: Path) -> None:
@@ -75,7 +73,7 @@ def test_a_sweep_beside_others_is_not_timed(shared_qna: Path, tmp_path: Path) ->
     data = ("dataset=files", f"dataset.path={shared_qna}", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     refused = in_process(*sweep, *data, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "nothing is timed beside other work" in refused.stderr
+    assert "measure.enabled=false" in refused.stderr
     assert results(tmp_path) == []
     done = derby(*sweep, *data, "measure.enabled=false", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -101,7 +101,6 @@ def test_results_verify(home: Path) -> None:
 
 def test_it_tells_the_plan_and_each_result(home: Path) -> None:
     said = (home / "said.txt").read_text(encoding="utf-8")
-    assert "2 contestants on 2 data sets: 4 results, 0 of them there already" in said
     for number in range(1, 5):
         assert f"[{number} of 4]" in said
 
@@ -126,7 +125,7 @@ def test_timing_is_refused_while_a_job_runs(home: Path, shared_qna: Path, tmp_pa
         fcntl.flock(job, fcntl.LOCK_SH)
         done = in_process(*words(shared_qna, *one), cwd=tmp_path)
     assert done.returncode == 2
-    assert "nothing is timed beside other work" in done.stderr
+    assert "a job of outputs/suite/small" in done.stderr
     assert all(record.timings.served is None for record in results(tmp_path).values())
 
 
@@ -200,6 +199,18 @@ def test_a_launcher_that_cannot_start_is_named(
     done = in_process(*words(shared_qna, *one), cwd=tmp_path)
     assert done.returncode == 1
     assert "tfidf on one: no result in 3 starts of the launcher: no cluster there" in done.stderr
+
+
+def test_a_bug_in_a_job_is_told(shared_qna: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug in a job")
+
+    monkeypatch.setattr("benchmarks.suite.cells.run_routers", broken)
+    one = ("suite.routers=[tfidf]", f"suite.datasets=['files dataset.path={shared_qna} dataset.name=one']")
+    done = in_process(*words(shared_qna, *one), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("tfidf on one: ") == 2
+    assert "a bug in a job" in done.stderr.splitlines()[-1]
 
 
 def test_its_results_are_those_of_a_run(home: Path, shared_qna: Path, tmp_path: Path) -> None:
