@@ -1,4 +1,4 @@
-"""What a suite needs before it starts: its data sets, and every contestant tried out on a few questions."""
+"""Preparation of a suite: its data sets loaded, and every contestant tried out on a few questions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from benchmarks.assets.adapters import Adapters, Version
 from benchmarks.assets.packages import package_dir
 from benchmarks.assets.weights import LocalWeights, Weights, locate
 from benchmarks.errors import BadInput
-from benchmarks.experiment.router_folder import DECISION, ROUTER, keep_router
+from benchmarks.experiment.router_folder import ADAPTERS, DECISION, ROUTER, copy_saved, keep_router
 from benchmarks.pipeline import load_run
 from common.settings import Policy
 from experts.local import LocalModels
@@ -211,3 +211,22 @@ def test_threads_get_the_answers_that_one_gets(questions: Questions, tmp_path: P
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(pipeline.answer, batches))
     assert got == wanted
+
+
+def test_a_copy_has_what_was_saved_whatever_its_parts_are_called(tmp_path: Path) -> None:
+    fitted, names = tmp_path / "fitted", ("questions.json", DECISION, f"{ADAPTERS}/a")
+    TfidfRouter().fit(["why do my brakes squeal", "i wake at 3am"], list(DOMAINS)).save(fitted)
+    for name in names:
+        file = fitted / "program" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    keep_router(fitted, tmp_path / "kept", Policy(), None, (), {"id": "why"})
+    copy_saved(tmp_path / "kept", tmp_path / "copied")
+
+    def content(folder: Path) -> dict[str, bytes]:
+        return {
+            str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()
+        }
+
+    assert content(tmp_path / "copied") == content(fitted)
+    assert (tmp_path / "kept" / DECISION).is_file()
