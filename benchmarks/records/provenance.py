@@ -87,12 +87,11 @@ def git_states(source: Path = Path(__file__)) -> tuple[Git, Git | None]:
     here, there = source.resolve().parent, Path.cwd()
     # An installed copy may lie in somebody's checkout, which does not track it.
     is_checkout = run_git(here, "ls-files", "--error-unmatch", source.name) is not None
-    git = _git_state(here) if is_checkout else Git()
+    git = _git_state(here, code=True) if is_checkout else Git()
     own = top_of(there)
     if own is None or (is_checkout and own == top_of(here)):
         return git, None
-    # Results of runs lie there too, which need not be ignored.
-    return git, _git_state(there, "--untracked-files=no")
+    return git, _git_state(there)
 
 
 def top_of(folder: Path) -> str | None:
@@ -100,9 +99,13 @@ def top_of(folder: Path) -> str | None:
     return run_git(folder, "rev-parse", "--show-toplevel")
 
 
-def _git_state(folder: Path, *options: str) -> Git:
-    dirty = bool(run_git(folder, "status", "--porcelain", *options))
-    return Git(run_git(folder, "rev-parse", "HEAD"), dirty)
+def _git_state(folder: Path, code: bool = False) -> Git:
+    """State of a repository; a new file changes it where the repository has the `code` that runs and the file
+    is code, not data or results."""
+    changed = run_git(folder, "status", "--porcelain", "--untracked-files=no")
+    new_code = ("ls-files", "--others", "--exclude-standard", ":/*.py", ":/*.yaml")
+    new = run_git(folder, *new_code) if code else None
+    return Git(run_git(folder, "rev-parse", "HEAD"), bool(changed or new))
 
 
 def run_git(folder: Path, *arguments: str) -> str | None:

@@ -43,13 +43,22 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "module.py"
 
 
-@pytest.mark.parametrize("changed", [None, "module.py", "new.py"])
-def test_a_checkout_is_clean_or_dirty(source: Path, changed: str | None) -> None:
+@pytest.mark.parametrize(
+    ("changed", "dirty"),
+    [
+        (None, False),
+        ("module.py", True),
+        ("new.py", True),
+        ("../new.yaml", True),
+        ("my_questions.json", False),
+    ],
+)
+def test_a_checkout_is_clean_or_dirty(source: Path, changed: str | None, dirty: bool) -> None:
     if changed:
         (source.parent / changed).write_text("second\n", encoding="utf-8")
     commit = git(source.parent, "rev-parse", "HEAD")
     # Who works in the checkout has no other repository.
-    assert git_states(source) == (Git(commit, dirty=changed is not None), None)
+    assert git_states(source) == (Git(commit, dirty), None)
 
 
 def test_ones_own_repository_counts_beside_the_checkout(source: Path, tmp_path_factory: Any) -> None:
