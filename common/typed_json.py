@@ -8,9 +8,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from common.errors import UserError
-from common.files import read_json
+from common.files import digest, read_json
 
 Kind = TypeVar("Kind")
+
+# In a file that is sealed: the checksum of everything else in it.
+SEAL = "sha256"
 
 
 def to_json(value: Any) -> Any:
@@ -34,8 +37,25 @@ def from_json(content: Any, kind: type[Kind]) -> Kind:
     return msgspec.convert(content, kind)
 
 
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object with the checksum of its content."""
+    return {**content, SEAL: digest(content)}
+
+
+def unsealed(content: dict[str, Any]) -> dict[str, Any]:
+    """Undo `sealed`. An object without a checksum, which an older version wrote, is returned as it is.
+
+    Raises:
+        ValueError: the content is not what was sealed.
+    """
+    kept = {key: value for key, value in content.items() if key != SEAL}
+    if SEAL in content and content[SEAL] != digest(kept):
+        raise ValueError("it was damaged or edited after it was written (its SHA-256 differs)")
+    return kept
+
+
 def read_versioned(path: Path, kind: type[Kind], version: int, error: type[UserError], remedy: str) -> Kind:
-    """Content of a JSON file that has `version` beside the fields of `kind`.
+    """Content of a JSON file that has `version` beside the fields of `kind`, and may be sealed.
 
     Args:
         error: class of what is raised.
@@ -45,7 +65,7 @@ def read_versioned(path: Path, kind: type[Kind], version: int, error: type[UserE
         UserError: of the class `error`: there is no such file, it is damaged, or another version wrote it.
     """
     try:
-        content = read_json(path)
+        content = unsealed(read_json(path))
         found = content.pop("version")
         if found == version:
             return from_json(content, kind)

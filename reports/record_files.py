@@ -27,6 +27,10 @@ class RecordError(UserError, ValueError):
     """A folder that is not a readable result."""
 
 
+class DamagedResult(RecordError):
+    """A result whose files are not what was written."""
+
+
 @dataclass(frozen=True)
 class Result:
     """A result folder that was read and found whole."""
@@ -54,13 +58,14 @@ def read_result(folder: Path) -> Result:
     """Both files.
 
     Raises:
-        RecordError: one is missing, truncated, edited or of a schema version that is not read.
+        DamagedResult: one was edited or cut.
+        RecordError: one is missing, or of a schema version that is not read.
     """
     record, sha256 = _read_record(folder)
     path = folder / PREDICTIONS
     content = _bytes(path)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise RecordError(
+        raise DamagedResult(
             f"{path} is not the file that {RECORD} was written with (its SHA-256 differs): it was edited or "
             "cut; restore it, or run again"
         )
@@ -80,7 +85,7 @@ def _read_record(folder: Path) -> tuple[Record, str]:
         _check_version(path, content["schema_version"])
         seal = content.pop(RECORD_SHA256)
         if seal != _seal(content):
-            raise RecordError(
+            raise DamagedResult(
                 f"{path} was edited after it was written (its SHA-256 differs); restore it, or run again"
             )
         sha256 = content.pop(PREDICTIONS_SHA256)
@@ -88,7 +93,7 @@ def _read_record(folder: Path) -> tuple[Record, str]:
     except RecordError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError(f"{path} is not a result record: {error}") from error
+        raise DamagedResult(f"{path} is not a result record: {error}") from error
 
 
 def _check_version(path: Path, version: Any) -> None:
@@ -119,7 +124,7 @@ def _predictions(path: Path, content: bytes) -> list[Prediction]:
         lines = content.decode("utf-8").removesuffix("\n").split("\n")
         return [Prediction(**json.loads(line)) for line in lines if line]
     except (ValueError, TypeError) as error:
-        raise RecordError(f"{path} is not a predictions file: {error}") from error
+        raise DamagedResult(f"{path} is not a predictions file: {error}") from error
 
 
 def _bytes(path: Path) -> bytes:

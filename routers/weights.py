@@ -167,6 +167,7 @@ def remembered(reference: Reference) -> Path | None:
     """Folder where these very weights were last used on this machine; None where they no longer are."""
     try:
         folder = Path(_memory(reference).read_text(encoding="utf-8"))
-    except OSError:
+    except (OSError, ValueError):
+        # It is not there, or damaged: whoever uses the weights next writes it anew.
         return None
     return folder if (folder / SAFETENSORS).is_file() else None

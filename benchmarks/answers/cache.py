@@ -18,7 +18,10 @@ _COLUMNS = (
     "answer TEXT NOT NULL",
     "times_generated INTEGER NOT NULL DEFAULT 1",
 )
-_AGAIN = "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, times_generated = times_generated + 1"
+_AGAIN = (
+    "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, checksum = excluded.checksum, "
+    "times_generated = times_generated + 1"
+)
 
 
 def answer_key(
@@ -45,16 +48,17 @@ def writable(text: str) -> str:
 
 
 class AnswerCache:
-    """Answers by key. `times_generated` counts how often one was paid for; more than once is a defect.
+    """Answers by key. `times_generated` counts how often one was paid for; more than once is a defect. An
+    answer that does not match its checksum is none, and generated again.
 
     Raises:
-        BadInput: the file is damaged.
+        BadInput: the file is damaged as a whole.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._reported():
-            self._store: Store[str] = Store(path, "answers", _COLUMNS, "answer", _AGAIN)
+            self._store: Store[str] = Store(path, "answers", _COLUMNS, "answer", _AGAIN, _is_answer)
 
     def read(self, keys: Sequence[str]) -> dict[str, Answer]:
         """Answers under those of `keys` that are there."""
@@ -89,6 +93,15 @@ class AnswerCache:
             ) from error
 
 
-def _answer(text: str) -> Answer:
+def _is_answer(text: bytes) -> bool:
+    """True if it can be an answer that was written before there were checksums."""
+    try:
+        _answer(text)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def _answer(text: bytes) -> Answer:
     """Keys that only another version of the product knows are left out."""
     return Answer(**{key: value for key, value in json.loads(text).items() if key in Answer._fields})

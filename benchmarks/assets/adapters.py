@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.assets.packages import package_dir
 from benchmarks.errors import BadInput
 from common.files import read_json, replace_json, sha256_file, write_json
-from common.lora import WEIGHTS
+from common.lora import CONFIG, WEIGHTS
 
 CARD = "card.json"
 CURRENT = "current.json"
@@ -36,6 +36,17 @@ class Version:
     @property
     def sha256(self) -> str:
         return str(self.card["adapter_sha256"])
+
+    @property
+    def damaged(self) -> Path | None:
+        """A file that is not what the card says; None where all are. Cards of older versions of the product
+        say nothing of the settings."""
+        sums = {WEIGHTS: self.sha256, CONFIG: self.card.get("config_sha256")}
+        for name, expected in sums.items():
+            file = self.folder / name
+            if expected is not None and (not file.is_file() or sha256_file(file) != expected):
+                return file
+        return None
 
 
 class Adapters:
@@ -66,12 +77,11 @@ class Adapters:
         ]
 
     def get(self, experts: str, domain: str, name: str) -> Version:
-        """Raises BadInput for a version that is not there, or whose weights are not those of its card."""
+        """Raises BadInput for a version that is not there, or whose files are not those of its card."""
         for version in self.versions(experts, domain):
             if version.name == name:
-                weights = version.folder / WEIGHTS
-                if not weights.is_file() or sha256_file(weights) != version.sha256:
-                    raise BadInput(f"{weights} is not what its card says; train it again")
+                if version.damaged:
+                    raise BadInput(f"{version.damaged} is not what its card says; train it again")
                 return version
         known = ", ".join(version.name for version in self.versions(experts, domain)) or "none"
         raise BadInput(f"domain {domain!r} of experts={experts} has no version {name}; there is: {known}")
@@ -101,6 +111,8 @@ class Adapters:
             work = Path(scratch, "adapter")
             work.mkdir()
             made = {**build(work), "adapter_sha256": sha256_file(work / WEIGHTS)}
+            if (work / CONFIG).is_file():
+                made["config_sha256"] = sha256_file(work / CONFIG)
             # Numbered when it is whole: another training may have ended meanwhile.
             versions = self.versions(experts, domain)
             number = _number(versions[-1].name) + 1 if versions else 1

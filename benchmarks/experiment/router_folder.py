@@ -20,12 +20,12 @@ from benchmarks.assets.packages import package_dir
 from benchmarks.assets.weights import LocalWeights, Weights, locate
 from benchmarks.errors import BadInput
 from benchmarks.schema import imported
-from common.files import atomic_dir, digest, read_json, sha256_file, sha256_unchanged, write_json
+from common.files import MANIFEST, atomic_dir, digest, read_json, sha256_file, sha256_unchanged, write_json
 from common.lora import CONFIG, WEIGHTS
 from common.settings import Policy
 from common.typed_json import from_json, to_json
 from routers.base import Router
-from routers.command import ProgramRouter
+from routers.command import FOLDER, ProgramRouter
 from routers.weights import SAFETENSORS, Reference, remember, remembered, unknown_weights
 
 ROUTER = "router"
@@ -95,12 +95,14 @@ class Kept:
 
     Attributes:
         weights: of the router, by the SHA-256 of the safetensors that it runs on.
+        files: SHA-256 of other files by their paths; empty of a router that an older version kept.
     """
 
     policy: Policy
     weights: dict[str, KeptWeights]
     experts: KeptExperts | None = None
     version: int = VERSION
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def keep_router(
@@ -121,10 +123,11 @@ def keep_router(
     by_checksum = {sha256_unchanged(one.folder / SAFETENSORS): KeptWeights.of(one) for one in weights}
     with atomic_dir(target) as work:
         shutil.copytree(saved, work, dirs_exist_ok=True)
-        kept = Kept(policy, by_checksum, _keep_experts(experts, work) if experts else None)
-        write_json(work / DECISION, to_json(kept))
+        kept_experts = _keep_experts(experts, work) if experts else None
         if questions and _names_neighbours(saved):
             write_json(work / QUESTIONS, dict(questions))
+        kept = Kept(policy, by_checksum, kept_experts, files=_checksums(work))
+        write_json(work / DECISION, to_json(kept))
 
 
 def copy_saved(kept: Path, target: Path) -> None:
@@ -185,8 +188,18 @@ def router_folder(folder: Path) -> Path:
     raise BadInput(f"{folder}: no router was kept there; name a result folder of `python -m benchmarks run`")
 
 
+def _checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files in a folder: not of exports, which are checked and made again when they are read,
+    nor of those of a program of somebody else's, which may write into its folder."""
+    exports = {manifest.parent for manifest in folder.rglob(MANIFEST)}
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not exports & {*path.parents}]
+    named = ((path.relative_to(folder), path) for path in files)
+    return {name.as_posix(): sha256_file(path) for name, path in named if FOLDER not in name.parts}
+
+
 def read_kept(folder: Path) -> Kept:
-    """Raises BadInput for a `decision.json` that is not one of this version."""
+    """Raises BadInput for a `decision.json` that is not one of this version, or a file beside it that is not
+    what was kept."""
     path = folder / DECISION
     try:
         kept = from_json(read_json(path), Kept)
@@ -194,6 +207,10 @@ def read_kept(folder: Path) -> Kept:
         raise BadInput(f"{path} cannot be read: {error}") from error
     if kept.version != VERSION:
         raise BadInput(f"{path} has version {kept.version}, this reads {VERSION}; run again")
+    for name, expected in kept.files.items():
+        file = folder / name
+        if not file.is_file() or sha256_file(file) != expected:
+            raise BadInput(f"{file} is not what the run kept (its SHA-256 differs); run again")
     return kept
 
 

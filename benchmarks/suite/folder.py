@@ -10,8 +10,10 @@ from pathlib import Path
 from benchmarks.errors import BadInput
 from benchmarks.suite.plan import Cell
 from common.files import read_json, replace_json
+from common.progress import say
+from common.typed_json import sealed, unsealed
 from reports.record import Record
-from reports.record_files import RECORD, read_record
+from reports.record_files import RECORD, DamagedResult, read_record, read_result
 
 FAILURES = "failures"
 # Held by each job; and by the process that starts them.
@@ -38,15 +40,30 @@ class SuiteFolder:
     def record(self, cell: Cell) -> Record:
         return read_record(self.of(cell))
 
+    def forget_damaged(self, cell: Cell) -> None:
+        """Remove the record of a damaged result, so that the cell is fitted again."""
+        if not self.is_fitted(cell):
+            return
+        try:
+            read_result(self.of(cell))
+        except DamagedResult as error:
+            say(f"{error}; {cell.title} is fitted again")
+            (self.of(cell) / RECORD).unlink()
+
     def failure(self, place: str) -> str | None:
         """Why the cell of that place has no result; None where nobody knows."""
         file = self._failure(place)
-        return str(read_json(file)["error"]) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            return str(unsealed(read_json(file))["error"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return f"{file} is damaged"
 
     def note_failure(self, place: str, error: str) -> None:
         file = self._failure(place)
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_json(file, {"error": error})
+        replace_json(file, sealed({"error": error}))
 
     def forget_failure(self, place: str) -> None:
         self._failure(place).unlink(missing_ok=True)

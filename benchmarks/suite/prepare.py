@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -21,7 +22,8 @@ from benchmarks.suite.plan import OF_DATASET, Cell
 from benchmarks.workers.launch import Workers
 from common.errors import UserError
 from common.files import digest, read_json, replace_json
-from common.typed_json import from_json, to_json
+from common.progress import say
+from common.typed_json import from_json, sealed, to_json, unsealed
 
 # In the folder of a suite: what was tried out, so that a second start need not.
 TRIED = "tried.json"
@@ -80,7 +82,7 @@ def prepare(
             datasets[cell.dataset] = _learned_from(composed.datasets[cell.dataset])
         contestants.setdefault(cell.router, cell.dataset)
     file = folder.path / TRIED
-    known: dict[str, Any] = read_json(file) if file.is_file() else {}
+    known = _known(file)
     tried: dict[str, TryOut] = {}
     refused: list[str] = []
     for number, (name, dataset) in enumerate(contestants.items()):
@@ -89,15 +91,26 @@ def prepare(
         if key not in known:
             title = f"trying out {name} ({number + 1} of {len(contestants)})"
             try:
-                known[key] = to_json(_try_out(spec, datasets[dataset], seed, workers, title))
+                known[key] = _try_out(spec, datasets[dataset], seed, workers, title)
             except (UserError, WorkerError) as error:
                 refused.append(f"{name}: {error}")
                 continue
-            replace_json(file, known)
-        tried[name] = from_json(known[key], TryOut)
+            replace_json(file, sealed(to_json(known)))
+        tried[name] = known[key]
     if refused:
         raise BadInput(f"{len(refused)} of {len(contestants)} contestants cannot start: {'; '.join(refused)}")
     return Prepared(datasets, tried)
+
+
+def _known(file: Path) -> dict[str, TryOut]:
+    """Try-outs of an earlier start; none where their file is damaged."""
+    if not file.is_file():
+        return {}
+    try:
+        return {key: from_json(value, TryOut) for key, value in unsealed(read_json(file)).items()}
+    except (AttributeError, ValueError) as error:
+        say(f"{file} cannot be used: {error}; trying every contestant out again")
+        return {}
 
 
 def _learned_from(spec: RunSpec) -> Dataset:

@@ -47,6 +47,8 @@ def suite(config: DictConfig, overrides: Sequence[str], workers: Workers | None 
     common = [word for word in overrides if not word.lstrip("+~").startswith(("suite.", "folder="))]
     cells = make_plan(settings.suite.routers, settings.suite.datasets)
     configurations = composed(cells, common)
+    for cell in cells:
+        folder.forget_damaged(cell)
     refuse_other_settings(cells, configurations, folder)
     with folder.conducted():
         _conduct(cells, configurations, folder, common, settings, workers)

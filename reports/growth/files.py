@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import replace_json
-from common.typed_json import read_versioned, to_json
+from common.typed_json import read_versioned, sealed, to_json
 from reports.growth.model import Growth
 
 GROWTH = "growth.json"
@@ -32,4 +32,4 @@ def write_growth(growth: Growth, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # The configuration keeps its nulls: `null` is a value there.
     content = {"version": VERSION, **to_json(growth), "config": growth.config}
-    replace_json(folder / GROWTH, content)
+    replace_json(folder / GROWTH, sealed(content))

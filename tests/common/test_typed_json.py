@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.typed_json import from_json, to_json
+from common.typed_json import SEAL, from_json, sealed, to_json, unsealed
 
 
 class Kind(StrEnum):
@@ -75,3 +75,17 @@ def test_another_shape_is_refused_with_its_place(change: dict[str, Any], place: 
     content = {"kind": "one", "inner": {}, "required": None, **change}
     with pytest.raises(msgspec.ValidationError, match=place):
         from_json(content, Outer)
+
+
+@given(st.dictionaries(texts, numbers | texts | st.lists(numbers), max_size=4))
+def test_what_was_sealed_is_read_again(content: dict[str, Any]) -> None:
+    content.pop(SEAL, None)
+    assert unsealed(json.loads(json.dumps(sealed(content)))) == content
+
+
+def test_what_was_changed_after_sealing_is_refused() -> None:
+    content = sealed({"figure": 1.5})
+    with pytest.raises(ValueError, match="SHA-256"):
+        unsealed({**content, "figure": 1.6})
+    # An older version sealed nothing.
+    assert unsealed({"figure": 1.6}) == {"figure": 1.6}

@@ -1,8 +1,10 @@
 """Kept sentence vectors: computed once, found again, in the order asked."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +174,36 @@ def test_a_corrupt_store_is_started_anew_and_said(tmp_path: Path, capsys: pytest
         np.testing.assert_array_equal(encoder(["one"]), expected(["one"]))
     assert encoder.asked == [["one"]]
     assert "k.sqlite cannot be read" in capsys.readouterr().err
+
+
+def test_damaged_vectors_are_computed_again_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = Encoder()
+    texts = [f"text {number}" for number in range(200)]
+    with kept_vectors(tmp_path):
+        vectors = encoder(texts)
+        file = tmp_path / "k.sqlite"
+        content = file.read_bytes()
+        # A vector in the file, with one of its bytes flipped.
+        start = content.index(vectors[7].tobytes())
+        file.write_bytes(content[:start] + bytes([content[start] ^ 1]) + content[start + 1 :])
+        np.testing.assert_array_equal(encoder(texts), vectors)
+        assert capsys.readouterr().err == f"1 of 200 values in {file} are damaged; they are made again\n"
+        np.testing.assert_array_equal(encoder(texts), vectors)
+    assert encoder.asked == [texts, ["text 7"]]
+    assert capsys.readouterr().err == ""
+
+
+def test_vectors_without_checksums_are_started_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = Encoder()
+    with closing(sqlite3.connect(tmp_path / "k.sqlite")) as connection, connection:
+        connection.execute("CREATE TABLE vectors (text blob primary key, vector blob)")
+    with kept_vectors(tmp_path):
+        np.testing.assert_array_equal(encoder(["one"]), expected(["one"]))
+    assert "an older version wrote it without checksums" in capsys.readouterr().err
 
 
 def test_vectors_of_a_fine_tuned_encoder_are_not_kept(tmp_path: Path, tiny_encoder: SentenceEncoder) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.answers.cache import AnswerCache, answer_key
+from benchmarks.errors import BadInput
 from common.files import digest
 from experts.base import Answer, Turn
 from tests.benchmarks.helpers import environment
@@ -110,6 +112,43 @@ def test_it_counts_how_often_an_answer_was_paid_for(cache: AnswerCache) -> None:
     cache.write([a_row("twice", "new")])
     assert cache.generated() == {"once": 1, "twice": 2}
     assert cache.read(["twice"])["twice"].text == "new"
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"an answer", b"an\xffanswer"), (b"an answer", b"no answer")])
+def test_a_damaged_answer_is_none_and_can_be_written_again(
+    cache: AnswerCache, old: bytes, new: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache.write([a_row("whole", "another"), a_row("damaged")])
+    cache.path.write_bytes(cache.path.read_bytes().replace(old, new))
+    assert list(cache.read(["whole", "damaged"])) == ["whole"]
+    assert capsys.readouterr().err == f"1 of 2 values in {cache.path} are damaged; they are made again\n"
+    cache.write([a_row("damaged")])
+    assert cache.read(["damaged"])["damaged"].text == "an answer"
+    # It was paid for once more, but not while it was there.
+    assert cache.generated() == {"whole": 1, "damaged": 1}
+
+
+def test_answers_of_an_older_version_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE answers (key TEXT PRIMARY KEY, expert TEXT NOT NULL, question TEXT NOT NULL, "
+            "answer TEXT NOT NULL, times_generated INTEGER NOT NULL DEFAULT 1)"
+        )
+        rows = [
+            ("old", "{}", "q", '{"text": "é", "mood": 1}'),
+            ("cut", "{}", "q", '{"text": "'),
+            ("no", "{}", "q", "3"),
+        ]
+        connection.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, 1)", rows)
+    for _ in range(2):
+        assert AnswerCache(path).read(["old", "cut", "no"]) == {"old": Answer("é")}
+
+
+def test_a_file_damaged_as_a_whole_is_named(tmp_path: Path) -> None:
+    (tmp_path / "answers.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(BadInput, match=r"answers\.sqlite is damaged .* delete it"):
+        AnswerCache(tmp_path / "answers.sqlite")
 
 
 def test_the_key_is_of_identity_question_conversation_and_limit() -> None:

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.assets.adapters import CARD, CURRENT, WEIGHTS, Adapters
 from benchmarks.errors import BadInput
 from common.files import sha256_file
+from common.lora import CONFIG
 from tests.benchmarks.helpers import add_adapter, environment, json_file
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -114,6 +115,19 @@ def test_a_chosen_version_that_is_gone_is_not_replaced_in_silence(own: Path) -> 
         Adapters(own).current("local", "car")
     assert Adapters(own).use("local", "car", "v1").name == "v1"
     assert current(own) == "v1"
+
+
+def test_settings_that_are_not_those_of_the_card_are_refused(own: Path) -> None:
+    def build(folder: Path) -> dict[str, Any]:
+        (folder / WEIGHTS).write_bytes(b"weights")
+        (folder / CONFIG).write_text('{"lora_alpha": 16}')
+        return {}
+
+    version = Adapters(own).add("local", "car", build)
+    assert Adapters(own).get("local", "car", "v1") == version
+    (version.folder / CONFIG).write_text('{"lora_alpha": 61}')
+    with pytest.raises(BadInput, match=f"{CONFIG} is not what its card says"):
+        Adapters(own).get("local", "car", "v1")
 
 
 def test_weights_that_are_not_those_of_the_card_are_refused(own: Path) -> None:

@@ -1,5 +1,6 @@
 """The router that a run keeps: moved, on a machine with an empty cache, and with other weights."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,22 @@ def test_an_unreadable_decision_is_named(questions: Questions, tmp_path: Path, c
     (run / ROUTER / DECISION).write_text(content, encoding="utf-8")
     with pytest.raises(BadInput, match=f"{DECISION} "):
         load_run(run)
+
+
+@pytest.mark.parametrize("name", ["router.json", "state.safetensors"])
+def test_a_file_that_is_not_what_was_kept_is_named(questions: Questions, tmp_path: Path, name: str) -> None:
+    run = kept(TfidfRouter().fit(*questions), tmp_path / "run")
+    file = run / ROUTER / name
+    content = bytearray(file.read_bytes())
+    content[-2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match=f"{name} is not what the run kept"):
+        load_run(run)
+    # An older version kept no checksums.
+    decision = json_file(run / ROUTER / DECISION)
+    (run / ROUTER / DECISION).write_text(json.dumps({**decision, "files": {}}), encoding="utf-8")
+    file.write_bytes(bytes(content[:-2]) + bytes([content[-2] ^ 1, content[-1]]))
+    load_run(run)
 
 
 def test_weights_in_a_package_are_found_again(
@@ -177,7 +194,7 @@ def test_a_users_own_adapters_come_along(
     assert all(Path(str(model["adapter"])).is_relative_to(run) for model in loaded.models.values())
     copied = json_file(run / ROUTER / DECISION)["experts"]["local"]["car"]["copied"]
     (run / ROUTER / copied / "adapter_model.safetensors").write_bytes(b"other")
-    with pytest.raises(BadInput, match=r"is not adapter local/car/v2 \(SHA-256"):
+    with pytest.raises(BadInput, match=r"adapter_model.safetensors is not what the run kept \(its SHA-256"):
         load_run(run, weights={"base": mine / "base"})
 
 

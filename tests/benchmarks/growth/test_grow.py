@@ -14,6 +14,7 @@ from benchmarks.errors import BadInput, WorkerError
 from benchmarks.growth.grow import AxisDone, grow
 from benchmarks.workers.launch import Job, Result, Workers
 from common.files import read_json, replace_json
+from common.typed_json import unsealed
 from reports.growth.files import GROWTH, GrowthError, read_growth
 from reports.growth.model import Axis, Growth, Point
 from reports.reasons import Reason
@@ -264,11 +265,18 @@ def test_a_folder_of_something_else_is_refused(
 
 
 def test_other_data_and_another_machine_are_refused(begun: Path, shared_qna: Path, tmp_path: Path) -> None:
-    content = read_json(begun / GROWTH)
+    content = unsealed(read_json(begun / GROWTH))
     for name, other in (("machine", {"cpu": "another"}), ("dataset", {"name": "another"})):
         replace_json(tmp_path / GROWTH, {**content, "provenance": {**content["provenance"], name: other}})
         with pytest.raises(BadInput, match=f"another {name}"):
             grown(tmp_path, shared_qna, *SMALL, workers=NoWorkers())
+
+
+def test_a_growth_with_another_figure_is_refused(begun: Path, tmp_path: Path) -> None:
+    text = (begun / GROWTH).read_text(encoding="utf-8")
+    (tmp_path / GROWTH).write_text(text.replace('"value": 1', '"value": 2', 1), encoding="utf-8")
+    with pytest.raises(GrowthError, match="SHA-256 differs"):
+        read_growth(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"version": 0}', '{"version": 1, "router": 3}'])

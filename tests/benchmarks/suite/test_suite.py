@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -150,6 +151,24 @@ def test_stopped_again_and_again_it_does_what_is_missing(
     assert all(record.timings.served for record in results(tmp_path).values())
     # Nothing that was kept is done again.
     assert names.count("fit_and_ask") == names.count("fit_and_save") == names.count("serve") == 2
+
+
+def test_what_is_damaged_is_made_again_and_said(home: Path, shared_qna: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "outputs", tmp_path / "outputs")
+    folder = tmp_path / "outputs/suite/small"
+    damaged = folder / "results/one/tfidf_c=1"
+    rows = damaged / "predictions.jsonl"
+    rows.write_text(rows.read_text(encoding="utf-8").replace("car", "cat", 1), encoding="utf-8")
+    tried = folder / "tried.json"
+    tried.write_text(tried.read_text(encoding="utf-8").replace("0.", "1.", 1), encoding="utf-8")
+    workers = Recording()
+    done = in_process(*words(shared_qna), cwd=tmp_path, workers=workers)
+    assert done.returncode == 0, done.stderr
+    assert "predictions.jsonl is not the file" in done.stderr
+    assert "tfidf_c=1 on one is fitted again" in done.stderr
+    assert "tried.json cannot be used" in done.stderr
+    assert workers.names.count("fit_and_save") == 1
+    assert read_result(damaged).predictions == read_result(home / damaged.relative_to(tmp_path)).predictions
 
 
 def test_a_contestant_that_cannot_start_is_named_before_anything_is_fitted(
