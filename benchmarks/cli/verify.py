@@ -1,83 +1,95 @@
-"""`python -m benchmarks verify`: are the figures of a result those of its predictions and timings?"""
+"""`python -m benchmarks verify`: does a result follow from its predictions, timings and data?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from reports.record import Prediction
-    from reports.record_files import Result
-
-EXIT_DIFFERENT = 1
+    from benchmarks.workers.launch import Workers
 
 
 @click.command("verify")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path())
-def command(runs: tuple[str, ...]) -> int:
-    """Check that recorded figures follow from their predictions.
+@click.option("--again", is_flag=True, help="Fit and answer again, and compare: as long as `run`.")
+@click.option("--data", metavar="PATH", help="Where the data is: dataset.path on this machine.")
+@click.option("--test-data", metavar="PATH", help="dataset.test_path on this machine.")
+@click.option(
+    "--signed-by", metavar="KEY", help="A public key of minisign, or its file: the record has to be signed."
+)
+@click.pass_obj
+def command(
+    workers: "Workers | None",
+    runs: tuple[str, ...],
+    again: bool,
+    data: str | None,
+    test_data: str | None,
+    signed_by: str | None,
+) -> int:
+    """Check that a result follows from its predictions, timings and data.
 
-    Computes every metric, of quality, speed and memory, and every comparison with another router again, and
-    names those that differ from record.json. A run brings its baselines along, and a comparison its results.
+    Derived again and compared: every metric of quality, speed and memory, every comparison with another
+    router, ids, probabilities, the policy's choice of experts, and what the record says of itself. Labels,
+    weights and splits are compared with the data where files of those checksums are there. What was not
+    derived is listed. A run brings its baselines along, and a comparison its results.
     Checksums are checked first: a folder with an edited, cut or missing file is refused.
 
-    Exit codes: 0 every figure follows, 1 some differ, 2 a folder cannot be read.
+    --again fits the router, serves it and asks local experts anew, in fresh processes as `run` does, and
+    finds scores that nobody computed. It runs what the configuration of the record names, programs included:
+    use it on records of people whose code you would run.
+
+    --signed-by checks record.json.minisig, which the author makes with `minisign -Sm record.json`. The record
+    has the checksum of the predictions, so both are signed.
+
+    Exit codes: 0 everything follows; 1 something differs, or is not signed with that key; 2 a folder cannot
+    be read; 3 nothing differs, but a part that can be derived was not, such as the comparison with a run that
+    is not there (marked INCOMPLETE).
 
     \b
     Examples:
       python -m benchmarks verify outputs/run/A
       python -m benchmarks verify reports/baselines/car_sleep/*
+      python -m benchmarks verify outputs/run/A --again --data my_questions
+      python -m benchmarks verify outputs/run/A --signed-by author.pub
     """
     from benchmarks.cli.output import reader_may_leave
     from benchmarks.errors import BadInput
-    from benchmarks.records.folders import expanded
-    from benchmarks.records.verify import verify
+    from benchmarks.verify.configuration import DataPlaces
+    from benchmarks.verify.signature import public_key
+    from benchmarks.verify.verify import Wanted, verify
     from reports.record_files import RecordError, read_result
     from reports.terminal.verify import print_verified
+    from reports.verification import Exit
+
+    key = public_key(signed_by) if signed_by else None
+    wanted = Wanted(DataPlaces(data, test_data), again, key)
+    folders, unread = _folders(runs)
+    codes = {Exit.FOLLOWS}
+    for folder in folders:
+        try:
+            found = verify(read_result(folder), wanted, workers)
+        except RecordError as error:
+            unread.append(str(error))
+            continue
+        with reader_may_leave():
+            print_verified(str(folder), found)
+        codes.add(found.exit_code)
+    if unread:
+        raise BadInput("; ".join(unread))
+    return next(code for code in (Exit.DIFFERENT, Exit.NOT_DERIVED, Exit.FOLLOWS) if code in codes)
+
+
+def _folders(runs: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Result folders that were named, each once, and complaints about others."""
+    from benchmarks.errors import BadInput
+    from benchmarks.records.folders import expanded
 
     folders: list[Path] = []
-    unread, differ = [], False
+    unread: list[str] = []
     for pattern in runs:
         try:
             folders += expanded([pattern])
         except BadInput as error:
             unread.append(str(error))
-    for folder in dict.fromkeys(folders):
-        try:
-            result = read_result(folder)
-            others = _compared_with(result)
-            found = verify(result, others)
-        except RecordError as error:
-            unread.append(str(error))
-            continue
-        unknown = [] if others else sorted({one.other for one in result.record.comparisons})
-        with reader_may_leave():
-            print_verified(str(folder), found, unknown)
-        differ |= bool(found.differences)
-    if unread:
-        raise BadInput("; ".join(unread))
-    return EXIT_DIFFERENT if differ else 0
-
-
-def _compared_with(result: "Result") -> "dict[str, list[Prediction]]":
-    """Rows of every router that the record compares itself with, from the folders of its baselines or beside
-    it; empty when one of them is not there.
-
-    Raises:
-        RecordError: one is damaged.
-    """
-    from benchmarks.records.folders import is_result
-    from benchmarks.stats.paired import difference_of_questions
-    from reports.record_files import read_result
-
-    found = {}
-    for name in {one.other for one in result.record.comparisons}:
-        places = (result.folder / "baselines" / name, result.folder.resolve().parent / name)
-        place = next(filter(is_result, places), None)
-        if place is None:
-            return {}
-        rows = read_result(place).predictions
-        if difference_of_questions(result.predictions, rows):
-            return {}
-        found[name] = rows
-    return found
+    return list(dict.fromkeys(folders)), unread

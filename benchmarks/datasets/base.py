@@ -9,6 +9,8 @@ from unicodedata import normalize
 STANDARD = "standard"
 OVERLAP = "overlap"
 OUT_OF_SCOPE = "out_of_scope"
+# Between the messages of a conversation, where a message cannot have it.
+BREAK = "\0"
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ def fold(question: str) -> str:
 def question_id(question: str, prefix: str) -> str:
     """Id of a question: `prefix` and the first 12 hex digits of the folded question's SHA-256."""
     return f"{prefix}-{_hash(question)[:12]}"
+
+
+def message_id(messages: Sequence[str], prefix: str) -> str:
+    """Id of the last of a conversation's messages; of a single one that of the question."""
+    return question_id(BREAK.join(messages), prefix)
 
 
 def _hash(question: str, seed: int | None = None) -> str:

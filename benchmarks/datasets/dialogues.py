@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from benchmarks.datasets import files
-from benchmarks.datasets.base import Dataset, Example, question_id
+from benchmarks.datasets.base import Dataset, Example, message_id
 from benchmarks.datasets.checks import check_surrogates
 from benchmarks.datasets.tables import read_json_file
 from benchmarks.errors import BadInput
@@ -24,8 +24,6 @@ FIRST, FOLLOW_UP, SWITCH = KINDS = ("first", "follow_up", "switch")
 TUNE, TEST = SPLITS = ("tune", "test")
 ALL = "all"
 SHAPE = 'a dialogue is {"turns": [{"domain": "car", "message": "why does it squeal?"}, …]}'
-# Between the messages of a conversation, where a message cannot have it.
-BREAK = "\0"
 
 
 class Turn(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,7 +125,7 @@ def _examples(place: Place, dialogue: Dialogue, domains: Sequence[str]) -> list[
     before: str | None = None
     for number, turn in enumerate(dialogue.turns, start=1):
         kind = _kind(place._replace(turn=number), turn, before, domains)
-        identity = question_id(BREAK.join([*messages, turn.message]), turn.domain)
+        identity = message_id([*messages, turn.message], turn.domain)
         examples.append(
             Example(
                 identity,

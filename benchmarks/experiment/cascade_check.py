@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.stats.bootstrap import clusters_of, mean_estimate
 from benchmarks.workers.launch import Workers
 from common.settings import Context, Statistics
-from reports.record import CascadeResult, Prediction
+from reports.record import CascadeResult, Estimate, Prediction
 from routers.base import Router
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
@@ -56,17 +56,29 @@ def check_cascade(
     reading = Reading.of(context, [row.messages for row in labelled])
     job = AloneJob(str(saved), reading, str(vectors_folder()))
     alone = workers.run(expensive_alone, job, f"{name}: its expensive router alone")
-    weights = np.array([row.weight for row in labelled], dtype=np.float64)
-    sent_on = np.array([float(bool(row.sent_on)) for row in labelled])
-    lost = np.array(
-        [
-            float(other == row.label) - float(row.predicted == row.label)
-            for row, other in zip(labelled, alone.predicted, strict=True)
-        ]
+    lost = [
+        float(other == row.label) - float(row.predicted == row.label)
+        for row, other in zip(labelled, alone.predicted, strict=True)
+    ]
+    return CascadeResult(
+        threshold=alone.threshold,
+        share=alone.share,
+        loss=alone.loss,
+        sent_on=share_sent_on(labelled, statistics, seed),
+        lost=_mean(lost, labelled, statistics, seed),
     )
-    together = clusters_of([row.dialogue for row in labelled])
-    estimates = (mean_estimate(values, weights, statistics, seed, together) for values in (sent_on, lost))
-    return CascadeResult(alone.threshold, alone.share, alone.loss, *estimates)
+
+
+def share_sent_on(rows: Sequence[Prediction], statistics: Statistics, seed: int) -> Estimate:
+    """Share of the rows with a label that a cascade sent on."""
+    labelled = [row for row in rows if row.label is not None]
+    return _mean([float(bool(row.sent_on)) for row in labelled], labelled, statistics, seed)
+
+
+def _mean(values: Sequence[float], rows: Sequence[Prediction], statistics: Statistics, seed: int) -> Estimate:
+    weights = np.array([row.weight for row in rows], dtype=np.float64)
+    together = clusters_of([row.dialogue for row in rows])
+    return mean_estimate(np.array(values), weights, statistics, seed, together)
 
 
 def expensive_alone(job: AloneJob) -> Alone:

@@ -89,7 +89,7 @@ def fit(spec: RunSpec, dataset: Dataset, folder: Path, workers: Workers) -> Fitt
     )
     vectors = None if settings.measure.enabled else str(vectors_folder())
     saved, fitting = fit_router(
-        calibrated, dataset, weights, folder, workers, f"{spec.name}: fitting", vectors
+        calibrated, dataset, weights, folder, workers, f"{spec.name}: fitting", vectors, anew=spec.anew
     )
     used = WeightsUsed({one.name: one.sha256 for one in weights.values()}, fitting.weights_sha256)
     family = build(router).family
@@ -125,11 +125,13 @@ def fit_router(
     workers: Workers,
     title: str,
     vectors: str | None = None,
+    *,
+    anew: bool = False,
 ) -> tuple[Path, Fitting]:
     """Fit `spec` and return the saved router's folder and what fitting took.
 
     Expensive routers are kept in the cache under a key of weights, data and settings, with the time and
-    memory that they took then.
+    memory that they took then; `anew` neither reads nor writes it.
     """
     held_out = held_out_examples(dataset) if holds_out(spec) else []
     lessons = lessons_of(dataset.train)
@@ -141,7 +143,7 @@ def fit_router(
         job = FitJob(spec, lessons, str(target / ROUTER), _queries_and_labels(held_out), vectors)
         write_json(target / FITTING, to_json(workers.run(fit_and_save, job, title)))
 
-    if not build(spec).fit_is_expensive:
+    if anew or not build(spec).fit_is_expensive:
         with atomic_dir(folder) as work:
             fit_into(work)
         return folder / ROUTER, from_json(read_json(folder / FITTING), Fitting)

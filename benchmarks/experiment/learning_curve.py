@@ -49,7 +49,7 @@ def learning_curve(
         right = [classes[best] == example.label for best, example in zip(predicted, tested, strict=True)]
         accuracies.setdefault(size, []).append(float(np.average(right, weights=weights)))
         n_train[size] = len(rows)
-    return [_point(size, n_train[size], len(tested), values) for size, values in accuracies.items()]
+    return [learning_point(size, n_train[size], len(tested), values) for size, values in accuracies.items()]
 
 
 def _largest(examples: Sequence[Example]) -> int:
@@ -57,7 +57,8 @@ def _largest(examples: Sequence[Example]) -> int:
     return max(labels.count(label) for label in set(labels))
 
 
-def _point(size: int, n_train: int, n_test: int, values: list[float]) -> LearningPoint:
+def learning_point(size: int, n_train: int, n_test: int, values: list[float]) -> LearningPoint:
+    """A point of the accuracies of its draws, with an interval where there are several."""
     accuracy = float(np.mean(values))
     if len(values) < 2:
         return LearningPoint(size, n_train, n_test, accuracy, values)

@@ -20,6 +20,7 @@ class RunSpec:
         config: the composed configuration, for the record: without paths of the machine.
         full: whether it is tuned, timed to the wanted precision and analysed as the settings say;
             baselines go without.
+        anew: whether it is fitted even where the cache has it from an earlier run.
     """
 
     name: str
@@ -27,6 +28,7 @@ class RunSpec:
     router: Any
     config: dict[str, Any]
     full: bool = True
+    anew: bool = False
 
 
 def run_spec(config: DictConfig) -> RunSpec:

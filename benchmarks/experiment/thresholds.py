@@ -130,7 +130,7 @@ def choose_thresholds(
         policy, chosen = replace(policy, coverage=None, accuracy=None), chosen[1:]
     thresholds = [one.threshold for one in chosen]
     results = [
-        ThresholdResult(wish, threshold, _obtained(rows, wish, threshold, statistics, seed))
+        ThresholdResult(wish, threshold, obtained(rows, wish, threshold, statistics, seed))
         for wish, threshold in zip(wishes(policy), thresholds, strict=True)
     ]
     return Thresholds(with_chosen(policy, thresholds), results, unscored)
@@ -163,9 +163,10 @@ def _threshold(held_out: HeldOut, wish: Wish) -> float:
     return held_out.threshold_for(coverage=wish.coverage, accuracy=wish.accuracy, score=wish.score)
 
 
-def _obtained(
+def obtained(
     rows: Sequence[Prediction], wish: Wish, threshold: float, statistics: Statistics, seed: int
 ) -> dict[str, Estimate]:
+    """Figures of what a threshold does on `rows`, by metric."""
     metrics, _ = selective(rows, Policy(threshold=threshold, score=wish.score), statistics, seed)
     return {
         metric.name: Estimate(metric.value, metric.ci_low or 0.0, metric.ci_high or 0.0) for metric in metrics

@@ -1,1 +1,1 @@
-"""Result folders, provenance, verification."""
+"""Result folders, provenance."""

@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -43,7 +43,7 @@ def provenance(dataset: Dataset, seed: int, threads: int, weights: WeightsUsed) 
         threads=threads,
         seed=seed,
         reference_workload=reference.VERSION,
-        dataset=_dataset(dataset),
+        dataset=dataset_used(dataset),
         weights=weights,
     )
 
@@ -60,25 +60,31 @@ def code_and_packages() -> Provenance:
     )
 
 
-def _dataset(dataset: Dataset) -> DatasetUsed:
-    """The split is recorded by its ids: the test ones are the rows of predictions.jsonl."""
+def dataset_used(dataset: Dataset) -> DatasetUsed:
+    """The data set as a record has it. The split is recorded by its ids: the test ones are the rows of
+    predictions.jsonl."""
     by_slice = Counter(example.slice for example in dataset.test)
     return DatasetUsed(
         name=dataset.name,
         files=dataset.files,
         train=_split(dataset.train),
         validation=_split(dataset.validation) if dataset.validation else None,
-        test=Split(_ids_sha256(dataset.test), by_slice=dict(sorted(by_slice.items()))),
+        test=Split(_ids_of(dataset.test), by_slice=dict(sorted(by_slice.items()))),
     )
 
 
 def _split(examples: Sequence[Example]) -> Split:
     by_label = Counter(str(example.label) for example in examples)
-    return Split(_ids_sha256(examples), by_label=dict(sorted(by_label.items())))
+    return Split(_ids_of(examples), by_label=dict(sorted(by_label.items())))
 
 
-def _ids_sha256(examples: Sequence[Example]) -> str:
-    return digest(sorted(example.id for example in examples))
+def _ids_of(examples: Sequence[Example]) -> str:
+    return ids_sha256(example.id for example in examples)
+
+
+def ids_sha256(ids: Iterable[str]) -> str:
+    """Checksum of a split: SHA-256 of its sorted ids."""
+    return digest(sorted(ids))
 
 
 def git_states(source: Path = Path(__file__)) -> tuple[Git, Git | None]:

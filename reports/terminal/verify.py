@@ -1,49 +1,119 @@
-"""Output of `verify`: one line a folder, and a line for each figure that differs."""
+"""Output of `verify`: a line a folder, a line for each value that differs, and what was not derived."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reports.terminal.render import plain_console, print_lines
 from reports.text.cells import counted
 from reports.text.unicode import one_line
-from reports.verification import Difference, Kind, Verified
+from reports.verification import Difference, Kind, Missing, NotDerived, Verified
+
+# Lines of one kind that are shown.
+SHOWN = 10
+_SENTENCES = {
+    Missing.COMPARED_RUN: "the comparison with {name}: {why}",
+    Missing.THRESHOLDS: "the thresholds: {error}; --again chooses them anew",
+    Missing.LEARNING_CURVE: "the learning curve's accuracies; --again fits them anew",
+    Missing.TUNING: "the scores of tuning; --again tunes anew",
+    Missing.CASCADE: "the cascade's threshold and loss; --again fits it anew",
+    Missing.NOT_REPEATED: "the fit: it could not be made again: {why}",
+    Missing.IDS: "ids from questions: a loader that is not Router Derby's made them",
+    Missing.DATA: "labels, weights and splits from the data: {why}",
+    Missing.ROUTED: "what the router and the experts said of each question; --again asks them anew",
+    Missing.ANSWERS: "what the experts said: only local ones are asked again",
+    Missing.MEASURED: "{what}: its raw values are not in the folder",
+    Missing.SURROUNDINGS: "raw timings, machine, packages, commit; a signature vouches for them: --signed-by",
+}
 
 
-def print_verified(folder: str, verified: Verified, unknown: Sequence[str]) -> None:
-    """Print what follows from the predictions and timings, and what does not.
-
-    Args:
-        unknown: routers that the record compares itself with, and whose results are not there.
-    """
+def print_verified(folder: str, verified: Verified) -> None:
+    """Print what follows from the folder, what does not, and what was not derived."""
     console = plain_console()
-    n_metrics, n_comparisons, intervals, differences = verified
+    # One line each, whatever the ids of questions hold.
+    print_lines(console, map(one_line, _head(folder, verified)))
+    print_lines(console, ("  " + one_line(line) for line in _differences(verified.differences)))
+    print_lines(console, [f"{one_line(folder)}: derived: {', '.join(_derived(verified))}"])
+    if not verified.intervals:
+        print_lines(
+            console, [f"{one_line(folder)}: intervals not compared: an older version drew other resamples"]
+        )
+    print_lines(console, map(one_line, _not_derived(folder, verified.not_derived)))
 
-    def say(line: str, indent: str = "") -> None:
-        # One line, whatever the ids of questions hold.
-        print_lines(console, [indent + one_line(line)])
 
-    if not differences:
-        compared = f" and {counted(n_comparisons, 'comparison')}" if n_comparisons else ""
-        say(f"{folder}: all {counted(n_metrics, 'metric')}{compared} follow from the predictions and timings")
-    else:
+def _head(folder: str, verified: Verified) -> Iterator[str]:
+    n_metrics, n_comparisons = verified.n_metrics, verified.n_comparisons
+    if verified.differences:
         of = {Kind.METRIC: f" of {n_metrics}", Kind.COMPARISON: f" of {n_comparisons}"}
-        wrong = {(one.kind, one.metric, one.slice) for one in differences}
+        wrong = {(one.kind, one.metric, one.slice) for one in verified.differences}
         kinds = Counter(kind for kind, _, _ in sorted(wrong))
-        parts = [f"{counted(number, kind)}{of.get(kind, '')}" for kind, number in kinds.items()]
-        say(f"{folder}: {', '.join(parts)} DIFFER from what the predictions and timings give:")
-    if not intervals:
-        say(f"{folder}: intervals not compared: an older version drew other resamples")
-    for difference in differences:
-        say(_words(difference), indent="  ")
-    if unknown:
-        say(f"{folder}: not derived: comparisons with {', '.join(unknown)}, whose results are not beside it")
+        parts = [f"{counted(number, _NAMES[kind])}{of.get(kind, '')}" for kind, number in kinds.items()]
+        yield f"{folder}: {', '.join(parts)} DIFFER from what was derived:"
+        return
+    compared = f" and {counted(n_comparisons, 'comparison')}" if n_comparisons else ""
+    again = "; fitted again, the same" if verified.repeated else ""
+    signed = "; signed with that key" if verified.signed else ""
+    yield (
+        f"{folder}: all {counted(n_metrics, 'metric')}{compared} follow from the predictions and timings"
+        f"{again}{signed}"
+    )
+
+
+_NAMES = {
+    Kind.METRIC: "metric",
+    Kind.CURVE: "curve",
+    Kind.ROW: "row value",
+    Kind.COMPARISON: "comparison",
+    Kind.SECTION: "section",
+    Kind.DATA: "data value",
+    Kind.AGAIN: "newly fitted value",
+    Kind.SIGNATURE: "signature",
+}
+
+
+def _differences(differences: Sequence[Difference]) -> Iterator[str]:
+    """A line each, of many that are alike the first ones."""
+    counts = Counter((one.kind, one.metric, one.field) for one in differences)
+    told: Counter[tuple[Kind, str, str]] = Counter()
+    for one in differences:
+        key = (one.kind, one.metric, one.field)
+        told[key] += 1
+        if told[key] <= SHOWN:
+            yield _words(one)
+        elif told[key] == counts[key]:
+            yield f"{one.metric}: and {counts[key] - SHOWN} more"
 
 
 def _words(difference: Difference) -> str:
-    between = {Kind.ROW: "of row", Kind.COMPARISON: "against"}.get(difference.kind, "of")
+    rows = {Kind.ROW: "of row", Kind.DATA: "of row", Kind.AGAIN: "of row", Kind.COMPARISON: "against"}
+    between = rows.get(difference.kind, "of")
     where = "" if difference.slice == "all" else f" {between} {difference.slice}"
     what = "" if difference.field == "value" else f", {difference.field}"
     recorded, derived = (
         "nothing" if side is None else side for side in (difference.recorded, difference.derived)
     )
-    return f"{difference.metric}{where}{what}: recorded {recorded}, derived {derived}"
+    source = _SOURCES.get(difference.kind, "derived")
+    return f"{difference.metric}{where}{what}: recorded {recorded}, {source} {derived}"
+
+
+# Where the other value comes from, if it was not derived from the folder.
+_SOURCES = {Kind.DATA: "in the data", Kind.AGAIN: "fitted again", Kind.SIGNATURE: "wanted"}
+
+
+def _derived(verified: Verified) -> Iterator[str]:
+    """Parts of the result that were derived and compared."""
+    missing = {one.code for one in verified.not_derived}
+    yield from ("metrics", "curves", "rows", "sections")
+    if Missing.IDS not in missing:
+        yield "ids from questions"
+    if verified.n_comparisons:
+        yield "comparisons"
+    if Missing.DATA not in missing:
+        yield "labels, weights and splits from the data"
+    if verified.repeated:
+        yield "scores and analyses from a new fit"
+
+
+def _not_derived(folder: str, missing: Sequence[NotDerived]) -> Iterator[str]:
+    for one in missing:
+        incomplete = " (INCOMPLETE)" if one.is_claim else ""
+        yield f"{folder}: not derived{incomplete}: {_SENTENCES[one.code].format(**one.details)}"

@@ -22,9 +22,10 @@ FOUND = [example for path in SOURCES for example in EXAMPLE.findall(path.read_te
 IN_REPOSITORY = [example for example in FOUND if "--against" in example]
 # They fetch packages; tests/benchmarks/cli/test_install.py makes small environments.
 FETCHING = [example for example in FOUND if "benchmarks install " in example]
-EXAMPLES = [
-    example for example in dict.fromkeys(FOUND) if example not in (*IN_README, *IN_REPOSITORY, *FETCHING)
-]
+# tests/benchmarks/verify and cli/test_verify.py have runs with all their baselines, and a key.
+VERIFYING = [example for example in FOUND if "benchmarks verify outputs" in example]
+ELSEWHERE = (*IN_README, *IN_REPOSITORY, *FETCHING, *VERIFYING)
+EXAMPLES = [example for example in dict.fromkeys(FOUND) if example not in ELSEWHERE]
 
 DATA = ("dataset=files", "dataset.path=questions")
 JUDGED = (*DATA, *MEASURED_ONCE, "measure.enabled=false", "experts=none", "~baselines")

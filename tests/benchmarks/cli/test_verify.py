@@ -1,6 +1,7 @@
 """`verify` as a user runs it: codes, words, and damaged folders."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.metrics.compute import compute_metrics
+from benchmarks.records.provenance import ids_sha256
 from benchmarks.stats.paired import compare
-from reports.record import Derivation, Timings
-from reports.record_files import Result, write_record
+from reports.record import DatasetUsed, Derivation, Git, Provenance, Split, Timings, WeightsUsed
+from reports.record_files import Result, read_result, write_record
 from tests.benchmarks.gate_samples import QUICK, predictions, result
 from tests.benchmarks.helpers import in_process
 
@@ -19,12 +21,29 @@ HOW = Derivation(["a", "b"], 0, QUICK)
 
 
 def quality_alone() -> Result:
-    """A result whose every figure follows from its rows."""
+    """A result whose every figure and section follows from its rows."""
     made = result(ROWS)
     found = compute_metrics(ROWS, HOW)
-    kept = {"metrics": found.metrics, "curves": found.curves, "timings": Timings(), "comparisons": []}
-    record = replace(made.record, **kept)
+    by_slice = {name: sum(row.slice == name for row in ROWS) for name in ("standard", "overlap")}
+    test = Split(ids_sha256(row.id for row in ROWS), by_slice=by_slice)
+    train = Split("ab" * 32, by_label={"a": 9, "b": 9})
+    provenance = Provenance(
+        git=Git("c" * 40, dirty=False), seed=0, dataset=DatasetUsed("made", train=train, test=test)
+    )
+    record = replace(
+        made.record,
+        metrics=found.metrics,
+        curves=found.curves,
+        timings=Timings(),
+        comparisons=[],
+        provenance=replace(provenance, weights=WeightsUsed()),
+    )
     return replace(made, record=record)
+
+
+def derived(output: str) -> list[str]:
+    """Lines but for those on what was derived and what was not."""
+    return [line for line in output.splitlines() if not re.search(": (not )?derived", line)]
 
 
 @pytest.fixture
@@ -39,7 +58,11 @@ def test_a_whole_folder(folder: Path) -> None:
     done = in_process("verify", "run", cwd=folder)
     n_metrics = len(quality_alone().record.metrics)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"run: all {n_metrics} metrics follow from the predictions and timings\n"
+    first, *others = done.stdout.splitlines()
+    assert first == f"run: all {n_metrics} metrics follow from the predictions and timings"
+    assert others[0] == "run: derived: metrics, curves, rows, sections"
+    assert len(others) > 1
+    assert all(line.startswith("run: not derived: ") for line in others[1:])
 
 
 def test_a_figure_that_does_not_follow(folder: Path) -> None:
@@ -52,12 +75,12 @@ def test_a_figure_that_does_not_follow(folder: Path) -> None:
     write_record(folder / "better", replace(made.record, metrics=metrics), made.predictions)
     done = in_process("verify", "run", "better", cwd=folder)
     assert done.returncode == 1
-    first, second, third = done.stdout.splitlines()
-    assert first.startswith("run: all ")
-    assert second == (
-        f"better: 1 metric of {len(metrics)} DIFFER from what the predictions and timings give:"
-    )
-    assert third == "  accuracy of overlap: recorded 0.95, derived 0.75"
+    lines = derived(done.stdout)
+    assert lines[0].startswith("run: all ")
+    assert lines[1:] == [
+        f"better: 1 metric of {len(metrics)} DIFFER from what was derived:",
+        "  accuracy of overlap: recorded 0.95, derived 0.75",
+    ]
 
 
 def compared(folder: Path, difference: float = 0.0) -> None:
@@ -78,7 +101,7 @@ def test_a_run_brings_its_baselines_and_what_it_says_of_them(folder: Path) -> No
     done = in_process("verify", "run", cwd=folder)
     n_metrics = len(quality_alone().record.metrics)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
+    assert derived(done.stdout) == [
         f"run: all {n_metrics} metrics and 1 comparison follow from the predictions and timings",
         f"run/baselines/majority: all {n_metrics} metrics follow from the predictions and timings",
     ]
@@ -104,10 +127,58 @@ def test_a_baseline_that_is_not_there_or_damaged_is_said(folder: Path) -> None:
     assert "run/baselines/majority/predictions.jsonl is not the file" in done.stderr
     shutil.rmtree(folder / "run" / "baselines")
     done = in_process("verify", "run", cwd=folder)
-    assert done.returncode == 0
-    assert done.stdout.endswith(
-        "run: not derived: comparisons with majority, whose results are not beside it\n"
+    assert done.returncode == 3
+    assert (
+        "run: not derived (INCOMPLETE): the comparison with majority: its result is not there\n"
+        in done.stdout
     )
+
+
+def test_what_differs_outweighs_what_is_not_there(folder: Path) -> None:
+    compared(folder)
+    shutil.rmtree(folder / "run" / "baselines")
+    made = quality_alone()
+    (folder / "other").mkdir()
+    turned = [replace(row, confidence=1.5) for row in made.predictions]
+    write_record(folder / "other", made.record, turned)
+    assert in_process("verify", "run", "other", cwd=folder).returncode == 1
+
+
+def test_one_of_two_compared_runs_is_checked_where_the_other_is_missing(folder: Path) -> None:
+    compared(folder, difference=0.5)
+    record = read_result(folder / "run").record
+    (boast,) = record.comparisons
+    write_record(folder / "run", replace(record, comparisons=[boast, replace(boast, other="gone")]), ROWS)
+    done = in_process("verify", "run", cwd=folder)
+    assert done.returncode == 1
+    assert "  accuracy against majority, difference: recorded 0.8, derived 0.3\n" in done.stdout
+    assert "(INCOMPLETE): the comparison with gone: its result is not there\n" in done.stdout
+
+
+def test_a_compared_run_on_other_questions(folder: Path) -> None:
+    compared(folder)
+    place = folder / "run" / "baselines" / "majority"
+    other = read_result(place)
+    write_record(place, other.record, [replace(row, weight=2.0) for row in other.predictions])
+    done = in_process("verify", "run", cwd=folder)
+    assert "(INCOMPLETE): the comparison with majority: " in done.stdout
+    assert "q0 has another weight in the second" in done.stdout
+
+
+def test_a_signature_is_asked_for(folder: Path) -> None:
+    minisign = pytest.importorskip("minisign")
+    pair = minisign.KeyPair.generate()
+    key = pair.public_key.to_base64().decode()
+    done = in_process("verify", "run", "--signed-by", key, cwd=folder)
+    assert done.returncode == 1
+    assert "record.json.minisig: recorded nothing, wanted a signature with that key\n" in done.stdout
+    record = folder / "run" / "record.json"
+    signature = bytes(pair.secret_key.sign(record.read_bytes()))
+    record.with_name("record.json.minisig").write_bytes(signature)
+    done = in_process("verify", "run", "--signed-by", key, cwd=folder)
+    assert done.returncode == 0
+    assert "; signed with that key\n" in done.stdout
+    assert in_process("verify", "run", "--signed-by", "nobody", cwd=folder).returncode == 2
 
 
 def test_an_id_cannot_say_that_all_is_well(folder: Path) -> None:
@@ -119,7 +190,7 @@ def test_an_id_cannot_say_that_all_is_well(folder: Path) -> None:
     assert done.returncode == 1
     assert not any(line.startswith("run: all") for line in done.stdout.splitlines())
     assert done.stdout.startswith("run: ")
-    assert ", 1 row DIFFER" in done.stdout.splitlines()[0]
+    assert "1 row value" in done.stdout.splitlines()[0]
 
 
 def test_one_that_cannot_be_read_stops_no_other(folder: Path) -> None:

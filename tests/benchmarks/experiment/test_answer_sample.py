@@ -12,8 +12,8 @@ from benchmarks.config import checked, compose_config, register
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.experiment.compare import compare
 from benchmarks.experiment.run import run
-from benchmarks.records.verify import verify
 from benchmarks.stats.paired import pairwise
+from benchmarks.verify.verify import verify
 from benchmarks.workers.in_process import InProcess
 from reports.record import AnswerSample, Record
 from reports.record_files import Result, read_result
@@ -103,7 +103,7 @@ def test_verify_sees_a_sample_of_another_size(sampled: Sampled) -> None:
     other = replace(experts, sample=replace(experts.sample, questions=7))
     changed = replace(result.record, timings=replace(result.record.timings, experts=other))
     (found,) = verify(replace(result, record=changed)).differences
-    assert (found.metric, found.recorded, found.derived) == ("sample", 7, 6)
+    assert (found.metric, found.recorded, found.derived) == ("timings.experts.sample.questions", 7, 6)
 
 
 def test_a_larger_sample_generates_only_the_difference(sampled: Sampled, log: Path) -> None:

@@ -15,7 +15,7 @@ from benchmarks.experiment.router_folder import DECISION
 from benchmarks.experiment.run import run
 from benchmarks.measure.latency import ServeJob
 from benchmarks.pipeline import load_run
-from benchmarks.records.verify import verify
+from benchmarks.verify.verify import verify
 from benchmarks.workers.in_process import InProcess
 from common.files import read_json, write_json
 from common.settings import Context, Policy

@@ -16,7 +16,7 @@ from reports.terminal.grow import print_axis, print_growth
 from reports.terminal.report import print_report
 from reports.terminal.verify import print_verified
 from reports.text.statistics import Paired
-from reports.verification import Difference, Kind, Verified
+from reports.verification import Difference, Kind, Missing, NotDerived, Verified
 from tests.reports.comparison.samples import answered_report
 from tests.reports.gate.samples import ACCURACY, refused_check, sample_check
 from tests.reports.golden_files import same_as_golden
@@ -90,10 +90,17 @@ def test_verify_golden(printed: Printed) -> None:
         Difference(Kind.METRIC, "recall", "car", "value", None, 0.5),
         Difference(Kind.ROW, "rougeL", "q1\n::error::", "value", 0.1, 0.2),
         Difference(Kind.COMPARISON, "accuracy", "tfidf", "ci_low", 0.1, 0.2),
+        Difference(Kind.SECTION, "provenance.seed", "all", "value", 1, 0),
+        Difference(Kind.DATA, "label", "q1", "value", "car", "sleep"),
+        *(Difference(Kind.AGAIN, "confidence", f"q{number}", "value", 0.9, 0.5) for number in range(13)),
+        Difference(Kind.SIGNATURE, "record.json.minisig", "all", "value", None, "a signature with that key"),
     ]
-    text = printed(print_verified, "outputs/a", Verified(30, 2, True, []), [])
-    text += printed(print_verified, "outputs/b", Verified(1, 0, False, []), ["tfidf", "random"])
-    text += printed(print_verified, "outputs/c", Verified(30, 2, True, differences), [])
+    absent = NotDerived(Missing.COMPARED_RUN, {"name": "::tfidf", "why": "its result is not there"})
+    outside = NotDerived(Missing.SURROUNDINGS)
+    text = printed(print_verified, "outputs/a", Verified(30, 2, True, [], [outside]))
+    text += printed(print_verified, "outputs/b", Verified(1, 0, False, [], [absent], signed=True))
+    text += printed(print_verified, "outputs/c", Verified(30, 2, True, differences, []))
+    text += printed(print_verified, "outputs/d", Verified(30, 2, True, [], [], repeated=True))
     assert "::" not in text
     same_as_golden("verify.txt", text)
 

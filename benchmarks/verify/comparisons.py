@@ -1,0 +1,112 @@
+"""Comparisons of a record with other routers: computed again from the rows of both."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.records.folders import is_result
+from benchmarks.stats.paired import aligned, compare, difference_of_questions
+from benchmarks.verify.figures import has_same_resamples
+from benchmarks.verify.same import differing_fields
+from reports.record import Prediction, Record
+from reports.record_files import RecordError, Result, read_result
+from reports.verification import Difference, Kind, Missing, NotDerived
+
+# Fields that depend on the rows of the two alone, and those that depend on all that were compared.
+OF_TWO = ("difference", "n")
+OF_ALL = ("p_adjusted", "verdict")
+INTERVAL = ("ci_low", "ci_high")
+
+
+@dataclass
+class Others:
+    """Rows of the routers that a record compares itself with, and why others are not there."""
+
+    rows: dict[str, list[Prediction]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+
+class Compared(NamedTuple):
+    """Number of comparisons computed again, what differs, and what could not be."""
+
+    n_comparisons: int
+    differences: list[Difference]
+    not_derived: list[NotDerived]
+
+
+def check_comparisons(result: Result) -> Compared:
+    """Compute the comparisons again with each other router whose result is there: among the baselines of a
+    run, or beside it in a comparison.
+
+    Without one of them the difference to each of the others is compared, and not what is corrected for all.
+    """
+    record = result.record
+    if not (record.comparisons or _compares(record)):
+        return Compared(0, [], [])
+    others = _others(result)
+    not_derived = [
+        NotDerived(Missing.COMPARED_RUN, {"name": name, "why": why}) for name, why in others.absent.items()
+    ]
+    if not others.rows:
+        return Compared(0, [], not_derived)
+    fields: tuple[str, ...] = OF_TWO if others.absent else (*OF_TWO, *OF_ALL)
+    if has_same_resamples(record) and not others.absent:
+        fields += INTERVAL
+    rows, *theirs = aligned({"": result.predictions, **others.rows})
+    how = record.derivation
+    again = compare(rows, dict(zip(others.rows, theirs, strict=True)), how.statistics, how.seed)
+    recorded = {(one.metric, one.other): one for one in record.comparisons if one.other in others.rows}
+    derived = {(one.metric, one.other): one for one in again}
+    differences = [*_repeated(record), *differing_fields(Kind.COMPARISON, recorded, derived, fields)]
+    return Compared(len(recorded), differences, not_derived)
+
+
+def _compares(record: Record) -> bool:
+    """True if a run of this configuration compares this router with its baselines."""
+    return record.is_scored and not is_baseline(record) and bool(record.config.get("baselines"))
+
+
+def is_baseline(record: Record) -> bool:
+    """True if the router is one of the baselines of its configuration."""
+    return record.config.get("router") in (record.config.get("baselines") or {}).values()
+
+
+def _others(result: Result) -> Others:
+    found = Others()
+    for name in _names(result):
+        places = (result.folder / "baselines" / name, result.folder.resolve().parent / name)
+        place = next(filter(is_result, places), None)
+        if place is None:
+            found.absent[name] = "its result is not there"
+            continue
+        try:
+            other = read_result(place)
+        except RecordError as error:
+            found.absent[name] = str(error)
+            continue
+        difference = difference_of_questions(result.predictions, other.predictions)
+        if difference:
+            found.absent[name] = f"{place} has other questions: {difference}"
+        elif other.record.is_scored:
+            found.rows[name] = other.predictions
+    return found
+
+
+def _names(result: Result) -> list[str]:
+    """Names of the routers that the record names, and of those that its folder or configuration has."""
+    record = result.record
+    inside: list[Path] = sorted(filter(is_result, result.folder.glob("baselines/*")))
+    configured = list(record.config.get("baselines") or {}) if _compares(record) else []
+    named = [one.other for one in record.comparisons]
+    return list(dict.fromkeys([*named, *(folder.name for folder in inside), *configured]))
+
+
+def _repeated(record: Record) -> Iterator[Difference]:
+    """A comparison that stands twice: a reader would see one of them."""
+    seen = set()
+    for one in record.comparisons:
+        key = (one.metric, one.other)
+        if key in seen:
+            yield Difference(Kind.COMPARISON, *key, "times", 2, 1)
+        seen.add(key)

@@ -1,0 +1,129 @@
+"""Prediction rows in themselves: ids, probabilities, the policy's choice, answers."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.datasets.base import message_id
+from benchmarks.metrics.answers import rouge
+from benchmarks.metrics.selective import score_of
+from benchmarks.verify.same import same
+from experts.base import BASE
+from reports.record import Derivation, Prediction, Record
+from reports.record_files import Result
+from reports.verification import Checked, Difference, Kind, Missing, NotDerived
+from routers.decision import choose
+from routers.inference import ROUNDING, SUM_TOLERANCE
+
+OURS = "benchmarks.datasets."
+ROUGE = ("rouge1", "rouge2", "rougeL")
+PROBABILITY = "a number from 0 to 1"
+# Behind the id of a copy of a question.
+_COPY = re.compile(r"#\d+$")
+
+# Field of a row, its value, and what it has to be.
+Finding = tuple[str, Any, Any]
+
+
+def check_rows(result: Result) -> Checked:
+    """Rows that contradict themselves, the record's domains or its policy, and ids that are not those of
+    their questions."""
+    record, rows = result.record, result.predictions
+    differences = [
+        Difference(Kind.ROW, field, row.id, "value", recorded, derived)
+        for row in rows
+        for field, recorded, derived in _findings(row, record.derivation)
+    ]
+    differences += _models(rows)
+    if loader(record).startswith(OURS):
+        return Checked([*_ids(record, rows), *differences], [])
+    return Checked(differences, [NotDerived(Missing.IDS)] if rows else [])
+
+
+def loader(record: Record) -> str:
+    """Name of the function that loaded the data set; empty where the record does not say."""
+    return str(record.config.get("dataset", {}).get("_target_", ""))
+
+
+def _ids(record: Record, rows: list[Prediction]) -> Iterator[Difference]:
+    """Ids that occur twice, or are not made of their question as our loaders make them."""
+    for identity, times in Counter(row.id for row in rows).items():
+        if times > 1:
+            yield Difference(Kind.ROW, "id", identity, "times", times, 1)
+    for row in rows:
+        prefixes = (row.label, row.slice, record.provenance.dataset.name)
+        possible = [message_id(row.messages, prefix) for prefix in prefixes if prefix is not None]
+        if _COPY.sub("", row.id) not in possible:
+            yield Difference(Kind.ROW, "id", row.id, "value", row.id, possible[0])
+
+
+def _findings(row: Prediction, how: Derivation) -> Iterator[Finding]:
+    yield from _probabilities(row, how)
+    yield from _question(row, how)
+    if row.answers is not None:
+        yield from _answers(row, how)
+
+
+def _probabilities(row: Prediction, how: Derivation) -> Iterator[Finding]:
+    if sorted(row.scores) != sorted(how.classes):
+        yield "scores", ", ".join(sorted(row.scores)), ", ".join(how.classes)
+        return
+    values = list(row.scores.values())
+    wrong = [value for value in values if not _is_probability(value)]
+    if wrong:
+        yield "scores", wrong[0], PROBABILITY
+    elif abs(math.fsum(values) - 1) > SUM_TOLERANCE:
+        yield "sum of scores", math.fsum(values), 1.0
+    if not _is_probability(row.confidence):
+        yield "confidence", row.confidence, PROBABILITY
+    best = max(values)
+    if row.scores[row.predicted] != best:
+        yield "predicted", row.predicted, next(name for name, score in row.scores.items() if score == best)
+
+
+def _is_probability(value: float) -> bool:
+    """False of what is not a number, too; float32 may round beyond 0 and 1."""
+    return -ROUNDING <= value <= 1 + ROUNDING
+
+
+def _question(row: Prediction, how: Derivation) -> Iterator[Finding]:
+    if not (0 < row.weight < math.inf):
+        yield "weight", row.weight, "a number above 0"
+    if row.label is not None and row.label not in how.classes:
+        yield "label", row.label, ", ".join(how.classes)
+    if row.labels is not None and (row.label not in row.labels or row.labels != sorted(set(row.labels))):
+        yield "labels", ", ".join(row.labels), f"a sorted list with {row.label}"
+    for model, quality in (row.outcomes or {}).items():
+        if not 0 <= quality <= 1:
+            yield "outcomes", f"{model} {quality}", PROBABILITY
+    if row.changed and not {*row.changed.values()} <= {*how.classes}:
+        yield "changed", ", ".join(sorted({*row.changed.values()} - {*how.classes})), ", ".join(how.classes)
+
+
+def _models(rows: list[Prediction]) -> Iterator[Difference]:
+    """Rows with other models than the first row with outcomes."""
+    known = next((sorted(row.outcomes) for row in rows if row.outcomes), None)
+    for row in rows:
+        if known is not None and sorted(row.outcomes or {}) != known:
+            found = ", ".join(sorted(row.outcomes or {}))
+            yield Difference(Kind.ROW, "outcomes", row.id, "value", found, ", ".join(known))
+
+
+def _answers(row: Prediction, how: Derivation) -> Iterator[Finding]:
+    """The expert that the policy chooses, its answer among those of all, and ROUGE of that answer."""
+    policy, answers = how.policy, row.answers or {}
+    expert = choose(row.predicted, score_of(row, policy), policy.threshold, policy.fallback)
+    if row.expert != expert:
+        yield "expert", row.expert, expert
+    unknown = sorted({*answers} - {*how.classes, BASE})
+    if unknown:
+        yield "answers", ", ".join(unknown), ", ".join([*how.classes, BASE])
+    text = None if expert is None else answers.get(expert)
+    if row.answer != text:
+        yield "answer", row.answer, text
+    scored = rouge(row.reference, text) if text is not None and row.reference else {}
+    for name in ROUGE:
+        if not same(getattr(row, name), scored.get(name)):
+            yield name, getattr(row, name), scored.get(name)
