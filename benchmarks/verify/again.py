@@ -11,6 +11,7 @@ from benchmarks.errors import WorkerError
 from benchmarks.experiment.evaluate import Evaluated
 from benchmarks.experiment.run import run_routers
 from benchmarks.experiment.spec import RunSpec, run_spec
+from benchmarks.measure.latency import Measure
 from benchmarks.schema import LocalExperts, NoExperts
 from benchmarks.verify.comparisons import is_baseline
 from benchmarks.verify.configuration import DataPlaces, configuration
@@ -30,7 +31,7 @@ def check_again(result: Result, places: DataPlaces, workers: Workers | None = No
     """Fit, serve and analyse the router again from the record's configuration, in fresh processes as `run`
     does, with local experts answering anew; and compare rows, policy and analyses.
 
-    Neither speed nor memory is measured again. What the configuration names is run, programs included.
+    Speed and memory are not compared. What the configuration names is run, programs included.
     """
     try:
         made = _made_again(result, places, workers)
@@ -48,7 +49,7 @@ def _made_again(result: Result, places: DataPlaces, workers: Workers | None) -> 
 
 
 def _spec(result: Result, places: DataPlaces) -> RunSpec:
-    """Spec of a run of quality alone that takes nothing from the cache which it is to find out."""
+    """Spec of a run that takes nothing from the cache which it is to find out, and times next to nothing."""
     spec = run_spec(configuration(result, places))
     settings, found = spec.settings, result.record.analyses
     experts = settings.experts
@@ -58,13 +59,28 @@ def _spec(result: Result, places: DataPlaces) -> RunSpec:
     elif not isinstance(experts, NoExperts):
         # It would cost, and answer otherwise.
         experts = NoExperts()
-    measure = replace(settings.measure, enabled=False)
     looked_into = bool(found.tuning or found.cascade or found.flipped or found.learning_curve)
     return replace(
         spec,
-        settings=replace(settings, measure=measure, experts=experts),
+        settings=replace(settings, measure=_measure(settings.measure, result.record), experts=experts),
         full=looked_into or not is_baseline(result.record),
         anew=True,
+    )
+
+
+def _measure(settings: Measure, record: Record) -> Measure:
+    """Served in the batches of a run that was measured: activations rounded to int8 depend on the batch."""
+    trained = record.timings.trained
+    was_measured = record.timings.served is not None and not (trained and trained.untimed)
+    return replace(
+        settings,
+        enabled=was_measured,
+        warmup=0,
+        min_queries=1,
+        rounds=1,
+        baseline_rounds=1,
+        budget=0,
+        min_batches=1,
     )
 
 

@@ -32,6 +32,7 @@ class Fitter:
         sha256: str = "11" * 32,
         model: str = "model",
         held_out: list[Example] | None = None,
+        anew: bool = False,
     ) -> tuple[Path, Fitting]:
         path = self.folder / model
         path.mkdir(exist_ok=True)
@@ -41,7 +42,8 @@ class Fitter:
             spec = {"_target_": "routers.calibrated.CalibratedRouter", "router": spec, "method": "none"}
         weights = {str(path): LocalWeights(path, "fake", sha256)}
         dataset = Dataset("three", train, [], validation=held_out or [])
-        return fit_router(spec, dataset, weights, self.folder / "unused", InProcess(), "fake")
+        target = self.folder / "unused"
+        return fit_router(spec, dataset, weights, target, InProcess(), "fake", anew=anew)
 
 
 @pytest.fixture
@@ -71,6 +73,9 @@ def test_expensive_routers_are_fitted_once(expensive: Fitter, own_cache: Path, t
     # Time and memory are those of the fit, whenever that was.
     assert remembered == replace(fitting, from_cache=True)
     assert not (tmp_path / "unused").exists()
+    anew, fitting = expensive(anew=True)
+    assert not fitting.from_cache
+    assert anew.is_relative_to(tmp_path / "unused")
 
 
 @pytest.mark.parametrize(
