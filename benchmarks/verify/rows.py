@@ -36,7 +36,6 @@ def check_rows(result: Result) -> Checked:
         for row in rows
         for field, recorded, derived in _findings(row, record.derivation)
     ]
-    differences += _models(rows)
     if loader(record).startswith(OURS):
         return Checked([*_ids(record, rows), *differences], [])
     return Checked(differences, [NotDerived(Missing.IDS)] if rows else [])
@@ -100,15 +99,6 @@ def _question(row: Prediction, how: Derivation) -> Iterator[Finding]:
             yield "outcomes", f"{model} {quality}", PROBABILITY
     if row.changed and not {*row.changed.values()} <= {*how.classes}:
         yield "changed", ", ".join(sorted({*row.changed.values()} - {*how.classes})), ", ".join(how.classes)
-
-
-def _models(rows: list[Prediction]) -> Iterator[Difference]:
-    """Rows with other models than the first row with outcomes."""
-    known = next((sorted(row.outcomes) for row in rows if row.outcomes), None)
-    for row in rows:
-        if known is not None and sorted(row.outcomes or {}) != known:
-            found = ", ".join(sorted(row.outcomes or {}))
-            yield Difference(Kind.ROW, "outcomes", row.id, "value", found, ", ".join(known))
 
 
 def _answers(row: Prediction, how: Derivation) -> Iterator[Finding]:

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
+from typing import Any
 
 from reports.terminal.render import plain_console, print_lines
 from reports.text.cells import counted
 from reports.text.unicode import one_line
 from reports.verification import Difference, Kind, Missing, NotDerived, Verified
 
-# Lines of one kind that are shown.
-SHOWN = 10
+# Lines of one kind that are shown, and characters of a value.
+SHOWN, LONGEST = 10, 200
 _SENTENCES = {
     Missing.COMPARED_RUN: "the comparison with {name}: {why}",
     Missing.THRESHOLDS: "the thresholds: {error}; --again chooses them anew",
@@ -88,11 +90,15 @@ def _words(difference: Difference) -> str:
     between = rows.get(difference.kind, "of")
     where = "" if difference.slice == "all" else f" {between} {difference.slice}"
     what = "" if difference.field == "value" else f", {difference.field}"
-    recorded, derived = (
-        "nothing" if side is None else side for side in (difference.recorded, difference.derived)
-    )
+    if difference.recorded is None and difference.derived is None:
+        return f"{difference.metric}{where}: another than derived"
+    recorded, derived = map(_shown, (difference.recorded, difference.derived))
     source = _SOURCES.get(difference.kind, "derived")
     return f"{difference.metric}{where}{what}: recorded {recorded}, {source} {derived}"
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else shorten(str(value), LONGEST, placeholder=" …")
 
 
 # Where the other value comes from, if it was not derived from the folder.

@@ -61,11 +61,6 @@ def test_a_row_as_it_is_served() -> None:
     assert found(row(), row(scores={"a": 0.25 - 1e-7, "b": 0.75 + 1e-7}, confidence=1 + 1e-7)) == []
 
 
-def test_every_row_has_the_same_models() -> None:
-    rows = [row(outcomes={"a": 0.0, "b": 1.0}), row(id="q2", outcomes={"a": 0.0})]
-    assert found(*rows) == [("outcomes", "a", "a, b")]
-
-
 ANSWERS = {"a": "one", "b": "one two", "base": None}
 
 

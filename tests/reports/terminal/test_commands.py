@@ -90,6 +90,7 @@ def test_verify_golden(printed: Printed) -> None:
         Difference(Kind.METRIC, "recall", "car", "value", None, 0.5),
         Difference(Kind.ROW, "rougeL", "q1\n::error::", "value", 0.1, 0.2),
         Difference(Kind.COMPARISON, "accuracy", "tfidf", "ci_low", 0.1, 0.2),
+        Difference(Kind.CURVE, "reliability", "all", "curve"),
         Difference(Kind.SECTION, "provenance.seed", "all", "value", 1, 0),
         Difference(Kind.DATA, "label", "q1", "value", "car", "sleep"),
         *(Difference(Kind.AGAIN, "confidence", f"q{number}", "value", 0.9, 0.5) for number in range(13)),
