@@ -39,6 +39,8 @@ VERBS = (
 )
 # Exit code 1 is a result of theirs, which a bug must not look like.
 WITH_VERDICT = ("check", "verify")
+# Of `check` 2 is a verdict too, which bad input must not look like.
+BAD_INPUT = {"check": 3}
 
 
 class Verbs(click.Group):
@@ -125,11 +127,11 @@ def main(workers: "Workers | None" = None) -> int:
         if words[0] not in WITH_VERDICT:
             raise
         traceback.print_exc()
-        return EXIT_BAD_INPUT
+        return _bad_input(words)
 
 
 def _run(words: Sequence[str], workers: "Workers | None") -> int:
-    """Run a verb; an error that the user can fix becomes one line and exit code 2."""
+    """Run a verb; an error that the user can fix becomes one line and exit code 2, of `check` 3."""
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "") not in ("", "0")
     # Hydra would otherwise print errors its own way and exit with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -146,7 +148,12 @@ def _run(words: Sequence[str], workers: "Workers | None") -> int:
         if message is None or (wants_traceback and not isinstance(error, click.UsageError)):
             raise
         print(f"error: {message}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return _bad_input(words)
+
+
+def _bad_input(words: Sequence[str]) -> int:
+    """Exit code of bad input to a verb."""
+    return BAD_INPUT.get(words[0], EXIT_BAD_INPUT)
 
 
 def _message(error: Exception) -> str | None:

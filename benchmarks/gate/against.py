@@ -9,16 +9,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.errors import BadInput
-from benchmarks.gate.baseline import QUALITY_TOLERANCE
 from benchmarks.gate.check import gate
 from benchmarks.gate.performance import LATENCY, MEMORY
+from benchmarks.gate.rules import Rules
 from benchmarks.measure.ratios import over_rounds, total
 from benchmarks.records.folders import CHECKS, read_results
 from benchmarks.records.provenance import run_git, top_of
@@ -30,9 +30,7 @@ from reports.record_files import Result
 _BASE, _HERE = "base", "here"
 
 
-def check_against(
-    revision: str, settings: Sequence[str], pairs: int, tolerances: Mapping[str, float]
-) -> tuple[Check, Result]:
+def check_against(revision: str, settings: Sequence[str], pairs: int, rules: Rules) -> tuple[Check, Result]:
     """Run both `pairs` times with the settings of `run`, and check the present code against the revision.
 
     Quality is that of the first pair, since runs repeat it; latency is over the processes of all pairs, and
@@ -67,7 +65,7 @@ def check_against(
             "from here (pip install -e .), or go to the repository that has your router"
         )
     here = pooled(after)
-    return gate(here, pooled(before), tolerances, QUALITY_TOLERANCE, committed=False), here
+    return gate(here, pooled(before), rules, committed=False), here
 
 
 def pooled(results: Sequence[Result]) -> Result:

@@ -1,18 +1,18 @@
-"""A committed baseline: a run is checked against it, or takes its place."""
+"""A baseline: a run is checked against it, or against the last results of a folder, or takes its place."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.errors import BadInput
-from benchmarks.gate.check import gate
-from benchmarks.records.folders import RUNS, dataset_of, dated_runs, is_result, read_results
+from benchmarks.gate.check import gate, required_alone
+from benchmarks.gate.pool import pool, results_in
+from benchmarks.gate.rules import Rules
+from benchmarks.records.folders import RUNS, dated_runs, is_result, read_results
 from benchmarks.records.provenance import git_states
 from common.files import atomic_dir
-from reports.gate.results import Check, Code, Remark
+from reports.gate.results import Check, Code, Outcome, Remark
+from reports.gate.wording import name
 from reports.record_files import PREDICTIONS, RECORD, RecordError, Result, read_result
-
-QUALITY_TOLERANCE = 0.005
 
 
 def run_folder(named: str | None) -> Path:
@@ -32,7 +32,7 @@ def run_folder(named: str | None) -> Path:
 
 
 def baseline_folder(named: Path) -> Path:
-    """The folder of a baseline that was named by itself or by its record.
+    """The folder of a baseline, or of several, that was named by itself or by its record.
 
     Raises:
         BadInput: it is another file.
@@ -44,41 +44,59 @@ def baseline_folder(named: Path) -> Path:
 
 
 def check_run(
-    named: str | None, baseline: Path, tolerances: Mapping[str, float]
+    named: str | None, baseline: Path | None, rules: Rules, last: int
 ) -> tuple[Check, Result | None]:
-    """Check a run, the newest by default, against a baseline.
+    """Check a run, the newest by default, against a baseline, or without one against the requirements alone.
 
     Also where the two cannot be compared there is a check, which says why: it has to reach whoever reads
     the files that were asked for.
+
+    Args:
+        last: where `baseline` is a folder of several results, how many of them are pooled, by name the last.
     """
-    folder, router, dataset = named or str(RUNS), "unknown", "unknown"
-
-    def refused(code: Code, **details: str) -> tuple[Check, None]:
-        remark = Remark(code, details)
-        return Check(router, dataset, str(folder), str(baseline), refusals=[remark]), None
-
+    folder = named or str(RUNS)
     try:
         folder = str(run_folder(named))
         run = read_result(Path(folder))
-    except BadInput as error:
-        return refused(Code.NO_RUN, error=str(error))
-    except RecordError as error:
-        return refused(Code.UNREADABLE, error=str(error))
-    router, dataset = run.record.router, dataset_of(run.record)
-    if not is_result(baseline):
-        return refused(Code.NO_BASELINE, folder=str(baseline))
-    try:
-        before = read_result(baseline)
-    except RecordError as error:
-        return refused(Code.UNREADABLE, error=str(error))
-    check = gate(run, before, tolerances, QUALITY_TOLERANCE)
+    except (BadInput, RecordError) as error:
+        code = Code.UNREADABLE if isinstance(error, RecordError) else Code.NO_RUN
+        refusal = Remark(code, {"error": str(error)})
+        where = None if baseline is None else str(baseline)
+        return Check("unknown", "unknown", folder, where, refusals=[refusal]), None
+    check = required_alone(run, rules) if baseline is None else _compared(run, baseline, rules, last)
     notes = [] if named else _other_code(run)
     return replace(check, notes=[*notes, *check.notes]), run
 
 
-def update_baseline(
-    folder: Path, baseline: Path, tolerances: Mapping[str, float]
-) -> Check | RecordError | None:
+def _compared(run: Result, baseline: Path, rules: Rules, last: int) -> Check:
+    """The check of a run against a baseline, or the last results in its folder."""
+    try:
+        before = read_result(baseline) if is_result(baseline) else None
+        several = [] if before else [read_result(folder) for folder in results_in(baseline)[-last:]]
+    except RecordError as error:
+        return _refused(run, baseline, rules, [Remark(Code.UNREADABLE, {"error": str(error)})])
+    if before is not None:
+        check = gate(run, before, rules)
+    elif not several:
+        return _refused(run, baseline, rules, [Remark(Code.NO_BASELINE, {"folder": str(baseline)})])
+    else:
+        found = pool(run, several)
+        if isinstance(found, list):
+            return _refused(run, baseline, rules, found)
+        check = gate(run, found.quality, rules, speed=found.speed)
+        check = replace(check, baseline=str(baseline), notes=[*found.notes, *check.notes])
+    improved = [name(result) for result in check.of(Outcome.IMPROVED)]
+    if before is not None and improved:
+        better = Remark(Code.NEW_BASELINE, {"folder": str(baseline), "metrics": improved})
+        check = replace(check, notes=[better, *check.notes])
+    return check
+
+
+def _refused(run: Result, baseline: Path, rules: Rules, refusals: list[Remark]) -> Check:
+    return replace(required_alone(run, rules), baseline=str(baseline), refusals=refusals)
+
+
+def update_baseline(folder: Path, baseline: Path, rules: Rules) -> Check | RecordError | None:
     """Copy a run to a baseline, whole or not at all.
 
     Returns the check of the run against the old baseline, why that cannot be read, or None without one.
@@ -92,14 +110,14 @@ def update_baseline(
     (run,) = read_results([folder])
     if run.record.is_dirty:
         raise BadInput(f"{folder} was measured on uncommitted changes; commit them and run again")
-    found = _against_old(run, baseline, tolerances)
+    found = _against_old(run, baseline, rules)
     with atomic_dir(baseline.resolve()) as work:
         for name in (RECORD, PREDICTIONS):
             (work / name).write_bytes((folder / name).read_bytes())
     return found
 
 
-def _against_old(run: Result, baseline: Path, tolerances: Mapping[str, float]) -> Check | RecordError | None:
+def _against_old(run: Result, baseline: Path, rules: Rules) -> Check | RecordError | None:
     if not (baseline / RECORD).exists():
         return None
     try:
@@ -111,7 +129,7 @@ def _against_old(run: Result, baseline: Path, tolerances: Mapping[str, float]) -
             f"{before.folder} is of router {before.record.router}, and {run.folder} of {run.record.router}; "
             "name another folder, or remove the old baseline first"
         )
-    return gate(run, before, tolerances, QUALITY_TOLERANCE)
+    return gate(run, before, rules)
 
 
 def _other_code(run: Result) -> list[Remark]:

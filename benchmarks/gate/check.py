@@ -1,48 +1,80 @@
 """The regression gate: a run beside its baseline, metric by metric."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from benchmarks.config import flat
 from benchmarks.errors import BadInput
+from benchmarks.gate.accepted import excused
 from benchmarks.gate.performance import performance_results
-from benchmarks.gate.quality import Side, quality_results
+from benchmarks.gate.quality import ACCURACY, Side, quality_results
+from benchmarks.gate.requirements import requirement_results
+from benchmarks.gate.rules import Rules
+from benchmarks.metrics.entry import ALL
 from benchmarks.records.folders import dataset_of
 from benchmarks.stats.paired import aligned
 from common.typed_json import to_json
-from reports.gate.results import Check, Code, Remark
-from reports.record import Provenance, Record
+from reports.gate.results import ChangedQuestion, Check, Code, Outcome, Remark
+from reports.record import Prediction, Provenance, Record
 from reports.record_files import Result
 
 
 def gate(
-    run: Result,
-    baseline: Result,
-    tolerances: Mapping[str, float],
-    tolerance: float,
-    committed: bool = True,
+    run: Result, baseline: Result, rules: Rules, committed: bool = True, speed: Record | None = None
 ) -> Check:
     """Compare them.
 
     Args:
-        tolerances: by metric name, instead of the defaults.
-        tolerance: of the quality metrics that `tolerances` does not name, in their unit.
         committed: the baseline will be compared with again, so it must be of a commit.
+        speed: what latency, memory and sizes are compared with; by default the baseline.
     """
-    check = Check(run.record.router, dataset_of(run.record), str(run.folder), str(baseline.folder))
-    refusals = list(_refusals(run, baseline, committed))
-    if refusals:
-        return replace(check, refusals=refusals)
+    check = required_alone(run, rules)
+    check = replace(check, baseline=str(baseline.folder))
+    if found := refusals(run, baseline, committed):
+        return replace(check, refusals=found)
     before, after = aligned({"baseline": baseline.predictions, "run": run.predictions})
     sides = (Side(run.record, after), Side(baseline.record, before))
-    results = quality_results(*sides, tolerances, tolerance)
-    results += performance_results(run.record, baseline.record, tolerances)
-    return replace(check, results=results, notes=list(_notes(run.record, baseline.record)))
+    results = quality_results(*sides, rules)
+    results += performance_results(run.record, speed or baseline.record, rules.tolerances)
+    tested = {(one.metric, one.slice) for one in results if one.outcome != Outcome.SKIPPED}
+    without_accuracy = rules.margin is not None and (ACCURACY, ALL) not in tested
+    check = replace(
+        check,
+        results=[*check.results, *results],
+        refusals=[Remark(Code.NO_ACCURACY)] if without_accuracy else [],
+        notes=list(_notes(run.record, baseline.record)),
+        newly_wrong=_alone(before, after, right_before=True),
+        newly_right=_alone(before, after, right_before=False),
+    )
+    return excused(check, rules.advisory, rules.accepted, rules.today)
+
+
+def required_alone(run: Result, rules: Rules) -> Check:
+    """Compare a run with its requirements, without a baseline."""
+    results = requirement_results(rules.requirements, run.record)
+    return Check(run.record.router, dataset_of(run.record), str(run.folder), None, results)
+
+
+def _alone(
+    before: Sequence[Prediction], after: Sequence[Prediction], right_before: bool
+) -> list[ChangedQuestion]:
+    """Questions that the baseline alone got right, or the run alone."""
+    return [
+        ChangedQuestion(now.id, now.shown, now.label, then.predicted, now.predicted)
+        for then, now in zip(before, after, strict=True)
+        if now.label is not None
+        and (then.predicted == now.label) == right_before
+        and (now.predicted == now.label) != right_before
+    ]
+
+
+def refusals(run: Result, baseline: Result, committed: bool = True) -> list[Remark]:
+    """Reasons why the two say nothing about each other; `committed` is as in `gate`."""
+    return list(_refusals(run, baseline, committed))
 
 
 def _refusals(run: Result, baseline: Result, committed: bool) -> Iterator[Remark]:
-    """Reasons why the two say nothing about each other."""
     folder = str(baseline.folder)
     if committed and baseline.record.is_dirty:
         yield Remark(Code.DIRTY_BASELINE, {"folder": folder})

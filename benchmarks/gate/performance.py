@@ -24,7 +24,7 @@ SAME_PACKAGES = ("numpy",)
 def performance_results(run: Record, baseline: Record, tolerances: Mapping[str, float]) -> list[GateResult]:
     """One result for each tested metric of either side; timings and memory of another kind of machine are
     skipped."""
-    different = _other_machine(run, baseline)
+    different = other_machine(run, baseline)
     results = []
     for entry in GATED.values():
         if not isinstance(entry, PerformanceMetric) or entry.gate is None:
@@ -45,8 +45,8 @@ def performance_results(run: Record, baseline: Record, tolerances: Mapping[str, 
     return results
 
 
-def _other_machine(run: Record, baseline: Record) -> Remark | None:
-    """Differences that make their timings incomparable."""
+def other_machine(run: Record, baseline: Record) -> Remark | None:
+    """Differences that make their timings incomparable; None without one."""
     here, there = _machine(run.provenance), _machine(baseline.provenance)
     differences = [
         {"name": name, "baseline": there[name], "run": here[name]}

@@ -2,19 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gate.outcomes import GATED, beyond, missing, only_in_run, result
+from benchmarks.gate.rules import Rules
 from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import ALL, OUT_OF_SCOPE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
+from benchmarks.stats.one_sided import detectable_loss, detectable_shift, exact_limits
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
+from benchmarks.stats.tango import score_limits
 from reports.gate.results import Code, GateResult, Outcome, Remark
 from reports.metric_info import Group
 from reports.record import Metric, Prediction, Record
+
+ACCURACY = "accuracy"
+# The one metric that is tested at full strength: the first of these that there is.
+PRIMARY = ("quality", ACCURACY)
+# Share of the level for all secondary metrics together, and for all slices together.
+SECONDARY = 0.1
 
 
 class Side(NamedTuple):
@@ -47,39 +56,100 @@ class _Pair:
         return replace(self.baseline, inside=rows, numbers=numbers, features=features)
 
 
-class _Tested(NamedTuple):
-    """A metric with its tests: p of so large a change either way without a difference."""
+class _Discordant(NamedTuple):
+    """Numbers of rows that one side alone got right, of `n`."""
+
+    gained: int
+    lost: int
+    n: int
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A metric with its test.
+
+    Attributes:
+        changes: run minus baseline in each of the paired resamples (n_resamples,).
+        p_worse, p_better: of so large a change that way without a difference.
+        discordant: of accuracy whose rows are alike and independent, which is tested exactly; else None.
+    """
 
     pair: _Pair
-    interval: Interval
+    changes: Floats
     p_worse: float
     p_better: float
+    discordant: _Discordant | None
+
+    @property
+    def change(self) -> float:
+        return self.pair.after.value - self.pair.before.value
+
+    @property
+    def gain(self) -> float:
+        """The change for the better."""
+        return self.change if self.pair.before.higher_is_better else -self.change
+
+    def limits(self, alpha: float) -> Interval:
+        """One-sided limits of the change, each at that level."""
+        if self.discordant is not None:
+            return exact_limits(*self.discordant, alpha)
+        return percentile_interval(self.changes, 1 - 2 * alpha)
+
+    def detects(self, alpha: float, tolerance: float) -> float | None:
+        """Smallest loss beyond the tolerance that a test at that level finds with 80 % power, if as many rows
+        are discordant as now, or the change varies as it does now."""
+        if self.discordant is None:
+            return detectable_shift(float(np.nanstd(self.changes)), alpha, tolerance)
+        gained, lost, n = self.discordant
+        return detectable_loss(n, (gained + lost) / n, alpha, tolerance)
 
 
-def quality_results(
-    run: Side, baseline: Side, tolerances: Mapping[str, float], tolerance: float
-) -> list[GateResult]:
+def quality_results(run: Side, baseline: Side, rules: Rules) -> list[GateResult]:
     """One result for each tested metric of either side.
 
-    Holm's correction is for the metrics of all questions, and apart for those of slices: many slices would
-    else excuse a router that is worse on the whole.
-
-    Args:
-        tolerance: of metrics not in `tolerances` and without a tolerance of their own in the table.
+    The primary metric is tested at the whole level, one minus the confidence of the baseline's intervals. The
+    other metrics of all questions have a tenth of the level together, and so have the slices, each corrected
+    among themselves (Holm, 1979): so a run that is as good fails in at most 1.2 times the level. Where the
+    primary metric is worse, or better, its level passes on to the others for changes in that direction
+    (Wiens, 2003, Pharmaceutical Statistics 2, 211-215: the fallback procedure). Without a primary metric they
+    have all of it.
     """
     run, baseline = _answered_by_both(run, baseline)
     gated = _gated(baseline.record)
-    allowed = {metric.name: _tolerance(metric, tolerances, tolerance) for metric in gated}
+    allowed = {metric.name: _tolerance(metric, rules) for metric in gated}
     pairs, absent = _paired(gated, run, baseline)
     tested = _tested(pairs, run, baseline)
     alpha = 1 - baseline.record.derivation.statistics.confidence
     known = {(metric.name, metric.slice) for metric in baseline.record.metrics}
     new = [metric for metric in _gated(run.record) if (metric.name, metric.slice) not in known]
     return [
-        *_results([one for one in tested if one.pair.is_whole], allowed, alpha),
-        *_results([one for one in tested if not one.pair.is_whole], allowed, alpha),
+        *_results(tested, allowed, alpha, rules.margin),
         *(missing(metric, run.record, allowed[metric.name]) for metric in absent),
         *map(only_in_run, new),
+    ]
+
+
+def _results(
+    tested: Sequence[_Tested], allowed: Mapping[str, float], alpha: float, margin: float | None
+) -> list[GateResult]:
+    whole = [one for one in tested if one.pair.is_whole]
+    names = [one.pair.before.name for one in whole]
+    first = next((name for name in PRIMARY if name in names), None)
+    primary = [_primary(one, allowed, alpha) for one in whole if one.pair.before.name == first]
+    outcome = primary[0].outcome if primary else Outcome.REGRESSION
+    results = [
+        *primary,
+        *_family([one for one in whole if one.pair.before.name != first], allowed, alpha, outcome),
+        *_family([one for one in tested if not one.pair.is_whole], allowed, alpha, outcome),
+    ]
+    if margin is None:
+        return results
+    by_name = {one.pair.before.name: one for one in whole}
+    return [
+        _against_margin(found, by_name[ACCURACY], alpha, margin)
+        if (found.metric, found.slice) == (ACCURACY, ALL)
+        else found
+        for found in results
     ]
 
 
@@ -122,10 +192,12 @@ def _gated(record: Record) -> list[Metric]:
     return list(filter(is_gated, record.metrics))
 
 
-def _tolerance(metric: Metric, tolerances: Mapping[str, float], tolerance: float) -> float:
+def _tolerance(metric: Metric, rules: Rules) -> float:
+    if metric.name == ACCURACY and rules.margin is not None:
+        return rules.margin
     gate = GATED[metric.name].gate
-    own = tolerance if gate is None or gate.share is None else gate.share * metric.value
-    return tolerances.get(metric.name, own)
+    own = rules.tolerance if gate is None or gate.share is None else gate.share * metric.value
+    return rules.tolerances.get(metric.name, own)
 
 
 def _paired(gated: Sequence[Metric], run: Side, baseline: Side) -> tuple[list[_Pair], list[Metric]]:
@@ -155,8 +227,8 @@ def _part(metric: Metric, questions: Questions) -> Part | None:
 
 
 def _tested(pairs: Sequence[_Pair], run: Side, baseline: Side) -> list[_Tested]:
-    """Intervals by paired bootstrap: both sides see the same resamples. p by McNemar's test for accuracy of
-    rows without weights or conversations, else by permutation, both one-sided."""
+    """The same paired resamples for all. p by McNemar's test for accuracy of rows without weights or
+    conversations, else by permutation, both one-sided."""
     how = baseline.record.derivation
     questions = Questions(run.rows, run.record.derivation)
     weights = questions.weights
@@ -164,16 +236,14 @@ def _tested(pairs: Sequence[_Pair], run: Side, baseline: Side) -> list[_Tested]:
     drawn = resamples(questions.groups, how.statistics.resamples, how.seed, clusters)
     changes = np.concatenate([_changes(pairs, weights, counts) for counts in drawn])
     alone = bool((weights == 1).all() and len(set(clusters.tolist())) == len(clusters))
-    exact = [pair for pair in pairs if pair.before.name == "accuracy" and alone]
-    others = [pair for pair in pairs if pair not in exact]
-    chances = dict(zip(map(id, others), _permuted(others, weights, clusters, how.seed), strict=True))
-    chances |= {id(pair): _exact(pair) for pair in exact}
+    discordant = [_discordant(pair) if pair.before.name == ACCURACY and alone else None for pair in pairs]
+    permuted = [pair for pair, counts in zip(pairs, discordant, strict=True) if counts is None]
+    chances = iter(_permuted(permuted, weights, clusters, how.seed))
     tested = []
-    for column, pair in enumerate(pairs):
-        low, high, _ = chances[id(pair)]
+    for column, (pair, counts) in enumerate(zip(pairs, discordant, strict=True)):
+        low, high, _ = next(chances) if counts is None else _exact(counts)
         worse, better = (low, high) if pair.before.higher_is_better else (high, low)
-        interval = percentile_interval(changes[:, column], how.statistics.confidence)
-        tested.append(_Tested(pair, interval, worse, better))
+        tested.append(_Tested(pair, changes[:, column], worse, better, counts))
     return tested
 
 
@@ -184,13 +254,17 @@ def _changes(pairs: Sequence[_Pair], weights: Floats, counts: Floats) -> Floats:
     return np.concatenate([np.zeros((len(counts), 0)), *map(np.subtract, ours, theirs)], axis=1)
 
 
-def _exact(pair: _Pair) -> Chance:
-    """Half of McNemar's two-sided p on the side that is observed."""
+def _discordant(pair: _Pair) -> _Discordant:
     now, then = (
         np.array([row.predicted == row.label for row in part.inside.rows])
         for part in (pair.run, pair.baseline)
     )
-    gained, lost = int((now & ~then).sum()), int((then & ~now).sum())
+    return _Discordant(int((now & ~then).sum()), int((then & ~now).sum()), len(now))
+
+
+def _exact(counts: _Discordant) -> Chance:
+    """Half of McNemar's two-sided p on the side that is observed."""
+    gained, lost, _ = counts
     p = mcnemar(gained, lost)
     return Chance(p / 2 if lost > gained else 1.0, p / 2 if gained > lost else 1.0, p)
 
@@ -213,23 +287,82 @@ def _permuted(
     return permutation_test(change, int(clusters.max(initial=-1)) + 1, seed)
 
 
-def _results(tested: Sequence[_Tested], allowed: Mapping[str, float], alpha: float) -> list[GateResult]:
-    """Results, corrected for each other."""
-    worse = holm([one.p_worse for one in tested])
-    better = holm([one.p_better for one in tested])
-    found = []
-    for one, p_worse, p_better in zip(tested, worse, better, strict=True):
-        before, after = one.pair.before, one.pair.after
-        tolerance, change = allowed[before.name], after.value - before.value
-        gain = change if before.higher_is_better else -change
-        outcome, p, reason = Outcome.PASSED, p_worse, None
-        if beyond(-gain, tolerance) and p_worse < alpha:
-            outcome = Outcome.REGRESSION
-        elif beyond(gain, tolerance) and p_better < alpha:
-            outcome, p = Outcome.IMPROVED, p_better
-        elif beyond(-gain, tolerance):
-            reason = Remark(Code.MAY_BE_CHANCE)
-        low, high = one.interval
-        figures = {"change": change, "ci_low": low, "ci_high": high, "p": p, "n": after.n}
-        found.append(result(before, after, tolerance, outcome, reason=reason, **figures))
-    return found
+def _primary(one: _Tested, allowed: Mapping[str, float], alpha: float) -> GateResult:
+    """Result of the primary metric, which nothing corrects."""
+    tolerance = allowed[one.pair.before.name]
+    found = _result(one, tolerance, alpha, (one.p_worse, one.p_better), one.limits(alpha))
+    return replace(found, primary=True, detects=one.detects(alpha, tolerance))
+
+
+def _family(
+    tested: Sequence[_Tested], allowed: Mapping[str, float], alpha: float, primary: Outcome
+) -> list[GateResult]:
+    """Results of metrics that share a part of the level: all of it for changes the way the primary metric
+    changed."""
+    worse, better = (
+        _Corrected.of(p_values, 1.0 if primary == outcome else SECONDARY)
+        for p_values, outcome in (
+            ([one.p_worse for one in tested], Outcome.REGRESSION),
+            ([one.p_better for one in tested], Outcome.IMPROVED),
+        )
+    )
+    return [
+        _result(
+            one,
+            allowed[one.pair.before.name],
+            alpha,
+            (worse.p[place], better.p[place]),
+            one.limits((worse if one.gain < 0 else better).level(place, alpha)),
+        )
+        for place, one in enumerate(tested)
+    ]
+
+
+@dataclass(frozen=True)
+class _Corrected:
+    """p-values of tests that have a share of the level together, before and after Holm's correction; `p` is
+    compared with the whole level."""
+
+    raw: Sequence[float]
+    p: Sequence[float]
+    share: float
+
+    @classmethod
+    def of(cls, raw: Sequence[float], share: float) -> Self:
+        return cls(raw, [min(1.0, p / share) for p in holm(raw)], share)
+
+    def level(self, place: int, alpha: float) -> float:
+        """Level of one test by itself: its limits at this level leave out 0 just where it is significant."""
+        if self.p[place] < alpha:
+            return alpha * self.raw[place] / self.p[place]
+        return alpha * self.share / len(self.raw)
+
+
+def _result(
+    one: _Tested, tolerance: float, alpha: float, p: tuple[float, float], limits: Interval
+) -> GateResult:
+    """Result by the tolerance and by the `p` of so large a change for the worse, and for the better."""
+    p_worse, p_better = p
+    outcome, shown, reason = Outcome.PASSED, p_worse, None
+    if beyond(-one.gain, tolerance) and p_worse < alpha:
+        outcome = Outcome.REGRESSION
+    elif beyond(one.gain, tolerance) and p_better < alpha:
+        outcome, shown = Outcome.IMPROVED, p_better
+    elif beyond(-one.gain, tolerance):
+        reason = Remark(Code.MAY_BE_CHANCE)
+    before, after = one.pair.before, one.pair.after
+    figures = {"change": one.change, "ci_low": limits.low, "ci_high": limits.high, "p": shown, "n": after.n}
+    return result(before, after, tolerance, outcome, reason=reason, **figures)
+
+
+def _against_margin(found: GateResult, tested: _Tested, alpha: float, margin: float) -> GateResult:
+    """The result of accuracy where a loss of the margin has to be ruled out by Tango's lower limit."""
+    if found.outcome == Outcome.REGRESSION:
+        return found
+    if tested.discordant is None:
+        return replace(found, outcome=Outcome.UNDECIDED, reason=Remark(Code.NOT_INDEPENDENT))
+    limits = score_limits(*tested.discordant, alpha)
+    shown = limits.low > -margin
+    outcome = found.outcome if shown else Outcome.UNDECIDED
+    reason = Remark(Code.WITHIN_MARGIN if shown else Code.NOT_SHOWN, {"margin": margin})
+    return replace(found, outcome=outcome, reason=reason, ci_low=limits.low, ci_high=limits.high)

@@ -7,7 +7,7 @@ from typing import Any
 from reports.gate.results import Check, Remark
 from reports.gate.wording import message, sentence, verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def check_json(check: Check) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reports.gate.markdown import check_markdown
-from reports.gate.results import Check, Outcome
+from reports.gate.results import FAILING, Check, GateResult, Outcome
 from reports.gate.wording import figures, message, name, sentence, skipped_lines
 from reports.text.unicode import one_line
 
@@ -12,16 +12,16 @@ from reports.text.unicode import one_line
 def annotations(check: Check) -> Iterator[str]:
     """Workflow commands to print, one a line, the worst first: GitHub shows ten of a level a step.
 
-    What fails the job is an error, refusals and missing metrics too; skipped metrics are a notice a reason.
+    What fails the job is an error, refusals and missing metrics too. Failing results of advisory metrics and
+    accepted ones are warnings; skipped metrics are a notice a reason.
     """
     router = one_line(check.router)
     for refusal in check.refusals:
         yield _command("error", f"{router}: cannot be compared", sentence(refusal))
-    for outcome in (Outcome.REGRESSION, Outcome.MISSING):
-        for result in check.of(outcome):
-            yield _command(
-                "error", f"{router}: {name(result)}: {outcome}", f"{message(result)}\n{figures(result)}"
-            )
+    for result in check.of(*FAILING):
+        yield _of_result("error", router, result)
+    for result in check.of(Outcome.WARNING, Outcome.ACCEPTED):
+        yield _of_result("warning", router, result)
     for line in skipped_lines(check):
         yield _command("notice", f"{router}: skipped", line)
 
@@ -34,6 +34,11 @@ def write_step_summary(check: Check, path: Path) -> None:
     """
     with path.open("a", encoding="utf-8") as summary:
         summary.write(check_markdown(check) + "\n")
+
+
+def _of_result(level: str, router: str, result: GateResult) -> str:
+    title = f"{router}: {name(result)}: {result.outcome}"
+    return _command(level, title, f"{message(result)}\n{figures(result)}")
 
 
 def _command(level: str, title: str, message: str) -> str:

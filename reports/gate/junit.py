@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from reports.gate.results import Check, GateResult, Outcome
-from reports.gate.wording import figures, message, sentence
+from reports.gate.wording import figures, message, name, sentence
 from reports.text.unicode import one_line
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -30,7 +30,10 @@ def _suite(check: Check) -> Element:
         test = SubElement(suite, "testcase", {"classname": place, "name": f"comparable[{number}]"})
         SubElement(test, "error", {"message": sentence(refusal), "type": "refusal"})
     for result in check.results:
+        # Everywhere with its slice, as the names of tests have been.
         title = f"{one_line(result.metric)}[{one_line(result.slice)}]"
+        if result.required is not None:
+            title = name(result)
         test = SubElement(suite, "testcase", {"classname": place, "name": title})
         _add_outcome(test, result)
     suite.attrib |= _counts(suite)
@@ -40,12 +43,14 @@ def _suite(check: Check) -> Element:
 def _add_outcome(test: Element, result: GateResult) -> None:
     reason = {"message": message(result)}
     match result.outcome:
-        case Outcome.REGRESSION:
-            SubElement(test, "failure", {**reason, "type": "regression"}).text = figures(result)
-        case Outcome.MISSING:
-            SubElement(test, "error", {**reason, "type": "missing"}).text = figures(result)
+        case Outcome.REGRESSION | Outcome.UNMET:
+            SubElement(test, "failure", {**reason, "type": str(result.outcome)}).text = figures(result)
+        case Outcome.MISSING | Outcome.UNDECIDED:
+            SubElement(test, "error", {**reason, "type": str(result.outcome)}).text = figures(result)
         case Outcome.SKIPPED:
             SubElement(test, "skipped", reason)
+        case Outcome.WARNING | Outcome.ACCEPTED:
+            SubElement(test, "system-out").text = f"{message(result)}: {figures(result)}"
         case Outcome.PASSED | Outcome.IMPROVED:
             SubElement(test, "system-out").text = f"{result.outcome}: {figures(result)}"
 

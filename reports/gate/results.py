@@ -13,8 +13,17 @@ class Outcome(StrEnum):
     PASSED = "passed"
     IMPROVED = "improved"
     REGRESSION = "regression"
+    UNMET = "not met"  # a requirement
     MISSING = "missing"
+    UNDECIDED = "undecided"  # not shown to be within the margin
+    WARNING = "warning"  # failing, of an advisory metric
+    ACCEPTED = "accepted"  # failing, and accepted for a while
     SKIPPED = "skipped"
+
+
+# In the order of how bad they are.
+FAILING = (Outcome.REGRESSION, Outcome.UNMET, Outcome.MISSING, Outcome.UNDECIDED)
+COMPARED = (Outcome.WARNING, Outcome.ACCEPTED, Outcome.IMPROVED, Outcome.PASSED)
 
 
 class Code(StrEnum):
@@ -28,6 +37,13 @@ class Code(StrEnum):
     ONE_PROCESS = "one_process"
     TOO_FAST = "too_fast"  # [least: share of the reference workload's time]
     TOO_NOISY = "too_noisy"
+    WITHIN_MARGIN = "within_margin"  # [margin]
+    NOT_SHOWN = "not_shown"  # [margin]
+    NOT_INDEPENDENT = "not_independent"
+    NOT_MEASURED = "not_measured"
+    NO_SUCH_SLICE = "no_such_slice"  # [metric, slices]
+    ADVISORY = "advisory"  # [outcome]
+    ACCEPTED = "accepted"  # [outcome, until, why, place]
     # Refusals: why the two cannot be compared at all.
     UNREADABLE = "unreadable"  # [error]
     NO_BASELINE = "no_baseline"  # [folder]
@@ -35,12 +51,17 @@ class Code(StrEnum):
     DIRTY_BASELINE = "dirty_baseline"  # [folder]
     OTHER_ROUTER = "other_router"  # [folder, baseline, run]
     OTHER_QUESTIONS = "other_questions"  # [baseline, run: names of the data sets; difference]
-    # Notes: what differs besides figures.
+    NO_ACCURACY = "no_accuracy"
+    # Notes: what differs besides figures, and what to do next.
     OTHER_COMMIT = "other_commit"  # [repository: git or own_git; baseline, run]
     DIRTY_RUN = "dirty_run"
     OTHER_CODE_NOW = "other_code_now"  # [run, run_dirty, now, now_dirty]
     UNTRAINED = "untrained"  # [sides: list of run, baseline; weights]
     CHANGED = "changed"  # [what: packages, training questions, weights or configuration; key, baseline, run]
+    EXPIRED = "expired"  # [place, metric, expired]
+    LEFT_OUT = "left_out"  # [folder, reason: a sentence]
+    POOLED = "pooled"  # [results: their number; quality, speed: folders]
+    NEW_BASELINE = "new_baseline"  # [folder, metrics: list of names]
 
 
 @dataclass(frozen=True)
@@ -60,15 +81,20 @@ class GateResult:
 
     Attributes:
         kind: `quality`, `latency` or `memory`.
-        tolerance: how much worse is let pass, in the unit of `change`.
+        tolerance: how much worse is let pass, in the unit of `change`; of a requirement 0.
         reason: why it was skipped or is missing, or why a loss passed; None where the figures say it all.
         unscored: of a missing metric, what the run's record says of it.
         baseline, run: the values, in `unit`; None where there is none.
         change: run minus baseline of quality, in `unit`; of anything else run / baseline - 1.
-        ci_low, ci_high: interval of `change`, with the confidence that the baseline was made with.
+        ci_low, ci_high: interval of `change`. Of quality each end is a one-sided limit at the level of the
+            metric's own test; of latency the interval has the confidence that the baseline was made with.
         p: that chance alone makes it this much worse (of an improved one: better), corrected for how many
             were tested; quality only.
         n: rows of quality, processes of latency.
+        primary: whether it is the one metric that is tested at full strength.
+        detects: of the primary metric, the smallest loss that this test finds in 80 of 100 cases, in the unit
+            of `change`; None where that is not known.
+        required: of a requirement, its text, such as `accuracy>=0.8`.
     """
 
     metric: str
@@ -87,34 +113,64 @@ class GateResult:
     ci_high: float | None = None
     p: float | None = None
     n: int | None = None
+    primary: bool = False
+    detects: float | None = None
+    required: str | None = None
+
+
+@dataclass(frozen=True)
+class ChangedQuestion:
+    """A question that one side alone got right.
+
+    Attributes:
+        query: with its conversation, on one line.
+        label: the right domain.
+        baseline, run: the domain that each chose.
+    """
+
+    id: str
+    query: str
+    label: str
+    baseline: str
+    run: str
 
 
 @dataclass(frozen=True)
 class Check:
-    """A run beside its baseline.
+    """A run beside its baseline, or beside its requirements alone.
 
     Attributes:
-        run, baseline: the folders.
-        refusals: why the two cannot be compared at all; there are no results then.
+        run, baseline: the folders; without a baseline None.
+        results: none but those of requirements where there are refusals.
+        refusals: why the two cannot be compared at all.
         notes: what differs between the two besides figures: commit, configuration, packages.
+        newly_wrong, newly_right: questions that the baseline alone, and the run alone, got right.
     """
 
     router: str
     dataset: str
     run: str
-    baseline: str
+    baseline: str | None
     results: list[GateResult] = field(default_factory=list)
     refusals: list[Remark] = field(default_factory=list)
     notes: list[Remark] = field(default_factory=list)
+    newly_wrong: list[ChangedQuestion] = field(default_factory=list)
+    newly_right: list[ChangedQuestion] = field(default_factory=list)
 
-    def of(self, outcome: Outcome) -> list[GateResult]:
-        """The results with that outcome."""
-        return [result for result in self.results if result.outcome == outcome]
+    def of(self, *outcomes: Outcome) -> list[GateResult]:
+        """The results with those outcomes, by outcome in the order given."""
+        return [result for outcome in outcomes for result in self.results if result.outcome == outcome]
+
+    @property
+    def primary(self) -> GateResult | None:
+        """The result of the metric that is tested at full strength."""
+        return next((result for result in self.results if result.primary), None)
 
     @property
     def exit_code(self) -> int:
-        """1 for a regression, whatever else could not be told; 2 when something, or everything, could not."""
-        if self.of(Outcome.REGRESSION):
+        """1 for a regression or an unmet requirement, whatever else could not be told; 2 when something, or
+        everything, could not."""
+        if self.of(Outcome.REGRESSION, Outcome.UNMET):
             return REGRESSED
-        told = self.of(Outcome.PASSED) or self.of(Outcome.IMPROVED)
-        return FINE if told and not self.refusals and not self.of(Outcome.MISSING) else CANNOT_TELL
+        in_doubt = self.refusals or self.of(Outcome.MISSING, Outcome.UNDECIDED)
+        return FINE if self.of(*COMPARED) and not in_doubt else CANNOT_TELL

@@ -3,15 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Check, Code, GateResult, Outcome, Remark
+from reports.gate.results import (
+    CANNOT_TELL,
+    COMPARED,
+    FAILING,
+    FINE,
+    REGRESSED,
+    Check,
+    Code,
+    GateResult,
+    Outcome,
+    Remark,
+)
 from reports.table import Cell, Column, Row, Table
 from reports.text.cells import NOTHING, counted, figure_text, in_points, p_text, shown
 from reports.text.unicode import one_line
 
-VERDICTS = {FINE: "FINE", REGRESSED: "REGRESSION", CANNOT_TELL: "CANNOT TELL"}
+# By exit code; the second where requirements alone failed, or a margin alone was not shown.
+VERDICTS = {FINE: ("FINE",), REGRESSED: ("REGRESSION", "NOT MET"), CANNOT_TELL: ("CANNOT TELL", "UNDECIDED")}
 # A first line that names more cannot be read at a glance; the table has them all.
 MOST_NAMED = 3
-WORST_FIRST = (Outcome.REGRESSION, Outcome.MISSING, Outcome.IMPROVED, Outcome.PASSED)
+WORST_FIRST = (*FAILING, *COMPARED)
 TEMPLATES = {
     Code.MAY_BE_CHANCE: "worse by more than the tolerance, but that may be chance",
     Code.NOT_IN_RUN: "the baseline has this metric, the run does not",
@@ -20,6 +32,16 @@ TEMPLATES = {
     Code.ONE_PROCESS: "timed in one process only, which is not enough: set measure.rounds=3 or more",
     Code.TOO_FAST: "too fast to tell: the change is less than {least} of the reference workload's time",
     Code.TOO_NOISY: "worse by more than the tolerance, but the measurement is too noisy to tell",
+    Code.WITHIN_MARGIN: "a loss of {margin} is ruled out",
+    Code.NOT_SHOWN: "a loss of {margin} is not ruled out: take more questions, or a larger margin",
+    Code.NOT_INDEPENDENT: (
+        "a margin cannot be tested: questions have weights, or several are of one conversation; "
+        "use --tolerance instead"
+    ),
+    Code.NOT_MEASURED: "required, and the run does not have it",
+    Code.NO_SUCH_SLICE: "the run has no such slice; of {metric} it has {slices}",
+    Code.ADVISORY: "{outcome} of an advisory metric, which fails nothing",
+    Code.ACCEPTED: "{outcome}, accepted until {until} ({place}): {why}",
     Code.UNREADABLE: "{error}",
     Code.NO_BASELINE: "{folder} has no baseline yet; check --update --baseline {folder} makes one",
     Code.NO_RUN: "{error}",
@@ -31,6 +53,7 @@ TEMPLATES = {
     Code.OTHER_QUESTIONS: (
         "other data ({run} and {baseline}): {difference}; compare a run on the baseline's test questions"
     ),
+    Code.NO_ACCURACY: "--margin is about accuracy, which was not compared; leave it out, or compare it",
     Code.OTHER_COMMIT: "{repository}: {baseline} in the baseline, {run} in the run",
     Code.DIRTY_RUN: "the run was made with uncommitted changes",
     Code.OTHER_CODE_NOW: (
@@ -38,6 +61,13 @@ TEMPLATES = {
     ),
     Code.UNTRAINED: "quality was not compared: the {sides} ran on untrained weights ({weights})",
     Code.CHANGED: "{what}: {key} was {baseline}, is {run}",
+    Code.EXPIRED: "{place}: the loss of {metric} was accepted until {expired}; it counts again",
+    Code.LEFT_OUT: "left out of the baseline: {folder}: {reason}",
+    Code.POOLED: "the baseline is the middle of {results}: quality of {quality}, latency of {speed}",
+    Code.NEW_BASELINE: (
+        "{metrics} improved: check --update --baseline {folder} makes the run the baseline, so that what was "
+        "gained is not lost unseen"
+    ),
 }
 _OUTCOMES = {
     Outcome.REGRESSION: "{significantly}worse by more than the tolerance of {tolerance}",
@@ -54,6 +84,8 @@ def sentence(remark: Remark) -> str:
 
 def message(result: GateResult) -> str:
     """Explanation of a result, with its figures; without a change only the reason."""
+    if result.required is not None and result.reason is None:
+        return f"the run has {value(result, result.run)}"
     if result.reason is None:
         significantly = "" if result.ci_low is None else "significantly "
         text = _OUTCOMES.get(result.outcome, str(result.outcome)).format(
@@ -76,7 +108,9 @@ def message(result: GateResult) -> str:
 
 
 def name(result: GateResult) -> str:
-    """`accuracy`, or with a slice that is not all `accuracy[overlap]`."""
+    """`accuracy`, with a slice that is not all `accuracy[overlap]`, or a requirement as it was given."""
+    if result.required is not None:
+        return one_line(result.required)
     metric = one_line(result.metric)
     return metric if result.slice == "all" else f"{metric}[{one_line(result.slice)}]"
 
@@ -101,9 +135,34 @@ def change(result: GateResult) -> str:
 
 
 def tolerance(result: GateResult) -> str:
-    """Amount of worsening that passes: `0.5 points`, `10 %`."""
+    """Amount of worsening that passes: `0.5 points`, `10 %`; a dash of a requirement."""
+    if result.required is not None:
+        return NOTHING
     figure = round(100 * result.tolerance, 2) if _in_hundredths(result) else result.tolerance
     return f"{figure:g}{_unit_of_change(result)}"
+
+
+def power(check: Check) -> str | None:
+    """Smallest loss that the check finds, in a sentence; None where no quality was compared."""
+    primary = check.primary
+    if primary is None:
+        return None
+    if primary.detects is None:
+        return f"which loss of {name(primary)} this check would find is not known{_questions(primary)}"
+    loss = _difference(primary, primary.detects, signed=False) + _unit_of_change(primary)
+    return f"a true loss of {name(primary)} of {loss} is found in 80 of 100 checks{_questions(primary)}"
+
+
+def changed_line(check: Check) -> str | None:
+    """`12 questions newly wrong, 3 newly right`; None where there is no such question."""
+    if not check.newly_wrong and not check.newly_right:
+        return None
+    wrong = counted(len(check.newly_wrong), "question")
+    return f"{wrong} newly wrong, {len(check.newly_right):,} newly right"
+
+
+def _questions(result: GateResult) -> str:
+    return "" if result.n is None else f" (n={result.n:,})"
 
 
 def evidence(result: GateResult) -> str:
@@ -115,6 +174,8 @@ def evidence(result: GateResult) -> str:
 
 def figures(result: GateResult) -> str:
     """All figures of a result in one line."""
+    if result.required is not None:
+        return f"run {value(result, result.run)}"
     parts = {
         "baseline": value(result, result.baseline),
         "run": value(result, result.run),
@@ -127,8 +188,12 @@ def figures(result: GateResult) -> str:
 
 
 def verdict(check: Check) -> str:
-    """`FINE`, `REGRESSION` or `CANNOT TELL`."""
-    return VERDICTS[check.exit_code]
+    """`FINE`, `REGRESSION`, `NOT MET`, `CANNOT TELL` or `UNDECIDED`."""
+    if check.exit_code == REGRESSED:
+        alone = not check.of(Outcome.REGRESSION)
+    else:
+        alone = bool(check.of(Outcome.UNDECIDED)) and not (check.refusals or check.of(Outcome.MISSING))
+    return VERDICTS[check.exit_code][-1 if alone else 0]
 
 
 def headline(check: Check, with_code: bool = True) -> str:
@@ -152,28 +217,37 @@ def skipped_lines(check: Check) -> list[str]:
 
 
 def _fine(check: Check) -> str:
-    improved, skipped = len(check.of(Outcome.IMPROVED)), len(check.of(Outcome.SKIPPED))
-    compared = improved + len(check.of(Outcome.PASSED))
-    parts = [f"no regression in {counted(compared, 'metric')}"]
-    if improved:
-        parts.append(f"{improved} improved")
-    if skipped:
-        parts.append(f"{skipped} skipped")
-    return ", ".join(parts)
+    required = [result for result in check.results if result.required is not None]
+    passed = [result for result in check.of(Outcome.IMPROVED, Outcome.PASSED) if result.required is None]
+    parts = []
+    if passed:
+        parts.append(f"no regression in {counted(len(passed), 'metric')}")
+    if required:
+        parts.append(f"{counted(len(required), 'requirement')} met")
+    for outcome in (Outcome.IMPROVED, Outcome.ACCEPTED, Outcome.SKIPPED):
+        if found := check.of(outcome):
+            parts.append(f"{len(found)} {outcome}")
+    if warned := check.of(Outcome.WARNING):
+        parts.append(counted(len(warned), "warning"))
+    seen = power(check)
+    return f"{', '.join(parts)}; {seen}" if seen else ", ".join(parts)
 
 
 def _regressed(check: Check) -> str:
-    parts = _named([evidence(result) for result in check.of(Outcome.REGRESSION)])
+    parts = _named([evidence(result) for result in check.of(Outcome.REGRESSION, Outcome.UNMET)])
     if missing := check.of(Outcome.MISSING):
         parts.append(f"besides, {len(missing)} missing")
     return "; ".join(parts)
 
 
 def _cannot_tell(check: Check) -> str:
-    missing = [f"{name(result)} is missing: {message(result)}" for result in check.of(Outcome.MISSING)]
-    if not check.refusals and not missing:
+    doubts = [
+        f"{name(result)} is {result.outcome}: {message(result)}"
+        for result in check.of(Outcome.MISSING, Outcome.UNDECIDED)
+    ]
+    if not check.refusals and not doubts:
         return f"nothing was compared, {len(check.of(Outcome.SKIPPED))} skipped"
-    return "; ".join(_named([*map(sentence, check.refusals), *missing]))
+    return "; ".join(_named([*map(sentence, check.refusals), *doubts]))
 
 
 def _named(words: list[str]) -> list[str]:
@@ -191,6 +265,14 @@ def _words(details: Mapping[str, Any]) -> dict[str, Any]:
             f"{one['name']} {_word(one['baseline'])} in the baseline, {_word(one['run'])} in the run"
             for one in details["differences"]
         )
+    if "margin" in words:
+        points = f"{100 * details['margin']:.4g}"
+        words["margin"] = f"{points} {'point' if points == '1' else 'points'}"
+    if "results" in words:
+        words["results"] = counted(details["results"], "result")
+    for key in ("slices", "metrics"):
+        if key in words:
+            words[key] = ", ".join(details[key])
     if "sides" in words:
         words["sides"] = " and the ".join(details["sides"])
     if "repository" in words:
@@ -213,11 +295,11 @@ def _in_hundredths(result: GateResult) -> bool:
     return result.kind != "quality" or in_points(result.unit)
 
 
-def _difference(result: GateResult, figure: float) -> str:
+def _difference(result: GateResult, figure: float, signed: bool = True) -> str:
     return (
-        figure_text(100 * figure, 1, signed=True)
+        figure_text(100 * figure, 1, signed=signed)
         if _in_hundredths(result)
-        else figure_text(figure, signed=True)
+        else figure_text(figure, signed=signed)
     )
 
 
@@ -234,15 +316,11 @@ def _p(result: GateResult) -> str:
     return f", p{text}" if text.startswith("<") else f", p={text}"
 
 
-_BAD = (Outcome.REGRESSION, Outcome.MISSING)
-
-
 def results_table(key: str, title: str, results: Sequence[GateResult]) -> Table:
-    """A row a result; p only where something was tested. Figures are words: every row has its own unit."""
-    titles = ["outcome", "baseline", "run", "change", "p", "tolerance"]
+    """A row a result; columns without a figure are left out. Figures are words: each row has its own unit."""
     cells = [
         {
-            "outcome": result.outcome.upper() if result.outcome in _BAD else str(result.outcome),
+            "outcome": result.outcome.upper() if result.outcome in FAILING else str(result.outcome),
             "baseline": value(result, result.baseline),
             "run": value(result, result.run),
             "change": change(result),
@@ -251,8 +329,7 @@ def results_table(key: str, title: str, results: Sequence[GateResult]) -> Table:
         }
         for result in results
     ]
-    if all(result.p is None for result in results):
-        titles.remove("p")
+    titles = [title for title in cells[0] if any(words[title] != NOTHING for words in cells)] if cells else []
     rows = [
         Row(name(result), [Cell(words[title]) for title in titles])
         for result, words in zip(results, cells, strict=True)

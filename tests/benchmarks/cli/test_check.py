@@ -91,7 +91,7 @@ def test_a_tolerance_lets_pass(home: Path) -> None:
 )
 def test_a_tolerance_that_cannot_be_used(home: Path, entry: str, words: str) -> None:
     done = in_process("check", "--baseline", "baselines/knn", "--tolerance", entry, cwd=home)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert f"error: --tolerance {entry}: {words}" in done.stderr
 
 
@@ -128,7 +128,7 @@ def test_update_writes_a_baseline_and_shows_what_changed(home: Path) -> None:
 def test_update_refuses_a_dirty_run(home: Path) -> None:
     written(home / "dirty", result(ROWS, git=DIRTY))
     done = in_process("check", "dirty", "--update", "--baseline", "baselines/knn", cwd=home)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "was measured on uncommitted changes; commit them and run again" in done.stderr
     assert read_result(home / "baselines" / "knn").predictions == ROWS
 
@@ -136,15 +136,15 @@ def test_update_refuses_a_dirty_run(home: Path) -> None:
 def test_update_never_replaces_another_routers_baseline(home: Path) -> None:
     written(home / "svm", result(ROWS, router="svm"))
     done = in_process("check", "svm", "--update", "--baseline", "baselines/knn", cwd=home)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "baselines/knn is of router knn, and svm of svm; name another folder" in done.stderr
     assert read_result(home / "baselines" / "knn").record.router == "knn"
 
 
-def test_a_file_that_cannot_be_written_is_2_and_named(home: Path) -> None:
+def test_a_file_that_cannot_be_written_is_no_verdict_and_named(home: Path) -> None:
     (home / "taken").write_text("")
     done = in_process("check", FIRST, "--baseline", "baselines/knn", "--json", "taken/c.json", cwd=home)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr.startswith("error: taken")
     assert done.stdout.startswith("knn: FINE")
 
@@ -161,7 +161,7 @@ def test_the_newest_run_is_one_with_a_date_and_a_damaged_one_is_not_passed_over(
 
 def test_update_never_replaces_a_folder_that_holds_more(home: Path) -> None:
     done = in_process("check", FIRST, "--update", "--baseline", "baselines", cwd=home)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "baselines holds more than a baseline (knn)" in done.stderr
     assert (home / "baselines" / "knn").is_dir()
 
@@ -187,6 +187,93 @@ def test_a_newest_run_of_other_code_is_noted(tmp_path: Path) -> None:
     assert "the newest run is of" not in in_process("check", "--baseline", "baseline", cwd=tmp_path).stdout
 
 
+def test_limits_alone_gate_a_first_run(home: Path) -> None:
+    limits = ["--require", "accuracy>=0.9", "--require", "latency_mean_vs_reference<=4x"]
+    done = in_process("check", FIRST, *limits, cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("knn: FINE: 2 requirements met")
+    assert "Baseline" not in done.stdout
+    done = in_process("check", *limits, "--json", "c.json", "--junit", "j.xml", cwd=home)
+    assert done.returncode == 1
+    assert done.stdout.startswith("knn: NOT MET: accuracy>=0.9: the run has 80.0 % (exit code 1)")
+    assert json_file(home / "c.json")["verdict"] == "not met"
+    assert "accuracy&gt;=0.9" in (home / "j.xml").read_text()
+    # Beside a baseline that is not there yet, which cannot be told.
+    done = in_process("check", FIRST, *limits, "--baseline", "new", cwd=home)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "name a committed baseline with --baseline PATH, a commit with --against REV, or a limit"),
+        (("--baseline", "x", "--against", "y"), "--baseline and --against: name one of them"),
+        (("--require", "acuracy>=0.8"), "--require acuracy>=0.8: no metric 'acuracy'; did you mean"),
+        (("--baseline", "x", "--margin", "1"), "--margin"),
+        (("--baseline", "x", "--margin", "0.01", "--tolerance", "accuracy=0.02"), "name one of them"),
+        (("--baseline", "x", "--warn", "acuracy"), "--warn acuracy: no metric 'acuracy' is checked"),
+        (("--baseline", "x", "--accepted", "none.yaml"), "none.yaml cannot be read"),
+        (("--against", "y", "--trend", "t.html"), "--trend shows the results in a folder"),
+        (("--baseline", "x", "--what"), "No such option"),
+    ],
+)
+def test_bad_input_is_no_verdict(home: Path, words: tuple[str, ...], said: str) -> None:
+    done = in_process("check", *words, cwd=home)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert said in done.stderr
+
+
+def test_a_margin_that_is_not_ruled_out_is_undecided(home: Path) -> None:
+    same = ["check", FIRST, "--baseline", "baselines/knn", "--margin"]
+    assert in_process(*same, "0.05", cwd=home).returncode == 0
+    done = in_process(*same, "0.01", cwd=home)
+    assert done.returncode == 2
+    assert done.stdout.startswith("knn: UNDECIDED: accuracy is undecided: a loss of 1 point is not ruled out")
+
+
+def test_advisory_and_accepted_losses_are_printed_and_fail_nothing(home: Path) -> None:
+    names = ("accuracy", "accuracy[standard]", "macro_f1")
+    entries = [f"- metric: '{name}'\n  reason: asked for in 12\n  expires: 9999-12-31\n" for name in names]
+    (home / "accepted.yaml").write_text("".join(entries))
+    words = ["--accepted", "accepted.yaml", "--warn", "brier"]
+    done = in_process("check", "--baseline", "baselines/knn", *words, cwd=home, GITHUB_ACTIONS="true")
+    assert done.returncode == 0
+    assert "regression, accepted until 9999-12-31 (accepted.yaml line 1): asked for in 12" in done.stdout
+    assert "Warning, brier: regression of an advisory metric" in done.stdout
+    assert done.stdout.count("::warning") == 4
+
+
+def test_the_comment_names_the_questions(home: Path) -> None:
+    done = in_process("check", "--baseline", "baselines/knn", "--comment", "c.md", cwd=home)
+    assert done.returncode == 1
+    text = (home / "c.md").read_text()
+    assert text.startswith("<!-- router-derby check: knn on made -->\n## knn on made: REGRESSION\n")
+    assert "20 questions newly wrong" in text
+    assert "| question 20 | a | a | b |" in text
+    assert "newly right" not in text
+    assert "Changed: 20 questions newly wrong, 0 newly right" in done.stdout
+
+
+def test_an_improvement_deserves_a_new_baseline(home: Path) -> None:
+    better = written(home / "better", result(predictions(200)))
+    done = in_process("check", str(better), "--baseline", "baselines/knn", cwd=home)
+    assert done.returncode == 0
+    assert "improved: check --update --baseline baselines/knn makes the run the baseline" in done.stdout
+
+
+def test_a_folder_of_results_is_one_baseline(home: Path) -> None:
+    for number in (1, 2, 4):
+        written(home / "main" / f"2026-01-0{number}_00-00-00_knn", result(ROWS))
+    written(home / "main" / "2026-01-03_00-00-00_knn", result(WORSE))
+    done = in_process("check", FIRST, "--baseline", "main", "--trend", "trend.html", cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the baseline is the middle of 4 results" in done.stdout
+    page = (home / "trend.html").read_text()
+    assert page.count('<th scope="row">') == 5
+    done = in_process("check", FIRST, "--baseline", "main", "--last", "1", cwd=home)
+    assert "the baseline is the middle of 1 result: quality of main/2026-01-04_00-00-00_knn" in done.stdout
+
+
 @pytest.mark.process
 def test_who_stops_reading_changes_no_verdict(home: Path) -> None:
     for run, code in ((FIRST, 0), ("outputs/run/2026-01-03_00-00-00_knn", 1)):
@@ -209,7 +296,7 @@ def test_what_an_encoding_lacks_is_a_question_mark(home: Path) -> None:
 def test_a_bug_is_not_a_regression(home: Path) -> None:
     with patch("benchmarks.gate.baseline.gate", side_effect=ZeroDivisionError("a bug")):
         done = in_process("check", "--baseline", "baselines/knn", cwd=home)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr.endswith("ZeroDivisionError: a bug\n")
 
 

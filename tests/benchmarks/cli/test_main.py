@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
-from benchmarks.cli.main import VERBS
+from benchmarks.cli.main import BAD_INPUT, VERBS
 from common.checks import ConfigError
 from reports.record import SCHEMA_VERSION
 from tests.benchmarks.helpers import (
@@ -48,7 +48,7 @@ def on(folder: Path) -> list[str]:
 
 
 def assert_one_line(done: Done, cwd: Path, *expected: str) -> None:
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == BAD_INPUT.get(done.args[0], 2), done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr + done.stdout
@@ -93,7 +93,11 @@ HELP_OF_VERBS = {
     "compare": ("routers:", "compare.routers=[centroid,", "min_queries: 200"),
     "suite": ("suite.routers=['knn router.k=1,5,20'", "hydra/launcher=joblib", "folder: outputs/suite/"),
     "report": ("runs=[RUN,RUN,...]", "resamples: 2000", "runs: []"),
-    "check": ("--baseline PATH", "Exit codes: 0 fine, 1 regression, 2 cannot tell", "--update"),
+    "check": (
+        "--baseline PATH",
+        "Exit codes: 0 fine, 1 regression, or a limit",
+        "--update",
+    ),
     "verify": ("RUN...", "Exit codes: 0 every figure follows"),
     "serve": ("routers.NAME=FOLDER", "ROUTER_DERBY_API_KEYS", "answer_seconds: 60.0", "port: 8888"),
     "install": ("[NAME]...", "install semantic_router setfit", "cache folder"),

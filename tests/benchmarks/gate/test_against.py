@@ -62,15 +62,15 @@ def test_a_worse_router_is_a_regression_and_the_same_is_none(repository: Path) -
 @pytest.mark.process
 def test_what_cannot_be_run_says_so(repository: Path, tmp_path: Path) -> None:
     done = derby("check", "--against", "nowhere", *SETTINGS, cwd=repository)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "no commit 'nowhere' here" in done.stderr
     outside = tmp_path / "outside"
     outside.mkdir()
     done = derby("check", "--against", "HEAD", *SETTINGS, cwd=outside, GIT_CEILING_DIRECTORIES=str(tmp_path))
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "not a git repository" in done.stderr
     done = derby("check", "--against", "HEAD", "router=unknown", cwd=repository)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "ended with status 2" in done.stderr
     assert "unknown" in done.stderr.splitlines()[-1]
     assert len(git(repository, "worktree", "list").splitlines()) == 1

@@ -6,17 +6,28 @@ from typing import Any
 import pytest
 
 from benchmarks.gate.check import gate
-from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Check, Code, GateResult, Outcome, Remark
+from benchmarks.gate.rules import Rules
+from reports.gate.results import (
+    CANNOT_TELL,
+    FINE,
+    REGRESSED,
+    ChangedQuestion,
+    Check,
+    Code,
+    GateResult,
+    Outcome,
+    Remark,
+)
 from reports.record import DatasetUsed, Git, Metric, Split, WeightsUsed
 from reports.record_files import Result
-from tests.benchmarks.gate_samples import HOW, MACHINE, predictions, result
+from tests.benchmarks.gate_samples import HOW, MACHINE, prediction, predictions, result
 
 ROWS = predictions(200, wrong=range(20))
 BASELINE = result(ROWS)
 
 
 def checked(run: Result, baseline: Result = BASELINE, **tolerances: float) -> Check:
-    return gate(run, baseline, tolerances, 0.005)
+    return gate(run, baseline, Rules(tolerances=tolerances))
 
 
 def result_of(check: Check, metric: str, slice_: str = "all") -> GateResult:
@@ -82,6 +93,20 @@ def test_the_fastest_router_is_skipped_while_the_change_is_tiny(
     too_fast = Remark(Code.TOO_FAST, {"least": 0.01})
     assert found.reason == (too_fast if outcome == Outcome.SKIPPED else None)
     assert found.change == pytest.approx(0.25 if outcome == Outcome.SKIPPED else 2.75, rel=1e-3)
+
+
+def test_questions_that_one_side_alone_got_right_are_named() -> None:
+    rows = [*predictions(200, wrong=range(2, 22)), prediction(200, True, label=None, slice="out_of_scope")]
+    baseline = [*ROWS, prediction(200, False, label=None, slice="out_of_scope")]
+    check = checked(result(rows), result(baseline))
+    assert check.newly_wrong == [
+        ChangedQuestion("q20", "question 20", "a", "a", "b"),
+        ChangedQuestion("q21", "question 21", "b", "b", "a"),
+    ]
+    assert check.newly_right == [
+        ChangedQuestion("q0", "question 0", "a", "b", "a"),
+        ChangedQuestion("q1", "question 1", "b", "a", "b"),
+    ]
 
 
 def test_latency_by_hand() -> None:

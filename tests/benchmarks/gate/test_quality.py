@@ -9,9 +9,13 @@ import pytest
 
 from benchmarks.gate.check import gate
 from benchmarks.gate.outcomes import GATED
+from benchmarks.gate.quality import SECONDARY
+from benchmarks.gate.rules import Rules
 from benchmarks.metrics.entry import QualityMetric
+from benchmarks.stats.one_sided import mcnemar_power
+from benchmarks.stats.tango import score_limits
 from common.settings import Policy
-from reports.gate.results import Code, GateResult, Outcome
+from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Code, GateResult, Outcome, Remark
 from reports.record import Prediction
 from reports.record_files import Result
 from tests.benchmarks.gate_samples import HOW, prediction, predictions, result
@@ -20,7 +24,8 @@ from tests.benchmarks.gate_samples import HOW, prediction, predictions, result
 def results(
     rows: Sequence[Prediction], before: Sequence[Prediction], tolerance: float = 0.005
 ) -> list[GateResult]:
-    return [one for one in gate(result(rows), result(before), {}, tolerance).results if one.kind == "quality"]
+    rules = Rules(tolerance=tolerance)
+    return [one for one in gate(result(rows), result(before), rules).results if one.kind == "quality"]
 
 
 def accuracy(
@@ -37,21 +42,118 @@ def test_one_point_of_a_thousand_questions_is_seen() -> None:
     found = accuracy(predictions(1000, wrong=range(110)), before)
     assert found.outcome == Outcome.REGRESSION
     assert found.change == pytest.approx(-0.01)
-    # Ten lost and none gained: 1/2^10, times at most the number of metrics tested.
-    assert found.p is not None
-    assert 2**-10 <= found.p <= 2**-10 * len(GATED)
+    # Ten lost and none gained, not corrected for what else is tested.
+    assert (found.primary, found.p) == (True, 2**-10)
+
+
+def test_what_else_is_tested_takes_nothing_from_accuracy() -> None:
+    # Five lost and none gained: 1/32, which no correction for several metrics would leave significant.
+    before = predictions(200, wrong=range(20))
+    found = {(one.metric, one.slice): one for one in results(predictions(200, wrong=range(25)), before)}
+    assert [name for name, one in found.items() if one.primary] == [("accuracy", "all")]
+    assert found["accuracy", "all"].outcome == Outcome.REGRESSION
+    # Four are 1/16.
+    assert accuracy(predictions(200, wrong=range(24)), before).outcome == Outcome.PASSED
 
 
 def test_no_metric_calls_a_regression_what_accuracy_calls_chance() -> None:
-    # Five lost and none gained: 1/32, which is nothing after a correction for several metrics.
     before = predictions(200, wrong=range(20))
-    found = results(predictions(200, wrong=range(25)), before)
+    found = results(predictions(200, wrong=range(24)), before)
     assert {one.outcome for one in found} == {Outcome.PASSED}
-    assert {one.metric for one in found if one.reason and one.reason.code == Code.MAY_BE_CHANCE} == {
-        "accuracy",
-        "macro_f1",
-        "brier",
+    whole = {one.metric for one in found if one.slice == "all" and one.reason == Remark(Code.MAY_BE_CHANCE)}
+    assert whole == {"accuracy", "macro_f1", "brier"}
+
+
+def test_the_limits_agree_with_the_verdict() -> None:
+    before = predictions(200, wrong=range(40))
+    # On both sides of what is significant.
+    for gained, lost in ((0, 4), (0, 5), (3, 9), (3, 10), (6, 30)):
+        after = predictions(200, wrong=range(gained, 40 + lost))
+        for one in results(after, before, tolerance=0.0):
+            if one.metric == "accuracy":
+                assert one.ci_high is not None
+                assert (one.ci_high < 0) == (one.outcome == Outcome.REGRESSION), one
+
+
+def test_secondary_metrics_share_a_tenth_unless_accuracy_fails_too() -> None:
+    # Slices alone: ten of one are lost, and as many of the other gained.
+    odd, even = ([n for n in range(500) if n % 5 == part] for part in (1, 0))
+    before, after = predictions(500, wrong=odd[:10]), predictions(500, wrong=even[:10])
+    found = {one.slice: one for one in results(after, before) if one.metric == "accuracy"}
+    assert found["all"].p == 1
+    assert found["overlap"].p == pytest.approx(2 * 2**-10 / SECONDARY)
+    assert found["overlap"].outcome == Outcome.REGRESSION
+    # Where accuracy fails, they have the whole level.
+    found = {
+        one.slice: one
+        for one in results(predictions(500, wrong=even[:10]), predictions(500))
+        if one.metric == "accuracy"
     }
+    assert found["all"].outcome == Outcome.REGRESSION
+    assert found["overlap"].p == pytest.approx(2 * 2**-10)
+
+
+def test_the_smallest_loss_that_is_found_is_that_of_the_test() -> None:
+    # 40 of 400 are discordant.
+    before, after = predictions(400, wrong=range(40)), predictions(400, wrong=range(20, 60))
+    found = accuracy(after, before)
+    assert found.detects is not None
+    assert mcnemar_power(400, 0.1, found.detects, 0.05, 0.005) == pytest.approx(0.8, abs=1e-3)
+    # Weighted questions: by the spread of the resamples, sqrt(0.1 / 400) = 0.0158.
+    heavy = [[replace(row, weight=2.0) for row in rows] for rows in (after, before)]
+    assert accuracy(heavy[0], heavy[1]).detects == pytest.approx((1.645 + 0.842) * 0.0158, rel=0.15)
+    # Nothing changed, so that nothing tells how much could.
+    assert accuracy(heavy[1], heavy[1]).detects is None
+
+
+def test_quality_of_the_answers_is_primary_where_it_is_known() -> None:
+    rows = predictions(200, outcomes={"a": 0.5, "b": 0.6})
+    found = gate(result(rows), result(rows), Rules()).results
+    assert [one.metric for one in found if one.primary] == ["quality"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "n", "outcome", "code"),
+    [
+        # Tango's lower limits: -0.8, -3.1, -8.5 and +7.0 points.
+        (10, 10, 1000, Outcome.PASSED, Code.WITHIN_MARGIN),
+        (6, 6, 200, Outcome.UNDECIDED, Code.NOT_SHOWN),
+        (12, 2, 200, Outcome.REGRESSION, None),
+        (0, 20, 200, Outcome.IMPROVED, Code.WITHIN_MARGIN),
+    ],
+)
+def test_a_margin_has_to_be_ruled_out(
+    lost: int, gained: int, n: int, outcome: Outcome, code: Code | None
+) -> None:
+    before = predictions(n, wrong=range(30))
+    after = predictions(n, wrong=range(gained, 30 + lost))
+    check = gate(result(after), result(before), Rules(margin=0.02))
+    (found,) = [one for one in check.results if one.primary]
+    assert (found.outcome, found.tolerance) == (outcome, 0.02)
+    assert found.reason == (Remark(code, {"margin": 0.02}) if code else None)
+    if code:
+        assert (found.ci_low, found.ci_high) == pytest.approx(score_limits(gained, lost, n, 0.05))
+        assert found.ci_low is not None
+        assert (found.ci_low > -0.02) == (code == Code.WITHIN_MARGIN)
+    expected = {Outcome.REGRESSION: REGRESSED, Outcome.UNDECIDED: CANNOT_TELL}.get(outcome, FINE)
+    slices = {one.outcome for one in check.results if one.slice != "all"}
+    assert check.exit_code == expected or Outcome.REGRESSION in slices
+
+
+def test_a_margin_of_questions_that_are_not_alike_is_undecided() -> None:
+    rows = predictions(200, weight=2.0)
+    check = gate(result(rows), result(rows), Rules(margin=0.02))
+    (found,) = [one for one in check.results if one.primary]
+    assert (found.outcome, found.reason) == (Outcome.UNDECIDED, Remark(Code.NOT_INDEPENDENT))
+    assert check.exit_code == CANNOT_TELL
+
+
+def test_a_margin_without_accuracy_is_refused() -> None:
+    rows = predictions(50)
+    untrained = result(rows, how=replace(HOW, untrained=["bge (untrained)"]))
+    check = gate(untrained, untrained, Rules(margin=0.02))
+    assert [remark.code for remark in check.refusals] == [Code.NO_ACCURACY]
+    assert check.exit_code == CANNOT_TELL
 
 
 def test_the_permutation_test_of_weighted_rows_agrees_with_the_exact_one() -> None:
@@ -60,9 +162,7 @@ def test_the_permutation_test_of_weighted_rows_agrees_with_the_exact_one() -> No
     exact = sum(math.comb(13, k) for k in range(10, 14)) / 2**13
     heavy = [[replace(row, weight=2.0) for row in rows] for rows in (after, before)]
     for found in (accuracy(after, before), accuracy(heavy[0], heavy[1])):
-        assert found.p is not None
-        # Holm's correction, for three metrics at most.
-        assert exact - 0.006 <= found.p <= 3 * exact + 0.006
+        assert found.p == pytest.approx(exact, abs=0.006)
 
 
 def test_a_conversation_is_lost_as_a_whole() -> None:
@@ -174,7 +274,7 @@ def test_a_router_that_sends_more_to_the_dear_model_is_worse_by_cost() -> None:
         return result(rows, how=replace(HOW, prices={"a": 1.0, "b": 20.0}))
 
     def found(share: float) -> GateResult:
-        check = gate(side(share), side(0.3), {}, 0.005)
+        check = gate(side(share), side(0.3), Rules())
         return next(one for one in check.results if one.metric == "cost")
 
     # A mean of 0.7 × 1 + 0.3 × 20 = 6.7 dollars, of which a tenth is let pass.
@@ -210,7 +310,7 @@ def everything(wrong: int) -> Result:
 
 
 def test_every_gated_metric_is_tested_by_the_tables_statistic() -> None:
-    check = gate(everything(wrong=3), everything(wrong=7), {}, 0.005)
+    check = gate(everything(wrong=3), everything(wrong=7), Rules())
     tested = {one.metric: one for one in check.results if one.kind == "quality" and one.slice != "overlap"}
     assert set(tested) == {name for name, entry in GATED.items() if isinstance(entry, QualityMetric)}
     for one in tested.values():
@@ -228,7 +328,7 @@ def test_a_side_may_know_a_class_that_the_other_does_not() -> None:
     rows = predictions(100, wrong=range(10))
     wider = [replace(row, scores={**row.scores, "c": 0.0}) for row in rows]
     other = result(wider, how=replace(HOW, classes=["a", "b", "c"]))
-    check = gate(other, result(rows), {}, 0.005)
+    check = gate(other, result(rows), Rules())
     assert {one.change for one in check.results if one.kind == "quality"} == {0}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reports.gate.results import Check, Code, GateResult, Outcome, Remark
+from reports.gate.results import ChangedQuestion, Check, Code, GateResult, Outcome, Remark
 from reports.reasons import Reason
 from reports.record import Unscored
 
@@ -28,9 +28,12 @@ ACCURACY = GateResult(
     ci_high=-0.004,
     p=0.002,
     n=240,
+    primary=True,
+    detects=0.021,
 )
+SECONDARY = replace(ACCURACY, primary=False, detects=None)
 PASSED = replace(
-    ACCURACY,
+    SECONDARY,
     metric="macro_f1",
     outcome=Outcome.PASSED,
     run=0.834,
@@ -40,7 +43,7 @@ PASSED = replace(
     p=0.61,
 )
 IMPROVED = replace(
-    ACCURACY,
+    SECONDARY,
     metric="rougeL",
     slice="overlap",
     unit="F1",
@@ -53,7 +56,7 @@ IMPROVED = replace(
     p=0.0001,
 )
 MISSING = replace(
-    ACCURACY,
+    SECONDARY,
     metric="out_of_scope_auroc",
     slice="out_of_scope",
     outcome=Outcome.MISSING,
@@ -81,6 +84,45 @@ SLOWER = GateResult(
     ci_high=0.15,
     n=5,
 )
+UNDECIDED = replace(
+    SECONDARY, slice="standard", outcome=Outcome.UNDECIDED, reason=Remark(Code.NOT_SHOWN, {"margin": 0.01})
+)
+WARNING = replace(
+    SECONDARY,
+    metric="brier",
+    outcome=Outcome.WARNING,
+    reason=Remark(Code.ADVISORY, {"outcome": "regression"}),
+)
+ACCEPTED_UNTIL = {
+    "outcome": "regression",
+    "until": "2026-12-31",
+    "why": "faster (#12)",
+    "place": "accepted.yaml line 3",
+}
+ACCEPTED = replace(
+    SECONDARY, slice="overlap", outcome=Outcome.ACCEPTED, reason=Remark(Code.ACCEPTED, ACCEPTED_UNTIL)
+)
+REQUIRED = GateResult(
+    metric="accuracy",
+    slice="all",
+    kind="quality",
+    unit="fraction",
+    higher_is_better=True,
+    outcome=Outcome.PASSED,
+    tolerance=0.0,
+    run=0.8233,
+    n=240,
+    required="accuracy>=0.8",
+)
+UNMET = replace(
+    REQUIRED,
+    metric="latency_p95",
+    kind="latency",
+    unit="ms",
+    outcome=Outcome.UNMET,
+    run=21.5,
+    required="latency_p95<=20ms",
+)
 SKIPPED = [
     GateResult(metric, "all", kind, unit, False, Outcome.SKIPPED, 0.1, OTHER_MACHINE, baseline=value)
     for metric, kind, unit, value in (
@@ -97,19 +139,37 @@ def sample_check(**changes: Any) -> Check:
         "dataset": "car_sleep",
         "run": "outputs/run/2026-01-02_03-04-05_knn",
         "baseline": "reports/baselines/ci/knn",
-        "results": [PASSED, ACCURACY, *SKIPPED, IMPROVED, MISSING, SLOWER],
+        "results": [
+            REQUIRED,
+            UNMET,
+            PASSED,
+            ACCURACY,
+            *SKIPPED,
+            IMPROVED,
+            MISSING,
+            SLOWER,
+            UNDECIDED,
+            WARNING,
+            ACCEPTED,
+        ],
         "refusals": [],
         "notes": [
             Remark(Code.OTHER_COMMIT, {"repository": "git", "baseline": "d38a7f5", "run": "31727c7"}),
             Remark(Code.CHANGED, {"what": "configuration", "key": "router.k", "baseline": 20, "run": 5}),
         ],
+        "newly_wrong": [ChangedQuestion("q1", "Does it | snow?", "car", "car", "sleep")],
+        "newly_right": [ChangedQuestion("q2", "Why do I snore?", "sleep", "car", "sleep")],
     }
     return Check(**{**content, **changes})
 
 
 def refused_check(*errors: str) -> Check:
     return sample_check(
-        results=[], refusals=[Remark(Code.UNREADABLE, {"error": error}) for error in errors], notes=[]
+        results=[],
+        refusals=[Remark(Code.UNREADABLE, {"error": error}) for error in errors],
+        notes=[],
+        newly_wrong=[],
+        newly_right=[],
     )
 
 
@@ -148,14 +208,21 @@ results = st.builds(
     ci_low=figure,
     ci_high=figure,
     p=st.none() | st.floats(0, 1),
+    n=st.none() | st.integers(0, 10**6),
+    primary=st.booleans(),
+    detects=st.none() | st.floats(0, 1),
+    required=st.none() | anything,
 )
+questions = st.lists(st.builds(ChangedQuestion, *[anything] * 5), max_size=25)
 checks = st.builds(
     Check,
     router=anything,
     dataset=anything,
     run=anything,
-    baseline=anything,
+    baseline=st.none() | anything,
     results=st.lists(results, max_size=6),
     refusals=st.lists(remarks, max_size=2),
     notes=st.lists(remarks, max_size=2),
+    newly_wrong=questions,
+    newly_right=questions,
 )

@@ -7,11 +7,11 @@ from hypothesis import given
 
 from reports.gate.github import annotations, write_step_summary
 from reports.gate.markdown import check_markdown
-from reports.gate.results import Check, Outcome
+from reports.gate.results import FAILING, Check
 from reports.gate.wording import figures, message, skipped_lines
 from tests.reports.gate.samples import ACCURACY, PASSED, checks, refused_check, sample_check
 
-COMMAND = re.compile(r"::(error|notice) title=([^:,]*)::(.*)")
+COMMAND = re.compile(r"::(error|warning|notice) title=([^:,]*)::(.*)")
 
 
 def read(line: str) -> tuple[str, str, str]:
@@ -31,11 +31,15 @@ def test_errors_first_then_a_notice_a_reason() -> None:
     assert [(level, title) for level, title, _ in found] == [
         ("error", "knn: accuracy: regression"),
         ("error", "knn: latency_p50_vs_reference: regression"),
+        ("error", "knn: latency_p95<=20ms: not met"),
         ("error", "knn: out_of_scope_auroc[out_of_scope]: missing"),
+        ("error", "knn: accuracy[standard]: undecided"),
+        ("warning", "knn: brier: warning"),
+        ("warning", "knn: accuracy[overlap]: accepted"),
         ("notice", "knn: skipped"),
     ]
     assert found[0][2] == f"{message(ACCURACY)}\n{figures(ACCURACY)}"
-    assert [found[3][2]] == skipped_lines(sample_check())
+    assert [found[-1][2]] == skipped_lines(sample_check())
 
 
 def test_refusals_are_errors_and_passes_are_silent() -> None:
@@ -58,6 +62,6 @@ def test_whatever_the_names_each_is_one_line(check: Check) -> None:
     lines = list(annotations(check))
     assert all(len(line.splitlines()) == 1 for line in lines)
     levels = [read(line)[0] for line in lines]
-    failing = len(check.refusals) + len(check.of(Outcome.REGRESSION)) + len(check.of(Outcome.MISSING))
+    failing = len(check.refusals) + len(check.of(*FAILING))
     assert levels.count("error") == failing
     "\n".join(lines).encode("utf-8")

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from hypothesis import given
 
 from reports.gate.junit import to_junit
-from reports.gate.results import Check, Outcome
+from reports.gate.results import FAILING, Check, Outcome
 from reports.gate.wording import message
 from reports.text.unicode import one_line
 from tests.reports.gate.samples import checks, sample_check
@@ -34,12 +34,13 @@ def test_any_text_gives_well_formed_xml_with_right_counts(check: Check) -> None:
     suite = suite_of(check)
     assert counts(suite) == {
         "tests": len(check.results) + len(check.refusals),
-        "failures": len(check.of(Outcome.REGRESSION)),
-        "errors": len(check.of(Outcome.MISSING)) + len(check.refusals),
+        "failures": len(check.of(Outcome.REGRESSION, Outcome.UNMET)),
+        "errors": len(check.of(Outcome.MISSING, Outcome.UNDECIDED)) + len(check.refusals),
         "skipped": len(check.of(Outcome.SKIPPED)),
     }
     for case, result in zip(list(suite)[len(check.refusals) :], check.results, strict=True):
-        assert case.attrib["name"] == f"{one_line(result.metric)}[{one_line(result.slice)}]"
+        title = f"{one_line(result.metric)}[{one_line(result.slice)}]"
+        assert case.attrib["name"] == (title if result.required is None else one_line(result.required))
         messages = [child.attrib["message"] for child in case if child.tag != "system-out"]
-        wanted = result.outcome in (Outcome.REGRESSION, Outcome.MISSING, Outcome.SKIPPED)
+        wanted = result.outcome in (*FAILING, Outcome.SKIPPED)
         assert messages == [one_line(message(result))] * wanted

@@ -5,8 +5,8 @@ from hypothesis import given
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reports.gate.markdown import check_markdown
-from reports.gate.results import Check, Code, Remark
+from reports.gate.markdown import check_markdown, comment_markdown, marker
+from reports.gate.results import ChangedQuestion, Check, Code, Remark
 from reports.gate.wording import headline
 from reports.text.unicode import one_line, readable
 from tests.reports.gate.samples import checks, sample_check
@@ -47,6 +47,21 @@ def plain(text: str) -> str:
 
 def test_golden() -> None:
     same_as_golden("check.md", check_markdown(sample_check()))
+
+
+def test_a_comment_begins_with_what_finds_it_again() -> None:
+    hidden, text = comment_markdown(sample_check()).split("\n", 1)
+    assert (hidden, text) == ("<!-- router-derby check: knn on car_sleep -->", check_markdown(sample_check()))
+    assert marker("a --> b", "c\nd") == "<!-- router-derby check: a-b on c-d -->"
+
+
+def test_no_more_questions_than_can_be_read() -> None:
+    many = [ChangedQuestion(str(n), "why? " * 100, "car", "car", "sleep") for n in range(5000)]
+    text = check_markdown(sample_check(newly_wrong=many, newly_right=[]))
+    # Comments end at 65,536 characters.
+    assert len(text) < 20_000
+    assert "5,000 questions newly wrong" in text
+    assert "And 4,980 more." in text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.gate.results import Code, GateResult, Remark
+from reports.gate.results import Code, GateResult, Outcome, Remark
 from reports.gate.wording import (
     change,
     evidence,
@@ -18,12 +18,18 @@ from reports.gate.wording import (
     value,
 )
 from tests.reports.gate.samples import (
+    ACCEPTED,
+    ACCEPTED_UNTIL,
     ACCURACY,
     IMPROVED,
     MISSING,
     PASSED,
+    REQUIRED,
     SKIPPED,
     SLOWER,
+    UNDECIDED,
+    UNMET,
+    WARNING,
     sample_check,
 )
 from tests.reports.golden_files import same_as_golden
@@ -39,6 +45,11 @@ DETAILS: dict[Code, dict[str, Any]] = {
         ]
     },
     Code.TOO_FAST: {"least": 0.01},
+    Code.WITHIN_MARGIN: {"margin": 0.005},
+    Code.NOT_SHOWN: {"margin": 0.01},
+    Code.NO_SUCH_SLICE: {"metric": "accuracy", "slices": ["all", "overlap"]},
+    Code.ADVISORY: {"outcome": "regression"},
+    Code.ACCEPTED: ACCEPTED_UNTIL,
     Code.UNREADABLE: {"error": "record.json was edited"},
     Code.NO_BASELINE: {"folder": "baselines/knn"},
     Code.NO_RUN: {"error": "outputs/run has no run yet"},
@@ -49,6 +60,10 @@ DETAILS: dict[Code, dict[str, Any]] = {
     Code.OTHER_CODE_NOW: {"run": "d38a7f5", "run_dirty": False, "now": "d38a7f5", "now_dirty": True},
     Code.UNTRAINED: {"sides": ["run", "baseline"], "weights": "bge (untrained)"},
     Code.CHANGED: {"what": "packages", "key": "numpy", "baseline": "2.3", "run": None},
+    Code.EXPIRED: {"place": "accepted.yaml line 3", "metric": "accuracy", "expired": "2026-12-31"},
+    Code.LEFT_OUT: {"folder": "main/2", "reason": "of another router"},
+    Code.POOLED: {"results": 5, "quality": "main/3", "speed": "main/1"},
+    Code.NEW_BASELINE: {"folder": "baselines/knn", "metrics": ["accuracy", "macro_f1"]},
 }
 
 
@@ -80,6 +95,20 @@ def test_latency_and_memory_change_by_a_ratio() -> None:
     ("results", "parts"),
     [
         ([PASSED], ["FINE", "1 metric"]),
+        ([REQUIRED], ["FINE", "1 requirement met"]),
+        ([PASSED, WARNING, ACCEPTED], ["FINE", "1 metric, 1 accepted, 1 warning"]),
+        (
+            [replace(ACCURACY, outcome=Outcome.PASSED)],
+            ["FINE", "a true loss of accuracy of 2.1 points is found in 80 of 100 checks (n=240)"],
+        ),
+        (
+            [replace(ACCURACY, outcome=Outcome.PASSED, detects=None)],
+            ["FINE", "which loss of accuracy this check would find is not known (n=240)"],
+        ),
+        ([PASSED, UNMET], ["NOT MET", "latency_p95<=20ms: the run has 21.5 ms"]),
+        ([ACCURACY, UNMET], ["REGRESSION", evidence(ACCURACY), "latency_p95<=20ms"]),
+        ([PASSED, UNDECIDED], ["UNDECIDED", "a loss of 1 point is not ruled out"]),
+        ([MISSING, UNDECIDED], ["CANNOT TELL", message(MISSING), "not ruled out"]),
         ([PASSED, IMPROVED, *SKIPPED], ["FINE", "2 metrics, 1 improved, 2 skipped"]),
         (SKIPPED, ["CANNOT TELL", "2 skipped"]),
         ([PASSED, ACCURACY], ["REGRESSION", evidence(ACCURACY)]),
