@@ -23,18 +23,21 @@ def exact_limits(gained: int, lost: int, n: int, alpha: float) -> Interval:
 
     The limits of Clopper and Pearson (1934) of the share of gained rows among the discordant ones, whose
     number is taken as given. A limit lies beyond 0 just where McNemar's exact test is significant, one-sided
-    at `alpha`.
+    at `alpha`. Without a discordant row they are the limits of the share that is discordant.
     """
     # `scipy.stats` takes seconds to import.
     from scipy.special import betaincinv
 
     discordant = gained + lost
+    if not discordant:
+        most = 1 - alpha ** (1 / n)
+        return Interval(-most, most)
     low = float(betaincinv(gained, lost + 1, alpha)) if gained else 0.0
     high = float(betaincinv(gained + 1, lost, 1 - alpha)) if lost else 1.0
     return Interval(*(discordant / n * (2 * share - 1) for share in (low, high)))
 
 
-def mcnemar_power(n: int, discordant: float, loss: float, alpha: float, tolerance: float) -> float:
+def loss_power(n: int, discordant: float, loss: float, alpha: float, tolerance: float) -> float:
     """Probability that McNemar's exact test, one-sided at `alpha`, finds a loss of a share, and that the
     observed loss is beyond the tolerance.
 
@@ -68,13 +71,13 @@ def _least_lost(discordant: Floats, n: int, alpha: float, tolerance: float) -> F
 def detectable_loss(
     n: int, discordant: float, alpha: float, tolerance: float, power: float = POWER
 ) -> float | None:
-    """Smallest loss of a share that `mcnemar_power` finds with the power; None where it finds none."""
-    if mcnemar_power(n, discordant, 1.0, alpha, tolerance) < power:
+    """Smallest loss of a share that `loss_power` finds with the power; None where it finds none."""
+    if loss_power(n, discordant, 1.0, alpha, tolerance) < power:
         return None
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if mcnemar_power(n, discordant, middle, alpha, tolerance) < power:
+        if loss_power(n, discordant, middle, alpha, tolerance) < power:
             low = middle
         else:
             high = middle

@@ -12,7 +12,7 @@ from benchmarks.gate.outcomes import GATED
 from benchmarks.gate.quality import SECONDARY
 from benchmarks.gate.rules import Rules
 from benchmarks.metrics.entry import QualityMetric
-from benchmarks.stats.one_sided import mcnemar_power
+from benchmarks.stats.one_sided import loss_power
 from benchmarks.stats.tango import score_limits
 from common.settings import Policy
 from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Code, GateResult, Outcome, Remark
@@ -98,7 +98,7 @@ def test_the_smallest_loss_that_is_found_is_that_of_the_test() -> None:
     before, after = predictions(400, wrong=range(40)), predictions(400, wrong=range(20, 60))
     found = accuracy(after, before)
     assert found.detects is not None
-    assert mcnemar_power(400, 0.1, found.detects, 0.05, 0.005) == pytest.approx(0.8, abs=1e-3)
+    assert loss_power(400, 0.1, found.detects, 0.05, 0.005) == pytest.approx(0.8, abs=1e-3)
     # Weighted questions: by the spread of the resamples, sqrt(0.1 / 400) = 0.0158.
     heavy = [[replace(row, weight=2.0) for row in rows] for rows in (after, before)]
     assert accuracy(heavy[0], heavy[1]).detects == pytest.approx((1.645 + 0.842) * 0.0158, rel=0.15)
