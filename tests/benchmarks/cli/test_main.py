@@ -98,7 +98,7 @@ HELP_OF_VERBS = {
         "Exit codes: 0 fine, 1 regression, or a limit",
         "--update",
     ),
-    "verify": ("RUN...", "Exit codes: 0 every figure follows"),
+    "verify": ("RUN...", "Exit codes: 0 everything follows"),
     "serve": ("routers.NAME=FOLDER", "ROUTER_DERBY_API_KEYS", "answer_seconds: 60.0", "port: 8888"),
     "install": ("[NAME]...", "install semantic_router setfit", "cache folder"),
 }
