@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event as Signal
 from threading import Lock, Thread
 from time import monotonic
@@ -10,6 +10,9 @@ from time import monotonic
 from benchmarks.workers.interrupts import interrupts_held
 from benchmarks.workers.progress_lines import Clock, ProgressLines
 from common.progress import Event, Listener
+
+# Columns of a terminal with room for a bar.
+WIDE = 80
 
 
 @contextmanager
@@ -29,9 +32,15 @@ def display(title: str, clock: Clock = monotonic, pause: float = 0.5) -> Iterato
 def _bar(title: str) -> Iterator[Listener]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # Where there is little room the words are folded; figures are never cut.
+    words = TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold"))
+    figures = MofNCompleteColumn(table_column=Column(no_wrap=True))
+    elapsed = TimeElapsedColumn(table_column=Column(no_wrap=True))
+    columns = (words, BarColumn(), figures, elapsed) if console.width >= WIDE else (words, figures)
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
 
         def draw(event: Event) -> None:
@@ -61,11 +70,7 @@ def _lines(title: str, clock: Clock, pause: float) -> Iterator[Listener]:
             with lock:
                 line = lines.line()
                 if line is not None:
-                    try:
-                        _write(line)
-                    except (OSError, ValueError):
-                        # Nobody reads any more; the work goes on.
-                        return
+                    _write(line)
 
     watcher = Thread(target=watch, daemon=True)
     # It inherits what is held back: Ctrl-C is for the main thread, also while that holds it back itself.
@@ -79,4 +84,6 @@ def _lines(title: str, clock: Clock, pause: float) -> Iterator[Listener]:
 
 
 def _write(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    # Nobody reads any more, or the disk is full: the work goes on.
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)

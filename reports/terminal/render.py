@@ -1,6 +1,7 @@
 """Tables and lines at a terminal: one style, no wider than it, and nothing of the user's taken for markup."""
 
 from collections.abc import Iterable, Sequence
+from shutil import get_terminal_size
 from textwrap import wrap
 
 from rich.box import SIMPLE_HEAD
@@ -27,8 +28,9 @@ class _Console(Console):
 
 def plain_console() -> Console:
     """Console of standard output; names of routers and domains are the user's, so nothing is markup."""
-    console = _Console(markup=False, emoji=False)
-    return console if console.is_terminal else _Console(width=PLAIN_WIDTH, markup=False, emoji=False)
+    # COLUMNS is heard by rich, too, but not where the output is a file, and not where it is 0.
+    width, height = get_terminal_size((PLAIN_WIDTH, 25))
+    return _Console(width=width, height=height, markup=False, emoji=False)
 
 
 def print_lines(console: Console, lines: Iterable[str]) -> None:
@@ -38,17 +40,46 @@ def print_lines(console: Console, lines: Iterable[str]) -> None:
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table: where it is wider than the console, the columns that do not fit follow below it."""
+    """Print a table. The columns that do not fit follow below it; where not even one fits beside the names of
+    the rows, each row is a block with a line for each column."""
     console.print()
     console.print(Text(harmless(table.title), style="bold"), soft_wrap=True)
     places = list(range(len(table.columns)))
+    if all(_fits(console, _rich(table, [place])) for place in places):
+        _print_parts(console, table, places)
+    else:
+        _print_blocks(console, table)
+    print_lines(console, table.about)
+
+
+def _print_parts(console: Console, table: Table, places: Sequence[int]) -> None:
+    """Print as many columns at a time as fit."""
     while places:
         count = len(places)
         while count > 1 and not _fits(console, _rich(table, places[:count])):
             count -= 1
         console.print(_rich(table, places[:count]))
         places = places[count:]
-    print_lines(console, table.about)
+
+
+def _print_blocks(console: Console, table: Table) -> None:
+    """Print a block for each row; of a line that is too long the rest follows, further in, and no figure is
+    broken."""
+    for row in table.rows:
+        console.print()
+        console.print(Text(harmless(_name(row)), overflow="fold"))
+        for place, column in enumerate(table.columns):
+            figure = _cell(column, row, place)
+            unit = f" {column.unit}" if column.unit and row.cells[place].value is not None else ""
+            line = Text.assemble(f"{_in_one_line(column.title)}: ", figure, unit)
+            first, *rest = line.wrap(console, max(console.width - 4, 1), overflow="fold")
+            for indent, part in (("  ", first), *(("    ", part) for part in rest)):
+                part.rstrip()
+                console.print(Text(indent) + part, soft_wrap=True, highlight=False)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(harmless(text).split())
 
 
 def _fits(console: Console, shown: RichTable) -> bool:
