@@ -24,6 +24,7 @@ from benchmarks.assets.packages import register as register_resolvers
 from benchmarks.assets.weights import WeightsSet
 from benchmarks.datasets.leakage import Guard
 from benchmarks.errors import BadInput
+from benchmarks.overrides import home_expanded, how_to_quote
 from benchmarks.schema import (
     ALL_QUESTIONS,
     Encoder,
@@ -150,6 +151,11 @@ def refuse_timings_beside(config: DictConfig) -> None:
         )
 
 
+def keys_of(verb: str) -> list[str]:
+    """First parts of the keys of a verb, sorted."""
+    return sorted([*_field_names(VERBS[verb]), "hydra"])
+
+
 def compose_settings(config_name: str, overrides: Sequence[str] = ()) -> Any:
     """Settings that a command would get, as `checked` returns them; for use from Python."""
     return checked(compose_config(config_name, overrides))
@@ -178,8 +184,19 @@ def checked(config: DictConfig) -> Any:
         BadInput: it has a key that nobody would read.
         ConfigError: a value cannot be used.
     """
+    _expand_home(config)
     check(config)
     return OmegaConf.to_object(config)
+
+
+def _expand_home(config: DictConfig | ListConfig) -> None:
+    """Put the user's home folder for a `~` that begins a value, wherever it was written."""
+    for key in list(config) if isinstance(config, DictConfig) else range(len(config)):
+        value = None if _is_elsewhere(config, key) else config[key]
+        if isinstance(value, DictConfig | ListConfig):
+            _expand_home(value)
+        elif isinstance(value, str) and home_expanded(value) != value:
+            config[key] = home_expanded(value)
 
 
 def check(config: DictConfig, prefix: str = "") -> None:
@@ -234,9 +251,12 @@ def flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def explain(error: BaseException) -> str:
     """Message of `error` on one line, with the key and the values that it could have."""
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
 
     for cause in _chain(error):
+        if isinstance(cause, OverrideParseException):
+            word = _without_urls(cause.override)
+            return f"{word}: cannot be read; put text into quotes within quotes: {how_to_quote(word)}"
         if isinstance(cause, MissingMandatoryValue):
             key = cause.full_key or cause.key
             return f"{key} has no value; give one with {key}=…"

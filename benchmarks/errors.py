@@ -2,6 +2,7 @@
 
 from common.errors import UserError
 
+EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 
 
@@ -10,4 +11,4 @@ class BadInput(UserError):
 
 
 class WorkerError(RuntimeError):
-    """A worker's process failed in a way that is not the user's to mend."""
+    """A worker's process ended without a result; the message says what of."""

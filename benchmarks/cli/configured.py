@@ -1,6 +1,7 @@
 """A verb that Hydra configures: its options are click's, its KEY=VALUE words are composed by Hydra."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from benchmarks.errors import BadInput
+
+# Ends at a blank, which no option has before its `=`.
+DASHED_QUESTION = re.compile(r"-[^=\s]*\s")
 KEY_VALUE = re.compile(r"[+~]{0,2}[\w./@]+(@[\w.]*)?=|~[\w./@]+$")
 
 
@@ -68,23 +73,64 @@ class Configured(click.Command):
         # click drops `--`, and whether a word stood after it.
         end = args.index("--") if self.questions and "--" in args else len(args)
         ctx.meta["after_dashes"] = args[end + 1 :]
-        return super().parse_args(ctx, args[:end])
+        # click takes whatever begins with a dash for an option.
+        dashed = [word for word in args[:end] if self.questions and DASHED_QUESTION.match(word)]
+        ctx.meta["in_order"], ctx.meta["dashed"] = args[:end], dashed
+        try:
+            return super().parse_args(ctx, [word for word in args[:end] if word not in dashed])
+        except click.NoSuchOption as error:
+            if self.questions:
+                error.message += f"; a question of one word goes after --: -- {error.option_name}"
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
+        from benchmarks.overrides import as_override
+
         questions, overrides = self.split(ctx.params.pop("words"))
+        if self.questions:
+            self._refuse_unknown(overrides)
+        sweeps = bool(ctx.params.get("multirun"))
         options = [word for option in self.options for word in _as_words(option, ctx.params)]
+        overrides = [as_override(word, sweeps=sweeps) for word in overrides]
         # Hydra adds a name that it does not know when it is told to.
         overrides = [f"++{word}" if word.startswith(self.named) else word for word in overrides]
         sys.argv = [ctx.command_path, *options, *overrides]
         if self.questions:
-            ctx.params["questions"] = [*questions, *ctx.meta["after_dashes"]]
+            asked = {*questions, *ctx.meta["dashed"]}
+            before = [word for word in ctx.meta["in_order"] if word in asked]
+            ctx.params["questions"] = [*before, *ctx.meta["after_dashes"]]
         return super().invoke(ctx)
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
         """Questions, and KEY=VALUE without a space in KEY; `-` is standard input."""
         named = ["input=-" if word == "-" and self.questions else word for word in words]
-        questions = [word for word in named if self.questions and not KEY_VALUE.match(word)]
+        questions = [word for word in named if self.questions and self._is_question(word)]
         return questions, [word for word in named if word not in questions]
+
+    def _is_question(self, word: str) -> bool:
+        """True for what is no KEY=VALUE, and for several words after what is no key: `E=mc2 explained`."""
+        return not KEY_VALUE.match(word) or (" " in word and not self._has_key(word))
+
+    def _refuse_unknown(self, overrides: Sequence[str]) -> None:
+        """Raises BadInput for one word behind what is no key: a mistyped key, or a question."""
+        from benchmarks.config import keys_of
+
+        for word in overrides:
+            if not self._has_key(word):
+                raise BadInput(
+                    f"no key {_first_key(word)}; there is: {', '.join(keys_of(self.config))}; a question "
+                    f"of one word goes after --: -- {shlex.quote(word)}"
+                )
+
+    def _has_key(self, word: str) -> bool:
+        """True if the verb has the key of a KEY=VALUE, or the word adds it or deletes one."""
+        from benchmarks.config import keys_of
+
+        return word.startswith(("+", "~")) or _first_key(word) in keys_of(self.config)
+
+
+def _first_key(word: str) -> str:
+    return re.split(r"[.=@/]", word, maxsplit=1)[0]
 
 
 def _as_words(option: click.Parameter, values: dict[str, Any]) -> Iterator[str]:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks.cli.output import drop_output, show_anything
-from benchmarks.errors import EXIT_BAD_INPUT, WorkerError
+from benchmarks.cli.output import drop_output, output_error, show_anything
+from benchmarks.errors import EXIT_BAD_INPUT, EXIT_FAILED, BadInput, WorkerError
 from benchmarks.workers.interrupts import end_interrupted, listen
 
 if TYPE_CHECKING:
     from benchmarks.workers.launch import Workers
 
-EXIT_FAILED = 1
 PROGRAM = "python -m benchmarks"
 # Holds the instruction of a shell that completes a line; click's own name for the program `derby`.
 COMPLETE = "_DERBY_COMPLETE"
@@ -136,13 +135,17 @@ def _run(words: Sequence[str], workers: "Workers | None") -> int:
     # Hydra would otherwise print errors its own way and exit with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        with commands.make_context(PROGRAM, list(words), obj=workers) as context:
-            return commands.invoke(context) or 0
+        _refuse_other_encodings(*words, os.getcwd())
+        with commands.make_context(PROGRAM, [*map(_home_expanded, words)], obj=workers) as context:
+            status = commands.invoke(context) or 0
+        # A full disk is told here; at its end Python would tell it in its own way.
+        sys.stdout.flush()
+        return status
     except click.exceptions.Exit as end:
         return end.exit_code
     except WorkerError as error:
         print(f"error: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return EXIT_BAD_INPUT if words[0] in WITH_VERDICT else EXIT_FAILED
     except Exception as error:
         message = _message(error)
         if message is None or (wants_traceback and not isinstance(error, click.UsageError)):
@@ -156,8 +159,32 @@ def _bad_input(words: Sequence[str]) -> int:
     return BAD_INPUT.get(words[0], EXIT_BAD_INPUT)
 
 
+def _refuse_other_encodings(*texts: str) -> None:
+    """Raises BadInput for a name that is not UTF-8, which no record could hold."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                f"{os.fsencode(text)!r} is not UTF-8; rename the file or folder, or reach it by a link "
+                "that has another name"
+            ) from error
+
+
+def _home_expanded(word: str) -> str:
+    """The word, with the home folder for the `~` in `--option=~/path`, where no shell puts it."""
+    option, equals, path = word.partition("=")
+    if option.startswith("-") and path.startswith("~/"):
+        return f"{option}{equals}{os.path.expanduser(path)}"
+    return word
+
+
 def _message(error: Exception) -> str | None:
     """One line about an error that the user can fix; None for a bug."""
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        reason = output_error()
+        if reason is not None:
+            return f"standard output cannot be written: {reason}; results that were finished are kept"
     if isinstance(error, click.UsageError):
         message = " ".join(error.format_message().split()).rstrip(".")
         return f"{message} (see {error.ctx.command_path if error.ctx else PROGRAM} --help)"
@@ -166,6 +193,7 @@ def _message(error: Exception) -> str | None:
     from yaml import YAMLError
 
     from benchmarks.config import explain
+    from benchmarks.faults import fault
     from common.errors import UserError
 
     if isinstance(error, YAMLError):
@@ -173,6 +201,5 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, (UserError, HydraException, OmegaConfBaseException)):
         return explain(error)
     if isinstance(error, OSError) and error.filename is not None:
-        # A folder that cannot be written, a full disk.
-        return f"{error.filename}: {error.strerror}"
-    return None
+        return fault(error) or f"{error.filename}: {error.strerror}"
+    return fault(error)

@@ -24,6 +24,16 @@ def reader_may_leave() -> Iterator[None]:
         drop_output()
 
 
+def output_error() -> str | None:
+    """Why standard output cannot be written; then nothing more is printed to it. None where it can be."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        drop_output()
+        return error.strerror
+    return None
+
+
 def drop_output() -> None:
     """Print to nobody from now on: Python would write to a closed pipe once more at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -54,7 +54,7 @@ def ask(folder: Path, questions: list[str]) -> None:
     """Print what the server would answer from the two files, one JSON object a question.
 
     It holds the nearest points (hits) and their targets' scores; encoder= has to be the one that made the
-    points. A question that looks like KEY=VALUE, or begins with -, goes after --.
+    points. A question of one word that looks like KEY=VALUE, or begins with -, goes after --.
     """
     if not questions:
         raise BadInput('what is the question? python -m benchmarks points ask DIR "QUESTION"')

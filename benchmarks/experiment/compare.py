@@ -10,6 +10,7 @@ from benchmarks.errors import BadInput
 from benchmarks.experiment.evaluate import with_comparisons
 from benchmarks.experiment.run import run_routers, write
 from benchmarks.experiment.spec import RunSpec, baseline_specs, run_spec
+from benchmarks.overrides import as_override
 from benchmarks.settings import Compare
 from benchmarks.workers.launch import Workers
 from reports.record_files import Result
@@ -61,7 +62,7 @@ def _specs(settings: Compare, overrides: Sequence[str]) -> dict[str, RunSpec]:
         if name in specs:
             raise BadInput(f"compare.routers: {entry!r} has the name of another, {name}; name each once")
         try:
-            config = compose("compare", [*common, f"router={router}", *own])
+            config = compose("compare", [*common, f"router={router}", *map(as_override, own)])
         except ValueError as error:
             raise BadInput(f"compare.routers: {entry!r}: {error}") from error
         spec = run_spec(config)

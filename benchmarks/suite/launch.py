@@ -10,6 +10,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
+from benchmarks.overrides import quoted
 from benchmarks.suite.plan import Cell
 
 
@@ -39,7 +40,12 @@ def launch(
         hydra_context=context, task_function=task, config=master
     )
     jobs = [
-        [*common, *cell.overrides, f"folder='{folder.absolute()}'", f"suite.cell='{cell.place}'"]
+        [
+            *common,
+            *cell.overrides,
+            f"folder={quoted(str(folder.absolute()))}",
+            f"suite.cell={quoted(cell.place)}",
+        ]
         for cell in cells
     ]
     for done in launcher.launch(jobs, initial_job_idx=0):

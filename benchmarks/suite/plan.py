@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 
 from benchmarks.config import PLACES
 from benchmarks.errors import BadInput
+from benchmarks.overrides import as_override
 
 # Words of an entry; a blank between quotes belongs to the word.
 _WORD = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""")
@@ -77,8 +78,9 @@ def _named(key: str, group: str, entries: Sequence[str], foreign: Sequence[str])
 def _expanded(key: str, group: str, entry: str) -> list[list[str]]:
     """Overrides of an entry, once for each combination of values; that of the option comes first."""
     option, *own = _WORD.findall(entry)
+    words = [f"{group}={option}", *(as_override(word, sweeps=True) for word in own)]
     try:
-        parsed = OverridesParser.create().parse_overrides([f"{group}={option}", *own])
+        parsed = OverridesParser.create().parse_overrides(words)
         values = [
             [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
             if one.is_sweep_override()

@@ -1,0 +1,69 @@
+"""Words KEY=VALUE as Hydra's grammar has them: a value that it cannot read is text, and is quoted for it."""
+
+import os
+import re
+import shlex
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+
+# Begins a value whose author knows the grammar.
+_GRAMMAR = ("'", '"', "{")
+_HOME = re.compile(r"~(/|$)")
+
+
+def as_override(word: str, *, sweeps: bool = False) -> str:
+    """A word KEY=VALUE that Hydra can read: a path such as `~/data`, `O'Brien` or `a&b` needs no quotes.
+
+    Args:
+        sweeps: whether commas separate values.
+
+    Returns:
+        the word itself where Hydra can read it, or nothing makes it readable.
+    """
+    key, equals, value = word.partition("=")
+    if not equals or _can_read(word):
+        return word
+    readable = f"{key}={_readable(value, sweeps)}"
+    return readable if _can_read(readable) else word
+
+
+def home_expanded(text: str) -> str:
+    """The text, with the home folder of the user for a `~` that begins a path."""
+    return os.path.expanduser(text) if _HOME.match(text) else text
+
+
+def quoted(text: str) -> str:
+    """The text as a value in single quotes, which Hydra reads as it is."""
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def how_to_quote(word: str) -> str:
+    """The word KEY=VALUE with a quoted value, as it is typed in a shell."""
+    key, _, value = word.partition("=")
+    return shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
+
+
+def _can_read(word: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return False
+    return True
+
+
+def _readable(value: str, sweeps: bool) -> str:
+    """The value in quotes; of a list, or of several values, each one that cannot be read."""
+    if value.startswith(_GRAMMAR):
+        return value
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{_each_readable(value[1:-1])}]"
+    if sweeps and "," in value:
+        return _each_readable(value)
+    return quoted(home_expanded(value))
+
+
+def _each_readable(values: str) -> str:
+    parts = values.split(",")
+    return ",".join(part if _can_read(f"key={part}") else _readable(part, sweeps=False) for part in parts)
