@@ -24,7 +24,7 @@ from benchmarks.assets.packages import register as register_resolvers
 from benchmarks.assets.weights import WeightsSet
 from benchmarks.datasets.leakage import Guard
 from benchmarks.errors import BadInput
-from benchmarks.overrides import home_expanded, how_to_quote
+from benchmarks.overrides import how_to_quote
 from benchmarks.schema import (
     ALL_QUESTIONS,
     Encoder,
@@ -40,6 +40,7 @@ from benchmarks.settings import Ask, Compare, Grow, Report, Run, Serve, Suite, T
 from common.checks import check as check_values
 from common.checks import check_arguments
 from common.extras import need
+from common.files import home_expanded
 
 VERBS: dict[str, type] = {
     "run": Run,
@@ -107,8 +108,8 @@ def hydra_application(config_name: str, task: Callable[[DictConfig], None], *, s
         raise
     except ValueError as error:
         # Hydra's own (of the task they are in `failures`): `router=5`, for one.
-        given = " ".join(map(_without_urls, sys.argv[1:]))
-        raise BadInput(f"{given}: {_without_urls(str(error))}") from error
+        given = " ".join(map(without_urls, sys.argv[1:]))
+        raise BadInput(f"{given}: {without_urls(str(error))}") from error
     if failures:
         for further in failures[1:]:
             print(f"error: {explain(further)}", file=sys.stderr)
@@ -190,9 +191,10 @@ def checked(config: DictConfig) -> Any:
 
 
 def _expand_home(config: DictConfig | ListConfig) -> None:
-    """Put the user's home folder for a `~` that begins a value, wherever it was written."""
+    """Put the user's home folder for a `~` that begins a value, wherever it was written. A command is words,
+    which are expanded when it is started."""
     for key in list(config) if isinstance(config, DictConfig) else range(len(config)):
-        value = None if _is_elsewhere(config, key) else config[key]
+        value = None if key == "command" or _is_elsewhere(config, key) else config[key]
         if isinstance(value, DictConfig | ListConfig):
             _expand_home(value)
         elif isinstance(value, str) and home_expanded(value) != value:
@@ -255,8 +257,14 @@ def explain(error: BaseException) -> str:
 
     for cause in _chain(error):
         if isinstance(cause, OverrideParseException):
-            word = _without_urls(cause.override)
+            word = without_urls(cause.override)
             return f"{word}: cannot be read; put text into quotes within quotes: {how_to_quote(word)}"
+        if ambiguous := re.match(r"Ambiguous value for argument '(.+)'$", str(cause).splitlines()[0]):
+            word = without_urls(ambiguous[1])
+            return (
+                f"{word}: a comma separates values; a list goes into brackets, {how_to_quote(word)} is one "
+                "value, and run -m tries one after the other"
+            )
         if isinstance(cause, MissingMandatoryValue):
             key = cause.full_key or cause.key
             return f"{key} has no value; give one with {key}=…"
@@ -274,7 +282,7 @@ def explain(error: BaseException) -> str:
     text = str(error).split("\nConfig search path")[0]
     if isinstance(error, HydraException | OmegaConfBaseException):
         # They quote the value that they refuse.
-        text = _without_urls(text)
+        text = without_urls(text)
     text = re.split(r"\n\s*full_key:", text)[0]
     text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
     text = re.sub(r"\n\t", ", ", text)
@@ -285,7 +293,7 @@ def explain(error: BaseException) -> str:
     return f"{key}: {text}" if key and key not in text else text
 
 
-def _without_urls(text: str) -> str:
+def without_urls(text: str) -> str:
     """Text with every URL masked to the end of its line: a password may hold quotes and spaces."""
     return re.sub(r"://(?!hydra\.cc/).*", "://***", text)
 

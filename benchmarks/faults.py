@@ -1,8 +1,10 @@
 """Faults of the machine, such as a full disk, as one sentence that says what to do next."""
 
 import errno
+import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,22 +44,21 @@ def fault(error: BaseException) -> str | None:
 
 def _free() -> str:
     """Free space of the disks that commands write to, and how to write elsewhere."""
-    places = {
-        "results in": Path.cwd(),
-        "the cache in": cache_dir(),
-        "temporary files in": Path(tempfile.gettempdir()),
-    }
-    free = ", ".join(f"{what} {place}: {_megabytes(place)}" for what, place in places.items())
+    places = {"results": Path.cwd(), "the cache": cache_dir(), "temporary files": Path(tempfile.gettempdir())}
+    free = {f"{what} in {place}": shutil.disk_usage(_there(place)).free for what, place in places.items()}
+    if stat.S_ISREG(os.fstat(1).st_mode):
+        disk = os.fstatvfs(1)
+        free["standard output"] = disk.f_bavail * disk.f_frsize
+    listed = ", ".join(f"{what}: {size / 1e6:,.0f} MB" for what, size in free.items())
     return (
-        f"free for {free}; make room, or write elsewhere: ROUTER_DERBY_CACHE=DIR moves the cache and "
+        f"free for {listed}; make room, or write elsewhere: ROUTER_DERBY_CACHE=DIR moves the cache and "
         "TMPDIR=DIR temporary files"
     )
 
 
-def _megabytes(place: Path) -> str:
-    """Free space of the disk that has a folder, or would have it."""
-    there = next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())
-    return f"{shutil.disk_usage(there).free / 1e6:,.0f} MB"
+def _there(place: Path) -> Path:
+    """The folder, or the one that it would be made in."""
+    return next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,20 +1,19 @@
 """Words KEY=VALUE as Hydra's grammar has them: a value that it cannot read is text, and is quoted for it."""
 
-import os
-import re
 import shlex
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
+from common.files import home_expanded
+
 # Begins a value whose author knows the grammar.
 _GRAMMAR = ("'", '"', "{")
-_HOME = re.compile(r"~(/|$)")
 
 
 def as_override(word: str, *, sweeps: bool = False) -> str:
-    """A word KEY=VALUE that Hydra can read: a path such as `~/data`, `O'Brien` or `a&b` needs no quotes.
+    """A word KEY=VALUE that Hydra can read: text such as `~/data`, `O'Brien` or `a&b` needs no quotes.
 
     Args:
         sweeps: whether commas separate values.
@@ -25,13 +24,10 @@ def as_override(word: str, *, sweeps: bool = False) -> str:
     key, equals, value = word.partition("=")
     if not equals or _can_read(word):
         return word
-    readable = f"{key}={_readable(value, sweeps)}"
+    # Hydra's own folders are made before there is a configuration.
+    text = home_expanded(value) if key.startswith("hydra.") else value
+    readable = f"{key}={_readable(text, sweeps)}"
     return readable if _can_read(readable) else word
-
-
-def home_expanded(text: str) -> str:
-    """The text, with the home folder of the user for a `~` that begins a path."""
-    return os.path.expanduser(text) if _HOME.match(text) else text
 
 
 def quoted(text: str) -> str:
@@ -61,7 +57,7 @@ def _readable(value: str, sweeps: bool) -> str:
         return f"[{_each_readable(value[1:-1])}]"
     if sweeps and "," in value:
         return _each_readable(value)
-    return quoted(home_expanded(value))
+    return quoted(value)
 
 
 def _each_readable(values: str) -> str:

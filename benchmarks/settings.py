@@ -131,6 +131,7 @@ class Contestants:
         name: of the suite.
         routers: contestants, each with settings of its own, separated by blanks.
         datasets: data sets, likewise.
+        estimate: try every contestant out first, to tell how long all takes and who cannot start.
         cell: set for one job: the folder of its result, below that of the suite.
     """
 
@@ -139,6 +140,7 @@ class Contestants:
         default_factory=lambda: ["tfidf", "svm_static", "centroid", "knn", "svm", "best", "cascade"]
     )
     datasets: list[str] = field(default_factory=lambda: ["car_sleep"])
+    estimate: bool = True
     cell: str | None = None
 
     def __post_init__(self) -> None:

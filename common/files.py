@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from common.errors import UserError
 
 MANIFEST = "manifest.json"
+# Ending of a folder that is not whole yet.
+PART = ".part"
 
 
 class NoRoom(UserError, OSError):
@@ -25,7 +27,12 @@ def cache_dir() -> Path:
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("ROUTER_DERBY_CACHE")
-    return Path(chosen) if chosen else user_cache_path("router-derby")
+    return Path(home_expanded(chosen)) if chosen else user_cache_path("router-derby")
+
+
+def home_expanded(text: str) -> str:
+    """The text, with the home folder of the user for a `~` that begins a path."""
+    return os.path.expanduser(text) if text == "~" or text.startswith("~/") else text
 
 
 def read_json(path: Path) -> Any:
@@ -84,7 +91,7 @@ def atomic_dir(target: Path) -> Iterator[Path]:
     A block that raises, or is interrupted, leaves `target` as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent))
     try:
         work.chmod(0o755)
         yield work
@@ -103,9 +110,11 @@ def cached_dir(target: Path, build: Callable[[Path], None], *, say: Callable[[st
 
     The manifest written beside the files holds their checksums; a folder that does not
     match it is rebuilt, and `say` is told. Of several processes one builds and the others wait.
+    What a killed one left half built beside it is deleted before anything is built.
     """
     if _is_whole(target):
         return target
+    _delete_left_behind(target.parent)
     with one_at_a_time(target, say):
         # Whoever was waited for has built it.
         if not _is_whole(target):
@@ -123,7 +132,7 @@ def one_at_a_time(target: Path, say: Callable[[str], None]) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    lock = FileLock(_lock_file(target))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -135,6 +144,22 @@ def one_at_a_time(target: Path, say: Callable[[str], None]) -> Iterator[None]:
         # While it is held: whoever waits then makes it anew.
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+def _lock_file(target: Path) -> Path:
+    return target.with_name(f".{target.name}.lock")
+
+
+def _delete_left_behind(folder: Path) -> None:
+    """Delete half built folders whose lock nobody holds: the process that built them was killed."""
+    from filelock import FileLock, Timeout
+
+    # `.NAME.RANDOM.part`; with `.old` behind it where the kill came while it took its name.
+    for work in folder.glob(f".*.*{PART}*"):
+        name = work.name.removeprefix(".").partition(PART)[0].rpartition(".")[0]
+        with suppress(Timeout), FileLock(_lock_file(folder / name), timeout=0) as lock:
+            shutil.rmtree(work, ignore_errors=True)
+            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _build(target: Path, build: Callable[[Path], None], say: Callable[[str], None]) -> None:

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import IO, Any, NamedTuple
 
 from common.endpoint import one_line
+from common.files import home_expanded
 from routers.errors import RouterError
 
 CHUNK = 65536
@@ -40,8 +41,12 @@ class Limit(NamedTuple):
 
 
 def words_of(command: str) -> list[str]:
-    """Words of a command line, split as a shell does. Raises ValueError where a quote is left open."""
-    return shlex.split(command)
+    """Words of a command line, split as a shell does, with the home folder for a `~` that begins a path.
+
+    Raises:
+        ValueError: a quote is left open.
+    """
+    return [home_expanded(word) for word in shlex.split(command)]
 
 
 class Program:

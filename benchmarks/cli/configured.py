@@ -80,7 +80,8 @@ class Configured(click.Command):
             return super().parse_args(ctx, [word for word in args[:end] if word not in dashed])
         except click.NoSuchOption as error:
             if self.questions:
-                error.message += f"; a question of one word goes after --: -- {error.option_name}"
+                hint = f"a question of one word goes after --: -- {error.option_name}"
+                error.message = f"{error.message.rstrip('.')}; {hint}"
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -113,13 +114,13 @@ class Configured(click.Command):
 
     def _refuse_unknown(self, overrides: Sequence[str]) -> None:
         """Raises BadInput for one word behind what is no key: a mistyped key, or a question."""
-        from benchmarks.config import keys_of
+        from benchmarks.config import keys_of, without_urls
 
         for word in overrides:
             if not self._has_key(word):
                 raise BadInput(
                     f"no key {_first_key(word)}; there is: {', '.join(keys_of(self.config))}; a question "
-                    f"of one word goes after --: -- {shlex.quote(word)}"
+                    f"of one word goes after --: -- {shlex.quote(without_urls(word))}"
                 )
 
     def _has_key(self, word: str) -> bool:

@@ -13,6 +13,7 @@ import click
 from benchmarks.cli.output import drop_output, output_error, show_anything
 from benchmarks.errors import EXIT_BAD_INPUT, EXIT_FAILED, BadInput, WorkerError
 from benchmarks.workers.interrupts import end_interrupted, listen
+from common.files import home_expanded
 
 if TYPE_CHECKING:
     from benchmarks.workers.launch import Workers
@@ -136,7 +137,7 @@ def _run(words: Sequence[str], workers: "Workers | None") -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         _refuse_other_encodings(*words, os.getcwd())
-        with commands.make_context(PROGRAM, [*map(_home_expanded, words)], obj=workers) as context:
+        with commands.make_context(PROGRAM, [*map(_option_expanded, words)], obj=workers) as context:
             status = commands.invoke(context) or 0
         # A full disk is told here; at its end Python would tell it in its own way.
         sys.stdout.flush()
@@ -171,12 +172,10 @@ def _refuse_other_encodings(*texts: str) -> None:
             ) from error
 
 
-def _home_expanded(word: str) -> str:
+def _option_expanded(word: str) -> str:
     """The word, with the home folder for the `~` in `--option=~/path`, where no shell puts it."""
     option, equals, path = word.partition("=")
-    if option.startswith("-") and path.startswith("~/"):
-        return f"{option}{equals}{os.path.expanduser(path)}"
-    return word
+    return f"{option}{equals}{home_expanded(path)}" if option.startswith("-") else word
 
 
 def _message(error: Exception) -> str | None:

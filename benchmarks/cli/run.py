@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks.cli.configured import Configured
-from benchmarks.cli.result_folder import UNFINISHED, finish, remove_if_empty, unfinished
+from benchmarks.cli.result_folder import UNFINISHED, finish, remove_empty, unfinished
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -42,7 +42,8 @@ def command(workers: "Workers | None") -> None:
         hydra_application("run", task, sweeps=True)
     finally:
         # A sweep writes its own file there before its first job.
-        remove_if_empty(Path("outputs", "run", UNFINISHED))
+        for folder in Path("outputs", "run", UNFINISHED).glob("*"):
+            remove_empty(folder)
         if len(finished) > 1:
             from benchmarks.metrics.table import glossary
             from reports.terminal.run import print_tables

@@ -89,10 +89,14 @@ def named(results: Sequence[Result]) -> dict[str, Result]:
     names: list[str] = []
     routers = Counter(result.record.router for result in results)
     for result in results:
-        if routers[result.record.router] == 1:
-            names.append(result.record.router)
-        else:
-            names.append(_end_of_path(result.folder, list(folders), routers))
+        router = result.record.router
+        if routers[router] == 1:
+            names.append(router)
+            continue
+        parents = {other.folder.resolve().parent for other in results if other.record.router == router}
+        # Of one comparison the others are called `knn_k=5`, and nobody takes one for another.
+        taken = set(routers) - {router} if len(parents) == 1 else set(routers)
+        names.append(_end_of_path(result.folder, list(folders), taken))
     return dict(zip(names, results, strict=True))
 
 

@@ -67,9 +67,17 @@ def composed(cells: Sequence[Cell], common: Sequence[str]) -> Composed:
 
 
 def prepare(
-    cells: Iterable[Cell], composed: Composed, folder: SuiteFolder, seed: int, workers: Workers
+    cells: Iterable[Cell],
+    composed: Composed,
+    folder: SuiteFolder,
+    seed: int,
+    workers: Workers,
+    tries_out: bool = True,
 ) -> Prepared:
     """Load every data set of the cells, and try every contestant out on the first of its data sets.
+
+    Args:
+        tries_out: False leaves that out.
 
     Raises:
         BadInput: a data set cannot be read, or contestants cannot start; all are named.
@@ -81,6 +89,8 @@ def prepare(
         if cell.dataset not in datasets:
             datasets[cell.dataset] = _learned_from(composed.datasets[cell.dataset])
         contestants.setdefault(cell.router, cell.dataset)
+    if not tries_out:
+        return Prepared(datasets, {})
     file = folder.path / TRIED
     known = _known(file)
     tried: dict[str, TryOut] = {}

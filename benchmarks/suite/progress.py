@@ -23,7 +23,7 @@ class Progress:
 
     Args:
         cells: all of them.
-        estimates: of those that are to be done.
+        estimates: of those that are to be done; empty where nobody estimated.
     """
 
     def __init__(
@@ -85,6 +85,8 @@ class Progress:
 
     def _left(self) -> str:
         """Time left of fitting: as estimated, corrected by what was done, which says more the more it is."""
+        if not self._estimates:
+            return ""
         done = sum(self._estimates[cell].fit_seconds for cell in self._to_fit if cell in self._told)
         left = sum(self._estimates[cell].fit_seconds for cell in self._to_fit if cell not in self._told)
         if not left:

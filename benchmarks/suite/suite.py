@@ -69,8 +69,10 @@ def _conduct(
     to_fit = [cell for cell in cells if not folder.is_fitted(cell)]
     to_time = [cell for cell in cells if measure.enabled and not folder.is_timed(cell)]
     todo = [cell for cell in cells if cell in to_fit or cell in to_time]
-    prepared = prepare(todo, configurations, folder, settings.seed, own)
-    estimates = estimate(to_fit, to_time, prepared.tried, prepared.datasets, measure)
+    prepared = prepare(todo, configurations, folder, settings.seed, own, settings.suite.estimate)
+    estimates = {}
+    if settings.suite.estimate:
+        estimates = estimate(to_fit, to_time, prepared.tried, prepared.datasets, measure)
     progress = Progress(cells, folder, estimates)
     progress.begin()
     with progress.watching():

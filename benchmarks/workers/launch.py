@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,8 +26,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 # numpy's pools stay at one thread. A second pool spins on the cores that the first one needs: with two
 # threads in both, one query through ONNX Runtime took 10.6 ms instead of 6.1.
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-# Starts a line of a worker's standard output that is an event; libraries may write others.
-EVENT = "\x1eevent "
+# Start of a line of a worker's standard output that is an event, or the error that it ends with: a full disk
+# cannot keep it. Libraries may write other lines.
+EVENT, ERROR = "\x1eevent ", "\x1eerror "
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Workers:
 
         Raises:
             BadInput: the function raised a `UserError`.
-            WorkerError: the process crashed or was killed.
+            WorkerError: anything else ended the process: a fault of the machine, a signal, a bug.
         """
         with tempfile.TemporaryDirectory(prefix="router-derby-") as folder:
             task, result = Path(folder, "task.json"), Path(folder, "result.json")
@@ -64,19 +66,14 @@ class Workers:
                 "benchmarks.workers.main",
                 str(task),
             ]
-            status = _run(command, _environment(self.threads), title)
+            status, error = _run(command, _environment(self.threads), title)
             output = _output(result)
         if status == 0 and output is not None:
             found: Result = from_json(output["result"], get_type_hints(function)["return"])
             return found
-        if status == EXIT_BAD_INPUT and output is not None:
-            raise BadInput(output["error"])
-        how = (
-            f"was killed by signal {-status} (out of memory?)"
-            if status < 0
-            else f"ended with status {status}"
-        )
-        raise WorkerError(f"{title}: the process {how}")
+        if status == EXIT_BAD_INPUT and error is not None:
+            raise BadInput(error)
+        raise WorkerError(f"{title}: {error or _how_it_ended(status)}")
 
 
 def _output(result: Path) -> Any:
@@ -87,13 +84,33 @@ def _output(result: Path) -> Any:
         return None
 
 
-def _run(command: list[str], environment: dict[str, str], title: str) -> int:
-    """Run to the end, showing the events that the worker writes to standard output; returns the status."""
+def _how_it_ended(status: int) -> str:
+    """What to say of a process that could say nothing itself."""
+    if status >= 0:
+        return f"the process ended with status {status}; what it wrote is above"
+    name = signal.Signals(-status).name
+    if name == "SIGKILL":
+        return (
+            "the process was killed (SIGKILL), as the system does when memory runs out; close other "
+            "programs, or take fewer questions or a smaller model"
+        )
+    return f"the process was ended by {name}; what it wrote is above"
+
+
+def _run(command: list[str], environment: dict[str, str], title: str) -> tuple[int, str | None]:
+    """Run to the end, showing the events that the worker writes to standard output.
+
+    Returns:
+        its status, and the error that it ended with if it could tell.
+    """
+    error = None
     with display(title) as show, _started(command, environment) as process:
         for line in process.stdout or ():
             if line.startswith(EVENT):
                 show(Event(*json.loads(line.removeprefix(EVENT))))
-        return process.wait()
+            elif line.startswith(ERROR):
+                error = str(json.loads(line.removeprefix(ERROR)))
+        return process.wait(), error
 
 
 @contextmanager

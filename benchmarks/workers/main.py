@@ -1,4 +1,5 @@
-"""The fresh process that `benchmarks.workers.launch` starts: it calls one function and writes its result.
+"""The fresh process that `benchmarks.workers.launch` starts: it calls one function, and writes its result or
+tells what it ended with.
 
 Nothing heavy is imported here: what a function loads is what its memory figure counts.
 """
@@ -6,6 +7,7 @@ Nothing heavy is imported here: what a function loads is what its memory figure 
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from pkgutil import resolve_name
@@ -13,8 +15,9 @@ from threading import Thread
 from time import monotonic
 from typing import Any, get_type_hints
 
-from benchmarks.errors import EXIT_BAD_INPUT
-from benchmarks.workers.launch import EVENT
+from benchmarks.errors import EXIT_BAD_INPUT, EXIT_FAILED
+from benchmarks.faults import fault
+from benchmarks.workers.launch import ERROR, EVENT
 from common.errors import UserError
 from common.progress import Event, Listener, listening
 from common.typed_json import from_json, to_json
@@ -30,15 +33,31 @@ def call(function: Callable[[Any], Any], job: Any) -> Any:
 
 def main(task_path: str) -> int:
     Thread(target=_end_with_parent, daemon=True).start()
-    task = json.loads(Path(task_path).read_text(encoding="utf-8"))
     try:
+        task = json.loads(Path(task_path).read_text(encoding="utf-8"))
         with listening(_reporter()):
-            output, status = {"result": call(resolve_name(task["function"]), task["job"])}, 0
+            output = {"result": call(resolve_name(task["function"]), task["job"])}
+        # Nothing written means that the function did not come to its end.
+        Path(task["result"]).write_text(json.dumps(output), encoding="utf-8")
     except UserError as error:
-        output, status = {"error": str(error)}, EXIT_BAD_INPUT
-    # Nothing written means that the function did not come to its end.
-    Path(task["result"]).write_text(json.dumps(output), encoding="utf-8")
-    return status
+        _tell(str(error))
+        return EXIT_BAD_INPUT
+    except Exception as error:
+        reason = fault(error)
+        if reason is None:
+            traceback.print_exc()
+            reason = (
+                f"{' '.join(traceback.format_exception_only(error)[-1].split())} (its traceback is above)"
+            )
+        _tell(reason)
+        return EXIT_FAILED
+    return 0
+
+
+def _tell(error: str) -> None:
+    """Tell the process that waits what this one ends with."""
+    # Behind whatever a library wrote without ending its line.
+    print("\n" + ERROR + json.dumps(error), flush=True)
 
 
 def _reporter() -> Listener:

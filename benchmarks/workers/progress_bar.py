@@ -39,7 +39,7 @@ def _bar(title: str) -> Iterator[Listener]:
     words = TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold"))
     figures = MofNCompleteColumn(table_column=Column(no_wrap=True))
     elapsed = TimeElapsedColumn(table_column=Column(no_wrap=True))
-    columns = (words, BarColumn(), figures, elapsed) if console.width >= WIDE else (words, figures)
+    columns = (words, BarColumn(20), figures, elapsed) if console.width >= WIDE else (words, figures)
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
 

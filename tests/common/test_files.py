@@ -150,6 +150,24 @@ def test_nobody_waits_for_one_that_was_killed(tmp_path: Path) -> None:
         assert second.communicate("\n")[0] == "building\n"
 
 
+@pytest.mark.process
+@pytest.mark.signals
+def test_what_a_killed_one_left_is_deleted_and_what_a_running_one_builds_is_not(tmp_path: Path) -> None:
+    with start_to_build(tmp_path / "killed") as killed, start_to_build(tmp_path / "running") as running:
+        for process in (killed, running):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "building\n"
+        killed.kill()
+        killed.wait()
+        assert len(list(tmp_path.glob(".*.part"))) == 2
+        # Of a code or of weights that are no longer in use: nobody builds `killed` again.
+        cached_dir(tmp_path / "other", Builder(), say=print)
+        (left,) = tmp_path.glob(".*.part")
+        assert left.name.startswith(".running.")
+        assert running.communicate("\n")[0] == ""
+    assert {path.name for path in tmp_path.iterdir()} == {"other", "running"}
+
+
 @pytest.mark.parametrize(("damaged", "damage"), [("inner/settings.json", "changed"), (MANIFEST, "gone")])
 def test_a_damaged_cached_folder_is_rebuilt_and_said(tmp_path: Path, damaged: str, damage: str) -> None:
     build, said = Builder(), list[str]()
@@ -193,6 +211,9 @@ def test_json_comes_back_as_written(tmp_path_factory: pytest.TempPathFactory, va
 def test_cache_moves_with_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ROUTER_DERBY_CACHE", str(tmp_path))
     assert cache_dir() == tmp_path
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("ROUTER_DERBY_CACHE", "~/kept")
+    assert cache_dir() == Path("/home/me/kept")
     monkeypatch.delenv("ROUTER_DERBY_CACHE")
     assert cache_dir() == user_cache_path("router-derby")
 

@@ -15,7 +15,7 @@ import pytest
 from common.checks import ConfigError, check_arguments
 from routers.base import Router, RouterError
 from routers.command import CommandRouter
-from routers.program import Program
+from routers.program import Program, words_of
 from tests.benchmarks.helpers import alive, wait_until
 
 pytestmark = pytest.mark.process
@@ -324,3 +324,9 @@ def test_a_fit_ends_with_the_process_that_was_killed(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     wait_until(lambda: not alive(pid))
+
+
+def test_the_home_folder_in_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/my self")
+    words = ["/home/my self/bin/mine", "/home/my self/my data", "--x=~/y"]
+    assert words_of("~/bin/mine '~/my data' --x=~/y") == words

@@ -91,6 +91,10 @@ def test_names_are_as_short_as_they_can_be() -> None:
     runs = [in_("c/results/knn"), in_("r1"), in_("r2/baselines/knn")]
     assert list(named(runs)) == ["c/knn", "r1", "r2/knn"]
     assert list(named([in_("c/results/knn"), in_("r1")])) == ["c/knn", "r1"]
+    # In one comparison.
+    assert list(named([in_("c/results/knn"), in_("c/results/knn_k=5")])) == ["knn", "knn_k=5"]
+    two = [in_("p/a"), in_("p/b"), in_("q/a", "svm"), in_("q/b", "svm")]
+    assert list(named(two)) == ["p/a", "p/b", "q/a", "q/b"]
     same = [in_("c/results/knn"), in_("c/baselines/knn")]
     assert list(named(same)) == [str(one.folder) for one in same]
 

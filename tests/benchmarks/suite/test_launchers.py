@@ -79,6 +79,7 @@ def test_a_sweep_beside_others_is_not_timed(shared_qna: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     found = [read_record(folder).config["router"]["c"] for folder in results(tmp_path)]
     assert sorted(found) == [1, 10]
+    assert not (tmp_path / "outputs" / "run" / ".unfinished").exists()
 
 
 @pytest.mark.skipif(find_spec("submitit") is not None, reason="it is installed")

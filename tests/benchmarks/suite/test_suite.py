@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suite.folder import LOCK
+from benchmarks.suite.prepare import TRIED
 from benchmarks.workers.launch import Job, Result
 from reports.record import Record
 from reports.record_files import read_record, read_result
@@ -111,6 +112,31 @@ def test_a_second_start_does_nothing(home: Path, shared_qna: Path) -> None:
     done = in_process(*words(shared_qna), cwd=home, workers=NoWorkers())
     assert done.returncode == 0, done.stderr
     assert {path: path.stat().st_mtime_ns for path in home.rglob("record.json")} == before
+
+
+@pytest.mark.parametrize("content", ['{"key": {"start_', "[]", '{"key": {"seconds": 3}}'])
+def test_a_damaged_or_old_estimate_is_made_anew(tmp_path: Path, shared_qna: Path, content: str) -> None:
+    (tmp_path / "outputs/suite/small").mkdir(parents=True)
+    file = tmp_path / "outputs/suite/small" / TRIED
+    file.write_text(content, encoding="utf-8")
+    one = ("suite.routers=[tfidf]", f"suite.datasets=['files dataset.path={shared_qna}']")
+    workers = Recording()
+    done = in_process(*words(shared_qna, *one, "measure.enabled=false"), cwd=tmp_path, workers=workers)
+    assert done.returncode == 0, done.stderr
+    assert f"outputs/suite/small/{TRIED} cannot be used: " in done.stderr
+    assert "fit_and_ask" in workers.names
+    assert len(json.loads(file.read_text(encoding="utf-8"))) == 1
+
+
+def test_without_an_estimate_nothing_is_tried_out(tmp_path: Path, shared_qna: Path) -> None:
+    one = ("suite.routers=[tfidf]", f"suite.datasets=['files dataset.path={shared_qna}']")
+    workers = Recording()
+    options = ("measure.enabled=false", "suite.estimate=false")
+    done = in_process(*words(shared_qna, *one, *options), cwd=tmp_path, workers=workers)
+    assert done.returncode == 0, done.stderr
+    assert "fit_and_ask" not in workers.names
+    assert "about" not in done.stderr
+    assert not (tmp_path / "outputs/suite/small" / TRIED).exists()
 
 
 def test_other_settings_are_refused_in_the_same_folder(home: Path, shared_qna: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def refuse(_: None) -> None:
 
 def crash(_: None) -> None:
     raise RuntimeError("a bug in this function")
+
+
+def fill_memory(_: None) -> None:
+    raise MemoryError("Unable to allocate 15 GiB")
+
+
+def end(_: None) -> None:
+    """End as a library that ends Python does."""
+    sys.exit(0)
+
+
+def end_by_a_signal(_: None) -> None:
+    os.kill(os.getpid(), signal.SIGBUS)
 
 
 def end_while_writing(_: None) -> None:
@@ -102,12 +116,29 @@ def test_a_users_error_is_bad_input_with_the_same_text(
 def test_a_crash_and_a_kill_are_one_line_that_names_the_work(
     scratch: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(WorkerError, match=r"^knn: fitting: the process ended with status 1$"):
+    bug = r"^knn: fitting: RuntimeError: a bug in this function \(its traceback is above\)$"
+    with pytest.raises(WorkerError, match=bug):
         Workers().run(crash, None, "knn: fitting")
-    assert "a bug in this function" in capfd.readouterr().err
-    with pytest.raises(WorkerError, match=r"^knn: fitting: the process was killed by signal 9"):
+    assert "in crash\n" in capfd.readouterr().err
+    with pytest.raises(WorkerError, match=r"^knn: fitting: the process was killed \(SIGKILL\), .* memory"):
         Workers().run(end_while_writing, None, "knn: fitting")
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (fill_memory, r"memory ran out \(Unable to allocate 15 GiB\); "),
+        (end_by_a_signal, "the process was ended by SIGBUS; "),
+        (end, "the process ended with status 0; "),
+    ],
+)
+def test_what_a_process_ended_with_is_told(
+    function: Callable[[None], None], message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(WorkerError, match=f"^knn: fitting: {message}"):
+        Workers().run(function, None, "knn: fitting")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_notices_are_passed_on_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
