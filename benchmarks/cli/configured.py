@@ -79,10 +79,10 @@ class Configured(click.Command):
         try:
             return super().parse_args(ctx, [word for word in args[:end] if word not in dashed])
         except click.NoSuchOption as error:
-            if self.questions:
-                hint = f"a question of one word goes after --: -- {error.option_name}"
-                error.message = f"{error.message.rstrip('.')}; {hint}"
-            raise
+            if not self.questions:
+                raise
+            hint = f"a question of one word goes after --: -- {error.option_name}"
+            raise click.UsageError(f"{error.message.rstrip('.')}; {hint}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         from benchmarks.overrides import as_override

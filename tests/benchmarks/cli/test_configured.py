@@ -60,7 +60,7 @@ def test_a_key_with_text_is_a_key(split: Split) -> None:
 def test_one_word_that_may_be_a_question_or_a_mistake_names_both(split: Split) -> None:
     with pytest.raises(BadInput, match=r"no key E; there is: calibration, dataset, .*: -- E=mc2$"):
         split("E=mc2")
-    with pytest.raises(click.NoSuchOption, match="-- -5"):
+    with pytest.raises(click.UsageError, match="-- -5"):
         split("-5")
     assert split("--", "E=mc2", "-5")[0] == ["E=mc2", "-5"]
 
