@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from common.files import home_expanded
 
 # Begins a value whose author knows the grammar.
-_GRAMMAR = ("'", '"', "{")
+_GRAMMAR = ("'", '"', "{", "[")
 
 
 def as_override(word: str, *, sweeps: bool = False) -> str:
@@ -51,10 +51,10 @@ def _can_read(word: str) -> bool:
 
 def _readable(value: str, sweeps: bool) -> str:
     """The value in quotes; of a list, or of several values, each one that cannot be read."""
-    if value.startswith(_GRAMMAR):
-        return value
     if value.startswith("[") and value.endswith("]"):
         return f"[{_each_readable(value[1:-1])}]"
+    if value.startswith(_GRAMMAR):
+        return value
     if sweeps and "," in value:
         return _each_readable(value)
     return quoted(value)

@@ -25,8 +25,8 @@ def command(workers: "Workers | None") -> None:
     finished: list[list[Record]] = []
 
     def task(config: "DictConfig") -> None:
-        refuse_timings_beside(config)
         with unfinished() as folder:
+            refuse_timings_beside(config)
             from benchmarks.experiment.run import run
             from benchmarks.metrics.table import glossary
             from reports.terminal.run import print_routed, print_run

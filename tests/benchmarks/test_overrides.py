@@ -61,6 +61,7 @@ def test_whatever_is_changed_is_read_as_it_was_typed(text: str) -> None:
         # Only their author knows what was meant.
         "router.name='knn",
         "runs=[a,'b]",
+        "router.k=[1",
         "josé=5",
         "knn",
     ],
