@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from common.settings import Policy, Statistics
 from reports.reasons import sentence
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class Verdict(StrEnum):
@@ -68,12 +68,12 @@ class Unscored:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A metric of this router minus that of another on the same rows, with its paired interval.
+    """A metric of this router minus that of another on the same rows, tested together with the differences
+    to all others that the record names; see `PairedDifference`.
 
     Attributes:
-        p_adjusted: of accuracy: McNemar's exact p (a permutation test's where rows have weights or are of
-            one conversation) after Holm's correction over the routers compared with.
-        verdict: on that; None of a metric that is not tested.
+        p_adjusted: after Holm's correction over these; None of ROUGE-L before schema 5.
+        verdict: on that; None where there is no test.
     """
 
     other: str
@@ -113,41 +113,67 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two routers on the same questions.
+class PairedDifference:
+    """A figure of one router minus that of another on the same questions, compared together with other pairs.
+
+    Attributes:
+        n: questions that both have the figure of.
+        difference: each question as its weight says.
+        ci_low, ci_high: simultaneous interval: those of all pairs hold together with the confidence of one.
+            It excludes 0 exactly where the verdict is significant.
+        p_value: of McNemar's exact test, two-sided; where questions have weights or are of one conversation,
+            and for ROUGE-L, of a permutation test.
+        p_adjusted: the same after Holm's correction for all pairs that were compared together.
+        verdict: of the first against the second.
+    """
+
+    n: int
+    difference: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    p_adjusted: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Pair(PairedDifference):
+    """Two routers on the same questions: the difference of their accuracies, and more.
 
     Attributes:
         first, second: their names.
-        n: questions with a domain.
-        weighted: whether they have weights, or several are of one conversation.
-        difference: accuracy of the first minus that of the second, each question as its weight says.
-        ci_low, ci_high: paired bootstrap interval of the difference.
+        weighted: whether questions have weights, or several are of one conversation.
         only_first, only_second: questions that one alone got right, whatever their weight.
-        p_value: of McNemar's exact test, two-sided; of `weighted` ones of a permutation test, where a
-            conversation counts as one.
-        p_adjusted: the same after Holm's correction for all pairs that were compared together.
-        verdict: of the first against the second.
-        rows_needed: questions with a domain that it would take to tell them apart if what was observed
-            is the truth; None where no difference was observed or they are `weighted`.
         disagreements: in the order of the questions.
-        rouge: ROUGE-L of the answers of the first minus that of the second; None where it was not compared.
+        rows_needed: questions with a domain with which the test of all pairs would tell these two apart with
+            80 % power, if what was observed is the truth; None where no difference was observed or they are
+            `weighted`.
+        rouge: ROUGE-L of their answers; None where it was not compared.
     """
 
     first: str
     second: str
-    n: int
     weighted: bool
-    difference: float
-    ci_low: float
-    ci_high: float
     only_first: int
     only_second: int
-    p_value: float
-    p_adjusted: float
-    verdict: Verdict
     disagreements: list[Disagreement]
     rows_needed: int | None = None
-    rouge: Estimate | None = None
+    rouge: PairedDifference | None = None
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The best constant choice: always the domain that most test questions are of.
+
+    Attributes:
+        domain: the one that is always chosen.
+        accuracy: of that.
+        gains: accuracy of each router minus that, by its name; tested together.
+    """
+
+    domain: str
+    accuracy: float
+    gains: dict[str, PairedDifference]
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def command(folders: tuple[Path, ...], rows: int, as_json: bool) -> None:
     if as_json:
         print(_as_json(runs, pairs, statistics.confidence, POWER))
     else:
-        print_pairs(pairs, Paired(statistics.confidence, statistics.resamples), rows)
+        print_pairs(pairs, Paired(statistics.confidence), rows)
 
 
 def _check_questions(runs: "dict[str, Result]") -> None:

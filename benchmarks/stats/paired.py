@@ -1,17 +1,18 @@
 """Comparison of routers on the same questions, from prediction rows alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BadInput
-from benchmarks.stats.bootstrap import clusters_of, mean_estimate
-from benchmarks.stats.significance import holm, mcnemar, rows_needed, sign_test
+from benchmarks.stats.bootstrap import clusters_of
+from benchmarks.stats.differences import alone, compare_together, exact_evidence, permutation_evidence
+from benchmarks.stats.significance import rows_needed_together
 from common.settings import Statistics
-from reports.record import Comparison, Disagreement, Pair, Prediction, Verdict
+from reports.record import Comparison, Constant, Disagreement, Pair, PairedDifference, Prediction
 
 Floats = NDArray[np.float64]
 
@@ -33,9 +34,8 @@ def pairwise(named: Mapping[str, Sequence[Prediction]], statistics: Statistics, 
 def compare(
     rows: Sequence[Prediction], others: Mapping[str, Sequence[Prediction]], statistics: Statistics, seed: int
 ) -> list[Comparison]:
-    """`rows` minus each of `others` on the same questions, with a paired bootstrap interval: accuracy, and
-    ROUGE-L where both were answered. The verdict on accuracy is that of `pairwise`, with Holm's correction
-    over all `others`.
+    """`rows` minus each of `others` on the same questions, tested as in `pairwise` with Holm's correction
+    over all `others`: accuracy, and ROUGE-L where both were answered.
 
     Raises:
         ValueError: no row has a label.
@@ -46,13 +46,37 @@ def compare(
         raise ValueError("no row with a label to compare on")
     comparisons = []
     for pair in _pairs(sides, [(own, name) for name in others], statistics, seed):
-        figures = (pair.difference, pair.ci_low, pair.ci_high, pair.n, pair.p_adjusted, pair.verdict)
-        comparisons.append(Comparison(pair.second, "accuracy", *figures))
-        if pair.rouge:
-            n = len(_rouge_gains(sides[own], sides[pair.second]))
-            found = pair.rouge
-            comparisons.append(Comparison(pair.second, "rougeL", found.value, found.ci_low, found.ci_high, n))
+        both: list[tuple[str, PairedDifference | None]] = [("accuracy", pair), ("rougeL", pair.rouge)]
+        for metric, found in both:
+            if found:
+                figures = (found.difference, found.ci_low, found.ci_high, found.n)
+                comparison = Comparison(pair.second, metric, *figures, found.p_adjusted, found.verdict)
+                comparisons.append(comparison)
     return comparisons
+
+
+def against_constant(
+    named: Mapping[str, Sequence[Prediction]], statistics: Statistics, seed: int
+) -> Constant | None:
+    """Accuracy of each router minus that of the best constant choice: always the domain that most questions
+    are of, as their weights say. Tested as in `pairwise`, with Holm's correction over the routers.
+
+    None without a router, or without a question with a domain.
+    """
+    rows = dict(zip(named, map(_labelled, aligned(named)), strict=True)) if named else {}
+    questions = next(iter(rows.values()), [])
+    if not questions:
+        return None
+    weights: dict[str, float] = {}
+    for row in questions:
+        weights[str(row.label)] = weights.get(str(row.label), 0.0) + row.weight
+    label = max(sorted(weights), key=weights.__getitem__)
+    always = [replace(row, predicted=label) for row in questions]
+    gains = [_accuracy_gains(theirs, always) for theirs in rows.values()]
+    alpha = 1 - statistics.confidence
+    found = compare_gains(gains, questions, alpha, seed, permuted=is_weighted(questions))
+    accuracy = weights[label] / sum(weights.values())
+    return Constant(label, accuracy, dict(zip(rows, found, strict=True)))
 
 
 def _pairs(
@@ -61,60 +85,65 @@ def _pairs(
     statistics: Statistics,
     seed: int,
 ) -> list[Pair]:
-    """Each of the chosen pairs of routers, of labelled rows, with Holm's correction over all of them."""
+    """Each of the chosen pairs of routers, of labelled rows, with Holm's correction over all of them: once
+    for accuracy, once for ROUGE-L."""
     questions = next(iter(rows.values()))
-    weights = np.array([row.weight for row in questions], dtype=np.float64)
-    clusters = clusters_of([row.dialogue for row in questions])
     weighted = is_weighted(questions)
-    gains = [_accuracy_gains(rows[one], rows[other]) for one, other in chosen]
     alpha = 1 - statistics.confidence
-    pairs = []
-    tests = tested(gains, weights, clusters, weighted, seed)
-    for (first, second), gain, (p, adjusted) in zip(chosen, gains, tests, strict=True):
-        found = mean_estimate(gain, weights, statistics, seed, clusters)
-        only_first, only_second = _alone(gain)
-        rouge = _rouge_gains(rows[first], rows[second])
-        pair = Pair(
+    gains = [_accuracy_gains(rows[one], rows[other]) for one, other in chosen]
+    answers = [_rouge_gains(rows[one], rows[other]) for one, other in chosen]
+    alones = [alone(gain) for gain in gains]
+    needed = [None] * len(chosen) if weighted else rows_needed_together(alones, len(questions), alpha)
+    found = zip(
+        chosen,
+        compare_gains(gains, questions, alpha, seed, permuted=weighted),
+        alones,
+        needed,
+        _answered_together(answers, questions, alpha, seed),
+        strict=True,
+    )
+    return [
+        Pair(
+            **vars(accuracy),
             first=first,
             second=second,
-            n=len(gain),
             weighted=weighted,
-            difference=found.value,
-            ci_low=found.ci_low,
-            ci_high=found.ci_high,
             only_first=only_first,
             only_second=only_second,
-            p_value=p,
-            p_adjusted=adjusted,
-            verdict=verdict(found.value, adjusted, alpha),
             disagreements=_disagreements((first, second), rows[first], rows[second]),
-            rows_needed=None if weighted else rows_needed(only_first, only_second, len(gain), alpha),
-            # ROUGE counts every question alike, as in the record.
-            rouge=mean_estimate(rouge, np.ones(len(rouge)), statistics, seed) if len(rouge) else None,
+            rows_needed=rows_needed,
+            rouge=rouge,
         )
-        pairs.append(pair)
-    return pairs
-
-
-class Test(NamedTuple):
-    """p of a paired difference, and the same after Holm's correction for all that were tested together."""
-
-    p: float
-    adjusted: float
-
-
-def tested(
-    gains: Sequence[Floats], weights: Floats, clusters: NDArray[np.int64], permuted: bool, seed: int
-) -> list[Test]:
-    """A test for each pair: McNemar's of gains (n_rows,) of 1, 0 and -1, or a permutation test, where rows of
-    one cluster count as one."""
-    p_values = [
-        sign_test(np.bincount(clusters, gain * weights).astype(np.float64), seed)
-        if permuted
-        else mcnemar(*_alone(gain))
-        for gain in gains
+        for (first, second), accuracy, (only_first, only_second), rows_needed, rouge in found
     ]
-    return [Test(*both) for both in zip(p_values, holm(p_values), strict=True)]
+
+
+def compare_gains(
+    gains: Sequence[Floats], rows: Sequence[Prediction], alpha: float, seed: int, *, permuted: bool
+) -> list[PairedDifference]:
+    """The mean gain of each pair on rows, (n_rows,), tested together at `alpha`: by McNemar's test of gains
+    of 1, 0 and -1, or by a permutation test, where rows have weights and those of one conversation count as
+    one. NaN leaves a row out."""
+    if not gains:
+        return []
+    if not permuted:
+        return compare_together([exact_evidence(gain) for gain in gains], alpha)
+    table = np.stack(gains)
+    known = ~np.isnan(table)
+    weights = np.array([row.weight for row in rows], dtype=np.float64) * known
+    clusters = clusters_of([row.dialogue for row in rows])
+    evidence = permutation_evidence(np.where(known, table, 0.0), weights, clusters, alpha, seed)
+    return compare_together(evidence, alpha)
+
+
+def _answered_together(
+    gains: Sequence[Floats], rows: Sequence[Prediction], alpha: float, seed: int
+) -> list[PairedDifference | None]:
+    """Differences of ROUGE-L of the pairs that have answers to compare; None of the others."""
+    answered = [not np.isnan(gain).all() for gain in gains]
+    given = [gain for gain, has in zip(gains, answered, strict=True) if has]
+    found = iter(compare_gains(given, rows, alpha, seed, permuted=True))
+    return [next(found) if has else None for has in answered]
 
 
 def is_weighted(rows: Sequence[Prediction]) -> bool:
@@ -138,21 +167,9 @@ def _accuracy_gains(rows: Sequence[Prediction], others: Sequence[Prediction]) ->
 
 
 def _rouge_gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> Floats:
-    """Difference of ROUGE-L of the rows that were answered on both sides."""
+    """Difference of ROUGE-L of each row; NaN where one side has no answer."""
     both = [(row.rougeL, other.rougeL) for row, other in zip(rows, others, strict=True)]
-    return np.array([ours - theirs for ours, theirs in both if ours is not None and theirs is not None])
-
-
-def _alone(gains: Floats) -> tuple[int, int]:
-    """Numbers of rows that the first alone, and the second alone, got right."""
-    return int((gains > 0).sum()), int((gains < 0).sum())
-
-
-def verdict(difference: float, p: float, alpha: float) -> Verdict:
-    """Verdict on the first of two by the p of their difference."""
-    if p > alpha:
-        return Verdict.CANNOT_TELL
-    return Verdict.BETTER if difference > 0 else Verdict.WORSE
+    return np.array([np.nan if ours is None or theirs is None else ours - theirs for ours, theirs in both])
 
 
 def _disagreements(

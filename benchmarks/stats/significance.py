@@ -62,15 +62,6 @@ def permutation_test(change: Callable[[Floats], Floats], n_rows: int, seed: int)
     return [Chance(*row) for row in shares.tolist()]
 
 
-def sign_test(gains: Floats, seed: int) -> float:
-    """Two-sided p of the permutation test of gains (n,), each of which might as well be a loss."""
-    moved = gains[gains != 0]
-    if not len(moved):
-        return 1.0
-    (chance,) = permutation_test(lambda drawn: ((1 - 2 * drawn) @ moved)[:, None], len(moved), seed)
-    return chance.large
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p in the order given (Holm, 1979): the smallest times m, the next times m - 1, …; none below
     the one before it, none above 1."""
@@ -82,20 +73,110 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def rows_needed(
-    only_first: int, only_second: int, n: int, alpha: float = 0.05, power: float = POWER
-) -> int | None:
-    """Rows that McNemar's test needs to find the observed difference with `power`, two-sided at `alpha`.
+def holm_levels(p_values: Sequence[float], alpha: float) -> list[float]:
+    """Level of the interval of each of several differences, so that the intervals are simultaneous and each
+    excludes 0 exactly where Holm's test decides at `alpha`.
 
-    With the share of discordant rows ψ and the difference δ, n = (z₁₋α/₂·√ψ + z_power·√(ψ − δ²))² / δ²
-    (Connor, 1987, Biometrics 43, 207-211). One comparison alone: no correction for several. None when δ = 0.
+    The level is alpha / m (Bonferroni's). Where Holm decides at a later step alone, it is that step's: the
+    interval then only loses what is on the other side of 0 (Strassburger & Bretz, 2008, Statistics in
+    Medicine 27, 4914-4927).
     """
-    discordant = (only_first + only_second) / n
-    difference = (only_first - only_second) / n
-    if difference == 0:
+    adjusted, every = holm(p_values), alpha / len(p_values)
+    levels = [every] * len(p_values)
+    for index, step in holm_steps(p_values, alpha):
+        if adjusted[index] <= alpha and p_values[index] > every:
+            levels[index] = step
+    return levels
+
+
+def holm_steps(p_values: Sequence[float], alpha: float) -> list[tuple[int, float]]:
+    """Places of the p in the order in which Holm's test takes them, each with the level that it meets."""
+    m = len(p_values)
+    order = sorted(range(m), key=p_values.__getitem__)
+    return [(index, alpha / (m - rank)) for rank, index in enumerate(order)]
+
+
+def clopper_pearson(successes: int, n: int, level: float) -> tuple[float, float]:
+    """Exact limits of a share (Clopper & Pearson, 1934), which leave out at most `level` / 2 on each side."""
+    from scipy.special import betaincinv
+
+    low = float(betaincinv(successes, n - successes + 1, level / 2)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - level / 2)) if successes < n else 1.0
+    return low, high
+
+
+def mcnemar_power(n: int, discordant: float, first: float, level: float) -> float:
+    """Power of McNemar's exact test at `level` on `n` rows: a share `discordant` of them is right for one
+    alone, and a share `first` of those for the first. In the mean over the number of discordant rows."""
+    from scipy.special import bdtr, gammaln, xlog1py, xlogy
+
+    reach = 6 * math.sqrt(n * discordant * (1 - discordant)) + 1
+    rows = np.arange(
+        max(0, math.floor(n * discordant - reach)), min(n, math.ceil(n * discordant + reach)) + 1
+    )
+    chances = np.exp(
+        gammaln(n + 1)
+        - gammaln(rows + 1)
+        - gammaln(n - rows + 1)
+        + xlogy(rows, discordant)
+        + xlog1py(n - rows, -discordant)
+    )
+    most = _most_for_the_loser(rows, level)
+    tail = np.maximum(most, 0)
+    decided = np.where(most >= 0, bdtr(tail, rows, first) + bdtr(tail, rows, 1 - first), 0)
+    return float(chances @ decided)
+
+
+def _most_for_the_loser(discordant: NDArray[np.int64], level: float) -> Floats:
+    """Rows (n,) that the loser alone may have right at most where McNemar's exact test decides, of so many
+    discordant ones (n,); -1 where it never does."""
+    from scipy.special import bdtr
+
+    spread = NormalDist().inv_cdf(1 - level / 2) * np.sqrt(discordant)
+    # The normal approximation is off by less than three.
+    tried = np.floor((discordant - spread) / 2)[:, None] + np.arange(-3, 4)
+    of = discordant[:, None]
+    decides = (tried >= 0) & (2 * bdtr(np.clip(tried, 0, of), of, 0.5) <= level)
+    return np.asarray(np.where(decides, tried, -1).max(axis=1))
+
+
+def rows_needed(
+    only_first: int, only_second: int, n: int, level: float = 0.05, power: float = POWER
+) -> int | None:
+    """Rows with which McNemar's exact test at `level` finds the observed difference with `power`, if what was
+    observed of `n` rows is the truth; to 0.5 % where they are many. None where no difference was observed."""
+    if only_first == only_second:
         return None
-    normal = NormalDist()
-    spread = normal.inv_cdf(1 - alpha / 2) * math.sqrt(discordant)
-    # Never below zero but by rounding: |δ| <= ψ <= 1.
-    spread += normal.inv_cdf(power) * math.sqrt(max(0.0, discordant - difference**2))
-    return math.ceil((spread / difference) ** 2)
+    discordant = (only_first + only_second) / n
+    first = only_first / (only_first + only_second)
+
+    def is_enough(rows: int) -> bool:
+        return mcnemar_power(rows, discordant, first, level) >= power
+
+    enough = 1
+    while not is_enough(enough):
+        enough *= 2
+    few = enough // 2
+    while enough - few > max(1, enough // 200):
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if is_enough(middle) else (middle, enough)
+    return enough
+
+
+def rows_needed_together(
+    alone: Sequence[tuple[int, int]], n: int, alpha: float, power: float = POWER
+) -> list[int | None]:
+    """`rows_needed` of several pairs, tested together by Holm's procedure at `alpha`: each at the level that
+    its p meets, and not before those whose p is smaller.
+
+    Args:
+        alone: by pair, rows that the first alone and the second alone got right.
+        n: rows.
+    """
+    needed: list[int | None] = [None] * len(alone)
+    before = 0
+    for index, level in holm_steps([mcnemar(*one) for one in alone], alpha):
+        found = rows_needed(*alone[index], n, level, power)
+        if found is not None:
+            needed[index] = before = max(before, found)
+    return needed

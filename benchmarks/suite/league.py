@@ -16,10 +16,11 @@ from benchmarks.metrics.cost_quality import outcomes
 from benchmarks.metrics.entry import ALL, WITH_OUTCOMES, Questions
 from benchmarks.metrics.table import QUALITY, entry_of
 from benchmarks.stats.bootstrap import clusters_of, percentile_interval, resamples
-from benchmarks.stats.paired import aligned, is_weighted, tested, verdict
+from benchmarks.stats.differences import largest_t_intervals
+from benchmarks.stats.paired import aligned, compare_gains, is_weighted
 from common.files import atomic_dir, sha256_file
 from common.settings import Statistics
-from reports.comparison.conditions import MILLISECONDS, differing
+from reports.comparison.conditions import MILLISECONDS, differing, separate
 from reports.comparison.figures.accuracy_latency import pareto_front
 from reports.league.figures import draw_league
 from reports.league.files import write_league_json
@@ -213,9 +214,9 @@ class _Compared:
         pairs = list(combinations(self.values, 2))
         gains = [self.values[one] - self.values[other] for one, other in pairs]
         found = []
-        tests = tested(gains, self.weights, self.clusters, self.permuted, seed)
-        for (one, other), gain, test in zip(pairs, gains, tests, strict=True):
-            match verdict(float(self.weights @ gain), test.adjusted, 1 - confidence):
+        tests = compare_gains(gains, self.rows, 1 - confidence, seed, permuted=self.permuted)
+        for (one, other), test in zip(pairs, tests, strict=True):
+            match test.verdict:
                 case Verdict.BETTER:
                     found.append((one, other))
                 case Verdict.WORSE:
@@ -243,21 +244,35 @@ def _score(row: Prediction, score: Score) -> float:
 
 def _with_fronts(found: DatasetResults, records: Mapping[str, Record]) -> DatasetResults:
     """The same with the Pareto fronts that each contestant is on."""
-    on: dict[str, list[Front]] = {}
-    for front in Front:
-        points = {
-            entry.contestant: (less.value, more.value)
-            for entry in found.entries
-            if not found.is_worthless(entry.contestant)
-            and (less := entry.metric(front))
-            and (more := entry.metric(found.score))
-        }
-        unlike = differing([records[name] for name in points], MILLISECONDS) if front == Front.LATENCY else []
-        places = [] if unlike else pareto_front(list(points.values()))
-        for name in (list(points)[place] for place in places):
-            on.setdefault(name, []).append(front)
-    entries = [replace(entry, fronts=on.get(entry.contestant, [])) for entry in found.entries]
+    on = {front: _front(found, front, records) for front in Front}
+    entries = [
+        replace(entry, fronts=[front for front, names in on.items() if entry.contestant in names])
+        for entry in found.entries
+    ]
     return replace(found, entries=entries)
+
+
+def _front(found: DatasetResults, front: Front, records: Mapping[str, Record]) -> list[str]:
+    """Contestants than which no other is as good in both figures and significantly better in one."""
+    figures = [
+        (entry, less, more)
+        for entry in found.entries
+        if not found.is_worthless(entry.contestant)
+        and (less := entry.metric(front))
+        and (more := entry.metric(found.score))
+    ]
+    names = [entry.contestant for entry, _, _ in figures]
+    if front == Front.LATENCY and differing([records[name] for name in names], MILLISECONDS):
+        return []
+
+    def is_better(one: int, other: int) -> bool:
+        (entry, less, _), (_, theirs, _) = figures[one], figures[other]
+        # Of memory and cost there is one measurement, without an interval.
+        lower = separate(less, theirs) if front == Front.LATENCY else less.value < theirs.value
+        return lower or names[other] in entry.beats
+
+    places = pareto_front([(less.value, more.value) for _, less, more in figures], is_better)
+    return [names[place] for place in places]
 
 
 def _entry(name: str, result: Result, beaten: Sequence[tuple[str, str]]) -> Entry:
@@ -367,7 +382,8 @@ def _standings(
 def _ranked(standings: Sequence[Standing], counted: Sequence[_Field], confidence: float) -> list[Standing]:
     """Those with a score on every data set by their mean, then the others, who lacks least first."""
     whole = [one for one in standings if counted and not one.lacks]
-    means, drawn = {}, {}
+    means: dict[str, float] = {}
+    drawn: dict[str, Floats] = {}
     for one in whole:
         name = one.contestant
         means[name] = fmean(_value(field.results.score_of(name)) for field in counted)
@@ -376,17 +392,30 @@ def _ranked(standings: Sequence[Standing], counted: Sequence[_Field], confidence
     def order(one: Standing) -> tuple[float, int]:
         return -means[one.contestant], one.losses - one.wins
 
-    def estimate(value: float, draws: Floats) -> Estimate:
-        return Estimate(value, *percentile_interval(draws, confidence))
-
+    in_order = sorted(whole, key=order)
+    behind: list[Estimate | None] = [None]
+    behind += _behind_the_first([one.contestant for one in in_order], means, drawn, confidence)
     ranked: list[Standing] = []
-    for number, one in enumerate(sorted(whole, key=order), start=1):
-        name, place, behind = one.contestant, number, None
+    for number, (one, distance) in enumerate(zip(in_order, behind, strict=False), start=1):
+        name, place = one.contestant, number
         if ranked:
-            first, before = ranked[0].contestant, ranked[-1]
-            behind = estimate(means[first] - means[name], drawn[first] - drawn[name])
+            before = ranked[-1]
             if means[before.contestant] - means[name] < ROUNDING and before.place is not None:
                 place = before.place
-        ranked.append(replace(one, place=place, score=estimate(means[name], drawn[name]), behind=behind))
+        score = Estimate(means[name], *percentile_interval(drawn[name], confidence))
+        ranked.append(replace(one, place=place, score=score, behind=distance))
     rest = [one for one in standings if one not in whole]
     return [*ranked, *sorted(rest, key=lambda one: (len(one.lacks), one.losses - one.wins))]
+
+
+def _behind_the_first(
+    names: Sequence[str], means: Mapping[str, float], drawn: Mapping[str, Floats], confidence: float
+) -> list[Estimate]:
+    """Mean of the first less that of each other, with simultaneous intervals from paired draws."""
+    if len(names) < 2:
+        return []
+    first, *others = names
+    values = np.array([means[first] - means[name] for name in others])
+    draws = np.stack([drawn[first] - drawn[name] for name in others], axis=1)
+    intervals = largest_t_intervals(values, draws, confidence)
+    return [Estimate(float(value), *interval) for value, interval in zip(values, intervals, strict=True)]

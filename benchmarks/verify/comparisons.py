@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.records.folders import is_result
-from benchmarks.stats.paired import aligned, compare, difference_of_questions
-from benchmarks.verify.figures import has_same_resamples
+from benchmarks.stats.paired import aligned, compare, difference_of_questions, is_weighted
 from benchmarks.verify.same import differing_fields
 from reports.record import Prediction, Record
 from reports.record_files import RecordError, Result, read_result
@@ -17,6 +16,8 @@ from reports.verification import Difference, Kind, Missing, NotDerived
 OF_TWO = ("difference", "n")
 OF_ALL = ("p_adjusted", "verdict")
 INTERVAL = ("ci_low", "ci_high")
+# Comparisons of a schema version before it had bootstrap intervals, and no test of ROUGE-L.
+SIMULTANEOUS = 5
 
 
 @dataclass
@@ -50,16 +51,27 @@ def check_comparisons(result: Result) -> Compared:
     ]
     if not others.rows:
         return Compared(0, [], not_derived)
-    fields: tuple[str, ...] = OF_TWO if others.absent else (*OF_TWO, *OF_ALL)
-    if has_same_resamples(record) and not others.absent:
-        fields += INTERVAL
     rows, *theirs = aligned({"": result.predictions, **others.rows})
     how = record.derivation
     again = compare(rows, dict(zip(others.rows, theirs, strict=True)), how.statistics, how.seed)
     recorded = {(one.metric, one.other): one for one in record.comparisons if one.other in others.rows}
     derived = {(one.metric, one.other): one for one in again}
-    differences = [*_repeated(record), *differing_fields(Kind.COMPARISON, recorded, derived, fields)]
+    differences = [*_repeated(record)]
+    for metric in dict.fromkeys(metric for metric, _ in (*derived, *recorded)):
+        sides = [{key: one for key, one in side.items() if key[0] == metric} for side in (recorded, derived)]
+        fields = OF_TWO if others.absent else _derivable(result, metric)
+        differences += differing_fields(Kind.COMPARISON, *sides, fields)
     return Compared(len(recorded), differences, not_derived)
+
+
+def _derivable(result: Result, metric: str) -> tuple[str, ...]:
+    """Fields of comparisons of a metric that the record's schema version computed as this one does."""
+    if result.record.schema_version >= SIMULTANEOUS:
+        return *OF_TWO, *OF_ALL, *INTERVAL
+    # McNemar's test has always been the same.
+    weighted = is_weighted([row for row in result.predictions if row.label is not None])
+    exact = metric == "accuracy" and not weighted
+    return (*OF_TWO, *OF_ALL) if exact else OF_TWO
 
 
 def _compares(record: Record) -> bool:

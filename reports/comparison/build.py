@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from reports.comparison.balance import balance
 from reports.comparison.conditions import facts, notices
 from reports.comparison.model import Figure, Recommendation, Report, Skipped, state
-from reports.comparison.ranking import BASELINE, Ranking, rank, value_of
-from reports.comparison.reasons import caveats, reasons
-from reports.comparison.recommend import choose, shortlist
+from reports.comparison.ranking import BASELINE, Ranking, difference, estimate, rank, value_of
+from reports.comparison.reasons import caveats, few, reasons
+from reports.comparison.recommend import choose, contenders, shortlist
 from reports.comparison.sentences import Code
 from reports.comparison.tables.details import detail_tables
 from reports.comparison.tables.families import families_table
@@ -15,7 +16,7 @@ from reports.comparison.tables.metrics import first_table, group_tables
 from reports.comparison.tables.pairs import pairs_table
 from reports.comparison.tables.questions import hard_questions
 from reports.metric_info import Glossary
-from reports.record import Pair
+from reports.record import Constant, Pair
 from reports.record_files import Result
 from reports.table import Table
 from reports.text.statistics import Paired, interval_words
@@ -28,6 +29,7 @@ def build_report(
     glossary: Glossary,
     skipped: Sequence[Skipped] = (),
     figures: Sequence[Figure] = (),
+    constant: Constant | None = None,
 ) -> Report:
     """Put the report together.
 
@@ -38,14 +40,15 @@ def build_report(
         glossary: every metric that a table shall show.
         skipped: results that cannot be compared with the others.
         figures: already drawn.
+        constant: the best constant choice, and what the routers gain over it; None where no router is scored.
     """
-    ranking = rank(results, pairs)
+    ranking = rank(results, pairs, constant)
     recommended = recommendation(ranking)
     questions, n_questions = hard_questions(ranking, results)
     return Report(
         dataset=ranking.records[0].provenance.dataset.name,
         facts=list(facts(ranking, results)),
-        notices=list(notices(ranking, skipped, paired)),
+        notices=[*balance(ranking.eligible), *notices(ranking, skipped, paired)],
         recommendation=recommended,
         comparison=first_table(ranking, glossary, paired),
         interval=interval_words(ranking.records),
@@ -61,10 +64,12 @@ def build_report(
 
 def recommendation(ranking: Ranking) -> Recommendation:
     """The router to take by the rule of `choose`, why, and what speaks against it; none where every candidate
-    ran on untrained weights."""
+    ran on untrained weights, or is no better than always choosing one domain."""
     if not ranking.eligible:
         routers = [record.router for record in ranking.candidates]
         return Recommendation(None, state(Code.NOTHING_SCORED, routers=routers), [], [])
+    if ranking.constant and not contenders(ranking):
+        return _none(ranking, ranking.constant)
     chosen, decided = choose(ranking)
     code = Code.ONLY_BASELINES if chosen.family == BASELINE else Code.TAKE
     if len(ranking.records) == 1:
@@ -77,6 +82,24 @@ def recommendation(ranking: Ranking) -> Recommendation:
         reasons=list(reasons(ranking, chosen, decided)),
         caveats=list(caveats(ranking, chosen, shortlist(ranking))),
     )
+
+
+def _none(ranking: Ranking, constant: Constant) -> Recommendation:
+    """No router, as none is above the constant choice beyond chance."""
+    best = ranking.eligible[0]
+    gain = constant.gains[best.router]
+    several = len(constant.gains)
+    closest = state(
+        Code.CLOSEST,
+        router=best.router,
+        accuracy=estimate(best.metric("accuracy")),
+        difference=difference(gain),
+        domain=constant.domain,
+        p=gain.p_adjusted,
+        compared=several if several > 1 else None,
+    )
+    headline = state(Code.NONE_ABOVE_CONSTANT, n=gain.n, domain=constant.domain, constant=constant.accuracy)
+    return Recommendation(None, headline, [closest], list(few(best)))
 
 
 def _tables(ranking: Ranking, chosen: str | None, paired: Paired, glossary: Glossary) -> Iterator[Table]:

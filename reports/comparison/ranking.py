@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from reports.record import Estimate, Metric, Pair, Record, Verdict
+from reports.record import Constant, Estimate, Metric, Pair, PairedDifference, Record, Verdict
 from reports.record_files import Result
 
 BASELINE = "baseline"
 _OTHER_WAY = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
+Found = TypeVar("Found", bound=PairedDifference)
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,17 @@ class Ranking:
     Attributes:
         records: by accuracy, best first, baselines after the others; `router` is the name to show.
         pairs: by the names of two routers, the first against the second; both ways round.
+        constant: the best constant choice, where the routers were compared with it.
     """
 
     records: list[Record]
     pairs: dict[tuple[str, str], Pair]
+    constant: Constant | None = None
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs that were compared together."""
+        return len(self.pairs) // 2
 
     @property
     def weighted(self) -> bool:
@@ -62,7 +71,7 @@ class Ranking:
     def answers_better(self, name: str, other: str) -> bool:
         """Tell whether the answers with the first have a significantly higher ROUGE-L."""
         found = self.pair(name, other)
-        return found is not None and found.rouge is not None and found.rouge.ci_low > 0
+        return found is not None and found.rouge is not None and found.rouge.verdict == Verdict.BETTER
 
     def unclear(self, name: str, among: Iterable[Record]) -> list[tuple[Record, Pair]]:
         """Routers among them whose accuracy does not differ significantly; nearest to being better first."""
@@ -71,18 +80,18 @@ class Ranking:
         return sorted(unclear, key=lambda both: both[1].difference)
 
 
-def rank(results: Mapping[str, Result], pairs: Sequence[Pair]) -> Ranking:
+def rank(results: Mapping[str, Result], pairs: Sequence[Pair], constant: Constant | None = None) -> Ranking:
     """Rank `results`, by the name to show."""
     records = [replace(result.record, router=name) for name, result in results.items()]
     both_ways = {}
     for pair in pairs:
         both_ways[pair.first, pair.second] = pair
         both_ways[pair.second, pair.first] = _turned(pair)
-    return Ranking(sorted(records, key=_order), both_ways)
+    return Ranking(sorted(records, key=_order), both_ways, constant)
 
 
-def difference(pair: Pair) -> Estimate:
-    """The difference of accuracy with its interval."""
+def difference(pair: PairedDifference) -> Estimate:
+    """The difference with its interval."""
     return Estimate(pair.difference, pair.ci_low, pair.ci_high)
 
 
@@ -106,16 +115,22 @@ def estimate(metric: Metric | None) -> Estimate | float | None:
 def _turned(pair: Pair) -> Pair:
     """The same, the second against the first."""
     return replace(
-        pair,
+        _negative(pair),
         first=pair.second,
         second=pair.first,
-        difference=-pair.difference,
-        ci_low=-pair.ci_high,
-        ci_high=-pair.ci_low,
         only_first=pair.only_second,
         only_second=pair.only_first,
-        verdict=_OTHER_WAY.get(pair.verdict, pair.verdict),
-        rouge=pair.rouge and Estimate(-pair.rouge.value, -pair.rouge.ci_high, -pair.rouge.ci_low),
+        rouge=pair.rouge and _negative(pair.rouge),
+    )
+
+
+def _negative(found: Found) -> Found:
+    return replace(
+        found,
+        difference=-found.difference,
+        ci_low=-found.ci_high,
+        ci_high=-found.ci_low,
+        verdict=_OTHER_WAY.get(found.verdict, found.verdict),
     )
 
 

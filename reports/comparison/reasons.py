@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from reports.comparison.balance import never_right
 from reports.comparison.conditions import (
     CONDITIONS,
     MILLISECONDS,
@@ -27,7 +28,6 @@ from reports.comparison.recommend import (
 )
 from reports.comparison.sentences import MOST_NAMES, Code
 from reports.record import Pair, Record
-from reports.text.statistics import enough_already
 
 # A share of another's memory or disk that is worth mentioning.
 SMALLER = 0.9
@@ -172,13 +172,15 @@ def caveats(ranking: Ranking, chosen: Record, shortlist: Sequence[Record]) -> It
     if better := ranking.beating(chosen.router, ranking.baselines):
         lost = {name: gains(ranking, name, [chosen.router])[chosen.router] for name in better}
         yield state(Code.BASELINE_BETTER, router=chosen.router, gains=lost)
+    if missed := never_right(chosen):
+        yield state(Code.NEVER_RIGHT, domains=missed)
     yield from _refuses(chosen)
     yield from _unclear(ranking, chosen)
     names = [record.router for record in ranking.records]
     if better := [name for name in names if ranking.answers_better(name, chosen.router)]:
         yield state(Code.WORSE_ANSWERS, routers=better)
     yield from _weak_slices(chosen)
-    yield from _few(chosen)
+    yield from few(chosen)
     yield from _speeds(ranking, shortlist)
     if chosen.is_dirty:
         yield state(Code.UNCOMMITTED)
@@ -208,7 +210,7 @@ def _unclear(ranking: Ranking, chosen: Record) -> Iterator[Statement]:
     # One more takes no more room than saying that there is one.
     n_shown = len(unclear) if len(unclear) <= MOST_NAMES + 1 else MOST_NAMES
     for record, pair in unclear[:n_shown]:
-        yield _why_unclear(record, pair)
+        yield _why_unclear(record, pair, ranking.n_pairs)
         mine, theirs = (speed(one, [chosen, record]) for one in (chosen, record))
         # A baseline nearly always is.
         if record.family != BASELINE and mine and theirs and separate(theirs, mine):
@@ -226,14 +228,17 @@ def _unclear(ranking: Ranking, chosen: Record) -> Iterator[Statement]:
         yield state(Code.BASELINE_MAY_DO)
 
 
-def _why_unclear(record: Record, pair: Pair) -> Statement:
+def _why_unclear(record: Record, pair: Pair, n_pairs: int) -> Statement:
     name = f"the baseline {record.router}" if record.family == BASELINE else record.router
     if abs(pair.difference) < ROUNDING:
         return state(Code.EQUALLY_ACCURATE, other=name, n=pair.n)
-    if pair.rows_needed is None or enough_already(pair.verdict, pair.rows_needed, pair.n):
-        adjusted = pair.p_adjusted if pair.p_adjusted > pair.p_value else None
+    if pair.rows_needed is None:
         return state(
-            Code.NOT_SIGNIFICANT, other=name, difference=difference(pair), p=pair.p_value, adjusted=adjusted
+            Code.NOT_SIGNIFICANT,
+            other=name,
+            difference=difference(pair),
+            p=pair.p_adjusted,
+            compared=n_pairs if n_pairs > 1 else None,
         )
     return state(
         Code.TOO_FEW_TO_TELL, other=name, difference=difference(pair), n=pair.n, needed=pair.rows_needed
@@ -250,18 +255,15 @@ def _weak_slices(chosen: Record) -> Iterator[Statement]:
             yield state(Code.WEAK_SLICE, slice=part.slice, accuracy=estimate(part), n=part.n)
 
 
-def _few(chosen: Record) -> Iterator[Statement]:
+def few(chosen: Record) -> Iterator[Statement]:
+    """A caveat where there are few test questions, with what they leave open."""
     accuracy = chosen.metric("accuracy")
     if accuracy is None or accuracy.n >= FEW:
         return
-    if accuracy.value == 1:
-        # The bootstrap of no mistake is no interval; three in n is what 95 % leave open (Hanley &
-        # Lippman-Hand, 1983, JAMA 249, 1743-1745).
-        yield state(Code.FEW_WITHOUT_MISTAKE, n=accuracy.n, most=300 / accuracy.n)
-        return
-    ends = accuracy.ci_low, accuracy.ci_high
-    half = None if ends[0] is None or ends[1] is None else 50 * (ends[1] - ends[0])
-    yield state(Code.FEW_QUESTIONS, n=accuracy.n, half=half)
+    # Records before schema 5 have an interval of no width where every answer is right.
+    open_ = accuracy.ci_low != accuracy.ci_high
+    low, high = (accuracy.ci_low, accuracy.ci_high) if open_ else (None, None)
+    yield state(Code.FEW_QUESTIONS, n=accuracy.n, low=low, high=high)
 
 
 def _speeds(ranking: Ranking, shortlist: Sequence[Record]) -> Iterator[Statement]:

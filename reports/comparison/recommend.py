@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from reports.comparison.conditions import comparable_speed, disk, measured, separate
 from reports.comparison.ranking import Ranking, value_of
-from reports.record import Metric, Record
+from reports.record import Metric, Record, Verdict
 
 # Accuracies and differences of weighted questions are sums, which rounding moves by less.
 ROUNDING = 1e-9
@@ -14,7 +14,8 @@ def choose(ranking: Ranking) -> tuple[Record, list[str]]:
     """The router to take, and what decided between it and those as accurate; nothing where there are none.
 
     The rule: candidates are the routers that are no baselines (all, if there are only baselines), without
-    those on untrained weights. Those than which no other candidate is significantly more accurate lead. Where
+    those on untrained weights and those that are not significantly more accurate than the best constant
+    choice (see `contenders`). Those than which no other candidate is significantly more accurate lead. Where
     some of the leaders are significantly more accurate than every baseline, only they stay; else those stay
     that no baseline beats, if there are any. Of the rest, those stay whose p50 has an interval that overlaps
     that of the lowest p50:
@@ -26,9 +27,21 @@ def choose(ranking: Ranking) -> tuple[Record, list[str]]:
     return _decided(most_accurate(fastest(shortlist(ranking))))
 
 
+def contenders(ranking: Ranking) -> list[Record]:
+    """Candidates that are significantly more accurate than always choosing one domain, most accurate first.
+
+    All of them where that was not compared, or where models of different prices are chosen between: one that
+    is always chosen may be dear.
+    """
+    constant = ranking.constant
+    if constant is None or any(map(recovered, ranking.eligible)):
+        return ranking.eligible
+    return [record for record in ranking.eligible if constant.gains[record.router].verdict == Verdict.BETTER]
+
+
 def leaders(ranking: Ranking) -> list[Record]:
     """Candidates than which no other is significantly more accurate, most accurate first."""
-    candidates = ranking.eligible
+    candidates = contenders(ranking)
     return [record for record in candidates if not ranking.beating(record.router, candidates)]
 
 

@@ -30,7 +30,15 @@ class Code(Enum):
         "No router is recommended: {routers:list} ran on untrained weights, which have speed, memory and "
         "disk, and no quality."
     )
+    NONE_ABOVE_CONSTANT = (
+        "No router is recommended: on {n:,} test question{n:s} none is significantly more accurate than "
+        "always choosing {domain}, which is right on {constant:percent}."
+    )
     # Reasons for the router that is recommended
+    CLOSEST = (
+        "{router} has the highest accuracy, {accuracy:percent}: {difference:points} beside always {domain}, "
+        "p = {p:p}[ after the correction for all {compared:,} routers (Holm)]."
+    )
     MORE_ACCURATE_THAN_ALL = "It is significantly more accurate than every other router."
     NONE_MORE_ACCURATE = "No other router is significantly more accurate."
     ONLY_ABOVE_BASELINES = (
@@ -82,7 +90,7 @@ class Code(Enum):
     )
     NOT_SIGNIFICANT = (
         "The difference in accuracy to {other} is not significant: {difference:points}, p = {p:p}"
-        "[, {adjusted:p} after the correction for all pairs]."
+        "[ after the correction for all {compared:,} pairs (Holm)]."
     )
     MORE_NOT_SIGNIFICANT = (
         "The difference in accuracy to {n:,} more is not significant either: see the tables."
@@ -90,16 +98,13 @@ class Code(Enum):
     OTHER_FASTER = "{other} is faster: {theirs:figure} against {value:figure} {unit}."
     BASELINE_MAY_DO = "A baseline may be enough here."
     WORSE_ANSWERS = "The answers are significantly better with {routers:list} (ROUGE-L)."
+    NEVER_RIGHT = "It routes no question of {domains:list} right (recall 0)."
     WEAK_SLICE = "On the {slice} questions it is weaker: {accuracy:percent} right on {n:,}."
     SPEED_UNKNOWN = "The speed of {routers:list} was not measured."
     SPEED_UNUSED = "Speed played no part in the choice."
     FEW_QUESTIONS = (
-        "There are only {n:,} test questions with a domain"
-        "[, which give accuracy to about ±{half:.0f} points]."
-    )
-    FEW_WITHOUT_MISTAKE = (
-        "There are only {n:,} test questions with a domain: without a mistake in them, up to {most:.0f} % "
-        "may still be wrong."
+        "There {n:is} only {n:,} test question{n:s} with a domain"
+        "[: the accuracy may be anything from {low:percent} to {high:percent}]."
     )
     OTHER_CONDITIONS = "Speeds come from different {conditions:list}: see the notices."
     ONE_PROCESS = (
@@ -113,6 +118,12 @@ class Code(Enum):
     )
     NOTHING_COMPARED = "Nothing was compared: report it beside another router on the same questions."
     # Notices
+    DOMINANT = (
+        "{share:percent} of the test questions are of {domain}: accuracy says little of the other domains, "
+        "recall and macro-F1 say more."
+    )
+    ABSENT = "The test has no question of {domains:list}: nothing is known of how those are routed."
+    MISSED = "No question of these domains was routed right (recall 0): {groups:groups}."
     DIFFERENT_MACHINES = (
         "Measured on different machines: {groups:groups}. Their milliseconds do not compare"
         "[; compare {instead} instead]."
@@ -229,6 +240,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "figure": figure_text,
     "p": p_text,
     "list": lambda names: listed(names, MOST_NAMES),
+    "is": lambda number: "is" if number == 1 else "are",
     "are": lambda names: "is" if len(names) == 1 else "are",
     "s": lambda number: "" if number == 1 else "s",
     # Names with a figure each.

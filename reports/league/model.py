@@ -136,8 +136,8 @@ class Standing:
     Attributes:
         place: 1 is first, equal means share one; None without a score on every data set that counts.
         score: mean over these data sets, each counting the same; None without a place.
-        behind: mean score of the first less this one's, on the same questions; None of the first, and without
-            a place.
+        behind: mean score of the first less this one's, on the same questions, with an interval that holds
+            together with those of all others; None of the first, and without a place.
         wins, losses: contestants that it beats, and is beaten by, beyond chance, summed over data sets.
         lacks: data sets that count on which it has no score.
     """

@@ -31,6 +31,12 @@ def shown_on(dataset: DatasetResults, league: League) -> list[Shown]:
     }
     entries = [entry for name in order if (entry := dataset.entry(name))]
     return [
-        Shown(one.contestant, short(one.contestant), record_of(one, league), pens[one.contestant])
+        Shown(
+            one.contestant,
+            short(one.contestant),
+            record_of(one, league),
+            pens[one.contestant],
+            frozenset(one.beats) if dataset.pairs else None,
+        )
         for one in entries
     ]

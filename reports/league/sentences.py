@@ -86,7 +86,8 @@ def method(league: League) -> Iterator[str]:
     )
     yield (
         f"Means over data sets: percentile bootstrap over the questions of each, {statistics.resamples:,} "
-        "resamples, the same for every contestant, so that differences are paired."
+        "resamples, the same for every contestant, so that differences are paired. Intervals of the "
+        "differences to the first are simultaneous (the quantile of the largest |t|)."
     )
     yield (
         "A win is a significantly higher score on one data set: McNemar's exact test (a permutation test "
@@ -98,8 +99,10 @@ def method(league: League) -> Iterator[str]:
         "test. The oracle knows the right domain or the best answer, of equally good ones the cheapest."
     )
     yield (
-        "Pareto fronts are of the figures as measured, without contestants whose accuracy is no better than "
-        "the best constant's; there is none of latency where machines or threads differ."
+        "On a Pareto front are those than which no other is at least as good in both figures and better in "
+        "one: by a significant score, a p50 whose interval is apart, or less memory or cost. Contestants "
+        "whose accuracy is no better than the best constant's are on none; there is none of latency where "
+        "machines or threads differ."
     )
 
 

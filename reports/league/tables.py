@@ -93,8 +93,8 @@ _MEAN_SCORE = (
     "answers where the data set has them; bootstrapped over the questions of each data set"
 )
 _BEHIND = (
-    "mean score of the first less this one's, with its paired interval on the same questions, not corrected "
-    "for several; an interval above 0 is a difference beyond chance"
+    "mean score of the first less this one's on the same questions; the intervals are simultaneous, those of "
+    "all contestants hold together: one above 0 is a difference beyond chance"
 )
 _ON_FRONTS = "number of data sets on whose Pareto front of score and p50, memory, or cost it is"
 
@@ -176,8 +176,8 @@ def _dataset_table(
 
 
 _FRONTS_ABOUT = (
-    "of score and p50, memory, or the cost of the chosen models, as measured: no other contestant is at "
-    "least as good in both and better in one"
+    "of score and p50, memory, or the cost of the chosen models: no other contestant is at least as good in "
+    "both and better in one, by a significant score or a p50 whose interval is apart"
 )
 
 

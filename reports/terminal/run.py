@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reports.comparison.balance import balance
 from reports.comparison.ranking import BASELINE, Ranking
 from reports.comparison.tables.details import detail_tables, wish_of
 from reports.comparison.tables.metrics import first_table, group_tables
 from reports.metric_info import Glossary, Group, MetricInfo
 from reports.reasons import Reason, sentence
-from reports.record import CascadeResult, Comparison, Record, Verdict
+from reports.record import CascadeResult, Comparison, Record
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.terminal.render import plain_console, print_lines, print_table
 from reports.text.cells import counted, figure_text, in_points, in_sentence, metric_column, p_text, shown
@@ -76,9 +77,9 @@ def _tables(records: Sequence[Record], glossary: Glossary) -> Iterator[Table]:
     """The tables of a report, narrower: intervals in the first one only."""
     first, *others = records
     ranking = Ranking([first, *sorted(others, key=lambda record: record.family == BASELINE)], {})
-    statistics = first.derivation.statistics
+    paired = Paired(first.derivation.statistics.confidence)
     kept = {name: info for name, info in glossary.items() if _is_shown(name, glossary)}
-    table = first_table(ranking, kept, Paired(statistics.confidence, statistics.resamples))
+    table = first_table(ranking, kept, paired)
     accuracy = first.metric("accuracy")
     questions = f", {accuracy.n:,} test questions with a domain" if accuracy else ""
     sample = samples_in_words(records)
@@ -138,10 +139,11 @@ def headline(record: Record, glossary: Glossary) -> str:
 
 
 def notes(record: Record) -> Iterator[str]:
-    """Sentences on untrained weights, leakage, tuning, fine-tuned encoders, the threshold, a cascade, and
-    missing answers."""
+    """Sentences on untrained weights, domains that accuracy says little of, leakage, tuning, fine-tuned
+    encoders, the threshold, a cascade, and missing answers."""
     if why := record.derivation.why_unscored:
         yield f"Quality is not scored: {sentence(Reason.UNTRAINED_WEIGHTS, why)}"
+    yield from (statement.message for statement in balance([record]))
     leakage, tuning = record.analyses.leakage, record.analyses.tuning
     if leakage and leakage.dropped:
         yield f"Leakage: {leakage.dropped} training questions left out, too close to a test question"
@@ -218,30 +220,25 @@ def baselines_table(record: Record, glossary: Glossary) -> Table | None:
     rows = []
     for other in dict.fromkeys(other for other, _ in found):
         main = found.get((other, first))
-        p = main.p_adjusted if main else None
-        cells = [Cell(VERDICTS[verdict_of(main)] if main else None), Cell(None if p is None else p_text(p))]
+        verdict, p = (main.verdict, main.p_adjusted) if main else (None, None)
+        cells = [Cell(verdict and VERDICTS[verdict]), Cell(None if p is None else p_text(p))]
         rows.append(Row(other, [*cells, *(_difference(found.get((other, name))) for name in metrics)]))
+    paired = Paired(record.derivation.statistics.confidence)
+    several = len(rows) > 1
+    corrected = f", corrected for these {len(rows)} (Holm); a report corrects for all its pairs"
+    tested = f"Verdict and p are on {in_sentence(glossary[first].title)}{corrected if several else ''}."
     return Table(
         "baselines",
-        f"{record.router} against the others [{interval_words([record])}]",
+        f"{record.router} against the others [{paired.interval}]",
         [
             Column("verdict", "verdict"),
-            Column("p", "p", about=f"of {glossary[first].title}, corrected for all the others (Holm)"),
+            Column("p", "p (Holm)" if several else "p"),
             *(_difference_column(glossary[name]) for name in metrics),
         ],
         rows,
         "against",
-        [f"The verdict is on {in_sentence(glossary[first].title)}; better and worse mean significantly so."],
+        [tested, "Better and worse mean significantly so: then the interval excludes 0, and only then."],
     )
-
-
-def verdict_of(comparison: Comparison) -> Verdict:
-    """The verdict of the test; of what was not tested, by whether the interval has zero in it."""
-    if comparison.verdict is not None:
-        return comparison.verdict
-    if comparison.ci_low > 0:
-        return Verdict.BETTER
-    return Verdict.WORSE if comparison.ci_high < 0 else Verdict.CANNOT_TELL
 
 
 def _difference_column(info: MetricInfo) -> Column:

@@ -17,16 +17,15 @@ class Paired(NamedTuple):
     """Method by which every two routers were compared, whatever the intervals in their records are.
 
     Attributes:
-        confidence: of the intervals of their differences; one minus it is the level of the tests.
-        resamples: of the bootstrap.
+        confidence: with which the intervals of their differences hold together; one minus it is the level of
+            the tests.
     """
 
     confidence: float
-    resamples: int
 
     @property
     def interval(self) -> str:
-        return interval_of(self.confidence)
+        return f"simultaneous {interval_of(self.confidence)}"
 
     @property
     def level(self) -> str:
@@ -65,9 +64,3 @@ def by_weight(record: Record) -> bool:
     cells = [cell for row in record.confusion_matrix.rows_true_columns_predicted for cell in row]
     accuracy = record.metric("accuracy")
     return any(cell % 1 for cell in cells) or (accuracy is not None and sum(cells) != accuracy.n)
-
-
-def enough_already(verdict: Verdict, rows_needed: int | None, n: int) -> bool:
-    """True if a rule of thumb says that the `n` questions would be enough although the test cannot tell: it
-    leaves out the correction for several pairs, and is rough for few questions."""
-    return verdict == Verdict.CANNOT_TELL and rows_needed is not None and rows_needed <= n

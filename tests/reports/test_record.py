@@ -40,7 +40,7 @@ def test_round_trip(folder: Path) -> None:
 
 def test_names_that_other_tools_read(folder: Path) -> None:
     content = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    assert content["schema_version"] == SCHEMA_VERSION == 4
+    assert content["schema_version"] == SCHEMA_VERSION == 5
     assert set(content) >= {"config", "provenance", "metrics", "unscored", "timings"}
     fields = {"name", "value", "unit", "higher_is_better", "slice", "n", "ci_low", "ci_high"}
     intervals = {"ci_low", "ci_high"}

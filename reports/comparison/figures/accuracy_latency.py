@@ -1,8 +1,8 @@
 """Accuracy against latency, with the routers that no other beats in both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from reports.comparison.conditions import differing
+from reports.comparison.conditions import differing, separate
 from reports.comparison.figures.labels import Point, name_points
 from reports.comparison.figures.render import render
 from reports.comparison.figures.style import (
@@ -13,6 +13,7 @@ from reports.comparison.figures.style import (
     log_x,
     new_figure,
     percent,
+    plain,
     titled_axes,
 )
 from reports.comparison.model import Figure
@@ -28,6 +29,7 @@ _FRONT = (
     "The dotted line is the Pareto front of the values as measured: a router on it is not beaten in both by "
     "any other."
 )
+_TIED = " Tied with it, as no router is significantly better than they are: {}."
 _NO_FRONT = (
     "They were measured with different {}, so their latencies do not compare and there is no Pareto front."
 )
@@ -48,6 +50,7 @@ def draw_accuracy_latency(
     points = [(time.value, 100 * right.value) for right, time in pairs.values()]
     unlike = differing([router.record for router in measured])
     front = [] if unlike else pareto_front(points)
+    tied = [] if unlike else _tied(measured, [time for _, time in pairs.values()], points, front)
     figure = new_figure(4.2)
     axes = figure.subplots()
     times = [end for _, time in pairs.values() for end in _ends(time) if end]
@@ -94,13 +97,15 @@ def draw_accuracy_latency(
         "to the left is better; bars are "
         f"{interval_words(router.record for router in measured)}s. "
         + (_FRONT if front else _NO_FRONT.format(listed(unlike)))
+        + (_TIED.format(plain(listed(tied))) if tied else "")
         + left_out(routers, measured, "latency_p50", "no latency in its record"),
         "; ".join(
             f"{router} {percent(right.value)} at {figure_text(time.value)} ms"
             for router, (right, time) in pairs.items()
         )
         + "."
-        + (f" On the Pareto front: {listed(measured[place].name for place in front)}." if front else ""),
+        + (f" On the Pareto front: {listed(measured[place].name for place in front)}." if front else "")
+        + (f" Tied with it: {listed(tied)}." if tied else ""),
     )
 
 
@@ -115,15 +120,33 @@ def _ends(metric: Metric) -> list[float]:
     return sorted(end for end in (metric.ci_low, metric.value, metric.ci_high) if end is not None)
 
 
-def pareto_front(points: Sequence[Point]) -> list[int]:
+def _tied(
+    routers: Sequence[Shown], times: Sequence[Metric], points: Sequence[Point], front: Sequence[int]
+) -> list[str]:
+    """Routers that are not on the front as measured, but on that of significant differences."""
+
+    def is_better(one: int, other: int) -> bool:
+        beaten = routers[one].beats
+        return beaten is None or routers[other].name in beaten or separate(times[one], times[other])
+
+    return [routers[place].name for place in pareto_front(points, is_better) if place not in front]
+
+
+def pareto_front(
+    points: Sequence[Point], is_better: Callable[[int, int], bool] = lambda one, other: True
+) -> list[int]:
     """Positions of the points (latency, accuracy) that none dominates, fastest first.
 
-    One dominates another when it is at least as fast and at least as accurate, and one of the two strictly;
-    of equal points each is on the front.
+    One dominates another when it is at least as fast and at least as accurate, one of the two strictly, and
+    `is_better`, which takes the positions of both, says that this is no chance. Of equal points each is on
+    the front.
     """
     front = [
         place
         for place, (time, right) in enumerate(points)
-        if not any(other[0] <= time and other[1] >= right and other != (time, right) for other in points)
+        if not any(
+            other[0] <= time and other[1] >= right and other != (time, right) and is_better(one, place)
+            for one, other in enumerate(points)
+        )
     ]
     return sorted(front, key=lambda place: points[place])

@@ -1,6 +1,6 @@
 """Every figure that a comparison report can show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reports.comparison.figures.accuracy_latency import draw_accuracy_latency
 from reports.comparison.figures.confusion import draw_confusion
@@ -11,6 +11,7 @@ from reports.comparison.figures.memory import draw_memory
 from reports.comparison.figures.rouge import draw_rouge
 from reports.comparison.figures.style import shown, styled
 from reports.comparison.model import Figure
+from reports.record import Pair
 from reports.record_files import Result
 
 FIGURES = (
@@ -26,12 +27,13 @@ FIGURES = (
 )
 
 
-def draw_figures(results: Mapping[str, Result]) -> list[Figure]:
+def draw_figures(results: Mapping[str, Result], pairs: Sequence[Pair] = ()) -> list[Figure]:
     """Figures for which at least one result has data, in the order of a report.
 
     Args:
         results: by the name under which a router is shown, in the order shown.
+        pairs: those that were compared.
     """
-    routers = shown(results)
+    routers = shown(results, pairs)
     with styled():
         return [figure for draw in FIGURES if (figure := draw(routers))]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reports.record import Metric, Record
+from reports.record import Metric, Pair, Record, Verdict
 from reports.record_files import Result
 from reports.text.cells import figure_text, listed
 from reports.text.unicode import one_line, readable
@@ -106,23 +106,28 @@ class Shown(NamedTuple):
     Attributes:
         name: as the caller gave it, for words.
         label: the same on one line and not too long, for drawing.
+        beats: names of routers whose score is significantly lower; None where nothing was compared.
     """
 
     name: str
     label: str
     record: Record
     pen: Pen
+    beats: frozenset[str] | None = None
 
 
-def shown(results: Mapping[str, Result]) -> list[Shown]:
+def shown(results: Mapping[str, Result], pairs: Sequence[Pair] = ()) -> list[Shown]:
     """Every router with its pen: colours in the order given, greys for the baselines."""
     baselines, others = count(), count()
+    won = [(pair.first, pair.second) for pair in pairs if pair.verdict == Verdict.BETTER]
+    won += [(pair.second, pair.first) for pair in pairs if pair.verdict == Verdict.WORSE]
     return [
         Shown(
             name,
             short(name),
             result.record,
             baseline_pen(next(baselines)) if result.record.family == "baseline" else router_pen(next(others)),
+            frozenset(loser for winner, loser in won if winner == name) if pairs else None,
         )
         for name, result in results.items()
     ]

@@ -8,7 +8,7 @@ from reports.comparison.model import Report, Statement
 from reports.table import Table
 
 # Of this form alone; a change that a reader would notice raises it.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def to_json(report: Report) -> str:

@@ -18,9 +18,10 @@ _ABOUT = [
     "Latency p50, p95, p99 and stages: percentile bootstrap that draws processes, then timings within each; "
     "throughput: over batches.",
     "Latency ÷ reference, first query and load time: one value a process, Student's t on their logarithms.",
-    "Two routers: percentile bootstrap over the differences question by question, with McNemar's exact test "
-    "on accuracy (a permutation test where questions have weights or are of one conversation) and Holm's "
-    "correction over all pairs of this report.",
+    "Two routers: McNemar's exact test on accuracy, with intervals from Clopper and Pearson's limits (where "
+    "questions have weights or are of one conversation, and for ROUGE-L, a permutation test and its limits); "
+    "Holm's correction over all pairs of this report. The intervals are simultaneous (Bonferroni's level, or "
+    "that of the step at which Holm's test decides), so that they agree with the tests.",
     "Learning curves: Student's t over draws, always 95 %.",
 ]
 
@@ -83,7 +84,7 @@ def _conditions(records: Sequence[Record], results: Mapping[str, Result], paired
     ]
     about = list(_ABOUT)
     if paired:
-        about.append(f"Every two routers: {paired.interval}s, {paired.resamples:,} resamples.")
+        about.append(f"Every two routers: {paired.interval}s.")
     values = {record.router: tuple(value(record) for _, value in columns) for record in records}
     known = [
         place for place in range(len(columns)) if any(row[place] not in (None, "") for row in values.values())

@@ -240,16 +240,15 @@ def _is_comparable(field: _Field, rivals: Sequence[Record]) -> bool:
 
 def _about(ranking: Ranking, fields: Iterable[_Field], paired: Paired) -> Iterator[str]:
     # Of three routers or more.
-    several = len(ranking.records) > 2
+    corrected = ", corrected for all pairs (Holm)" if len(ranking.records) > 2 else ""
     yield (
         f"By accuracy, best first, baselines last. In square brackets the {interval_words(ranking.records)}."
     )
     if len(ranking.records) > 1:
         yield (
             f"Bold: significantly better than every other. Accuracy: {accuracy_test(ranking.weighted)} at "
-            f"{paired.level}{', corrected for all pairs (Holm)' if several else ''}. ROUGE-L: the paired "
-            f"{paired.interval} of the difference{', not corrected' if several else ''}. Others: intervals "
-            "that do not overlap."
+            f"{paired.level}{corrected}. ROUGE-L: a permutation test at {paired.level}{corrected}. Others: "
+            "intervals that do not overlap."
         )
     if sample := samples_in_words(ranking.records):
         yield f"{sample}."

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from reports.comparison.ranking import Ranking
-from reports.record import Estimate, Pair, Verdict
+from reports.record import Pair, PairedDifference, Verdict
 from reports.table import Cell, Column, Row, Table
 from reports.text.cells import p_text
-from reports.text.statistics import Paired, accuracy_test, enough_already
+from reports.text.statistics import Paired, accuracy_test
 
 # Every two of ten routers.
 MOST = 45
@@ -31,12 +31,18 @@ def table_of_pairs(pairs: Sequence[Pair], n_compared: int, paired: Paired) -> Ta
     """A row a pair, at least one, of `n_compared` that were compared together."""
     answered = any(pair.rouge for pair in pairs)
     several = n_compared > 1
+    corrected = f", corrected for all {n_compared} pairs (Holm)" if several else ""
     about = [
         f"On the same {pairs[0].n:,} questions with a domain: the router named first minus the second.",
         f"The verdict is on accuracy: {accuracy_test(pairs[0].weighted)} on the questions that one of the "
-        f"two alone got right, at {paired.level}"
-        f"{f', corrected for all {n_compared} pairs (Holm)' if several else ''}.",
+        f"two alone got right, at {paired.level}{corrected}.",
     ]
+    if answered:
+        about.append(f"ROUGE-L: a permutation test at {paired.level}{corrected}.")
+    about.append(
+        f"In square brackets the {paired.interval}: all of them hold with that confidence together, and one "
+        "excludes 0 exactly where its difference is significant."
+    )
     if len(pairs) < n_compared:
         about.append(f"The {len(pairs)} of {n_compared} pairs that matter most.")
     return Table(
@@ -57,7 +63,7 @@ def _columns(answered: bool, several: bool, paired: Paired) -> list[Column]:
             "difference",
             "difference",
             "points",
-            f"of accuracy, with its paired {paired.interval} (bootstrap)",
+            f"of accuracy, with its {paired.interval}",
         ),
         Column("only_first", "first alone right", "", "questions that only the first got right", digits=0),
         Column("only_second", "second alone right", "", "questions that only the second got right", digits=0),
@@ -68,15 +74,16 @@ def _columns(answered: bool, several: bool, paired: Paired) -> list[Column]:
             "rows_needed",
             "questions needed",
             "",
-            f"for a significant difference at {paired.level}{', uncorrected,' if several else ''} with 80 % "
-            "power, if the difference seen is the true one; empty where there is none, where questions have "
-            "weights, or where those there are should do by this rule of thumb",
+            f"for a significant difference at {paired.level}{corrected}, with 80 % power, if the difference "
+            "seen is the true one; empty where there is none, or where questions have weights",
             digits=0,
         ),
     ]
     if answered:
-        about = f"of the chosen experts' answers, with its paired {paired.interval}"
+        about = f"of the chosen experts' answers, with its {paired.interval}"
         columns.append(_points("rougeL", "ROUGE-L difference", "F1 × 100", about))
+        title = "p of ROUGE-L (Holm)" if several else "p of ROUGE-L"
+        columns.append(Column("rougeL_p", title, "", f"as p, of ROUGE-L{corrected}"))
     return columns
 
 
@@ -86,17 +93,18 @@ def _points(key: str, title: str, unit: str, about: str) -> Column:
 
 def _cells(pair: Pair, answered: bool) -> list[Cell]:
     better = {Verdict.BETTER: pair.first, Verdict.WORSE: pair.second}.get(pair.verdict)
-    needed = None if enough_already(pair.verdict, pair.rows_needed, pair.n) else pair.rows_needed
     cells = [
         Cell(f"{better} is better" if better else "not significant"),
-        _estimate(Estimate(pair.difference, pair.ci_low, pair.ci_high)),
+        _estimate(pair),
         Cell(pair.only_first),
         Cell(pair.only_second),
         Cell(p_text(pair.p_adjusted)),
-        Cell(needed),
+        Cell(pair.rows_needed),
     ]
-    return [*cells, _estimate(pair.rouge)] if answered else cells
+    rouge = pair.rouge
+    answers = [_estimate(rouge), Cell(p_text(rouge.p_adjusted))] if rouge else [Cell(), Cell()]
+    return [*cells, *answers] if answered else cells
 
 
-def _estimate(found: Estimate | None) -> Cell:
-    return Cell(found.value, found.ci_low, found.ci_high) if found else Cell()
+def _estimate(found: PairedDifference) -> Cell:
+    return Cell(found.difference, found.ci_low, found.ci_high)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,15 @@ def test_as_the_first_run_was_configured(here: Path) -> None:
 
 
 def test_intervals_come_of_the_first_runs_seed(here: Path) -> None:
-    result(here / "c", "tfidf", predictions(9), seed=3, statistics={"resamples": 100})
-    (found,) = json.loads(diff("c", "a", "--json", cwd=here).stdout)["pairs"]
+    def weighted(wrong: int) -> list[Prediction]:
+        return [replace(one, weight=1 + i / 7) for i, one in enumerate(predictions(wrong))]
+
+    result(here / "c", "tfidf", weighted(9), seed=3)
+    result(here / "d", "svm", weighted(2))
+    (found,) = json.loads(diff("c", "d", "--json", cwd=here).stdout)["pairs"]
+    # Only the permutation test of weighted questions draws anything.
     (expected,), (other,) = (
-        pairwise({"c": predictions(9), "a": predictions(2)}, Statistics(resamples=100), seed)
-        for seed in (3, 0)
+        pairwise({"c": weighted(9), "d": weighted(2)}, Statistics(), seed) for seed in (3, 0)
     )
     assert (found["ci_low"], found["ci_high"]) == (expected.ci_low, expected.ci_high)
     assert (other.ci_low, other.ci_high) != (expected.ci_low, expected.ci_high)

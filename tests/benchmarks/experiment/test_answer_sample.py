@@ -124,7 +124,7 @@ def test_a_larger_sample_generates_only_the_difference(sampled: Sampled, log: Pa
     (pair,) = pairwise(
         {"a": second.predictions, "b": whole.predictions}, first.record.derivation.statistics, 0
     )
-    assert (pair.n, pair.rouge and pair.rouge.value) == (N_QUESTIONS + 1, 0)
+    assert (pair.n, pair.rouge and pair.rouge.difference) == (N_QUESTIONS + 1, 0)
 
 
 def test_routing_is_shown_before_the_experts_answer(sampled: Sampled, log: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.errors import BadInput
-from benchmarks.stats.paired import compare, difference_of_questions, pairwise
+from benchmarks.stats.paired import against_constant, compare, difference_of_questions, pairwise
 from benchmarks.stats.significance import rows_needed
 from common.settings import Statistics
 from reports.record import Disagreement, Prediction, Verdict
@@ -44,7 +44,7 @@ def test_a_pair_by_hand() -> None:
     assert pair.p_value == pair.p_adjusted == 18 / 256
     assert pair.verdict == Verdict.CANNOT_TELL
     assert pair.rows_needed == rows_needed(7, 1, 10)
-    assert pair.ci_low < 0.6 < pair.ci_high
+    assert pair.ci_low < 0 < 0.6 < pair.ci_high
 
 
 def test_a_pair_with_weights_by_hand() -> None:
@@ -149,7 +149,9 @@ def test_one_router_or_no_domain_is_nothing_to_compare() -> None:
 
 def test_the_same_router_twice_cannot_be_told_apart() -> None:
     (pair,) = pairwise({"x": HAND, "y": list(HAND)}, QUICK, 0)
-    assert (pair.difference, pair.ci_low, pair.ci_high, pair.p_value) == (0, 0, 0, 1)
+    # Six questions leave open that they differ on others: 1 - 0.025^(1/6).
+    reach = pytest.approx(1 - 0.025 ** (1 / 6))
+    assert (pair.difference, -pair.ci_low, pair.ci_high, pair.p_value) == (0, reach, reach, 1)
     assert (pair.verdict, pair.rows_needed, pair.disagreements) == (Verdict.CANNOT_TELL, None, [])
 
 
@@ -162,6 +164,7 @@ def test_compare_is_the_mean_paired_difference() -> None:
     # Gains 1, 0, -1, 1; the out-of-scope row counts nothing.
     assert (found.other, found.metric, found.difference, found.n) == ("other", "accuracy", 0.25, 4)
     assert found.ci_low <= found.difference <= found.ci_high
+    assert compare(mine, {}, QUICK, seed=0) == []
     (back,) = compare(theirs, {"mine": mine}, QUICK, seed=0)
     assert (back.difference, back.ci_low, back.ci_high) == pytest.approx(
         (-0.25, -found.ci_high, -found.ci_low)
@@ -179,7 +182,9 @@ def test_answers_are_compared_where_both_have_one() -> None:
     # Gains 0.5 and 0.25; the third and fourth lack one side, the fifth has no domain.
     assert (answers.other, answers.metric) == ("other", "rougeL")
     assert (answers.difference, answers.n) == (pytest.approx(0.375), 2)
-    assert 0.25 <= answers.ci_low < 0.375 < answers.ci_high <= 0.5
+    # Two answers decide nothing: both signs are the same in half of the cases.
+    assert (answers.ci_low, answers.ci_high, answers.verdict) == (-1, 1, Verdict.CANNOT_TELL)
+    assert answers.p_adjusted == pytest.approx(1 / 2, abs=0.02)
 
 
 def test_a_rouge_of_zero_is_an_answer() -> None:
@@ -191,3 +196,50 @@ def test_compare_without_labelled_rows_says_nothing_it_cannot_write() -> None:
     rows = [row(None, "a")]
     with pytest.raises(ValueError, match="no row with a label"):
         compare(rows, {"other": rows}, QUICK, seed=0)
+
+
+def test_answers_are_tested_as_accuracy_is_with_holm_over_the_pairs_that_have_any() -> None:
+    def answered(rouge: float, n: int = 7) -> list[Prediction]:
+        return [replace(row("a", "a", id_=f"q{i}"), rougeL=rouge if i < n else None) for i in range(8)]
+
+    named = {"x": answered(0.5), "y": answered(0.25), "z": answered(0.25), "mute": answered(0, n=0)}
+    pairs = {(pair.first, pair.second): pair for pair in pairwise(named, QUICK, 0)}
+    better = pairs["x", "y"].rouge
+    assert better is not None
+    assert (better.n, better.difference) == (7, 0.25)
+    # Seven of one sign: 2 / 128, three times that after the correction for three pairs.
+    assert better.p_value == pytest.approx(2 / 128, abs=0.004)
+    assert better.p_adjusted == pytest.approx(3 * better.p_value)
+    assert (better.verdict, better.ci_low) == (Verdict.BETTER, 0.25)
+    same = pairs["y", "z"].rouge
+    assert same is not None
+    assert (same.difference, same.p_value, same.verdict) == (0, 1, Verdict.CANNOT_TELL)
+    assert same.ci_high == -same.ci_low == pytest.approx(1 - (0.05 / 3 / 2) ** (1 / 7))
+    assert pairs["x", "mute"].rouge is None
+
+
+def test_answers_count_as_their_weights_say() -> None:
+    mine = [replace(row("a", "a", id_="q"), rougeL=1.0, weight=3.0), replace(row("a", "a"), rougeL=0.0)]
+    theirs = [replace(one, rougeL=0.5) for one in mine]
+    _, answers = compare(mine, {"other": theirs}, QUICK, seed=0)
+    assert (answers.metric, answers.difference) == ("rougeL", pytest.approx((3 * 0.5 - 0.5) / 4))
+
+
+def test_the_best_constant_is_the_domain_of_most_questions() -> None:
+    # Right on 8 of 10; x is right on 9, having one of the two others; y on 3.
+    found = against_constant(NAMED, QUICK, 0)
+    assert found is not None
+    assert (found.domain, found.accuracy, found.gains["x"].n) == ("a", 0.8, 10)
+    assert {name: gain.difference for name, gain in found.gains.items()} == pytest.approx(
+        {"x": 0.1, "y": -0.5}
+    )
+    # One question alone, and 2 against 7 (1 + 9 + 36 of 512 on both sides), twice for two routers.
+    assert found.gains["x"].p_adjusted == 1
+    assert found.gains["y"].p_adjusted == pytest.approx(2 * 2 * 46 / 512)
+    heavy = {
+        name: [replace(one, weight=9 if one.label == "b" else 1) for one in of] for name, of in NAMED.items()
+    }
+    weighted = against_constant(heavy, QUICK, 0)
+    assert weighted is not None
+    assert (weighted.domain, weighted.accuracy) == ("b", pytest.approx(18 / 26))
+    assert against_constant({"x": [row(None, "a")]}, QUICK, 0) is against_constant({}, QUICK, 0) is None

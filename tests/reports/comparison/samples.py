@@ -15,9 +15,9 @@ from reports.reasons import Reason
 from reports.record import (
     ConfusionMatrix,
     Derivation,
-    Estimate,
     Metric,
     Pair,
+    PairedDifference,
     Prediction,
     Provenance,
     Record,
@@ -33,7 +33,7 @@ from tests.reports.samples import answer_metrics
 
 N = 240
 # As the records of `sample_result`.
-PAIRED = Paired(confidence=0.95, resamples=2000)
+PAIRED = Paired(confidence=0.95)
 SHA = {"minilm": "5" * 64, "gguf": "b" * 64, "classifier": "a" * 64, "car": "c" * 64}
 NASTY = "Is `a|b` <b>ok</b>?\n# @octocat sees #12 and [x](http://y) *now*"
 
@@ -237,13 +237,23 @@ def sample_pairs(answers: bool = False) -> list[Pair]:
         sample_pair("tinyllama", "tfidf", p_adjusted=0.022),
         unclear_pair("centroid", "tfidf", difference=0.038, ci_high=0.11, rows_needed=1306, p_adjusted=0.6),
     ]
-    rouge = [(0.01, 0.002, 0.02), (0.02, 0.01, 0.03), (0.03, 0.02, 0.04), (0.01, -0.01, 0.03), None, None]
+    rouge = [
+        sample_difference(0.01, 0.002, 0.02, Verdict.BETTER),
+        sample_difference(0.02, 0.01, 0.03, Verdict.BETTER),
+        sample_difference(0.03, 0.02, 0.04, Verdict.BETTER),
+        sample_difference(0.01, -0.01, 0.03, Verdict.CANNOT_TELL),
+        None,
+        None,
+    ]
     if answers:
-        pairs = [
-            replace(pair, rouge=Estimate(*found) if found else None)
-            for pair, found in zip(pairs, rouge, strict=True)
-        ]
+        pairs = [replace(pair, rouge=found) for pair, found in zip(pairs, rouge, strict=True)]
     return pairs
+
+
+def sample_difference(value: float, low: float, high: float, verdict: Verdict) -> PairedDifference:
+    """Of ROUGE-L."""
+    p = 1.0 if verdict == Verdict.CANNOT_TELL else 0.004
+    return PairedDifference(N, value, low, high, p, p, verdict)
 
 
 def _info(name: str, title: str, unit: str, higher: bool, group: Group, first: bool = False) -> MetricInfo:

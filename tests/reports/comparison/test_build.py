@@ -79,7 +79,11 @@ def _names(template: str) -> set[str]:
 _SHARE, _NAMES = Estimate(0.5, 0.25, 0.75), ["knn", "svm", "mlp", "lda"]
 EXAMPLES = {
     "of": 12_000,
-    **dict.fromkeys(("value", "theirs", "p", "adjusted", "threshold", "training"), 0.25),
+    **dict.fromkeys(("value", "theirs", "p", "threshold", "training", "low"), 0.25),
+    **dict.fromkeys(("share", "constant", "high"), 0.99),
+    "domain": "car",
+    "domains": ["sleep", "weather"],
+    "compared": 15,
     **dict.fromkeys(("regret", "quality", "rouge", "random"), _SHARE),
     **dict.fromkeys(("coverage", "ece", "chance"), 0.125),
     **dict.fromkeys(("router", "other", "classifier", "embedding"), "knn"),
@@ -103,8 +107,6 @@ EXAMPLES = {
     "counts": {"router": 2, "baseline": 1},
     "slice": "overlap",
     "score": "confidence",
-    "half": 5.5,
-    "most": 7.5,
     "machine": "2 cores of AMD EPYC",
     "threads": "2 threads",
     "commit": "commit 0123456",

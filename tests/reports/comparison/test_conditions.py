@@ -117,10 +117,10 @@ def test_results_left_out_are_counted_but_not_a_baseline_that_every_run_has() ->
 
 
 def test_another_confidence_of_the_pairs() -> None:
-    (found,) = notices(sample_ranking(), [], Paired(0.9, 300))
+    (found,) = notices(sample_ranking(), [], Paired(0.9))
     assert (found.code, found.details) == (Code.DIFFERENT_CONFIDENCE, {"own": [0.95], "pairs": [0.9]})
     # Nothing is said of pairs where there are none.
-    assert list(notices(sample_ranking(sample_results("knn"), []), [], Paired(0.9, 300))) == []
+    assert list(notices(sample_ranking(sample_results("knn"), []), [], Paired(0.9))) == []
 
 
 @pytest.mark.parametrize(

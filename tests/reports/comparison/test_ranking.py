@@ -6,6 +6,7 @@ from reports.comparison.ranking import difference
 from reports.record import Estimate, Verdict
 from tests.reports.comparison.samples import (
     changed,
+    sample_difference,
     sample_pair,
     sample_ranking,
     sample_results,
@@ -23,12 +24,14 @@ def test_the_most_accurate_is_first_and_baselines_are_last() -> None:
 
 
 def test_a_pair_the_other_way_round() -> None:
-    found = sample_ranking(pairs=[sample_pair("knn", "tfidf", rouge=Estimate(0.1, 0.05, 0.2))])
+    rouge = sample_difference(0.1, 0.05, 0.2, Verdict.BETTER)
+    found = sample_ranking(pairs=[sample_pair("knn", "tfidf", rouge=rouge)])
     turned = found.pair("tfidf", "knn")
     assert turned is not None
     assert difference(turned) == Estimate(-0.125, -0.1875, -0.0625)
     assert (turned.only_first, turned.only_second, turned.verdict) == (12, 42, Verdict.WORSE)
-    assert turned.rouge == Estimate(-0.1, -0.2, -0.05)
+    assert turned.rouge == sample_difference(-0.1, -0.2, -0.05, Verdict.WORSE)
+    assert found.n_pairs == 1
     assert (turned.p_adjusted, turned.p_value) == (0.0003, 0.0001)
     assert found.beats("knn", "tfidf")
     assert not found.beats("tfidf", "knn")

@@ -1,5 +1,6 @@
 """The router that is recommended, step by step, and the reasons."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -8,11 +9,13 @@ import pytest
 
 from reports.comparison.build import recommendation
 from reports.comparison.model import Recommendation
+from reports.comparison.ranking import rank
 from reports.comparison.recommend import choose, fastest, leaders, shortlist
 from reports.comparison.sentences import Code
-from reports.record import Estimate, Metric, Pair, Record, Verdict
+from reports.record import Constant, Estimate, Metric, Pair, PairedDifference, Record, Verdict
 from reports.record_files import Result
 from tests.reports.comparison.samples import (
+    N,
     changed,
     codes,
     elsewhere,
@@ -223,6 +226,46 @@ def test_one_router_alone_and_baselines_alone() -> None:
     results = {"tfidf": sample_result("tfidf"), "other": sample_result("tfidf")}
     results["other"] = changed(results["other"], fraction("accuracy", 0.5))
     assert given(results, [sample_pair("tfidf", "other")]).headline.code == Code.ONLY_BASELINES
+
+
+def with_constant(gains: dict[str, Verdict], metrics: Sequence[Metric] = ()) -> Recommendation:
+    """Two routers and a baseline, beside always choosing car."""
+    results = sample_results("knn", "centroid", "tfidf")
+    results["knn"] = changed(results["knn"], *metrics)
+    found = {
+        name: PairedDifference(N, 0.1, -0.05 + 0.1 * (verdict == Verdict.BETTER), 0.25, 0.02, 0.04, verdict)
+        for name, verdict in gains.items()
+    }
+    pairs = [unclear_pair(*two) for two in combinations(results, 2)]
+    return recommendation(rank(results, pairs, Constant("car", 0.733, found)))
+
+
+def test_only_routers_above_the_best_constant_are_recommended() -> None:
+    # The other one is the faster, and has the higher accuracy.
+    found = with_constant({"knn": Verdict.CANNOT_TELL, "centroid": Verdict.BETTER})
+    assert (found.router, found.headline.code) == ("centroid", Code.TAKE)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.CANNOT_TELL, Verdict.WORSE])
+def test_where_none_is_above_the_best_constant_nobody_is_recommended(verdict: Verdict) -> None:
+    few = fraction("accuracy", 0.833, low=0.68, high=0.92)
+    found = with_constant({"knn": verdict, "centroid": verdict}, [few])
+    assert (found.router, found.headline.code) == (None, Code.NONE_ABOVE_CONSTANT)
+    assert found.headline.details == {"n": N, "domain": "car", "constant": 0.733}
+    assert reason(found, Code.CLOSEST) == {
+        "router": "knn",
+        "accuracy": Estimate(0.833, 0.68, 0.92),
+        "difference": Estimate(0.1, -0.05, 0.25),
+        "domain": "car",
+        "p": 0.04,
+        "compared": 2,
+    }
+    assert codes(found.caveats) == [Code.FEW_QUESTIONS]
+
+
+def test_among_models_of_different_prices_a_constant_is_no_bar() -> None:
+    gains = dict.fromkeys(("knn", "centroid"), Verdict.WORSE)
+    assert with_constant(gains, [fraction("apgr", 0.6)]).router == "centroid"
 
 
 def untrained(result: Result) -> Result:

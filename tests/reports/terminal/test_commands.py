@@ -24,7 +24,7 @@ from tests.reports.growth.samples import every_axis
 from tests.reports.samples import lines_of
 from tests.reports.terminal.conftest import Printed
 
-PAIRED = Paired(0.95, 2000)
+PAIRED = Paired(0.95)
 
 
 def disagreement(identity: str, first: str, second: str) -> Disagreement:
@@ -50,8 +50,14 @@ PAIR = Pair(
 UNCLEAR = replace(
     PAIR,
     second="centroid",
+    difference=0.0208,
+    ci_low=-0.0375,
+    ci_high=0.0792,
+    only_first=21,
+    only_second=16,
+    p_adjusted=0.511,
     verdict=Verdict.CANNOT_TELL,
-    rows_needed=240,
+    rows_needed=2800,
     disagreements=[disagreement("q2", "x", "car")],
 )
 

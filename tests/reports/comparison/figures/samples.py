@@ -17,6 +17,7 @@ from reports.record import (
     LearningPoint,
     Metric,
     ModelPoint,
+    Pair,
     Record,
     ReliabilityBin,
     RiskPoint,
@@ -57,11 +58,11 @@ def draw(records: Mapping[str, Record]) -> dict[str, Figure]:
     }
 
 
-def draw_one(name: str, records: Mapping[str, Record]) -> Figure:
+def draw_one(name: str, records: Mapping[str, Record], pairs: Sequence[Pair] = ()) -> Figure:
     """Only the figure of that name, which there has to be."""
     drawing = next(drawing for drawing in FIGURES if drawing.__name__ == f"draw_{name}")
     with styled():
-        figure = drawing(shown({router: result(record) for router, record in records.items()}))
+        figure = drawing(shown({router: result(record) for router, record in records.items()}, pairs))
     assert figure is not None
     return figure
 

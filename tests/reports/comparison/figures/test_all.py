@@ -27,6 +27,7 @@ from tests.reports.comparison.figures.samples import (
     timings,
     two_records,
 )
+from tests.reports.comparison.samples import sample_pair, unclear_pair
 from tests.reports.golden_files import same_as_golden
 from tests.reports.samples import fraction
 
@@ -100,6 +101,21 @@ def test_no_front_across_machines() -> None:
     figure = draw_one("accuracy_latency", {"knn": here, "svm": there})
     assert "different machines, so their latencies do not compare" in figure.caption
     assert "Pareto" not in figure.alt
+
+
+def test_a_router_that_is_beaten_by_chance_alone_is_tied_with_the_front() -> None:
+    records = {
+        "knn": full_record(0.875, 5.0),
+        "svm": full_record(0.87, 5.1),
+        "centroid": full_record(0.5, 5.2),
+    }
+    pairs = [unclear_pair("knn", "svm"), sample_pair("knn", "centroid"), sample_pair("svm", "centroid")]
+    front = "On the Pareto front: knn."
+    figure = draw_one("accuracy_latency", records, pairs)
+    assert figure.alt.endswith(f"{front} Tied with it: svm.")
+    assert "Tied with it" in figure.caption
+    # Without a test nothing is known of ties.
+    assert draw_one("accuracy_latency", records).alt.endswith(front)
 
 
 def test_the_gpu_has_a_bar_where_one_was_measured() -> None:

@@ -51,6 +51,13 @@ def test_the_front_is_what_nothing_beats(points: list[tuple[float, float]], fron
     assert pareto_front(points) == front
 
 
+def test_what_is_beaten_by_chance_alone_stays_on_the_front() -> None:
+    points = [(5.0, 0.9), (6.0, 0.89), (7.0, 0.5)]
+    assert pareto_front(points) == [0]
+    # The first is significantly better than the last alone.
+    assert pareto_front(points, lambda one, other: (one, other) == (0, 2)) == [0, 1]
+
+
 def test_a_crowd_of_names_does_not_overlap() -> None:
     frame = np.array([[0.0, 0.0, 200.0, 100.0]])
     points = [(80.0 + 3 * position, 50.0 + position) for position in range(6)]

@@ -8,7 +8,7 @@ import pytest
 from reports.comparison.tables.metrics import first_table, group_tables
 from reports.metric_info import Glossary, Group, MetricInfo
 from reports.reasons import Reason
-from reports.record import Estimate, Metric, Pair, Unscored
+from reports.record import Metric, Pair, Unscored, Verdict
 from reports.record_files import Result
 from reports.table import Cell, Table
 from tests.reports.comparison.samples import (
@@ -17,6 +17,7 @@ from tests.reports.comparison.samples import (
     changed,
     elsewhere,
     in_one_process,
+    sample_difference,
     sample_pair,
     sample_pairs,
     sample_ranking,
@@ -177,10 +178,10 @@ def test_speeds_under_different_conditions_are_never_best(
     assert [what in line for line in first(results).about][-1]
 
 
-def test_answers_are_best_by_their_paired_intervals() -> None:
+def test_answers_are_best_only_where_every_pair_is_significant() -> None:
     results, pairs = sample_results(answers=True), sample_pairs(answers=True)
     assert best(first(results, pairs), "rougeL") == ["knn"]
-    pairs[0] = replace(pairs[0], rouge=Estimate(0.01, 0.0, 0.02))
+    pairs[0] = replace(pairs[0], rouge=sample_difference(0.01, 0.0, 0.02, Verdict.CANNOT_TELL))
     assert best(first(results, pairs), "rougeL") == []
 
 

@@ -10,7 +10,6 @@ from reports.table import Table
 from reports.text.statistics import Paired
 from tests.reports.comparison.samples import (
     PAIRED,
-    N,
     sample_pair,
     sample_pairs,
     sample_ranking,
@@ -29,11 +28,11 @@ def test_a_row_in_full() -> None:
     table = made(sample_pairs(answers=True))
     assert [row.name for row in table.rows][:3] == ["knn – tinyllama", "knn – centroid", "knn – tfidf"]
     cells = table.rows[2].cells
-    assert [cell.value for cell in cells] == ["knn is better", 0.125, 42, 12, "<0.001", 121, 0.03]
+    assert [cell.value for cell in cells] == ["knn is better", 0.125, 42, 12, "<0.001", 121, 0.03, "0.004"]
     assert [(cells[place].low, cells[place].high) for place in (1, 6)] == [(0.0625, 0.1875), (0.02, 0.04)]
     # The answers of the last pair were not compared.
     assert table.rows[-1].cells[-1].value is None
-    assert any("at 0.05, corrected for all 6 pairs (Holm)." in line for line in table.about)
+    assert sum("at 0.05, corrected for all 6 pairs (Holm)." in line for line in table.about) == 2
 
 
 def test_the_better_ranked_is_named_first_whoever_was_first_in_the_pair() -> None:
@@ -43,21 +42,11 @@ def test_the_better_ranked_is_named_first_whoever_was_first_in_the_pair() -> Non
 
 
 def test_one_pair_is_not_corrected_and_the_level_is_that_of_the_pairs() -> None:
-    table = made([sample_pair("knn", "tfidf")], Paired(0.8, 500))
+    table = made([sample_pair("knn", "tfidf")], Paired(0.8))
     words = [*table.about, *(f"{column.title} {column.about}" for column in table.columns)]
     assert not any("corrected" in text or "Holm" in text for text in words)
     assert sum("0.2" in text for text in words) == 2
     assert any("80 % interval" in text for text in words)
-
-
-def test_questions_needed_only_where_there_are_too_few() -> None:
-    pairs = [
-        unclear_pair("knn", "tinyllama", rows_needed=N),
-        unclear_pair("knn", "centroid", rows_needed=N + 1),
-        # What is significant may need fewer than there are.
-        sample_pair("knn", "tfidf"),
-    ]
-    assert [row.cells[5].value for row in made(pairs).rows] == [None, 241, 121]
 
 
 def test_of_very_many_those_of_the_recommended_one_are_kept() -> None:
