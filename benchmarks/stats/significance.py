@@ -144,7 +144,7 @@ def rows_needed(
     only_first: int, only_second: int, n: int, level: float = 0.05, power: float = POWER
 ) -> int | None:
     """Rows with which McNemar's exact test at `level` finds the observed difference with `power`, if what was
-    observed of `n` rows is the truth; to 0.5 % where they are many. None where no difference was observed."""
+    observed of `n` rows is the truth; to three digits. None where no difference was observed."""
     if only_first == only_second:
         return None
     discordant = (only_first + only_second) / n
@@ -156,11 +156,11 @@ def rows_needed(
     enough = 1
     while not is_enough(enough):
         enough *= 2
-    few = enough // 2
-    while enough - few > max(1, enough // 200):
+    few, step = enough // 2, 10 ** max(0, len(str(enough)) - 3)
+    while enough - few > step:
         middle = (few + enough) // 2
         few, enough = (few, middle) if is_enough(middle) else (middle, enough)
-    return enough
+    return math.ceil(enough / step) * step
 
 
 def rows_needed_together(
