@@ -11,8 +11,8 @@ from reports.record import Comparison, Verdict
 from reports.record_files import Result, write_record
 from tests.benchmarks.gate_samples import QUICK, predictions, result
 
-ROWS = [replace(row, rougeL=0.5) for row in predictions(60, wrong=range(12))]
-THEIRS = [replace(row, rougeL=0.25) for row in predictions(60, wrong=range(20))]
+ROWS = [replace(row, rougeL=0.5, answers={}) for row in predictions(60, wrong=range(12))]
+THEIRS = [replace(row, rougeL=0.25, answers={}) for row in predictions(60, wrong=range(20))]
 ACCURACY, ROUGE = compare(ROWS, {"x": THEIRS}, QUICK, 0)
 # Bootstrap intervals, and ROUGE-L without a test.
 OLD_ACCURACY = replace(ACCURACY, ci_low=0.1)
