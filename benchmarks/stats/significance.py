@@ -156,7 +156,7 @@ def rows_needed(
     enough = 1
     while not is_enough(enough):
         enough *= 2
-    few, step = enough // 2, 10 ** max(0, len(str(enough)) - 3)
+    few, step = enough // 2, int(10 ** max(0, len(str(enough)) - 3))
     while enough - few > step:
         middle = (few + enough) // 2
         few, enough = (few, middle) if is_enough(middle) else (middle, enough)

@@ -58,9 +58,11 @@ def check_comparisons(result: Result) -> Compared:
     derived = {(one.metric, one.other): one for one in again}
     differences = [*_repeated(record)]
     for metric in dict.fromkeys(metric for metric, _ in (*derived, *recorded)):
-        sides = [{key: one for key, one in side.items() if key[0] == metric} for side in (recorded, derived)]
+        here, there = (
+            {key: one for key, one in side.items() if key[0] == metric} for side in (recorded, derived)
+        )
         fields = OF_TWO if others.absent else _derivable(result, metric)
-        differences += differing_fields(Kind.COMPARISON, *sides, fields)
+        differences += differing_fields(Kind.COMPARISON, here, there, fields)
     return Compared(len(recorded), differences, not_derived)
 
 
