@@ -1,4 +1,4 @@
-"""Records of schema 2 as schemas 3 to 5 have them, which differ in their metrics alone: nothing is computed
+"""Records of schema 2 as later schemas have them, which differ in what they have alone: nothing is computed
 anew, only put where it stands now."""
 
 from typing import Any

@@ -191,6 +191,7 @@ class Prediction:
         outcomes: quality of each model's answer, by model, where the data set has it.
         expected: the same as the router predicted it, of a router that does.
         sent_on: whether a cascade asked its expensive router.
+        cut: True where the router read only the beginning of the query.
         changed: by kind of change to the question, the domain that was then the most probable.
         history: messages of the user before the query in its conversation, the oldest first.
         dialogue: name of that conversation; resamples draw its queries together.
@@ -215,6 +216,7 @@ class Prediction:
     outcomes: dict[str, float] | None = None
     expected: dict[str, float] | None = None
     sent_on: bool | None = None
+    cut: bool | None = None
     changed: dict[str, str] | None = None
     history: list[str] | None = None
     dialogue: str | None = None
@@ -251,6 +253,7 @@ _WHERE_KNOWN = {
     "outcomes": None,
     "expected": None,
     "sent_on": None,
+    "cut": None,
     "changed": None,
     "history": None,
     "dialogue": None,
@@ -647,6 +650,7 @@ class Analyses:
 
     Attributes:
         learned: facts of the fit (`Router.facts`), such as a temperature or how an encoder changed.
+        cut_questions: test questions that the router read only the beginning of; None in older records.
     """
 
     leakage: Leakage | None = None
@@ -656,6 +660,7 @@ class Analyses:
     flipped: dict[str, list[Flip]] = field(default_factory=dict)
     learning_curve: list[LearningPoint] = field(default_factory=list)
     learned: dict[str, Any] = field(default_factory=dict)
+    cut_questions: int | None = None
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,15 @@ class Inference(NamedTuple):
             of the router's `models_`; None of a router that does not predict it.
         sent_on: bool (n_queries,), whether a second, more expensive router was asked; None of a router
             that has no second one.
+        cut: bool (n_queries,), whether the router read only the beginning of the query; None where nobody
+            asked (`routers.inference.with_cut`).
     """
 
     proba: FloatArray
     confidence: FloatArray
     expected: FloatArray | None = None
     sent_on: NDArray[np.bool_] | None = None
+    cut: NDArray[np.bool_] | None = None
 
 
 class Hit(TypedDict):

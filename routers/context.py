@@ -52,7 +52,7 @@ def carried(context: Context, said: Inference) -> Inference:
 
     Of `sticky` the confidence is that of the message, or of the decision before it times the probability that
     the domain has stayed, whichever is larger: a follow-up is as much in scope as what it follows. `expected`
-    and `sent_on` are those of the last message.
+    and `sent_on` are those of the last message; it is cut if one of the texts is.
     """
     if len(said.confidence) == 1:
         return said
@@ -72,6 +72,7 @@ def carried(context: Context, said: Inference) -> Inference:
         np.array([confidence], dtype=np.float32),
         None if said.expected is None else said.expected[-1:],
         None if said.sent_on is None else said.sent_on[-1:],
+        None if said.cut is None else said.cut.any(keepdims=True),
     )
 
 

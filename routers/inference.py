@@ -23,6 +23,11 @@ def promised(router: Router, queries: Sequence[str]) -> Inference:
     return check_inference(router, queries, router.infer(queries))
 
 
+def with_cut(router: Router, queries: Sequence[str], said: Inference) -> Inference:
+    """What `router` said of `queries`, and which of them it read only the beginning of."""
+    return said._replace(cut=np.array([router.is_cut(query) for query in queries], dtype=bool))
+
+
 def check_inference(router: Router, queries: Sequence[str], said: Inference) -> Inference:
     """Return what `router` said of `queries`, as it is.
 
@@ -34,6 +39,7 @@ def check_inference(router: Router, queries: Sequence[str], said: Inference) -> 
         "confidence": (len(queries),),
         "expected": (len(queries), len(getattr(router, "models_", ()))),
         "sent_on": (len(queries),),
+        "cut": (len(queries),),
     }
     # The first is enough: what follows may come of it.
     for complaint in _complaints(said, shapes, queries):
@@ -48,9 +54,9 @@ def _complaints(said: Any, shapes: dict[str, tuple[int, ...]], queries: Sequence
         array = getattr(said, name)
         if array is None and name in Inference._field_defaults:
             continue
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in ("b" if name == "sent_on" else "fiu"):
+        kinds, wanted = ("b", "truth values") if name in ("sent_on", "cut") else ("fiu", "numbers")
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
             kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-            wanted = "truth values" if name == "sent_on" else "numbers"
             yield f"{name} is of type {kind}, not a numpy array of {wanted}"
         if array.shape != shape:
             yield f"{name} has shape {array.shape}, not {shape}: {_AXES[name]}"
@@ -70,4 +76,5 @@ _AXES = {
     "confidence": "one number a query",
     "expected": "a row a query, a column a model of models_",
     "sent_on": "one truth value a query",
+    "cut": "one truth value a query",
 }

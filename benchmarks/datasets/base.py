@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from unicodedata import normalize
@@ -11,6 +12,13 @@ OVERLAP = "overlap"
 OUT_OF_SCOPE = "out_of_scope"
 # Between the messages of a conversation, where a message cannot have it.
 BREAK = "\0"
+# Default_Ignorable_Code_Point (Unicode 15.1, DerivedCoreProperties.txt), such as the zero-width space, and
+# control characters other than white space.
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,22 @@ class Dataset:
 def fold(question: str) -> str:
     """Question with Unicode form, case and space normalised: equal for the same question."""
     return " ".join(normalize("NFKC", question).casefold().split())
+
+
+def visible(text: str) -> str:
+    """Text without characters that nobody sees; white space stays."""
+    return _INVISIBLE.sub("", text)
+
+
+def fold_name(name: str) -> str:
+    """Name of a domain, a slice or a column, folded as a question is: equal for names that look alike."""
+    return fold(visible(name))
+
+
+def reserved_slice(name: str) -> str | None:
+    """The slice with a meaning of its own that a name stands for, such as `Out-of-Scope` or `oos`."""
+    plain = re.sub("[ _-]+", "_", fold_name(name))
+    return {"oos": OUT_OF_SCOPE}.get(plain, plain if plain in (STANDARD, OVERLAP, OUT_OF_SCOPE) else None)
 
 
 def question_id(question: str, prefix: str) -> str:

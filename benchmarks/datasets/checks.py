@@ -1,25 +1,105 @@
-"""Checks of rows and splits, shared by the loaders."""
+"""Checks of rows, names and splits, shared by the loaders, and how much of the data an error quotes."""
 
 import math
+import reprlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.datasets.base import Dataset, Example
+from benchmarks.datasets.base import (
+    OUT_OF_SCOPE,
+    OVERLAP,
+    STANDARD,
+    Dataset,
+    Example,
+    fold_name,
+    reserved_slice,
+    visible,
+)
 from benchmarks.errors import BadInput
+from experts.base import BASE
 from routers.base import valid_text
+from routers.decision import ABSTAIN, BEST_GUESS
+
+# Names of slices, policies and fallbacks, which a domain could be confused with.
+RESERVED = {"all", STANDARD, OVERLAP, OUT_OF_SCOPE, BASE, BEST_GUESS, ABSTAIN}
+SHOWN = 5
+LONGEST_QUOTE = 100
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = LONGEST_QUOTE
 
 
-def question_text(value: Any, where: str, part: str = "") -> str:
-    """Check that `value` is a question and return it; `part` names its place in `where` (" of entry 3").
+def quoted(value: Any) -> str:
+    """Value as Python writes it; of a long text the middle is left out, of a long list or object the end."""
+    text = _short.repr(value)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+
+
+def listed(items: Sequence[str], separator: str = ", ", shown: int = SHOWN) -> str:
+    """The first items, and how many more there are."""
+    more = [f"and {len(items) - shown} more"] if len(items) > shown else []
+    return separator.join([*items[:shown], *more])
+
+
+def refuse(complaints: Sequence[str], remedy: str) -> None:
+    """Raises BadInput with the first complaints, which name their places, and the remedy; nothing if there is
+    none."""
+    if complaints:
+        raise BadInput(f"{listed(complaints, '; ')}. {remedy}")
+
+
+def check_alike(kind: str, places: Mapping[str, str]) -> None:
+    """Check that no two names differ only in case, Unicode form, space, or characters that nobody sees.
+
+    Args:
+        places: where each name stands first.
 
     Raises:
-        BadInput: it is empty or not text.
+        BadInput: there are such names; it has both spellings and places.
     """
-    if not isinstance(value, str) or not value.strip():
-        raise BadInput(f"{where}: the question{part} is missing, empty or not text")
-    check_surrogates(value, f"{where}: the question{part}")
+    first: dict[str, str] = {}
+    # As ASCII, because the names may look the same.
+    refuse(
+        [
+            f"{where}: the {kind} {name!a} is spelled {other!a} in {places[other]}"
+            for name, where in places.items()
+            if (other := first.setdefault(fold_name(name), name)) != name
+        ],
+        "Spell it in one way",
+    )
+
+
+def check_domain_names(places: Mapping[str, str]) -> None:
+    """Check that the names of domains can be told from each other and from other words of a record.
+
+    Args:
+        places: where each name stands first.
+
+    Raises:
+        BadInput: names are alike or empty, or mean something else in a record.
+    """
+    refuse(
+        [
+            f"{where}: no domain can be called {quoted(name)}"
+            for name, where in places.items()
+            if (reserved_slice(name) or fold_name(name)) in {"", *RESERVED}
+        ],
+        f"{', '.join(sorted(RESERVED))} mean something else in a record: rename the domain; questions that "
+        f"belong to none have the slice {OUT_OF_SCOPE}, in a table a column 'slice'",
+    )
+    check_alike("domain", places)
+
+
+def question_text(value: Any, where: str) -> str:
+    """Check that `value`, read from `where`, is a question, and return it.
+
+    Raises:
+        BadInput: it is empty, has only characters that nobody sees, or is not text.
+    """
+    if not isinstance(value, str) or not visible(value).strip():
+        raise BadInput(f"{where}: the question is missing, not text, or without a visible character")
+    check_surrogates(value, f"{where}: the question")
     return value
 
 
@@ -41,7 +121,9 @@ def score(value: Any, model: str, where: str) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= 1:
-        raise BadInput(f"{where}: {model} has {value!r}, not a score: True, False or a number from 0 to 1")
+        raise BadInput(
+            f"{where}: {model} has {quoted(value)}, not a score: True, False or a number from 0 to 1"
+        )
     return number
 
 

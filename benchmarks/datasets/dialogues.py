@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from benchmarks.datasets import files
-from benchmarks.datasets.base import Dataset, Example, message_id
-from benchmarks.datasets.checks import check_surrogates
+from benchmarks.datasets.base import Dataset, Example, message_id, visible
+from benchmarks.datasets.checks import check_surrogates, quoted
 from benchmarks.datasets.tables import read_json_file
 from benchmarks.errors import BadInput
 from common.checks import constrained, fraction, one_of
@@ -112,7 +112,7 @@ def _dialogue(place: Place, content: Any) -> Dialogue:
     except msgspec.ValidationError as error:
         raise place.refuse(f"{error}; {SHAPE}") from error
     if dialogue.split not in SPLITS:
-        raise place.refuse(f"the split {dialogue.split!r} is not one of {', '.join(SPLITS)}; mend it")
+        raise place.refuse(f"the split {quoted(dialogue.split)} is not one of {', '.join(SPLITS)}; mend it")
     if not dialogue.turns:
         raise place.refuse(f"it has no turns; {SHAPE}")
     return dialogue
@@ -143,16 +143,18 @@ def _examples(place: Place, dialogue: Dialogue, domains: Sequence[str]) -> list[
 
 def _kind(place: Place, turn: Turn, before: str | None, domains: Sequence[str]) -> str:
     """Kind of a turn after one of the domain `before`. Raises BadInput for a turn that cannot be one."""
-    if not turn.message.strip():
+    if not visible(turn.message).strip():
         raise place.refuse("the message is empty; write one, or leave the turn out")
     check_surrogates(turn.message, f"{place}: the message")
     if turn.domain not in domains:
-        raise place.refuse(f"the domain {turn.domain!r} is not one of {', '.join(domains)}; mend it")
+        raise place.refuse(f"the domain {quoted(turn.domain)} is not one of {', '.join(domains)}; mend it")
     if before is None:
         kind, why = FIRST, "nothing comes before it"
     else:
         kind = FOLLOW_UP if turn.domain == before else SWITCH
         why = f"the turn before it is about {before}"
     if turn.kind not in (None, kind):
-        raise place.refuse(f"the kind is {turn.kind!r}, but {why}; write {kind!r}, or leave the kind out")
+        raise place.refuse(
+            f"the kind is {quoted(turn.kind)}, but {why}; write {kind!r}, or leave the kind out"
+        )
     return kind

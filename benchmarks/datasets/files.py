@@ -1,10 +1,13 @@
 """Your own questions: a folder of `qna` JSON files, or one table (see questions.py)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from os.path import isdir
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.datasets.base import Dataset, Example, fold, split
+from benchmarks.datasets.base import Dataset, fold, fold_name, split
+from benchmarks.datasets.checks import check_alike, check_domain_names, quoted, refuse
 from benchmarks.datasets.questions import (
     Columns,
     Placed,
@@ -13,12 +16,15 @@ from benchmarks.datasets.questions import (
     read_question_table,
     unique,
 )
-from benchmarks.datasets.tables import READERS
+from benchmarks.datasets.tables import is_table, names_of
 from benchmarks.errors import BadInput
-from common.checks import constrained, fraction
+from common.checks import at_least, constrained, fraction, optional
+from common.progress import say
+
+LEAVE_OUT = "dataset.min_per_domain=2 leaves out the domains that have fewer"
 
 
-@constrained("dataset.", test_fraction=fraction)
+@constrained("dataset.", test_fraction=fraction, min_per_domain=optional(at_least(2)))
 def load(
     name: str,
     path: str,
@@ -30,14 +36,16 @@ def load(
     answer_column: str = "answer",
     slice_column: str = "slice",
     weight_column: str = "weight",
+    skip: str | None = None,
+    min_per_domain: int | None = None,
 ) -> Dataset:
     """Load a folder or a table, splitting each domain, or training on all of it when `test_path` is given.
 
     Test questions that are also trained on are found later, by `benchmarks.datasets.leakage`.
 
     Args:
-        path: a folder with one `qna` JSON file a domain, or a table in CSV, JSONL or Parquet with a row a
-            question.
+        path: a folder with one `qna` JSON file a domain, or a table in CSV, JSON, JSONL or Parquet with a row
+            a question.
         test_path: a folder or table to test on; then everything in `path` is for training.
         test_fraction: else each domain's share of questions to test on, by a hash of the question.
         question_column, label_column: columns that a table must have.
@@ -45,78 +53,140 @@ def load(
         answer_column: reference answers.
         slice_column: `standard`, `overlap`, `out_of_scope` (which needs no label) or your own.
         weight_column: how many questions a row stands for.
+        skip: files of a folder that are not read: names or patterns, with `|` between them.
+        min_per_domain: leave out the domains with fewer questions to train on, instead of refusing them.
 
     Raises:
         BadInput: a missing or empty folder or table, a file that is not what its name says, a bad
-            question, the same question twice under different domains or in the test, fewer than
-            two domains, or fewer than two questions in one.
+            question, the same question twice under different domains or in the test, names of domains
+            that are alike, fewer than two domains, or fewer than two questions in one.
     """
     columns = Columns(
         question_column, label_column, labels_column, answer_column, slice_column, weight_column
     )
-    source = _read(Path(path), columns, test_only=test_path is None)
-    labelled = unique(source.labelled)
-    domains = _check_trainable(Path(path), labelled, source)
-    _check_known(source.labelled, domains)
-    files = source.files
+    learned = _read(Path(path), columns, skip, test_only=test_path is None)
+    files = learned.files
     if test_path is None:
-        train, test = split(labelled, test_fraction)
-        _check_known(source.test_only, domains)
-        test += [found.example for found in source.test_only]
+        tested = Questions(test_only=learned.test_only)
     else:
-        train = labelled
-        tested = _read(Path(test_path), columns, test_only=True)
-        test = _test_examples(Path(test_path), tested, domains)
+        tested = _read(Path(test_path), columns, skip, test_only=True)
         same = Path(test_path).name == Path(path).name
         files = files | {f"test/{file}" if same else file: sha256 for file, sha256 in tested.files.items()}
+    _check_names(learned, tested)
+    parts = Parts(unique(learned.labelled), unique(tested.labelled), tested.test_only)
+    places = learned.domains
+    if min_per_domain is not None:
+        parts = _large_domains(parts, min_per_domain)
+        places = {label: places[label] for label in parts.domains}
+    _check_trainable(path, parts, places)
+    if test_path is not None and not parts.test:
+        raise BadInput(f"{test_path}: no question to test on")
+    train = [one.example for one in parts.train]
+    test = [*parts.test, *parts.test_only]
+    if test_path is None:
+        train, held_out = split(train, test_fraction)
+        ids = {example.id for example in held_out}
+        test = [*(one for one in parts.train if one.example.id in ids), *test]
     _check_once(test)
-    return Dataset(name, train, test, files)
+    return Dataset(name, train, [one.example for one in test], files)
 
 
-def _read(path: Path, columns: Columns, test_only: bool) -> Questions:
-    if path.suffix.lower() in READERS and not path.is_dir():
+class Parts(NamedTuple):
+    """Questions by what they are for; without `test`, a part of `train` is for testing."""
+
+    train: list[Placed]
+    test: list[Placed]
+    test_only: list[Placed]
+
+    @property
+    def domains(self) -> list[str]:
+        """Domains that are trained on, sorted."""
+        return sorted({str(one.example.label) for one in self.train})
+
+
+def _read(path: Path, columns: Columns, skip: str | None, *, test_only: bool) -> Questions:
+    if is_table(path) and not isdir(path):
         return read_question_table(path, columns, test_only)
-    return read_folder(path, test_only)
+    return read_folder(path, test_only, skip)
 
 
-def _check_trainable(path: Path, examples: Sequence[Example], source: Questions) -> list[str]:
-    """Domains, sorted. Raises BadInput if there are too few domains or questions to train on."""
-    counts = Counter(str(example.label) for example in examples)
-    for domain, where in source.domains.items():
-        if counts[domain] < 2:
-            raise BadInput(f"{where}: a domain needs at least two questions, found {counts[domain]}")
+def _check_names(learned: Questions, tested: Questions) -> None:
+    """Raises BadInput for domains or slices whose names are alike, reserved, or the same."""
+    domains, slices = dict(learned.domains), dict[str, str]()
+    for where, example in (*learned.labelled, *tested.labelled, *tested.test_only):
+        slices.setdefault(example.slice, where)
+        for domain in example.domains:
+            domains.setdefault(domain, where)
+    check_domain_names(domains)
+    check_alike("slice", slices)
+    taken = {"all", *map(fold_name, domains)}
+    refuse(
+        [
+            f"{where}: no slice can be called {quoted(name)}"
+            for name, where in slices.items()
+            if fold_name(name) in taken
+        ],
+        "Rename it: all questions, or those of a domain, are called so",
+    )
+
+
+def _large_domains(parts: Parts, least: int) -> Parts:
+    """The questions whose domains have at least so many to train on; a notice says what was left out."""
+    counts = Counter(str(one.example.label) for one in parts.train)
+    kept = Parts._make(
+        [one for one in part if all(counts[domain] >= least for domain in one.example.domains)]
+        for part in parts
+    )
+    small = sorted(
+        {domain for part in parts for one in part for domain in one.example.domains if counts[domain] < least}
+    )
+    if small:
+        left_out = sum(map(len, parts)) - sum(map(len, kept))
+        say(
+            f"left out {left_out} question(s) of {len(small)} domain(s) with fewer than {least} to train on: "
+            f"{names_of(small)}"
+        )
+    return kept
+
+
+def _check_trainable(path: str, parts: Parts, places: Mapping[str, str]) -> None:
+    """Raises BadInput for too few domains, a domain with too few questions, or one without any to train on.
+
+    Args:
+        places: of each domain that is to be trained on.
+    """
+    counts = Counter(str(one.example.label) for one in parts.train)
+    refuse(
+        [
+            f"{where}: the domain {quoted(domain)} has {counts[domain]} question(s)"
+            for domain, where in places.items()
+            if counts[domain] < 2
+        ],
+        f"A domain needs at least two to train on; {LEAVE_OUT}",
+    )
     if len(counts) < 2:
-        only = ", ".join(counts) or "none"
+        only = names_of(counts)
         raise BadInput(f"{path}: routing needs at least two domains, found {len(counts)}: {only}")
-    return sorted(counts)
+    unknown: dict[str, str] = {}
+    for where, example in (one for part in parts for one in part):
+        for domain in example.domains:
+            if domain not in counts:
+                unknown.setdefault(domain, where)
+    refuse(
+        [
+            f"{where}: no training question has the domain {quoted(domain)}"
+            for domain, where in unknown.items()
+        ],
+        f"The domains are {names_of(sorted(counts))}; {LEAVE_OUT}",
+    )
 
 
-def _check_known(placed: Sequence[Placed], domains: Sequence[str]) -> None:
-    """Raises BadInput for a domain without training questions, or a slice with the name of a domain."""
-    known = ", ".join(domains)
-    for where, example in placed:
-        unknown = [domain for domain in example.domains if domain not in domains]
-        if unknown:
-            raise BadInput(f"{where}: {example.query!r} has domain {unknown[0]!r}, not one of {known}")
-        if example.slice in ("all", *domains):
-            raise BadInput(f"{where}: no slice can be called {example.slice!r}; rename it")
-
-
-def _test_examples(path: Path, source: Questions, domains: Sequence[str]) -> list[Example]:
-    """Examples of a test folder or table."""
-    examples = unique(source.labelled)
-    unknown = sorted({str(example.label) for example in examples} - set(domains))
-    if unknown:
-        raise BadInput(f"{path}: no training questions for {', '.join(unknown)}")
-    if not examples:
-        raise BadInput(f"{path}: no question to test on")
-    _check_known([*source.labelled, *source.test_only], domains)
-    return examples + [found.example for found in source.test_only]
-
-
-def _check_once(test: Sequence[Example]) -> None:
+def _check_once(test: Sequence[Placed]) -> None:
     """Raises BadInput for a question that is tested twice: it would count twice, maybe with two labels."""
-    counts = Counter(fold(example.query) for example in test)
-    for example in test:
-        if counts[fold(example.query)] > 1:
-            raise BadInput(f"the test question {example.query!r} stands twice; keep one")
+    first: dict[str, str] = {}
+    twice = []
+    for where, example in test:
+        other = first.setdefault(fold(example.query), where)
+        if other != where:
+            twice.append(f"{where}: the test question {quoted(example.query)} stands twice, also in {other}")
+    refuse(twice, "Keep one of each")

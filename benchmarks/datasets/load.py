@@ -4,13 +4,9 @@ from typing import Any
 
 from hydra.utils import get_method
 
-from benchmarks.datasets.base import OUT_OF_SCOPE, OVERLAP, STANDARD, Dataset
+from benchmarks.datasets.base import Dataset
+from benchmarks.datasets.checks import check_domain_names
 from benchmarks.errors import BadInput
-from experts.base import BASE
-from routers.decision import ABSTAIN, BEST_GUESS
-
-# Names of slices, policies and fallbacks, which a domain could be confused with.
-RESERVED = {"all", STANDARD, OVERLAP, OUT_OF_SCOPE, BASE, BEST_GUESS, ABSTAIN}
 
 
 def load_dataset(config: Any) -> Dataset:
@@ -23,10 +19,5 @@ def load_dataset(config: Any) -> Dataset:
     loaded = get_method(arguments.pop("_target_"))(**arguments)
     if not isinstance(loaded, Dataset):
         raise BadInput(f"the data set loader returned a {type(loaded).__name__}, not a Dataset")
-    taken = RESERVED & {*loaded.classes}
-    if taken:
-        raise BadInput(
-            f"data set {loaded.name}: no domain can be called {sorted(taken)[0]!r}, a name that means "
-            "something else in a record; rename it"
-        )
+    check_domain_names(dict.fromkeys(loaded.classes, f"data set {loaded.name}"))
     return loaded

@@ -36,7 +36,7 @@ def load(name: str, path: str, test_fraction: float = 0.2) -> Dataset:
     with_text = [row for row, utterance in enumerate(points.utterances) if utterance is not None]
     usable = [row for row in with_text if points.scores[row]]
     _report(folder, len(points.uids), len(with_text), len(usable))
-    examples = unique([_example(folder, points, row) for row in usable])
+    examples = [one.example for one in unique([_example(folder, points, row) for row in usable])]
     train, test = split(examples, test_fraction)
     files = {f"{folder.name}/{file}": sha256_file(folder / file) for file in (POINTS, TARGETS)}
     return check_learnable(Dataset(name, train, test, files), str(folder))
@@ -62,4 +62,5 @@ def _example(folder: Path, points: Points, row: int) -> Placed:
                 f"{folder / TARGETS}: the score {score} of {target!r} for {points.uids[row]} is not in [0, 1]"
             )
     label = max(scores, key=scores.__getitem__)
-    return Placed(str(folder), Example(question_id(query, label), query, label, outcomes=scores))
+    where = f"{folder / POINTS}: point {points.uids[row]}"
+    return Placed(where, Example(question_id(query, label), query, label, outcomes=scores))

@@ -62,7 +62,9 @@ def evaluate(
         confusion_matrix=computed.confusion_matrix,
         timings=timings,
         curves=computed.curves,
-        analyses=replace(analysed.analyses, leakage=leakage),
+        analyses=replace(
+            analysed.analyses, leakage=leakage, cut_questions=sum(row.cut is True for row in rows)
+        ),
     )
     return Evaluated(record, rows)
 

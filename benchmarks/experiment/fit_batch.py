@@ -13,7 +13,7 @@ from benchmarks.datasets.base import Example
 from benchmarks.workers.launch import Workers
 from common.progress import progress
 from routers.base import Inference, Lessons, Router, build
-from routers.inference import promised
+from routers.inference import promised, with_cut
 from routers.inference_files import load_inferences, save_inferences
 from routers.vector_cache import kept_vectors, vectors_folder
 
@@ -136,7 +136,8 @@ def infer(job: InferJob) -> bool:
     """Load a saved router and serve queries, in this process."""
     router = Router.load(Path(job.router))
     with kept_vectors(job.vectors):
-        save_inferences([promised(router, job.queries)], Path(job.outputs))
+        said = promised(router, job.queries)
+    save_inferences([with_cut(router, job.queries, said)], Path(job.outputs))
     return True
 
 

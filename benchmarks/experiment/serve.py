@@ -133,6 +133,7 @@ def _rows(dataset: Dataset, output: Inference, models: Sequence[str]) -> list[Pr
     proba, confidence = output.proba.tolist(), output.confidence.tolist()
     expected = None if output.expected is None else output.expected.tolist()
     sent_on = None if output.sent_on is None else output.sent_on.tolist()
+    cut = None if output.cut is None else output.cut.tolist()
     return [
         Prediction(
             id=example.id,
@@ -147,6 +148,7 @@ def _rows(dataset: Dataset, output: Inference, models: Sequence[str]) -> list[Pr
             outcomes=None if example.outcomes is None else dict(example.outcomes),
             expected=None if expected is None else dict(zip(models, expected[row], strict=True)),
             sent_on=None if sent_on is None else sent_on[row],
+            cut=True if cut and cut[row] else None,
             history=list(example.history) or None,
             dialogue=example.dialogue,
         )

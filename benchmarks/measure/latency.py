@@ -19,7 +19,7 @@ from common.progress import progress
 from reports.record import Round
 from routers.base import Inference, Router
 from routers.decision import decide, route
-from routers.inference import check_inference
+from routers.inference import check_inference, with_cut
 from routers.inference_files import concatenate, save_inferences
 from routers.stages import STAGES, collect_stages
 
@@ -185,7 +185,7 @@ def _batches(router: Router, job: ServeJob) -> list[float]:
         if len(batch) == size:
             seconds.append(perf_counter() - start)
     checked = [check_inference(router, *pair) for pair in zip(served, outputs, strict=False)]
-    save_inferences([concatenate(checked)], Path(job.outputs))
+    save_inferences([with_cut(router, queries, concatenate(checked))], Path(job.outputs))
     return seconds
 
 

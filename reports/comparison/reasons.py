@@ -182,6 +182,8 @@ def caveats(ranking: Ranking, chosen: Record, shortlist: Sequence[Record]) -> It
     yield from _weak_slices(chosen)
     yield from few(chosen)
     yield from _speeds(ranking, shortlist)
+    if cut := chosen.analyses.cut_questions:
+        yield state(Code.CUT_QUESTIONS, n=cut)
     if chosen.is_dirty:
         yield state(Code.UNCOMMITTED)
     ece, chance = chosen.metric("ece"), chosen.metric("ece_by_chance")

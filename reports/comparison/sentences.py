@@ -112,6 +112,7 @@ class Code(Enum):
         "measure.rounds to 2 or more."
     )
     UNCOMMITTED = "It ran from uncommitted changes, so that nobody can run the same code again."
+    CUT_QUESTIONS = "{n:,} of its test questions are longer than it reads: it saw only their beginning."
     POOR_CALIBRATION = (
         "Its probabilities are off by {ece:hundred} points on average, where chance alone would make "
         "{chance:hundred}: calibrate it before a threshold depends on them."

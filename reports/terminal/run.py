@@ -139,14 +139,16 @@ def headline(record: Record, glossary: Glossary) -> str:
 
 
 def notes(record: Record) -> Iterator[str]:
-    """Sentences on untrained weights, domains that accuracy says little of, leakage, tuning, fine-tuned
-    encoders, the threshold, a cascade, and missing answers."""
+    """Sentences on untrained weights, domains that accuracy says little of, leakage, questions that were cut,
+    tuning, fine-tuned encoders, the threshold, a cascade, and missing answers."""
     if why := record.derivation.why_unscored:
         yield f"Quality is not scored: {sentence(Reason.UNTRAINED_WEIGHTS, why)}"
     yield from (statement.message for statement in balance([record]))
     leakage, tuning = record.analyses.leakage, record.analyses.tuning
     if leakage and leakage.dropped:
         yield f"Leakage: {leakage.dropped} training questions left out, too close to a test question"
+    if cut := record.analyses.cut_questions:
+        yield f"Cut: {cut} of the test questions are longer than the router reads; it saw their beginning"
     if tuning:
         chosen = ", ".join(f"{name}={value}" for name, value in tuning.chosen.items())
         yield f"Tuned by {tuning.folds}-fold cross-validation on the training questions: {chosen}"

@@ -47,6 +47,13 @@ class Shouted(Even):
         return Inference(proba, np.ones(len(queries), dtype=np.float32))
 
 
+class Short(Even):
+    """Reads eight characters of a question."""
+
+    def is_cut(self, query: str) -> bool:
+        return len(query) > 8
+
+
 class Scoring(Even):
     """Gives scores where probabilities belong."""
 

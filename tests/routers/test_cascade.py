@@ -45,7 +45,7 @@ def cascade(
 
 
 def test_hesitation_is_sent_on_in_one_batch() -> None:
-    proba, confidence, expected, sent_on = cascade(threshold=0.6).infer(QUERIES)
+    proba, confidence, expected, sent_on, _ = cascade(threshold=0.6).infer(QUERIES)
     assert Counting.asked == [["torn", "even"]]
     assert proba == pytest.approx(np.array([CHEAP["sure"], CHEAP["so-so"], DEAR["torn"], DEAR["even"]]))
     assert sent_on is not None
@@ -62,7 +62,7 @@ def test_the_threshold_itself_is_not_under_it() -> None:
 
 
 def test_nothing_sent_on_asks_nobody() -> None:
-    proba, _, _, sent_on = cascade(threshold=0.0).infer(QUERIES)
+    proba, _, _, sent_on, _ = cascade(threshold=0.0).infer(QUERIES)
     assert Counting.asked == []
     assert proba == pytest.approx(np.array(list(CHEAP.values())))
     assert sent_on is not None

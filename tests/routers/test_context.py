@@ -95,6 +95,14 @@ def test_what_the_last_message_alone_has() -> None:
     assert (found.expected.tolist(), found.sent_on.tolist()) == (expected[1:].tolist(), [False])
 
 
+def test_a_conversation_is_cut_if_one_of_its_texts_is() -> None:
+    asked = ((1, 0), 1), ((0, 1), 0.5)
+    for cut in ([True, False], [False, False]):
+        found = carried(STAY, said(*asked, cut=np.array(cut)))
+        assert found.cut is not None
+        assert found.cut.tolist() == [any(cut)]
+
+
 @pytest.mark.parametrize("n_domains", [2, 3, 7])
 def test_rows_are_probabilities_of_each_conversation(n_domains: int) -> None:
     draw = np.random.default_rng(n_domains)

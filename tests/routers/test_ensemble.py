@@ -22,7 +22,7 @@ def soft(weights: dict[str, float] | None = None) -> EnsembleRouter:
 
 
 def test_a_soft_vote_is_the_mean() -> None:
-    proba, confidence, expected, sent_on = soft().fit(*TRAIN).infer(ASKED)
+    proba, confidence, expected, sent_on, _ = soft().fit(*TRAIN).infer(ASKED)
     assert proba == pytest.approx(np.array([[0.6, 0.4], [0.2, 0.8]]))
     assert confidence == pytest.approx([0.4, 0.7])
     assert (expected, sent_on) == (None, None)

@@ -45,7 +45,14 @@ def test_a_broken_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "names", "expected"),
-    [(1, ["a", "b"], "b"), (7, None, "7"), ("x", ["a"], "x"), (" 3B ", None, "3B")],
+    [
+        (1, ["a", "b"], "b"),
+        (7, None, "7"),
+        ("x", ["a"], "x"),
+        (" 3B ", None, "3B"),
+        (True, None, "True"),
+        (True, ["a", "b"], "True"),
+    ],
 )
 def test_a_label_as_text(value: Any, names: list[str] | None, expected: str) -> None:
     assert class_name(value, names, "f:1") == expected

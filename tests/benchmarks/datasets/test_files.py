@@ -1,6 +1,8 @@
 """Folders of `qna` JSON: what is read, and one line for whatever is wrong."""
 
+import errno
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.datasets.base import Dataset, Example, fold, question_id
+from benchmarks.datasets.base import Dataset, Example, fold, question_id, visible
 from benchmarks.datasets.files import load
 from benchmarks.datasets.leakage import Guard, check_leakage
 from benchmarks.errors import BadInput
@@ -103,12 +105,12 @@ def test_repetitions_in_a_domain_are_dropped_and_said(
         ('{"qna": [\n  {"question": }]}', ":2:16: not valid JSON: Expecting value"),
         ("{}", ": Object missing required field `qna`"),
         ('{"qna": ["a"]}', ": Expected `object`, got `str` - at `$.qna[0]`"),
-        (qna("a", " \t"), ": the question of entry 2 is missing, empty or not text"),
-        (qna("a", answer=["b"]), ": the answer of entry 1 is not text"),
-        (qna("half a pair: \ud83d"), ": the question of entry 1 has half a surrogate pair"),
+        (qna("a", " \t"), ": entry 2: the question is missing, not text, or"),
+        (qna("a", answer=["b"]), ": entry 1: the answer is ['b'], not text"),
+        (qna("half a pair: \ud83d"), ": entry 1: the question has half a surrogate pair"),
         (b'{"qna": ["\xff"]}', ": not UTF-8 text at byte 10; save it as UTF-8"),
-        (qna("only one"), ": a domain needs at least two questions, found 1"),
-        (qna("a", "b", domains=["car", "boat"]), ": 'a' has domain 'boat', not one of car, sleep"),
+        (qna("only one"), ": the domain 'car' has 1 question(s)"),
+        (qna("a", "b", domains=["car", "boat"]), ": entry 1: no training question has the domain 'boat'"),
     ],
 )
 def test_a_bad_file_is_named_with_the_place(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -123,7 +125,7 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, content: str | bytes
         ({"car": CAR, "out_of_scope": qna("Who?")}, "at least two domains, found 1: car"),
         (
             {"car": CAR, "sleep": qna("Is a nap good?", "is the oil  LOW?")},
-            "the question 'is the oil  LOW?' is under car and sleep; keep one",
+            "sleep.json: entry 2: the question 'is the oil  LOW?' has the domain 'sleep', but 'car' in",
         ),
         (
             {"car": CAR, "sleep": SLEEP, "overlap": qna("Bed?", domain="car"), "out_of_scope": qna("Bed?")},
@@ -162,17 +164,26 @@ def test_a_question_of_several_domains(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
     [
-        ("overlap", {"domain": "boat"}, "'Bed?' has domain 'boat', not one of car, sleep"),
-        ("overlap", {}, 'the question of entry 1 has no domain; give it one as "domain"'),
-        ("overlap", {"domain": "car", "domains": ["car", "boat"]}, "'Bed?' has domain 'boat', not one of"),
-        ("overlap", {"domain": "car", "domains": []}, "'Bed?' has domain 'car', which is not among its"),
-        ("overlap", {"domain": "car", "domains": "car"}, "the domains of entry 1 are not a list of names"),
-        ("out_of_scope", {"domains": ["car"]}, "'Bed?' is out of scope and has domains; keep one"),
+        (
+            "overlap",
+            {"domain": "boat"},
+            "no training question has the domain 'boat'. The domains are car, sl",
+        ),
+        ("overlap", {}, "no key 'domain'; there is: question"),
+        ("overlap", {"domain": "car", "domains": ["car", "boat"]}, "no training question has the domain 'bo"),
+        ("overlap", {"domain": "car", "domains": []}, "the domain 'car' is not among those of the question"),
+        ("overlap", {"domain": "car", "domains": 5}, "the domains are not a list of names"),
+        ("overlap", {"domain": "car", "slice": "hard"}, "the slice is 'hard', in the file of overlap"),
+        ("out_of_scope", {"domains": ["car"]}, "the question is out of scope and has domains; keep one"),
+        ("out_of_scope", {"domain": "car"}, "'Bed?' is out of scope and has domain 'car'; keep one"),
+        ("car", {"domain": "sleep"}, "the domain is 'sleep', in the file of 'car'; keep one"),
+        ("car", {"anwser": "b"}, "'anwser' is not read; if 'answer' is meant, rename it"),
+        ("car", {"answer": 0}, "the answer is 0, not text"),
     ],
 )
 def test_domains_that_cannot_be(tmp_path: Path, name: str, fields: dict[str, Any], message: str) -> None:
-    write(tmp_path, car=CAR, sleep=SLEEP, **{name: qna("Bed?", **fields)})
-    assert complaint(tmp_path).startswith(f"{tmp_path}/{name}.json: {message}")
+    write(tmp_path, **{"car": CAR, "sleep": SLEEP, name: qna("Bed?", **fields)})
+    assert complaint(tmp_path).startswith(f"{tmp_path}/{name}.json: entry 1: {message}")
 
 
 @pytest.mark.parametrize(
@@ -180,15 +191,16 @@ def test_domains_that_cannot_be(tmp_path: Path, name: str, fields: dict[str, Any
     [
         (
             {"car": qna("Tyres?"), "boat": qna("Sails?"), "plane": qna("Wings?")},
-            "no training questions for boat, plane",
+            "/boat.json: entry 1: no training question has the domain 'boat'; {path}/plane.json: entry 1: no",
         ),
-        ({"car": '{"qna": []}'}, "no question to test on"),
+        ({"car": '{"qna": []}'}, ": no question to test on"),
     ],
 )
 def test_test_folders_that_cannot_be(tmp_path: Path, files: dict[str, str], message: str) -> None:
     path = write(tmp_path / "train", car=CAR, sleep=SLEEP)
     test_path = write(tmp_path / "test", **files)
-    assert complaint(path, test_path=str(test_path)) == f"{test_path}: {message}"
+    expected = f"{test_path}{message.format(path=test_path)}"
+    assert complaint(path, test_path=str(test_path)).startswith(expected)
 
 
 @pytest.mark.usefixtures("own_cache")
@@ -208,11 +220,99 @@ def test_a_test_question_that_was_trained_on_is_left_to_the_leakage_check(tmp_pa
     for name in ("overlap", "out_of_scope"):
         for part, message in ((plain.train, "guard=drop"), (plain.test, "stands twice")):
             (known,) = [row.query for row in part if row.label == "car"]
-            folder = write(tmp_path / name, car=CAR, sleep=SLEEP, **{name: qna(known, domain="car")})
+            domain = {"domain": "car"} if name == "overlap" else {}
+            folder = write(tmp_path / name, car=CAR, sleep=SLEEP, **{name: qna(known, **domain)})
             if part is plain.test:
                 assert message in complaint(folder)
             else:
                 assert message in refusal(check_leakage, load("files", str(folder)), Guard(), workers)
+
+
+def test_files_that_are_not_read_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, car=CAR, sleep=SLEEP)
+    assert len(load("files", str(tmp_path)).train) == 2
+    assert capsys.readouterr().err == ""
+    # A hidden file is no domain, whatever is in it.
+    for name in ("weather.jsonl", "weather.csv", ".car.json", "._car.json"):
+        (tmp_path / name).write_bytes(b"\0")
+    (tmp_path / "old").mkdir()
+    assert load("files", str(tmp_path)).classes == ["car", "sleep"]
+    said = f"{tmp_path}: not read: ._car.json, .car.json, old, weather.csv, weather.jsonl\n"
+    assert capsys.readouterr().err == said
+    load("files", str(tmp_path), skip="*.car.json|old|weather.*")
+    assert "not read: ._car.json\n" in capsys.readouterr().err
+
+
+def test_a_stray_file_can_be_skipped(tmp_path: Path) -> None:
+    write(tmp_path, car=CAR, sleep=SLEEP, package='{"name": "x"}', tsconfig="{}")
+    message = complaint(tmp_path)
+    assert message.startswith(f"{tmp_path}/package.json: Object missing required field `qna`. ")
+    assert "dataset.skip=package.json " in message
+    dataset = load("files", str(tmp_path), skip="package.json|ts*")
+    assert dataset.classes == ["car", "sleep"]
+    assert set(dataset.files) == {f"{tmp_path.name}/car.json", f"{tmp_path.name}/sleep.json"}
+
+
+@pytest.mark.parametrize(
+    ("overlap", "foreign"), [("Overlap.json", "out-of-scope.JSON"), ("OVERLAP.Json", "OOS.json")]
+)
+def test_suffix_and_reserved_names_in_any_case(tmp_path: Path, overlap: str, foreign: str) -> None:
+    write(tmp_path, car=CAR, sleep=SLEEP)
+    (tmp_path / "weather.JSON").write_text(qna("Rain?", "Snow?"), encoding="utf-8")
+    (tmp_path / overlap).write_text(qna("A bed in a van?", domain="car"), encoding="utf-8")
+    (tmp_path / foreign).write_text(qna("Who painted it?"), encoding="utf-8")
+    dataset = load("files", str(tmp_path))
+    assert dataset.classes == ["car", "sleep", "weather"]
+    assert [(row.slice, row.label) for row in dataset.test[-2:]] == [
+        ("overlap", "car"),
+        ("out_of_scope", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("car", "car "), ("car", "Car"), ("caf\u00e9", "cafe\u0301"), ("overlap", "Overlap")],
+)
+def test_two_files_of_one_domain_are_both_named(tmp_path: Path, first: str, second: str) -> None:
+    names = {first: qna("Tyres?", "Doors?"), second: qna("Windows?", "Seats?")}
+    message = complaint(write(tmp_path, boat=CAR, sleep=SLEEP, **names))
+    assert f"{first}.json" in message
+    assert f"{second}.json" in message
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, car=CAR, sleep=SLEEP)
+    os.mkfifo(tmp_path / "weather.json")
+    assert complaint(tmp_path).startswith(f"{tmp_path}/weather.json: a pipe or a device, not a file")
+    for name in ("a.csv", "a.parquet"):
+        os.mkfifo(tmp_path / name)
+        assert complaint(tmp_path / name) == f"{tmp_path}/{name}: a pipe or a device, not a file"
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def iterdir(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert complaint(tmp_path) == f"{tmp_path}: cannot be read: Permission denied"
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    write(tmp_path, car=CAR, sleep=SLEEP)
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.json")).write_text(CAR, encoding="utf-8")
+    assert "caf\\udce9.json': the name is not UTF-8; rename it" in complaint(tmp_path)
+
+
+def test_an_entry_may_have_a_slice_and_a_weight(tmp_path: Path) -> None:
+    extra = qna("Tyres?", "Doors?", slice="hard", weight=3, domain="CAR", why="a note")
+    dataset = load("files", str(write(tmp_path, car=extra, sleep=SLEEP)))
+    found = [row for row in [*dataset.train, *dataset.test] if row.label == "car"]
+    assert {(row.slice, row.weight) for row in found} == {("hard", 3.0)}
+
+
+def test_keys_that_stand_twice(tmp_path: Path) -> None:
+    write(tmp_path, car='{"qna": [{"question": "x"}], "qna": []}', sleep=SLEEP)
+    assert complaint(tmp_path).startswith(f"{tmp_path}/car.json: the key 'qna' stands twice in one object")
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -248,7 +348,9 @@ def test_no_json_raises_anything_but_bad_input(car: Any, overlap: Any, foreign: 
 
 
 pairs = st.lists(
-    st.tuples(st.text(min_size=1, max_size=12).filter(str.strip), st.text(max_size=12)),
+    st.tuples(
+        st.text(min_size=1, max_size=12).filter(lambda text: visible(text).strip()), st.text(max_size=12)
+    ),
     unique_by=lambda pair: fold(pair[0]),
     min_size=4,
     max_size=12,
@@ -264,4 +366,6 @@ def test_what_is_written_is_what_is_read(rows: list[tuple[str, str]]) -> None:
             write(Path(name), **{label: json.dumps(content, ensure_ascii=False)})
         dataset: Dataset = load("files", name)
     read = {(row.label, row.query, row.reference) for row in [*dataset.train, *dataset.test]}
-    assert read == {(label, *pair) for label, part in parts.items() for pair in part}
+    assert read == {
+        (label, question, answer or None) for label, part in parts.items() for question, answer in part
+    }

@@ -75,7 +75,7 @@ def test_what_cannot_be_asked_or_judged_is_left_out(
     [
         ([(None, {"small": 1.0}), ("a", {})], "none of 2 points has both an utterance, to ask, and a sco"),
         ([*ROWS, ("six", {"small": 1.5})], "the score 1.5 of 'small' for p5 is not in [0, 1]"),
-        ([*ROWS, ("ONE", {"large": 1.0})], "the question 'ONE' is under small and large; keep one"),
+        ([*ROWS, ("ONE", {"large": 1.0})], "the question 'ONE' has the domain 'large', but 'small' in"),
         ([("a", {"x": 1.0}), ("b", {"x": 1.0})], "at least two labels"),
         ([("a", {"x": 1.0}), ("b", {"y": 1.0})], "no question to test on"),
     ],

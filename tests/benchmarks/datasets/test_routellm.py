@@ -92,7 +92,7 @@ def test_bad_columns(tmp_path: Path, options: dict[str, Any], message: str) -> N
 
 def test_bad_files(tmp_path: Path) -> None:
     blank = write(tmp_path / "c.csv", [["s", " ", "True", "True"]])
-    assert complaint(blank) == f"{tmp_path}/c.csv:2: the question is missing, empty or not text"
+    assert complaint(blank).startswith(f"{tmp_path}/c.csv:2: the question is missing, not text, or without ")
     assert "at least two labels" in complaint(write(tmp_path / "d.csv", ROWS[::4]))
     assert "dataset.weak and dataset.strong are both large" in complaint(blank, weak="large")
     one = write(tmp_path / "e.csv", ROWS[:1])

@@ -81,7 +81,10 @@ def test_parquet_as_on_the_hub_gives_the_same(tmp_path: Path, names: list[str] |
     ("content", "message"),
     [
         (b"question,label\na,\n", ":2: the label is '', not text"),
-        (b"question,label\n ,3B\n", ":2: the question is missing, empty or not text"),
+        (
+            b"question,label\n ,3B\n",
+            ":2: the question is missing, not text, or without a visible character",
+        ),
         (
             b"question,label\na,3B\nb,3B\n",
             ": routing needs at least two labels in the training part, found: 3B",

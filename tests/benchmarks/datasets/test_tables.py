@@ -1,5 +1,7 @@
 """Tables: what is written is what is read, and one line with the place for whatever is wrong."""
 
+import gzip
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -83,16 +85,60 @@ def test_places_of_jsonl_rows_count_blank_lines(tmp_path: Path) -> None:
     ]
 
 
+def packed(text: str) -> bytes:
+    return gzip.compress(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "q;l\r\nx, or y;b\r\n"),
+        ("a.tsv", "q\tl\nx, or y\tb\n"),
+        ("a.csv", 'q\tl\n"x, or y"\tb\n'),
+        ("a.csv.gz", packed('q,l\n"x, or y",b\n')),
+        ("a.csv", packed("q;l\nx, or y;b\n")),
+        ("a.csv", 'q,l\n"x, or y",b\n'.encode("utf-16")),
+        ("a.jsonl", b"\xfe\xff" + '{"q": "x, or y", "l": "b"}\n'.encode("utf-16-be")),
+        ("a.json", '[{"q": "x, or y", "l": "b"}]'),
+        ("a.JSON.gz", packed('[{"q": "x, or y", "l": "b"}]')),
+    ],
+)
+def test_forms_of_the_same_table(tmp_path: Path, name: str, content: str | bytes) -> None:
+    assert [row for _, row in read_table(save(tmp_path, name, content))] == [{"q": "x, or y", "l": "b"}]
+
+
+def test_a_field_of_any_length(tmp_path: Path) -> None:
+    path = save(tmp_path, "a.csv", f"q,l\n{'x' * 200_000},b\n")
+    assert [len(row["q"]) for _, row in read_table(path)] == [200_000]
+
+
+def test_an_error_does_not_quote_a_long_text(tmp_path: Path) -> None:
+    path = save(tmp_path, "a.csv", f"{'x' * 1_000_000},b\nc,d\n")
+    ((_, row),) = read_table(path)
+    assert len(refusal(column, row, "label", "a:2")) < 300
+    twice = save(tmp_path, "b.jsonl", json.dumps({"q": "x" * 1_000_000})[:-1] + ', "q": 1}')
+    assert len(complaint(twice)) < 400
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "q\na\n", ": a table is one of .csv, .jsonl, .parquet"),
+        ("a.txt", "q\na\n", ": a table is one of .csv, .tsv, .json, .jsonl, .parquet"),
         ("a.csv", b"q\n\xff\n", ": not UTF-8 text at byte 2; save it as UTF-8"),
         ("a.csv", "q,l\na,b\n\nc\n", ":4: 1 fields, but the header has 2"),
         ("a.csv", "q,q\na,b\n", ":1: column 'q' stands twice; rename one"),
         ("a.csv", "q,l\n", ": the table has no rows"),
         ("a.jsonl", '{"q": 1}\n{"q": }\n', ":2:7: not valid JSON: Expecting value"),
-        ("a.jsonl", "[1]\n", ":1: expected one JSON object a line"),
+        ("a.jsonl", "[1]\n", ":1: expected a JSON object"),
+        (
+            "a.jsonl",
+            '{"q": 1, "q": 2}\n',
+            ":1: the key 'q' stands twice in one object, with 1 and 2; keep one",
+        ),
+        ("a.json", '{"qna": []}', ": not a list of objects, a row each"),
+        ("a.json", "[[]]", ": entry 1: expected a JSON object"),
+        ("a.csv", b"\xff\xfeq", ": not UTF-16 text at byte 2; save it as UTF-8"),
+        ("a.csv.gz", packed("q,l\na,b\n")[:-9], ": cannot be read: "),
         # What a library says follows the place.
         ("a.csv", 'q\n"a\n', ":2: not valid CSV: "),
         ("a.parquet", b"PAR1" + b"\0" * 40 + b"PAR1", ": cannot be read as Parquet: "),
@@ -105,7 +151,7 @@ def test_what_is_wrong_is_named_with_the_place(
     assert complaint(path).startswith(f"{path}{message}")
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".json", ".jsonl", ".parquet"])
 @settings(max_examples=40)
 @given(content=st.binary(max_size=40))
 def test_no_bytes_raise_anything_but_bad_input(suffix: str, content: bytes) -> None:
@@ -138,6 +184,7 @@ def test_a_value_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
         (b'["\xff"]', ": not UTF-8 text at byte 2; save it as UTF-8"),
         (b"[" * 100_000, ": not valid JSON: maximum recursion"),
         (b"5", ": Expected `object`, got `int`"),
+        (b'"\\ud83d"', ": it has half a surrogate pair, which is not text"),
         (None, ": cannot be read: No such file or directory"),
     ],
 )

@@ -65,6 +65,13 @@ def test_a_router_that_cannot_be_fitted_says_why() -> None:
         fit_batch(fits, InProcess(), "test")
 
 
+def test_questions_that_are_longer_than_the_router_reads(tmp_path: Path) -> None:
+    fakes.Short().fit(["x", "y"], ["a", "b"]).save(tmp_path / "router")
+    output = serve_saved(tmp_path / "router", ["x" * 8, "x" * 9, ""], InProcess(), "test")
+    assert output.cut is not None
+    assert output.cut.tolist() == [False, True, False]
+
+
 def test_an_output_that_breaks_the_contract_is_refused_by_the_routers_name(tmp_path: Path) -> None:
     fakes.Scoring().fit(["x", "y"], ["a", "b"]).save(tmp_path / "router")
     refused = r"tests\.benchmarks\.fakes\.Scoring\.infer: proba has 5 for 'x'"

@@ -41,7 +41,7 @@ NEAR = "When should the timing belt of a car be replaced?"
 
 
 def load(path: str, **_: Any) -> Dataset:
-    """A data set loader; `path` is `planted`, `validated` or `clean`."""
+    """A data set loader; `path` is `planted`, `validated`, `long` or `clean`."""
     train = [Example(f"t-{n}", text, "car") for n, text in enumerate(CAR)]
     train += [Example(f"s-{n}", text, "sleep") for n, text in enumerate(SLEEP)]
     test = [Example(f"c-{n}", text, "car") for n, text in enumerate((*CAR_HELD_OUT, NEAR))]
@@ -50,6 +50,8 @@ def load(path: str, **_: Any) -> Dataset:
     test += [Example(f"f-{n}", text, None, slice="out_of_scope") for n, text in enumerate(OUT_OF_SCOPE)]
     validation = [Example(f"v-{n}", f"{text} Or not?", "car") for n, text in enumerate(CAR[:8])]
     validation += [Example(f"w-{n}", f"{text} Or not?", "sleep") for n, text in enumerate(SLEEP[:8])]
+    if path == "long":
+        test.append(Example("l-0", "Do my brakes squeal? " * 100, "car"))
     if path == "planted":
         train += [Example(f"p-{n}", text, "car") for n, text in enumerate(PLANTED)]
         validation.append(Example("p-9", VALIDATED, "sleep"))
@@ -79,6 +81,13 @@ def run_on(tmp_path: Path, fresh_cache: Path, workers: Recording) -> Callable[..
         return run(config, tmp_path / "out", workers)[0]
 
     return go
+
+
+def test_a_question_that_is_longer_than_the_router_reads_is_counted(
+    run_on: Callable[..., Record], tmp_path: Path
+) -> None:
+    assert run_on("long", "router=centroid").analyses.cut_questions == 1
+    assert [row.id for row in read_predictions(tmp_path / "out") if row.cut] == ["l-0"]
 
 
 def lessons(job: Any) -> list[str]:

@@ -10,7 +10,7 @@ from common.settings import Policy
 from reports.comparison.build import recommendation
 from reports.comparison.model import Statement
 from reports.comparison.sentences import Code
-from reports.record import ConfusionMatrix, Estimate, Metric, Pair, Verdict
+from reports.record import Analyses, ConfusionMatrix, Estimate, Metric, Pair, Verdict
 from reports.record_files import Result
 from tests.reports.comparison.samples import (
     changed,
@@ -139,6 +139,13 @@ def test_a_domain_that_is_never_recognised() -> None:
     assert found[0].code == Code.NEVER_RIGHT
     assert found[0].details == {"domains": ["sleep"]}
     assert Code.NEVER_RIGHT not in codes(given())
+
+
+def test_questions_that_were_cut() -> None:
+    for cut in (None, 0):
+        assert Code.CUT_QUESTIONS not in codes(given(with_knn(analyses=Analyses(cut_questions=cut))))
+    cut_off = given(with_knn(analyses=Analyses(cut_questions=3)))
+    assert statement(cut_off, Code.CUT_QUESTIONS) == {"n": 3}
 
 
 def test_a_speed_of_one_process() -> None:

@@ -122,6 +122,7 @@ def test_notes_golden() -> None:
             cascade=CascadeResult(
                 0.75, None, 0.002, Estimate(0.3, 0.2, 0.4), Estimate(0.004, -0.0021, 0.0112)
             ),
+            cut_questions=2,
             tuning=Tuning(5, {"k": 10, "weighting": "uniform"}, [Candidate({"k": 10}, 0.9, -0.1)]),
         ),
     )
