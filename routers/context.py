@@ -72,7 +72,7 @@ def carried(context: Context, said: Inference) -> Inference:
         np.array([confidence], dtype=np.float32),
         None if said.expected is None else said.expected[-1:],
         None if said.sent_on is None else said.sent_on[-1:],
-        None if said.cut is None else said.cut.any(keepdims=True),
+        None if said.cut is None else np.array([said.cut.any()]),
     )
 
 

@@ -178,6 +178,8 @@ def _analyses(result: Result) -> Iterator[Finding]:
         changes = {frozenset(row.changed) for row in rows if row.changed is not None}
         yield "changed", sorted(map(sorted, changes)), [sorted(PERTURBATIONS)]
     yield from _learning_curve(result)
+    if found.cut_questions is not None:
+        yield "analyses.cut_questions", found.cut_questions, sum(row.cut is True for row in rows)
     if record.timings.trained is not None:
         yield "analyses.learned", found.learned, record.timings.trained.learned
 

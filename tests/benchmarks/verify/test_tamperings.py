@@ -426,6 +426,7 @@ CASES = [
         "derivation.statistics",
     ),
     Case("other facts of the fit", other_learned, "analyses.learned"),
+    Case("questions cut", lambda result: in_analyses(result, cut_questions=5), "analyses.cut_questions"),
     Case("other numbers of answers", answers_counted, "timings.experts.asked"),
 ]
 
