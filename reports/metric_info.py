@@ -29,7 +29,7 @@ class MetricInfo:
         name: as in a record; of a family such as `rougeL_always:car` the whole name.
         title: short, as a table's column has it.
         unit: as in a record: `fraction`, `F1`, `ms`, `s`, `MB`, `queries/s`, `tokens/s`, `×`, `USD/M tokens`,
-            `USD/1k questions`, `tokens`.
+            `USD/1k questions`, `tokens`, `p`.
         description: one sentence on what it is and how it was taken.
         first: whether it is in the first table of a report.
     """

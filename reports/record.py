@@ -29,11 +29,11 @@ class Metric:
         name: stable; `accuracy`, `latency_p50`, …
         value: in `unit`.
         unit: `fraction`, `F1`, `ms`, `s`, `MB` (10^6 bytes), `queries/s`, `tokens/s`, `×`,
-            `USD/M tokens` (US dollars for a million tokens), `USD/1k questions`, `tokens`.
+            `USD/M tokens` (US dollars for a million tokens), `USD/1k questions`, `tokens`, `p` (a p-value).
         higher_is_better: which way is good.
         slice: `all` is every row with a label; else a subset of the rows or a domain.
         n: how many observations the value comes from.
-        ci_low, ci_high: 95 % interval where one was computed.
+        ci_low, ci_high: interval of `statistics.confidence` where one was computed.
     """
 
     name: str
@@ -199,7 +199,9 @@ class Prediction:
             follows only with experts on.
         expert: who was asked, by the policy; None when it abstained.
         answer: what the expert said; None when there is none.
-        rouge1, rouge2, rougeL: F1 of `answer` against `reference`.
+        rouge1, rouge2, rougeL: F1 of `answer` against `reference`; 0 where the policy abstained.
+        answer_seconds, answer_tokens: time of generating `answer`, in whichever run that was (in a batch its
+            equal share), and its length; None where that is not known.
         answers: of every expert by domain, and of the base model as `base`.
         notes: by expert, why there is no answer, or what happened to the question.
     """
@@ -228,6 +230,8 @@ class Prediction:
     rougeL: float | None = None  # noqa: N815 - the measure's name
     answers: dict[str, str | None] | None = None
     notes: dict[str, str] | None = None
+    answer_seconds: float | None = None
+    answer_tokens: int | None = None
 
     @property
     def messages(self) -> list[str]:
@@ -258,7 +262,10 @@ _WHERE_KNOWN = {
     "history": None,
     "dialogue": None,
 }
-_ANSWER_KEYS = {"reference", "expert", "answer", "rouge1", "rouge2", "rougeL", "answers", "notes"}
+_ANSWER_KEYS = {
+    *("reference", "expert", "answer", "rouge1", "rouge2", "rougeL", "answers", "notes"),
+    *("answer_seconds", "answer_tokens"),
+}
 
 
 @dataclass(frozen=True)
@@ -580,7 +587,8 @@ class Flip:
 
 @dataclass(frozen=True)
 class LearningPoint:
-    """Accuracy with so many training questions a domain; the interval is over the draws of questions."""
+    """Mean accuracy with so many training questions a domain; the interval is over the draws of these and
+    over the test questions."""
 
     per_domain: int
     n_train: int

@@ -15,7 +15,7 @@ from benchmarks.answers.experts import ExpertSet, build_experts
 from benchmarks.answers.sample import Asked
 from benchmarks.datasets.base import Dataset
 from benchmarks.measure.memory import cuda_peak, peak_rss
-from benchmarks.metrics.answers import rouge
+from benchmarks.metrics.answers import MEASURES, rouge
 from benchmarks.metrics.selective import score_of
 from benchmarks.workers.launch import Workers
 from common.files import cache_dir
@@ -190,17 +190,24 @@ def _attach(
     if row.label is None or not own:
         shown = reference if row.label is None else None
         return replace(row, reference=shown, expert=expert, answers={})
-    text = own[expert].text if expert is not None else None
-    scores = rouge(reference, text) if text is not None else {}
+    chosen = own[expert] if expert is not None else Answer(None)
+    scores: dict[str, float] = {}
+    if expert is None:
+        # Nothing is what the user gets; of an expert that failed, nobody knows.
+        scores = dict.fromkeys(MEASURES, 0.0)
+    elif chosen.text is not None:
+        scores = rouge(reference, chosen.text)
     remarks = {name: found.error or found.note for name, found in own.items()}
     return replace(
         row,
         reference=reference,
         expert=expert,
-        answer=text,
+        answer=chosen.text,
         rouge1=scores.get("rouge1"),
         rouge2=scores.get("rouge2"),
         rougeL=scores.get("rougeL"),
         answers={name: found.text for name, found in own.items()},
         notes={name: remark for name, remark in remarks.items() if remark},
+        answer_seconds=None if chosen.text is None else chosen.seconds,
+        answer_tokens=None if chosen.text is None else chosen.tokens,
     )

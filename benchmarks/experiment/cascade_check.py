@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.stats.bootstrap import clusters_of, mean_estimate
+from benchmarks.stats.shares import share_estimate
 from benchmarks.workers.launch import Workers
 from common.settings import Context, Statistics
 from reports.record import CascadeResult, Estimate, Prediction
@@ -56,29 +58,34 @@ def check_cascade(
     reading = Reading.of(context, [row.messages for row in labelled])
     job = AloneJob(str(saved), reading, str(vectors_folder()))
     alone = workers.run(expensive_alone, job, f"{name}: its expensive router alone")
-    lost = [
-        float(other == row.label) - float(row.predicted == row.label)
-        for row, other in zip(labelled, alone.predicted, strict=True)
-    ]
+    lost = np.array(
+        [
+            float(other == row.label) - float(row.predicted == row.label)
+            for row, other in zip(labelled, alone.predicted, strict=True)
+        ]
+    )
     return CascadeResult(
         threshold=alone.threshold,
         share=alone.share,
         loss=alone.loss,
-        sent_on=share_sent_on(labelled, statistics, seed),
-        lost=_mean(lost, labelled, statistics, seed),
+        sent_on=share_sent_on(labelled, statistics),
+        lost=mean_estimate(lost, _weights(labelled), statistics, seed, _conversations(labelled)),
     )
 
 
-def share_sent_on(rows: Sequence[Prediction], statistics: Statistics, seed: int) -> Estimate:
+def share_sent_on(rows: Sequence[Prediction], statistics: Statistics) -> Estimate:
     """Share of the rows with a label that a cascade sent on."""
     labelled = [row for row in rows if row.label is not None]
-    return _mean([float(bool(row.sent_on)) for row in labelled], labelled, statistics, seed)
+    sent_on = np.array([float(bool(row.sent_on)) for row in labelled])
+    return share_estimate(sent_on, _weights(labelled), statistics.confidence, _conversations(labelled))
 
 
-def _mean(values: Sequence[float], rows: Sequence[Prediction], statistics: Statistics, seed: int) -> Estimate:
-    weights = np.array([row.weight for row in rows], dtype=np.float64)
-    together = clusters_of([row.dialogue for row in rows])
-    return mean_estimate(np.array(values), weights, statistics, seed, together)
+def _weights(rows: Sequence[Prediction]) -> NDArray[np.float64]:
+    return np.array([row.weight for row in rows], dtype=np.float64)
+
+
+def _conversations(rows: Sequence[Prediction]) -> NDArray[np.int64]:
+    return clusters_of([row.dialogue for row in rows])
 
 
 def expensive_alone(job: AloneJob) -> Alone:

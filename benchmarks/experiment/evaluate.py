@@ -48,7 +48,7 @@ def evaluate(
     else:
         unscored.append(Unscored("latency_p50", Reason.NOT_MEASURED))
     if answered:
-        speed, missing = answering_performance(rows, answered.answers, answered.timings)
+        speed, missing = answering_performance(rows, answered.timings)
         metrics, unscored = [*metrics, *speed], [*unscored, *missing]
     source = provenance(dataset, settings.seed, settings.measure.threads, fitted.weights)
     record = Record(

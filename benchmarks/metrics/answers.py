@@ -16,6 +16,7 @@ from benchmarks.metrics.entry import (
     Missing,
     QualityMetric,
     Questions,
+    Redefined,
     by_slice_and_domain,
     mean,
     mean_of,
@@ -67,14 +68,16 @@ _EACH = {measure: partial(_each, measure=measure) for measure in MEASURES}
 
 
 def _column(questions: Questions, measure: str, policy: str) -> Floats:
-    """Score of each row under a policy, NaN where there is no answer: (n_rows, n_variants)."""
+    """Score of each row under a policy, 0 where it abstains, NaN where an expert failed: (n_rows,
+    n_variants)."""
 
     def chosen(choice: Callable[[Prediction], str | None]) -> Floats:
         return np.array([[_score(row, choice(row), measure)] for row in questions.rows], dtype=np.float64)
 
     match policy:
         case "routed":
-            return chosen(lambda row: row.expert)
+            abstained = np.array([[row.expert is None] for row in questions.rows])
+            return np.where(abstained, 0.0, chosen(lambda row: row.expert))
         case "oracle":
             return chosen(lambda row: row.label)
         case "base":
@@ -93,9 +96,7 @@ def _column(questions: Questions, measure: str, policy: str) -> Floats:
 
 
 def _why(part: Questions, variant: str, policy: str) -> Missing:
-    """Reason why no row has a score: nobody was asked, or the first error of an expert that was."""
-    if policy == "routed" and all(row.expert is None for row in part.rows):
-        return Missing(Reason.NOBODY_ASKED)
+    """Reason why no row has a score: the first error of an expert that was asked."""
     for row in part.rows:
         asked = {"routed": row.expert, "oracle": row.label, "base": BASE}.get(policy, variant)
         for expert, text in (row.answers or {}).items():
@@ -105,9 +106,19 @@ def _why(part: Questions, variant: str, policy: str) -> Missing:
     return Missing(Reason.NOT_ANSWERED)
 
 
+def _is_otherwise(questions: Questions, policy: str) -> bool:
+    """True of rows that count otherwise since schema 5: by their weight, and where the policy abstains."""
+    abstains = policy in ("routed", "regret") and any(row.expert is None for row in questions.rows)
+    return abstains or bool((questions.weights != 1).any())
+
+
 # By policy: suffix of the name, title and description.
 _POLICIES = {
-    "routed": ("", "", "the answers of the experts that the router and the policy choose"),
+    "routed": (
+        "",
+        "",
+        "the answers of the experts that the router and the policy choose; 0 where the policy abstains",
+    ),
     "oracle": ("_oracle", " (oracle)", "the answers of the right experts"),
     "random": ("_random", " (random)", "the answers of an expert drawn at random, in the mean over experts"),
     "always": ("_always:*", " (always *)", "the answers of the expert for *, whatever the question"),
@@ -136,7 +147,7 @@ def _entry(measure: str, policy: str) -> QualityMetric:
         applies=_answered,
         listed=routed,
         why=partial(_why, policy=policy),
-        weighted=False,
+        redefined=Redefined(5, partial(_is_otherwise, policy=policy)),
         gate=Gate() if routed and measure == "rougeL" else None,
     )
 
@@ -150,8 +161,7 @@ ROUGE: Sequence[QualityMetric] = [_entry(measure, policy) for measure in MEASURE
     scope=WITH_REFERENCE,
     applies=_answered,
     listed=False,
-    weighted=False,
-    interval=False,
+    redefined=Redefined(5, partial(_is_otherwise, policy="")),
     gate=Gate(),
 )
 def answered(row: Prediction, how: Derivation) -> float:

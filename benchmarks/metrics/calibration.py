@@ -10,15 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.metrics.classification import ranks
-from benchmarks.metrics.entry import Draws, Floats, Gate, Questions, mean, metric, of_sums, ratio
+from benchmarks.metrics.entry import (
+    Draws,
+    Floats,
+    Gate,
+    QualityMetric,
+    Questions,
+    Sample,
+    limits_without_mistake,
+    mean_of,
+    metric,
+    of_sums,
+    ratio,
+)
+from benchmarks.stats.bootstrap import chunks
+from benchmarks.stats.shares import Limits
 from reports.metric_info import Group
-from reports.record import Derivation, Prediction, ReliabilityBin, RiskPoint
+from reports.record import Prediction, ReliabilityBin, RiskPoint
 
 BINS = 15
+# Sums of the same numbers in another order differ by less.
+ROUNDING = 1e-12
 # Points of a curve that is kept in a record.
 CURVE_POINTS = 100
-# Perfectly calibrated routers that are drawn to see which ECE chance alone gives.
+# Perfectly calibrated routers that are drawn to see which ECE chance alone gives, and for the test.
 CALIBRATED_DRAWS = 200
+TEST_DRAWS = 999
 
 
 def probability(questions: Questions) -> Floats:
@@ -37,7 +54,11 @@ def right(questions: Questions) -> Floats:
 
 
 def equal_mass_bins(values: Floats, most: int = BINS) -> NDArray[np.int64]:
-    """Bin of each value: bins of as equal a number of values as ties allow, which share a bin."""
+    """Bin of each value: bins of as equal a number of values as ties allow, which share a bin.
+
+    Of n values in ascending order, counted from 0, bin k of m begins with the value in place ⌊k n / m⌋, or,
+    where others are equal to it, with the first of these.
+    """
     n_bins = min(most, len(values))
     edges = np.sort(values)[[len(values) * number // n_bins for number in range(1, n_bins)]]
     return np.searchsorted(np.unique(edges), values, side="right")
@@ -93,10 +114,102 @@ def ece_by_chance(rows: Floats, draws: Draws) -> Floats:
     return np.asarray(np.abs(gaps).sum(axis=1).mean(axis=1) / draws.weights.sum(axis=1))
 
 
-@mean(title="Brier score", group=Group.CALIBRATION, higher_is_better=False, gate=Gate())
-def brier(row: Prediction, how: Derivation) -> float:
-    """Mean over questions of the squared error summed over domains, 0 to 2 (Brier, 1950)."""
-    return sum((row.scores.get(name, 0.0) - (name == row.label)) ** 2 for name in how.classes)
+def bins_and_outcomes(questions: Questions) -> Floats:
+    """Bin, probability and outcome of each row, and the seed: (n_rows, 4)."""
+    columns = (questions.of(_bins), questions.of(probability), questions.of(right))
+    return np.stack([*columns, np.full(len(questions.rows), questions.how.seed)], axis=1)
+
+
+def squared_error(bins: NDArray[np.int64], gaps: Floats, weights: Floats) -> Floats:
+    """Squared calibration error without what chance adds to it (…,): the mean over bins, by their weight, of
+    the product of two different rows' gaps, outcome minus probability.
+
+    It is 0 in the mean where a router is calibrated, and then as often below it. For rows without weights it
+    is the debiased estimator of Kumar, Liang & Ma (2019, definition 5.1).
+
+    Args:
+        bins: of each row (n_rows,).
+        gaps, weights: of each row (…, n_rows), with the same number of dimensions.
+    """
+    order = np.argsort(bins, kind="stable")
+    starts = np.flatnonzero(np.diff(bins[order], prepend=-1))
+
+    def by_bin(values: Floats) -> Floats:
+        return np.asarray(np.add.reduceat(values[..., order], starts, axis=-1))
+
+    weighted = weights * gaps
+    total = by_bin(weights)
+    # Each row's product with itself is what chance adds.
+    products = by_bin(weighted) ** 2 - by_bin(weighted**2)
+    pairs = total**2 - by_bin(weights**2)
+    shares = total / total.sum(axis=-1, keepdims=True)
+    # A bin of one row has no pair, and tells nothing.
+    squares = np.where(pairs > 0, products / np.where(pairs > 0, pairs, 1), 0.0)
+    return np.asarray((shares * squares).sum(axis=-1))
+
+
+def _error_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:
+    has_gap = (rows[:, 1] != rows[:, 2]).any()
+    return None if has_gap else limits_without_mistake(values, sample)
+
+
+@metric(
+    features=bins_and_outcomes,
+    title="Calibration error",
+    group=Group.CALIBRATION,
+    higher_is_better=False,
+    limits=_error_limits,
+    since=5,
+)
+def calibration_error(rows: Floats, draws: Draws) -> Floats:
+    """Root mean square over the bins of `ece` of accuracy − probability, without what chance adds to it, so
+    that it does not grow with the number of bins; 0 where chance explains all of it (Kumar, Liang & Ma,
+    2019)"""
+    bins, gaps = rows[:, 0].astype(np.int64), rows[:, 2] - rows[:, 1]
+    return np.sqrt(np.maximum(squared_error(bins, gaps[None], draws.weights), 0))
+
+
+@metric(
+    features=bins_and_outcomes,
+    title="Calibration test",
+    group=Group.CALIBRATION,
+    unit="p",
+    interval=False,
+    since=5,
+)
+def calibration_p(rows: Floats, draws: Draws) -> Floats:
+    """Chance of a calibration error as large if the router's probabilities were right: from 999 draws of
+    outcomes by them (consistency resampling, Bröcker & Smith, 2007)."""
+    bins, chance, weights = rows[:, 0].astype(np.int64), rows[:, 1], draws.weights[:1]
+    observed = squared_error(bins, (rows[:, 2] - chance)[None], weights)[0]
+    generator = np.random.default_rng(int(rows[0, 3]))
+    as_large = 1
+    for size in chunks(TEST_DRAWS, len(rows)):
+        drawn = (generator.random((size, len(rows))) < chance) - chance
+        as_large += int((squared_error(bins, drawn, weights) >= observed - ROUNDING).sum())
+    return np.array([as_large / (1 + TEST_DRAWS)])
+
+
+def squared_errors(questions: Questions) -> Floats:
+    """Squared error of each row's scores, summed over domains: (n_rows, 1)."""
+
+    def error(row: Prediction) -> float:
+        scores = np.fromiter(row.scores.values(), np.float64, len(row.scores))
+        of_label = row.scores.get(str(row.label), 0.0)
+        return float(scores @ scores) - of_label**2 + (of_label - 1) ** 2
+
+    return np.array([[error(row)] for row in questions.rows])
+
+
+brier = QualityMetric(
+    **mean_of(squared_errors, highest=2),
+    name="brier",
+    title="Brier score",
+    description="Mean over questions of the squared error summed over domains, 0 to 2 (Brier, 1950)",
+    group=Group.CALIBRATION,
+    higher_is_better=False,
+    gate=Gate(),
+)
 
 
 def ranked_by(score: Callable[[Questions], Floats]) -> Callable[[Questions], Floats]:
@@ -107,6 +220,10 @@ def ranked_by(score: Callable[[Questions], Floats]) -> Callable[[Questions], Flo
 def _ends(ordered: Floats) -> NDArray[np.int64]:
     """Position of the last row of each run of equal scores."""
     return np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+
+
+def _area_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:
+    return None if 0 < values[0] < 1 else limits_without_mistake(values, sample)
 
 
 def area(rows: Floats, draws: Draws) -> Floats:
@@ -121,7 +238,13 @@ def area(rows: Floats, draws: Draws) -> Floats:
     return np.asarray((risk * np.diff(accepted, axis=1, prepend=0)).sum(axis=1) / accepted[:, -1])
 
 
-@metric(features=ranked_by(probability), title="AURC", group=Group.CALIBRATION, higher_is_better=False)
+@metric(
+    features=ranked_by(probability),
+    title="AURC",
+    group=Group.CALIBRATION,
+    higher_is_better=False,
+    limits=_area_limits,
+)
 def aurc(rows: Floats, draws: Draws) -> Floats:
     """Area under the risk–coverage curve (Geifman & El-Yaniv, 2017), questions ordered by probability."""
     return area(rows, draws)
@@ -132,6 +255,7 @@ def aurc(rows: Floats, draws: Draws) -> Floats:
     title="AURC by confidence",
     group=Group.CALIBRATION,
     higher_is_better=False,
+    limits=_area_limits,
 )
 def aurc_confidence(rows: Floats, draws: Draws) -> Floats:
     """Area under the risk–coverage curve, questions ordered by confidence."""

@@ -5,24 +5,35 @@ import numpy as np
 from benchmarks.metrics.entry import (
     EVERY,
     ByClass,
+    Derivative,
     Draws,
     Floats,
     Gate,
     Missing,
     Questions,
+    Redefined,
+    Sample,
     by_class,
     by_slice,
+    classes_of,
+    limits_without_mistake,
     mean,
     mean_defined,
+    mean_of_shares,
     metric,
     out_of_scope,
     ratio,
+    share_of_class,
 )
+from benchmarks.stats.shares import Limits, auroc_limits, effective_sizes
 from reports.metric_info import Group
 from reports.reasons import Reason
 from reports.record import ConfusionMatrix, Derivation, Prediction
 
 RECALL = 0.95
+ROUNDING = 1e-12
+# Until schema 4 every row counted once.
+_WEIGHTED = Redefined(5, lambda questions: bool((questions.weights != 1).any()))
 
 
 @mean(title="Accuracy", group=Group.QUALITY, first=True, slices=by_slice, gate=Gate(slices=True))
@@ -31,13 +42,37 @@ def accuracy(row: Prediction, how: Derivation) -> float:
     return float(row.predicted == row.label)
 
 
-@by_class(title="Balanced accuracy", group=Group.QUALITY)
+def _recalls(rows: Floats, value: float, weights: Floats) -> Derivative:
+    """Derivative of the mean recall R = Σ Rₖ / m, where Rₖ is a share of the Tₖ rows of class k: a row
+    decides 1 / (m Tₖ) of it."""
+    classes = classes_of(rows)
+    true = np.bincount(classes.true, weights, classes.number)
+    right = np.bincount(classes.true, weights * classes.right, classes.number)
+    mass = weights / (true[classes.true] * (true > 0).sum())
+    return Derivative(mass, mass * (classes.right - (right[classes.true] / true[classes.true])))
+
+
+def _f1s(rows: Floats, value: float, weights: Floats) -> Derivative:
+    """Derivative of macro-F1 F = Σ Fₖ / m, where Fₖ = 2 Rₖ / Dₖ, of Rₖ right rows and Dₖ rows of class k or
+    predicted as k: a row of class k that is predicted as l decides (1 / Dₖ + 1 / Dₗ) / m of it."""
+    classes = classes_of(rows)
+    sides = (classes.true, classes.predicted)
+    true, predicted = (np.bincount(side, weights, classes.number) for side in sides)
+    both, right = true + predicted, np.bincount(classes.true, weights * classes.right, classes.number)
+    parts = [weights / (both[side] * (both > 0).sum()) for side in sides]
+    gains = [
+        part * (classes.right - 2 * right[side] / both[side]) for part, side in zip(parts, sides, strict=True)
+    ]
+    return Derivative(parts[0] + parts[1], gains[0] + gains[1])
+
+
+@by_class(title="Balanced accuracy", group=Group.QUALITY, limits=mean_of_shares(_recalls))
 def balanced_accuracy(rows: ByClass) -> Floats:
     """Mean recall over the domains that occur (scikit-learn's `balanced_accuracy_score`)."""
     return mean_defined(ratio(rows.right, rows.true))
 
 
-@by_class(title="Macro F1", group=Group.QUALITY, gate=Gate())
+@by_class(title="Macro F1", group=Group.QUALITY, gate=Gate(), limits=mean_of_shares(_f1s))
 def macro_f1(rows: ByClass) -> Floats:
     """Mean F1 over the domains that occur or are predicted."""
     return mean_defined(ratio(2 * rows.right, rows.true + rows.predicted))
@@ -47,13 +82,23 @@ def _classes(questions: Questions) -> list[str]:
     return questions.how.classes
 
 
-@by_class(title="Precision", group=Group.BY_DOMAIN, variants=_classes)
+@by_class(
+    title="Precision",
+    group=Group.BY_DOMAIN,
+    variants=_classes,
+    limits=share_of_class(lambda classes: classes.predicted),
+)
 def precision(rows: ByClass) -> Floats:
     """Share of the questions sent to a domain that belong there; the slice is the domain."""
     return ratio(rows.right, rows.predicted)
 
 
-@by_class(title="Recall", group=Group.BY_DOMAIN, variants=_classes)
+@by_class(
+    title="Recall",
+    group=Group.BY_DOMAIN,
+    variants=_classes,
+    limits=share_of_class(lambda classes: classes.true),
+)
 def recall(rows: ByClass) -> Floats:
     """Share of a domain's questions that were sent there; the slice is the domain."""
     return ratio(rows.right, rows.true)
@@ -95,6 +140,30 @@ def _accepted(rows: Floats, draws: Draws) -> tuple[Floats, Floats]:
     )
 
 
+def _placements(rows: Floats, weights: Floats) -> Floats:
+    """Share of the other kind's weight that each row with a label ranks above, and each row without one
+    below, ties half (n_rows,): DeLong, DeLong & Clarke-Pearson (1988). Either kind's mean is the area."""
+    _, rank = np.unique(rows[:, 0], return_inverse=True)
+    inside = rows[:, 1] > 0
+
+    def below(others: Floats) -> Floats:
+        found = np.bincount(rank, weights * others)
+        return np.asarray(((np.cumsum(found) - found / 2) / found.sum())[rank])
+
+    return np.where(inside, below(~inside), 1 - below(inside))
+
+
+def _auroc_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
+    inside = rows[:, 1] > 0
+    placements = _placements(rows, sample.weights)
+    sizes = [float(effective_sizes(placements[kind], *sample.of(kind)[:2])[0]) for kind in (inside, ~inside)]
+    return auroc_limits(values, *sizes, sample.confidence)
+
+
+def _fpr95_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:
+    return None if 0 < values[0] < 1 else limits_without_mistake(values, sample.of(rows[:, 1] == 0))
+
+
 @metric(
     features=confidence_ranks,
     title="Out-of-scope AUROC",
@@ -102,7 +171,8 @@ def _accepted(rows: Floats, draws: Draws) -> tuple[Floats, Floats]:
     scope=EVERY,
     slices=out_of_scope,
     missing=_one_side_only,
-    weighted=False,
+    redefined=_WEIGHTED,
+    limits=_auroc_limits,
     gate=Gate(),
 )
 def out_of_scope_auroc(rows: Floats, draws: Draws) -> Floats:
@@ -122,14 +192,15 @@ def out_of_scope_auroc(rows: Floats, draws: Draws) -> Floats:
     scope=EVERY,
     slices=out_of_scope,
     missing=_one_side_only,
-    weighted=False,
+    redefined=_WEIGHTED,
+    limits=_fpr95_limits,
 )
 def out_of_scope_fpr95(rows: Floats, draws: Draws) -> Floats:
     """Share of out-of-scope questions accepted at the confidence that accepts 95 % of the others
     (Hendrycks & Gimpel, 2017)."""
     inside, outside = _accepted(rows, draws)
-    total = inside.sum(axis=1, keepdims=True)
-    needed = np.ceil(RECALL * total)
+    # Less what rounding may take from a sum of weights.
+    needed = RECALL * (1 - ROUNDING) * inside.sum(axis=1, keepdims=True)
     # Rows with at least the rank of each threshold.
     reached = np.cumsum(inside[:, ::-1], axis=1)[:, ::-1] >= needed
     at = reached.shape[1] - 1 - reached[:, ::-1].argmax(axis=1)

@@ -1,6 +1,7 @@
 """Every quality metric of a record, from its prediction rows and its `derivation` alone.
 
-`run` computes them here for its record, and `verify` computes them again. All of them see the same resamples.
+`run` computes them here for its record, and `verify` computes them again. Intervals of shares and of their
+means are in closed form; all others see the same resamples.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from benchmarks.metrics.calibration import reliability, risk_coverage
 from benchmarks.metrics.classification import confusion_matrix
 from benchmarks.metrics.cost_quality import cost_curves
-from benchmarks.metrics.entry import LABELLED, Draws, Floats, Missing, QualityMetric, Questions, Scope
+from benchmarks.metrics.entry import LABELLED, Draws, Floats, Missing, QualityMetric, Questions, Sample, Scope
 from benchmarks.metrics.table import QUALITY
 from benchmarks.stats.bootstrap import percentile_interval, resamples
+from benchmarks.stats.shares import Limits
 from common.settings import Policy, Statistics
 from reports.metric_info import Group
 from reports.reasons import Reason
@@ -80,10 +82,14 @@ class Part:
         values = self.entry.statistic(self.features, draws)
         return values.reshape(len(values), -1)
 
-    def metrics(
-        self, values: Floats, resampled: Floats | None, confidence: float
-    ) -> Iterator[Metric | Unscored]:
-        """One a variant, of its value and of those of resamples (n_resamples, n_variants)."""
+    def closed_form(self, values: Floats, sample: Sample) -> Limits | None:
+        """Intervals of the values (n_variants,) in closed form; None where the bootstrap has to give them."""
+        if not self.inside.rows:
+            return None
+        return self.entry.limits(self.features, values, sample.of(self.numbers))
+
+    def metrics(self, values: Floats, limits: Limits | None) -> Iterator[Metric | Unscored]:
+        """One a variant, of its value and its interval."""
         entry = self.entry
         counts = entry.count(self.features) if entry.count else [len(self.inside.rows)] * len(self.variants)
         for column, (variant, value, n) in enumerate(zip(self.variants, values, counts, strict=True)):
@@ -92,10 +98,9 @@ class Part:
                 missing = entry.why(self.inside, variant) if self.inside.rows else Missing(Reason.NO_ROWS)
                 yield Unscored(name, missing.reason, slice_, dict(missing.details))
                 continue
-            low, high = (None, None)
-            if resampled is not None:
-                low, high = percentile_interval(resampled[:, column], confidence)
-            yield Metric(name, float(value), entry.unit, entry.higher_is_better, slice_, n, low, high)
+            known = (name, float(value), entry.unit, entry.higher_is_better, slice_, n)
+            ends = (float(limits.low[column]), float(limits.high[column])) if limits else ()
+            yield Metric(*known, *ends)
 
 
 def parts_of(entry: QualityMetric, questions: Questions) -> list[Part] | Missing:
@@ -130,12 +135,10 @@ def evaluate(entries: Sequence[QualityMetric], questions: Questions) -> tuple[li
                 found += _all_missing(entry, ready, questions)
             else:
                 parts += ready
-    statistics = questions.how.statistics
     once = values_of(parts, questions.weights, np.ones((1, len(questions.rows))))
-    uncertain = [part for part in parts if part.entry.interval]
-    resampled = dict(zip(map(id, uncertain), _resampled(uncertain, questions), strict=True))
-    for part, values in zip(parts, once, strict=True):
-        found += part.metrics(values[0], resampled.get(id(part)), statistics.confidence)
+    values = [of_all[0] for of_all in once]
+    for part, own, limits in zip(parts, values, _limits(parts, values, questions), strict=True):
+        found += part.metrics(own, limits)
     return (
         [one for one in found if isinstance(one, Metric)],
         [one for one in found if isinstance(one, Unscored)],
@@ -146,15 +149,29 @@ def values_of(parts: Sequence[Part], weights: Floats, counts: Floats) -> list[Fl
     """Each part's statistic (n_resamples, n_variants), of resamples that have each row as often as `counts`
     (n_resamples, n_rows) says."""
     weighted = counts * weights if (weights != 1).any() else counts
-    shared: dict[tuple[Scope, str, bool], Draws] = {}
+    shared: dict[tuple[Scope, str], Draws] = {}
     values = []
     for part in parts:
-        key = (part.entry.scope, part.slice, part.entry.weighted)
+        key = (part.entry.scope, part.slice)
         if key not in shared:
-            drawn = weighted if part.entry.weighted else counts
-            shared[key] = Draws(drawn if len(part.numbers) == drawn.shape[1] else drawn[:, part.numbers])
+            whole = len(part.numbers) == weighted.shape[1]
+            shared[key] = Draws(weighted if whole else weighted[:, part.numbers])
         values.append(part.values(shared[key]))
     return values
+
+
+def _limits(parts: Sequence[Part], values: Sequence[Floats], questions: Questions) -> list[Limits | None]:
+    """Intervals of each part's values (n_variants,); None where its metric has none."""
+    sample = Sample(questions.weights, questions.clusters, questions.how.statistics.confidence)
+    found = [
+        part.closed_form(own, sample) if part.entry.interval else None
+        for part, own in zip(parts, values, strict=True)
+    ]
+    rest = [place for place, part in enumerate(parts) if part.entry.interval and found[place] is None]
+    for place, drawn in zip(rest, _resampled([parts[place] for place in rest], questions), strict=True):
+        intervals = [percentile_interval(column, sample.confidence) for column in drawn.T]
+        found[place] = Limits(*np.array(intervals).T)
+    return found
 
 
 def _resampled(parts: Sequence[Part], questions: Questions) -> list[Floats]:

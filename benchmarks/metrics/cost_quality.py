@@ -22,10 +22,11 @@ from benchmarks.metrics.entry import (
     Missing,
     QualityMetric,
     Questions,
+    Redefined,
     mean_of,
 )
 from benchmarks.metrics.llmrouterbench import gain, gap, saved
-from benchmarks.metrics.routellm import Deferral, apgr, auc, calls_for, optimal, selections
+from benchmarks.metrics.routellm import Deferral, apgr, auc, calls_for, optimal, selections, thresholds
 from benchmarks.metrics.routerarena import arena_score
 from benchmarks.metrics.routerbench import aiq, hull, sweep
 from reports.metric_info import Group
@@ -175,7 +176,7 @@ def _choice(name: str, policy: str) -> QualityMetric:
     return _metric(
         name,
         policy,
-        **mean_of(partial(_values, of_cost=of_cost, policy=policy)),
+        **mean_of(partial(_values, of_cost=of_cost, policy=policy), None if of_cost else 1),
         name=f"{name}{policy}",
         title=f"{name.capitalize()}{title}",
         description=f"{what} of {words}",
@@ -222,6 +223,18 @@ def _straight(low: Floats, high: Floats) -> Deferral:
     return Deferral(np.tile([0.0, 100.0], (len(low), 1)), np.stack([low, high], axis=1))
 
 
+def _has_tied_top(questions: Questions) -> bool:
+    """True of a router that ties a tenth of the rows at the top, whose point the curve lacked until schema
+    4."""
+    _, inside = questions.of(WITH_OUTCOMES)
+    if not inside.rows or "two" in inside.of(obstacles):
+        return False
+    table = inside.of(outcomes)
+    weak, strong = table.two
+    *_, last, highest = thresholds(table.expected[:, strong] - table.expected[:, weak])
+    return bool(last == highest)
+
+
 # A figure of a curve (n_resamples, n_points) between two models of these mean qualities (n_resamples,).
 Height = Callable[[Deferral, Floats, Floats], Floats]
 _POLICIES = {
@@ -257,7 +270,8 @@ def _of_curve(name: str, title: str, description: str, height: Height, **more: A
             description=f"{description} (RouteLLM, Ong et al., 2024){words}",
             features=_pair if policy == "_oracle" else between_two,
             statistic=partial(statistic, policy=policy),
-            interval=name == "apgr" and not policy,
+            interval=name != "auc_deferral" and not policy,
+            redefined=None if policy else Redefined(5, _has_tied_top),
             **more,
         )
         for policy, words in _POLICIES.items()
@@ -266,8 +280,12 @@ def _of_curve(name: str, title: str, description: str, height: Height, **more: A
 
 def _calls_for(gap: int) -> Height:
     def share(curve: Deferral, low: Floats, high: Floats) -> Floats:
-        single = Deferral(curve.share[0], curve.quality[0])
-        return np.array([calls_for(gap / 100, single, float(low[0]), float(high[0])) / 100])
+        curves = zip(curve.share, curve.quality, low.tolist(), high.tolist(), strict=True)
+        found = [
+            calls_for(gap / 100, Deferral(*points), weak, strong) / 100 if strong > weak else np.nan
+            for *points, weak, strong in curves
+        ]
+        return np.array(found)
 
     return share
 

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from operator import matmul
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stats.bootstrap import Interval, clusters_of
+from benchmarks.stats.shares import Limits, clopper_pearson, effective_size_of_mean, effective_sizes
 from reports.metric_info import Group, MetricInfo
 from reports.reasons import Reason
 from reports.record import Derivation, Prediction
@@ -97,13 +99,47 @@ class Draws:
     def __init__(self, weights: Floats) -> None:
         self.weights = weights
         # With the features themselves: an array that is gone leaves its id to another.
-        self._sums: dict[int, tuple[Floats, Floats]] = {}
+        self._known: dict[tuple[int, Any], tuple[Floats, Any]] = {}
 
     def sums(self, features: Floats) -> Floats:
         """Weighted sums of features (n_rows, n_features) over the rows: (n_resamples, n_features)."""
-        if id(features) not in self._sums:
-            self._sums[id(features)] = features, self.weights @ features
-        return self._sums[id(features)][1]
+        found: Floats = self.of(features, matmul)
+        return found
+
+    def of(self, features: Floats, function: Callable[[Floats, Floats], Kind]) -> Kind:
+        """Return what the function computes from the weights and these features, computed once."""
+        key = (id(features), function)
+        if key not in self._known:
+            self._known[key] = features, function(self.weights, features)
+        found: Kind = self._known[key][1]
+        return found
+
+
+class Sample(NamedTuple):
+    """Rows as a sample of all questions that might be asked.
+
+    Attributes:
+        weights: number of questions that each row stands for (n_rows,).
+        clusters: number of each row's conversation, or of the row itself (n_rows,).
+        confidence: of the intervals that are asked for.
+    """
+
+    weights: Floats
+    clusters: NDArray[np.int64]
+    confidence: float
+
+    def of(self, rows: NDArray[Any]) -> "Sample":
+        """Those rows, by number or mask."""
+        return Sample(self.weights[rows], self.clusters[rows], self.confidence)
+
+
+@dataclass(frozen=True)
+class Redefined:
+    """Change of a metric's definition: records before schema version `since` have other values of it, where
+    `on` is true of the questions."""
+
+    since: int
+    on: Callable[[Questions], bool] = lambda questions: True
 
 
 @dataclass(frozen=True)
@@ -130,6 +166,7 @@ class Entry:
         title, description, unit, higher_is_better, group, first: see `reports.metric_info.MetricInfo`.
         gate: None when the gate does not test it.
         since: schema version of the record that first had it.
+        redefined: its last change, if records have values from before it.
         placeholder: of a family, a word for what `*` stands for.
     """
 
@@ -142,11 +179,17 @@ class Entry:
     first: bool = False
     gate: Gate | None = None
     since: int = 2
+    redefined: Redefined | None = None
     placeholder: str = ""
 
     def describes(self, name: str) -> bool:
         """True if a metric of that name is this one, or of this family."""
         return fnmatchcase(name, self.name)
+
+    def is_defined_in(self, version: int, questions: Questions) -> bool:
+        """True if records of that schema version have the metric of these questions as it is now."""
+        changed = self.redefined
+        return self.since <= version and not (changed and version < changed.since and changed.on(questions))
 
     def info(self, name: str) -> MetricInfo:
         """Description of the metric of that name."""
@@ -183,6 +226,9 @@ def _mask(inside: Questions, field: str, value: str) -> NDArray[np.bool_]:
 
 # Features and draws of as many rows -> (n_resamples,) or (n_resamples, n_variants).
 Statistic = Callable[[Floats, Draws], Floats]
+# Features, values (n_variants,) and the sample of as many rows -> limits (n_variants,); None where the
+# bootstrap has to give them.
+ClosedForm = Callable[[Floats, Floats, Sample], Limits | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +246,8 @@ class QualityMetric(Entry):
         missing: why it cannot be computed, as far as that is known before.
         why: why it is NaN on some rows.
         count: of the features, how many rows each variant was computed from; None where it is all of them.
-        weighted: whether a row counts by its weight.
-        interval: whether it has a bootstrap interval.
+        interval: whether it has an interval.
+        limits: the interval in closed form.
         listed: whether it is named among what is unscored when `missing` has a reason, or no row is in scope.
     """
 
@@ -214,8 +260,8 @@ class QualityMetric(Entry):
     missing: Callable[[Questions], Missing | None] = lambda questions: None
     why: Callable[[Questions, str], Missing] = lambda part, variant: Missing(Reason.DIVISION_BY_ZERO)
     count: Callable[[Floats], Sequence[int]] | None = None
-    weighted: bool = True
     interval: bool = True
+    limits: ClosedForm = lambda rows, values, sample: None
     listed: bool = True
 
 
@@ -258,22 +304,26 @@ def of_sums(**more: Any) -> Callable[[Callable[[Floats], Floats]], QualityMetric
     return lambda function: _entry(function, statistic=lambda rows, draws: function(draws.sums(rows)), **more)
 
 
-def mean(**more: Any) -> Callable[[Callable[[Prediction, Derivation], float | None]], QualityMetric]:
-    """The same, of a function that gives the value of a row, or None for a row that does not count."""
+def mean(
+    highest: float = 1, **more: Any
+) -> Callable[[Callable[[Prediction, Derivation], float | None]], QualityMetric]:
+    """The same, of a function that gives the value of a row, from 0 to `highest`, or None for a row that does
+    not count."""
 
     def entry(value: Callable[[Prediction, Derivation], float | None]) -> QualityMetric:
         def column(questions: Questions) -> Floats:
             values = [value(row, questions.how) for row in questions.rows]
             return np.array([np.nan if one is None else one for one in values], dtype=np.float64)[:, None]
 
-        return _entry(value, **mean_of(column), **more)
+        return _entry(value, **mean_of(column, highest), **more)
 
     return entry
 
 
-def mean_of(values: Callable[[Questions], Floats]) -> dict[str, Any]:
+def mean_of(values: Callable[[Questions], Floats], highest: float | None = 1) -> dict[str, Any]:
     """Arguments of a `QualityMetric` that is the mean of `values` (n_rows, n_variants), NaN where a row does
-    not count."""
+    not count. If all of them are 0 or `highest`, the mean is a share and has a share's interval; None where
+    values have no upper bound."""
 
     def features(questions: Questions) -> Floats:
         columns = questions.of(values)
@@ -288,7 +338,18 @@ def mean_of(values: Callable[[Questions], Floats]) -> dict[str, Any]:
         numbers: list[int] = np.split(rows, 2, axis=1)[1].sum(axis=0).astype(int).tolist()
         return numbers
 
-    return {"features": features, "statistic": statistic, "count": count}
+    def limits(rows: Floats, means: Floats, sample: Sample) -> Limits | None:
+        columns, defined = np.split(rows, 2, axis=1)
+        if highest is None or not ((columns == 0) | (columns == highest)).all():
+            return None
+        sizes = [
+            effective_sizes(column[inside], *sample.of(inside)[:2])[0]
+            for column, inside in zip(columns.T, defined.T.astype(bool), strict=True)
+        ]
+        low, high = clopper_pearson(means / highest, np.array(sizes), sample.confidence)
+        return Limits(highest * low, highest * high)
+
+    return {"features": features, "statistic": statistic, "count": count, "limits": limits}
 
 
 class ByClass(NamedTuple):
@@ -299,14 +360,45 @@ class ByClass(NamedTuple):
     predicted: Floats
 
 
-def class_indicators(questions: Questions) -> Floats:
-    """Indicators of each row, by class: predicted right, true, and predicted: (n_rows, 3 * n_classes)."""
+def class_numbers(questions: Questions) -> Floats:
+    """Number of each row's true and predicted class, and how many classes there are: (n_rows, 3)."""
     classes = questions.how.classes
     column = {name: number for number, name in enumerate(classes)}
-    identity = np.eye(len(classes))
-    true = identity[[column[str(row.label)] for row in questions.rows]].reshape(-1, len(classes))
-    predicted = identity[[column[row.predicted] for row in questions.rows]].reshape(-1, len(classes))
-    return np.concatenate([true * predicted, true, predicted], axis=1)
+    numbers = [(column[str(row.label)], column[row.predicted], len(classes)) for row in questions.rows]
+    return np.array(numbers, dtype=np.float64).reshape(-1, 3)
+
+
+class Classes(NamedTuple):
+    """`class_numbers` as whole numbers: classes of each row (n_rows,), and how many classes there are."""
+
+    true: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    number: int
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        return self.true == self.predicted
+
+
+def classes_of(rows: Floats) -> Classes:
+    """The classes in features that `class_numbers` made of at least one row."""
+    true, predicted, number = rows.astype(np.int64).T
+    return Classes(true, predicted, int(number[0]))
+
+
+def _rows_by_class(weights: Floats, features: Floats) -> ByClass:
+    from scipy.sparse import csr_array
+
+    classes = classes_of(features)
+    places = np.arange(len(features))
+
+    def sums(numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> Floats:
+        # Sparse, because a row is of one class, whether there are two of them or a thousand.
+        members = csr_array((np.ones(len(rows)), (numbers[rows], rows)), (classes.number, len(features)))
+        return np.asarray((members @ weights.T).T)
+
+    right = np.flatnonzero(classes.right)
+    return ByClass(sums(classes.true, right), sums(classes.true, places), sums(classes.predicted, places))
 
 
 def by_class(**more: Any) -> Callable[[Callable[[ByClass], Floats]], QualityMetric]:
@@ -314,8 +406,47 @@ def by_class(**more: Any) -> Callable[[Callable[[ByClass], Floats]], QualityMetr
 
     def entry(function: Callable[[ByClass], Floats]) -> QualityMetric:
         def statistic(rows: Floats, draws: Draws) -> Floats:
-            return function(ByClass(*np.split(draws.sums(rows), 3, axis=1)))
+            return function(draws.of(rows, _rows_by_class))
 
-        return _entry(function, statistic=statistic, features=class_indicators, **more)
+        return _entry(function, statistic=statistic, features=class_numbers, **more)
 
     return entry
+
+
+def share_of_class(which: Callable[[Classes], NDArray[np.int64]]) -> ClosedForm:
+    """Interval of the share of right rows among those of each class, where `which` gives the class of each
+    row."""
+
+    def limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
+        classes = classes_of(rows)
+        right = classes.right.astype(np.float64)
+        sizes = effective_sizes(right, sample.weights, sample.clusters, which(classes), classes.number)
+        return clopper_pearson(values, sizes, sample.confidence)
+
+    return limits
+
+
+def limits_without_mistake(values: Floats, sample: Sample) -> Limits:
+    """Intervals of values (n_variants,) that are 0 or 1 because no row is wrong, or all are: no resample says
+    anything else, so they are those of a share of the sample's rows."""
+    sizes = effective_sizes(np.ones(len(sample.weights)), sample.weights, sample.clusters)
+    return clopper_pearson(values, sizes, sample.confidence)
+
+
+class Derivative(NamedTuple):
+    """Share that each row decides of a mean of shares, and the mean's derivative by the row's weight, times
+    that weight: (n_rows,) each. See `effective_size_of_mean`."""
+
+    mass: Floats
+    influence: Floats
+
+
+def mean_of_shares(derivative: Callable[[Floats, float, Floats], Derivative]) -> ClosedForm:
+    """Interval of one mean of shares; `derivative` is of the features, its value and the weights."""
+
+    def limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
+        mass, influence = derivative(rows, float(values[0]), sample.weights)
+        size = effective_size_of_mean(float(values[0]), influence, mass, sample.clusters)
+        return clopper_pearson(values, np.array([size]), sample.confidence)
+
+    return limits

@@ -1,18 +1,34 @@
 """Several domains for one question: the set of those that score enough, evaluated as a set.
 
 Each class with a score of `label_threshold` or more, and always the best one, against every right class.
-Definitions as in Tsoumakas & Katakis (2007), section 4.
+Definitions as in Tsoumakas & Katakis (2007, International Journal of Data Warehousing and Mining 3(3), 1-13),
+who average each figure over questions; micro-F1 is over all of them together.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics.entry import Floats, Gate, QualityMetric, Questions, by_slice, of_sums, ratio
+from benchmarks.metrics.entry import (
+    Derivative,
+    Floats,
+    Gate,
+    QualityMetric,
+    Questions,
+    Redefined,
+    by_slice,
+    mean_of,
+    mean_of_shares,
+    of_sums,
+    ratio,
+    summary,
+)
 from reports.metric_info import Group
 from reports.record import Prediction
+
+Masks = NDArray[np.bool_]
 
 
 def predicted_labels(row: Prediction, threshold: float) -> list[str]:
@@ -20,75 +36,102 @@ def predicted_labels(row: Prediction, threshold: float) -> list[str]:
     return sorted({row.predicted} | {name for name, score in row.scores.items() if score >= threshold})
 
 
-def _membership(sets: Sequence[Sequence[str]], classes: Sequence[str]) -> NDArray[np.bool_]:
+def _membership(sets: Sequence[Sequence[str]], classes: Sequence[str]) -> Masks:
     """Mask of the classes of each row, bool (n_rows, n_classes)."""
-    return np.array([[name in members for name in classes] for members in sets])
+    column = {name: number for number, name in enumerate(classes)}
+    mask = np.zeros((len(sets), len(classes)), dtype=bool)
+    for row, members in zip(mask, sets, strict=True):
+        row[[column[name] for name in members]] = True
+    return mask
 
 
-def sets(questions: Questions) -> Floats:
-    """Columns (n_rows, 7): 1, whether the sets are equal, their Jaccard index, the share of classes that
-    they differ in, and the sizes of their intersection, of the right set and of the predicted one."""
+class Sets(NamedTuple):
+    """The right and the predicted classes of each row, bool (n_rows, n_classes); no row lacks either."""
+
+    true: Masks
+    chosen: Masks
+
+    @property
+    def both(self) -> Floats:
+        """Number of classes in both sets (n_rows,)."""
+        return np.asarray((self.true & self.chosen).sum(axis=1))
+
+
+def sets(questions: Questions) -> Sets:
+    """The sets of each row."""
     classes, threshold = questions.how.classes, questions.how.label_threshold or 0.0
-    true = _membership([row.labels or [str(row.label)] for row in questions.rows], classes)
-    chosen = _membership([predicted_labels(row, threshold) for row in questions.rows], classes)
-    both = (true & chosen).sum(axis=1)
-    columns = [
-        np.ones(len(true)),
-        (true == chosen).all(axis=1),
-        both / (true | chosen).sum(axis=1),
-        (true != chosen).mean(axis=1),
-        both,
-        true.sum(axis=1),
-        chosen.sum(axis=1),
-    ]
-    return np.stack(columns, axis=1).astype(np.float64)
-
-
-ROWS, EQUAL, JACCARD, HAMMING, BOTH, TRUE, CHOSEN = range(7)
-
-
-def _of_sets(title: str, **more: Any) -> Callable[[Callable[[Floats], Floats]], QualityMetric]:
-    return of_sums(
-        features=sets,
-        title=title,
-        group=Group.SEVERAL_LABELS,
-        slices=by_slice,
-        applies=lambda questions: questions.how.label_threshold is not None,
-        **more,
+    return Sets(
+        _membership([row.labels or [str(row.label)] for row in questions.rows], classes),
+        _membership([predicted_labels(row, threshold) for row in questions.rows], classes),
     )
 
 
-@_of_sets("Subset accuracy", gate=Gate())
-def subset_accuracy(sums: Floats) -> Floats:
+_OF_SETS: dict[str, Any] = {
+    "group": Group.SEVERAL_LABELS,
+    "slices": by_slice,
+    "applies": lambda questions: questions.how.label_threshold is not None,
+}
+# Until schema 4 over all questions together.
+_PER_QUESTION = Redefined(5)
+
+
+def _mean(title: str, **more: Any) -> Callable[[Callable[[Sets], Floats]], QualityMetric]:
+    """The decorated function gives a figure of each row's two sets (n_rows,); the metric is their mean."""
+
+    def entry(function: Callable[[Sets], Floats]) -> QualityMetric:
+        def column(questions: Questions) -> Floats:
+            return function(questions.of(sets)).astype(np.float64)[:, None]
+
+        described = {"name": function.__name__, "title": title, "description": summary(function)}
+        return QualityMetric(**described, **mean_of(column), **_OF_SETS, **more)
+
+    return entry
+
+
+@_mean("Subset accuracy", gate=Gate())
+def subset_accuracy(rows: Sets) -> Floats:
     """Share of questions whose predicted set is the right one."""
-    return ratio(sums[:, EQUAL], sums[:, ROWS])
+    return np.asarray((rows.true == rows.chosen).all(axis=1))
 
 
-@_of_sets("Jaccard index")
-def jaccard(sums: Floats) -> Floats:
+@_mean("Jaccard index")
+def jaccard(rows: Sets) -> Floats:
     """Mean over questions of intersection over union of the two sets."""
-    return ratio(sums[:, JACCARD], sums[:, ROWS])
+    return np.asarray(rows.both / (rows.true | rows.chosen).sum(axis=1))
 
 
-@_of_sets("Hamming loss", higher_is_better=False)
-def hamming_loss(sums: Floats) -> Floats:
+@_mean("Hamming loss", higher_is_better=False)
+def hamming_loss(rows: Sets) -> Floats:
     """Mean over questions of the share of domains that are in one of the two sets alone."""
-    return ratio(sums[:, HAMMING], sums[:, ROWS])
+    return np.asarray((rows.true != rows.chosen).mean(axis=1))
 
 
-@_of_sets("Micro F1")
+def _sizes(questions: Questions) -> Floats:
+    """Size of both sets' intersection, and of the two sets together: (n_rows, 2)."""
+    rows = questions.of(sets)
+    return np.stack([rows.both, rows.true.sum(axis=1) + rows.chosen.sum(axis=1)], axis=1).astype(np.float64)
+
+
+def _micro_f1(rows: Floats, value: float, weights: Floats) -> Derivative:
+    """Derivative of F = 2 Σ w b / Σ w s, of rows with b classes in both sets and s in the two together."""
+    both, sizes = rows.T
+    mass = weights * sizes / (weights @ sizes)
+    return Derivative(mass, mass * (2 * both / sizes - value))
+
+
+@of_sums(title="Micro F1", features=_sizes, limits=mean_of_shares(_micro_f1), **_OF_SETS)
 def micro_f1(sums: Floats) -> Floats:
     """F1 over all pairs of a question and a domain."""
-    return ratio(2 * sums[:, BOTH], sums[:, TRUE] + sums[:, CHOSEN])
+    return ratio(2 * sums[:, 0], sums[:, 1])
 
 
-@_of_sets("Label recall")
-def label_recall(sums: Floats) -> Floats:
-    """Share of the right domains that were predicted, over all questions together."""
-    return ratio(sums[:, BOTH], sums[:, TRUE])
+@_mean("Label recall", redefined=_PER_QUESTION)
+def label_recall(rows: Sets) -> Floats:
+    """Mean over questions of the share of the right domains that were predicted."""
+    return np.asarray(rows.both / rows.true.sum(axis=1))
 
 
-@_of_sets("Label precision")
-def label_precision(sums: Floats) -> Floats:
-    """Share of the predicted domains that are right, over all questions together."""
-    return ratio(sums[:, BOTH], sums[:, CHOSEN])
+@_mean("Label precision", redefined=_PER_QUESTION)
+def label_precision(rows: Sets) -> Floats:
+    """Mean over questions of the share of the predicted domains that are right."""
+    return np.asarray(rows.both / rows.chosen.sum(axis=1))

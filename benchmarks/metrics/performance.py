@@ -1,6 +1,6 @@
 """Speed and memory: of serving and fitting a router, and of generating answers, from raw values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from benchmarks.measure.ratios import over_rounds, total, typical
 from benchmarks.metrics.entry import Entry, Figure, Gate, Missing
 from benchmarks.stats.bootstrap import Interval, bootstrap_rounds
+from benchmarks.stats.shares import share_estimate
 from common.settings import Statistics
-from experts.base import Answer
 from reports.metric_info import Group
 from reports.reasons import Reason
 from reports.record import Answering, AnswerSession, Fitting, Metric, Prediction, Serving, Unscored
@@ -35,9 +35,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Generated:
-    """Answers that the policy chose, and the process that generated answers in this run, if one did."""
+    """Rows with an answer whose time is known, and the process that generated answers in this run, if one
+    did."""
 
-    answers: Sequence[Answer]
+    answered: Sequence[Prediction]
     session: AnswerSession | None
 
 
@@ -64,14 +65,10 @@ def performance(
 
 
 def answering_performance(
-    rows: Sequence[Prediction], answers: Mapping[tuple[str, str], Answer], answering: Answering
+    rows: Sequence[Prediction], answering: Answering
 ) -> tuple[list[Metric], list[Unscored]]:
-    """Cost of the chosen answers when they were generated, in whichever run, without routing.
-
-    `answers` are by expert and question id.
-    """
-    used = [answers[row.expert, row.id] for row in rows if row.expert is not None and row.answer is not None]
-    raw = Generated(used, answering.session)
+    """Cost of the chosen answers when they were generated, in whichever run, without routing."""
+    raw = Generated([row for row in rows if row.answer_seconds is not None], answering.session)
     return _collected([(entry, entry.figure(raw)) for entry in ANSWERING])
 
 
@@ -153,6 +150,11 @@ def _recall(raw: Measured) -> Figure | None:
     values = raw.served.neighbour_recall
     if not values:
         return None
+    if set(values) <= {0.0, 1.0}:
+        # No resample has a neighbour missed where none was.
+        of_each = np.array(values), np.ones(len(values)), raw.statistics.confidence, np.arange(len(values))
+        found = share_estimate(*of_each)
+        return Figure(found.value, len(values), Interval(found.ci_low, found.ci_high))
     interval = bootstrap_rounds(
         lambda resample: resample.mean(axis=1),
         [np.array(values)],
@@ -174,15 +176,16 @@ def _of_training(raw: Measured, value: float) -> Figure | Missing:
 
 
 def _generation_time(raw: Generated) -> Figure | None:
-    used = raw.answers
-    return Figure(sum(answer.seconds for answer in used) / len(used), len(used)) if used else None
+    seconds = [row.answer_seconds or 0.0 for row in raw.answered]
+    return Figure(sum(seconds) / len(seconds), len(seconds)) if seconds else None
 
 
 def _generation_throughput(raw: Generated) -> Figure | None:
     # An endpoint need not say how many tokens an answer has.
-    counted = [(answer.tokens, answer.seconds) for answer in raw.answers if answer.tokens is not None]
-    seconds = sum(spent for _, spent in counted)
-    return Figure(sum(tokens for tokens, _ in counted) / seconds, len(counted)) if seconds else None
+    counted = [row for row in raw.answered if row.answer_tokens is not None]
+    seconds = sum(row.answer_seconds or 0.0 for row in counted)
+    tokens = sum(row.answer_tokens or 0 for row in counted)
+    return Figure(tokens / seconds, len(counted)) if seconds else None
 
 
 def _session(value: Callable[[AnswerSession], float]) -> Callable[[Generated], Figure | Missing]:

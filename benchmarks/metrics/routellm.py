@@ -24,29 +24,28 @@ class Deferral(NamedTuple):
 
 
 def thresholds(scores: Floats) -> Floats:
-    """The limits of ten bins with as many rows each, ascending; those that ties make equal are kept once.
+    """The eleven limits of ten bins with as many rows each, ascending; ties make some of them equal.
 
     RouteLLM takes them from `pandas.qcut`, whose arithmetic this follows to the last bit, and which refuses
-    ties. Where all scores are equal there is one threshold.
+    ties.
     """
     levels = np.linspace(0, 1, BINS + 1)
     # As qcut does: 3/10 and its like are rounded up, so that a limit never falls just below its row.
     inexact = levels * BINS != np.arange(BINS + 1)
     levels[inexact] = np.nextafter(levels[inexact], 1)
-    return np.unique(np.percentile(scores, levels * 100))
+    return np.asarray(np.percentile(scores, levels * 100))
 
 
 def selections(scores: Floats) -> NDArray[np.bool_]:
     """Mask of the rows (n_rows, n_points) that go to the strong model, ascending by how many.
 
     A row goes there when its score reaches the threshold; at the highest one, when it exceeds it, so that the
-    first point is the weak model alone and the last the strong model alone.
+    first point is the weak model alone and the last the strong model alone. Equal thresholds are one point.
     """
-    limits = thresholds(scores)
-    # One threshold, of a router that tells nothing apart, still has both ends.
-    reached = limits[:-1] if len(limits) > 1 else limits
-    above = scores[:, None] > limits[-1]
-    return np.concatenate([above, scores[:, None] >= reached[::-1]], axis=1)
+    *lower, highest = thresholds(scores)
+    # Where ties fill the last bin, its two limits are equal, and one of them lets the tied rows in.
+    reached = np.unique(lower)[::-1]
+    return np.concatenate([scores[:, None] > highest, scores[:, None] >= reached], axis=1)
 
 
 def optimal(weak: Floats, strong: Floats, weights: Floats) -> Deferral:

@@ -46,7 +46,7 @@ def resamples(
         np.arange(len(group)) if clusters is None else np.unique(clusters[group], return_inverse=True)[1]
         for group in groups
     ]
-    for size in _chunks(number, n_rows):
+    for size in chunks(number, n_rows):
         counts = np.empty((size, n_rows))
         for group, cluster in zip(groups, drawn_together, strict=True):
             n = int(cluster.max(initial=-1)) + 1
@@ -124,14 +124,14 @@ def bootstrap_rounds(
     n_rounds, length = table.shape
     generator = np.random.default_rng(seed)
     found = []
-    for size in _chunks(resamples, table.size):
+    for size in chunks(resamples, table.size):
         chosen = generator.integers(0, n_rounds, size=(size, n_rounds, 1))
         values = table[chosen, generator.integers(0, length, size=(size, n_rounds, length))]
         found.append(statistic(values.reshape(size, -1)))
     return percentile_interval(np.concatenate(found), confidence)
 
 
-def _chunks(number: int, width: int) -> Iterator[int]:
+def chunks(number: int, width: int) -> Iterator[int]:
     """Parts of `number`, each of at most `CELLS` values of that width and at least one."""
     size = max(1, CELLS // max(width, 1))
     for start in range(0, number, size):

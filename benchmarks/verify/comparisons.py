@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.records.folders import is_result
 from benchmarks.stats.paired import aligned, compare, difference_of_questions, is_weighted
+from benchmarks.verify.figures import has_same_intervals
 from benchmarks.verify.same import differing_fields
 from reports.record import Prediction, Record
 from reports.record_files import RecordError, Result, read_result
@@ -16,8 +17,6 @@ from reports.verification import Difference, Kind, Missing, NotDerived
 OF_TWO = ("difference", "n")
 OF_ALL = ("p_adjusted", "verdict")
 INTERVAL = ("ci_low", "ci_high")
-# Comparisons of a schema version before it had bootstrap intervals, and no test of ROUGE-L.
-SIMULTANEOUS = 5
 
 
 @dataclass
@@ -68,9 +67,9 @@ def check_comparisons(result: Result) -> Compared:
 
 def _derivable(result: Result, metric: str) -> tuple[str, ...]:
     """Fields of comparisons of a metric that the record's schema version computed as this one does."""
-    if result.record.schema_version >= SIMULTANEOUS:
+    if has_same_intervals(result.record):
         return *OF_TWO, *OF_ALL, *INTERVAL
-    # McNemar's test has always been the same.
+    # Older ones had bootstrap intervals and no test of ROUGE-L; McNemar's test has always been the same.
     weighted = is_weighted([row for row in result.predictions if row.label is not None])
     exact = metric == "accuracy" and not weighted
     return (*OF_TWO, *OF_ALL) if exact else OF_TWO

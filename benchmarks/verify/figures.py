@@ -5,7 +5,8 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from benchmarks.metrics.compute import Computed, compute_metrics
-from benchmarks.metrics.performance import AnsweringMetric, performance
+from benchmarks.metrics.entry import Questions
+from benchmarks.metrics.performance import AnsweringMetric, answering_performance, performance
 from benchmarks.metrics.table import entry_of
 from benchmarks.verify.same import differing_fields, same
 from common.typed_json import to_json
@@ -15,8 +16,10 @@ from reports.verification import Difference, Kind, Missing, NotDerived
 
 FIGURES = ("value", "unit", "higher_is_better", "n")
 INTERVAL = ("ci_low", "ci_high")
-# Resamples of a schema version before it were drawn otherwise.
-SAME_RESAMPLES = 3
+# Intervals of a schema version before it were computed otherwise.
+SAME_INTERVALS = 5
+# Metric that a curve is defined with.
+OF_CURVE = {"cost_quality": "apgr"}
 
 
 class Figures(NamedTuple):
@@ -27,17 +30,18 @@ class Figures(NamedTuple):
     not_derived: list[NotDerived]
 
 
-def has_same_resamples(record: Record) -> bool:
+def has_same_intervals(record: Record) -> bool:
     """True if intervals of the record can be computed again."""
-    return record.schema_version >= SAME_RESAMPLES
+    return record.schema_version >= SAME_INTERVALS
 
 
 def check_figures(result: Result) -> Figures:
     """Compute every quality metric, the confusion matrix and the curves again from the rows, and every metric
     of speed and memory from the raw timings.
 
-    Of an older record only the metrics that its schema version knew are compared. Figures of generating
-    answers have no raw values in the folder. Any other metric that cannot be computed is a difference.
+    Of an older record only the metrics that its schema version had as they are now are compared, and not the
+    time of generating answers, whose raw values it has not. Any other metric that cannot be computed is a
+    difference.
 
     Raises:
         RecordError: the rows or the timings do not allow it.
@@ -45,24 +49,22 @@ def check_figures(result: Result) -> Figures:
     record = result.record
     try:
         computed = compute_metrics(result.predictions, record.derivation)
-        metrics = [*computed.metrics, *_performance(record)]
+        metrics = [*computed.metrics, *_performance(record), *_answering(result)]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise RecordError(
             f"{result.folder}: nothing can be computed from its predictions: {type(error).__name__}: {error}"
         ) from error
-    known = {(metric.name, metric.slice): metric for metric in metrics if _is_known(metric.name, record)}
-    taken = [metric for metric in record.metrics if _is_taken(metric)]
-    recorded = {
-        (metric.name, metric.slice): metric
-        for metric in record.metrics
-        if (metric.name, metric.slice) in known or metric not in taken
-    }
-    compared = (*FIGURES, *INTERVAL) if has_same_resamples(record) else FIGURES
+    taken = [metric for metric in record.metrics if _is_taken(metric, record)]
+    known, recorded = (
+        {(one.name, one.slice): one for one in side if _is_known(one.name, result) and one not in taken}
+        for side in (metrics, record.metrics)
+    )
+    compared = (*FIGURES, *INTERVAL) if has_same_intervals(record) else FIGURES
     differences = [
         *_repeated(record),
         *differing_fields(Kind.METRIC, recorded, known, compared),
         *_unscored(record, computed),
-        *_curves(record, computed),
+        *_curves(result, computed),
     ]
     names = ", ".join(dict.fromkeys(metric.name for metric in taken))
     not_derived = [NotDerived(Missing.MEASURED, {"what": names})] if taken else []
@@ -76,15 +78,22 @@ def _performance(record: Record) -> list[Metric]:
     return performance(served, trained, how.statistics, how.seed)[0]
 
 
-def _is_known(name: str, record: Record) -> bool:
-    """True if the record's schema version had that metric."""
-    entry = entry_of(name)
-    return entry is None or entry.since <= record.schema_version
+def _answering(result: Result) -> list[Metric]:
+    experts = result.record.timings.experts
+    return answering_performance(result.predictions, experts)[0] if experts else []
 
 
-def _is_taken(metric: Metric) -> bool:
+def _is_known(name: str, result: Result) -> bool:
+    """True if the record's schema version had that metric of these questions as it is now, or if it is no
+    metric of this table."""
+    entry, record = entry_of(name), result.record
+    questions = Questions(result.predictions, record.derivation)
+    return entry is None or entry.is_defined_in(record.schema_version, questions)
+
+
+def _is_taken(metric: Metric, record: Record) -> bool:
     """True of a figure that was taken from a process, and whose raw values are not in the folder."""
-    return isinstance(entry_of(metric.name), AnsweringMetric)
+    return not has_same_intervals(record) and isinstance(entry_of(metric.name), AnsweringMetric)
 
 
 def _repeated(record: Record) -> Iterator[Difference]:
@@ -111,9 +120,11 @@ def _unscored(record: Record, computed: Computed) -> Iterator[Difference]:
                 yield Difference(Kind.METRIC, *key, "reason for its absence", recorded.get(key), one.reason)
 
 
-def _curves(record: Record, computed: Computed) -> Iterator[Difference]:
+def _curves(result: Result, computed: Computed) -> Iterator[Difference]:
+    record = result.record
     if record.confusion_matrix != computed.confusion_matrix:
         yield Difference(Kind.CURVE, "confusion_matrix", "all", "value")
     for curve in (field.name for field in fields(Curves)):
-        if not same(*(to_json(getattr(curves, curve)) for curves in (record.curves, computed.curves))):
+        sides = [to_json(getattr(curves, curve)) for curves in (record.curves, computed.curves)]
+        if _is_known(OF_CURVE.get(curve, ""), result) and not same(*sides):
             yield Difference(Kind.CURVE, curve, "all", "curve")

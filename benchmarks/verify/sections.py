@@ -4,17 +4,17 @@ other."""
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from benchmarks.datasets.perturb import PERTURBATIONS
 from benchmarks.experiment.cascade_check import share_sent_on
-from benchmarks.experiment.learning_curve import learning_point
+from benchmarks.experiment.learning_curve import independent_questions, learning_point
 from benchmarks.experiment.robustness import flipped_examples
 from benchmarks.experiment.router_folder import ROUTER
 from benchmarks.experiment.thresholds import ThresholdJob, choose, obtained
 from benchmarks.records.provenance import ids_sha256
-from benchmarks.verify.figures import has_same_resamples
+from benchmarks.verify.figures import has_same_intervals
 from benchmarks.verify.rows import OURS, loader
 from benchmarks.verify.same import same
 from common.typed_json import to_json
@@ -170,7 +170,7 @@ def _analyses(result: Result) -> Iterator[Finding]:
         yield from _leakage(found.leakage, record)
     if found.tuning is not None:
         yield from _tuning(found.tuning)
-    if has_same_resamples(record):
+    if has_same_intervals(record):
         yield from _estimates(result)
     if found.flipped or any(row.changed for row in rows):
         flipped = flipped_examples(rows, how.seed)
@@ -191,7 +191,7 @@ def _estimates(result: Result) -> Iterator[Finding]:
         derived = obtained(result.predictions, one.wish, one.threshold, how.statistics, how.seed)
         yield f"analyses.thresholds[{number}].obtained", to_json(one.obtained), to_json(derived)
     if found.cascade is not None:
-        sent_on = share_sent_on(result.predictions, how.statistics, how.seed)
+        sent_on = share_sent_on(result.predictions, how.statistics)
         yield "analyses.cascade.sent_on", to_json(found.cascade.sent_on), to_json(sent_on)
 
 
@@ -225,11 +225,14 @@ def _learning_curve(result: Result) -> Iterator[Finding]:
     labelled = [row for row in rows if row.label is not None]
     train = record.provenance.dataset.train
     weighted = any(row.weight != 1 for row in labelled)
+    independent = independent_questions(labelled)
     for number, point in enumerate(record.analyses.learning_curve):
         name = f"analyses.learning_curve[{number}]"
         size = point.per_domain
         n_train = point.n_train if train is None else sum(min(size, n) for n in train.by_label.values())
-        derived = learning_point(size, n_train, len(labelled), point.values)
+        derived = learning_point(size, n_train, len(labelled), point.values, independent)
+        if not has_same_intervals(record):
+            derived = replace(derived, ci_low=point.ci_low, ci_high=point.ci_high)
         yield name, to_json(point), to_json(derived)
         if not weighted:
             # Shares of the questions.

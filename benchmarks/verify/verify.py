@@ -8,7 +8,7 @@ from benchmarks.verify.again import check_again
 from benchmarks.verify.comparisons import check_comparisons
 from benchmarks.verify.configuration import DataPlaces
 from benchmarks.verify.data import check_data
-from benchmarks.verify.figures import check_figures, has_same_resamples
+from benchmarks.verify.figures import check_figures, has_same_intervals
 from benchmarks.verify.rows import check_rows
 from benchmarks.verify.sections import check_sections
 from benchmarks.verify.signature import check_signature
@@ -63,7 +63,7 @@ def verify(result: Result, wanted: Wanted | None = None, workers: Workers | None
     return Verified(
         n_metrics=figures.n_metrics,
         n_comparisons=compared.n_comparisons,
-        intervals=has_same_resamples(result.record),
+        intervals=has_same_intervals(result.record),
         differences=[found for one in checked for found in one.differences],
         not_derived=_left([*checked, _outside()], was_repeated),
         repeated=was_repeated,

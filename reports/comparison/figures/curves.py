@@ -145,7 +145,7 @@ def draw_learning_curve(routers: Sequence[Shown]) -> Figure | None:
         f"Mean accuracy on {counted(point.n_test for point in every)} test questions of routers fitted on "
         "random draws of so many training questions from each domain, on a logarithmic axis; "
         f"{counted(len(point.values) for point in every)} draws a point. Bands are 95 % intervals over the "
-        "draws (Student's t); a point of a single draw, as all questions are, has none."
+        "draws and the test questions."
         + left_out(routers, drawn, "learning_curve", "no learning curve was asked for"),
         "; ".join(f"{router.name}: {_ends(points[router.name])}" for router in drawn) + ".",
     )

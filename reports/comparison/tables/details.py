@@ -155,7 +155,7 @@ def _learning_curve(records: Sequence[Record]) -> Table:
         title="With fewer training questions",
         columns=[_share(f"per_domain_{size}", f"{size} a domain") for size in sizes],
         rows=[Row(name, [_point(curve.get(size)) for size in sizes]) for name, curve in curves.items()],
-        about=["Accuracy: mean over random draws, with Student's t interval (95 %)."],
+        about=["Accuracy: mean over random draws; 95 % intervals over draws and test questions."],
     )
 
 
@@ -164,7 +164,7 @@ def _point(point: LearningPoint | None) -> Cell:
 
 
 def band(point: LearningPoint) -> tuple[float | None, float | None]:
-    """The interval within [0, 1]: that of a few draws can reach beyond what a share can be."""
+    """The interval within [0, 1]: in records up to schema 4 it can reach beyond what a share can be."""
     if point.ci_low is None or point.ci_high is None:
         return None, None
     return max(point.ci_low, 0.0), min(point.ci_high, 1.0)

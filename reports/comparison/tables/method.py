@@ -14,7 +14,9 @@ from reports.text.statistics import Paired
 
 _ABOUT = [
     "Each router is measured alone, in fresh processes, beside a fixed reference workload.",
-    "Quality: percentile bootstrap over questions.",
+    "Shares of questions: Clopper–Pearson. Macro-F1 and balanced accuracy: the same, of as many questions as "
+    "have their variance (Korn & Graubard, 1998). Out-of-scope AUROC: Newcombe's method 5. Other quality: "
+    "percentile bootstrap over questions.",
     "Latency p50, p95, p99 and stages: percentile bootstrap that draws processes, then timings within each; "
     "throughput: over batches.",
     "Latency ÷ reference, first query and load time: one value a process, Student's t on their logarithms.",
@@ -22,7 +24,7 @@ _ABOUT = [
     "questions have weights or are of one conversation, and for ROUGE-L, a permutation test and its limits); "
     "Holm's correction over all pairs of this report. The intervals are simultaneous (Bonferroni's level, or "
     "that of the step at which Holm's test decides), so that they agree with the tests.",
-    "Learning curves: Student's t over draws, always 95 %.",
+    "Learning curves: as shares, with the variance of the draws added; always 95 %.",
 ]
 
 

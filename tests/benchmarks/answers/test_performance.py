@@ -5,38 +5,40 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.metrics.performance import answering_performance
-from experts.base import Answer
 from reports.reasons import Reason
 from reports.record import Answering, AnswerSession, Metric, Prediction, Unscored
 from tests.benchmarks.helpers import row
 
 SESSION = AnswerSession(1.5, 160.0, 4, 1040, 800_000_000)
-GIVEN = {
-    ("car", "1"): Answer("x", tokens=30, seconds=0.5),
-    ("sleep", "1"): Answer("x", tokens=1000, seconds=100.0),
-    ("car", "2"): Answer("x", tokens=10, seconds=1.5),
-    ("sleep", "3"): Answer("x", tokens=None, seconds=4.0),
-    ("car", "4"): Answer(None, error="no", tokens=None, seconds=50.0),
-}
 
 
-def routed(id_: str, expert: str | None, answer: str | None = "x") -> Prediction:
-    return replace(row("car", "car", id_=id_), expert=expert, answer=answer)
+def routed(
+    id_: str, expert: str | None, seconds: float | None = None, tokens: int | None = None
+) -> Prediction:
+    """A row with an answer that took so long, or without one."""
+    text = None if seconds is None else "x"
+    one = row("car", "car", id_=id_)
+    return replace(one, expert=expert, answer=text, answer_seconds=seconds, answer_tokens=tokens)
 
 
-ROUTED = [routed("1", "car"), routed("2", "car"), routed("3", "sleep"), routed("4", "car", None)]
+ROUTED = [
+    routed("1", "car", 0.5, 30),
+    routed("2", "car", 1.5, 10),
+    routed("3", "sleep", 4.0),
+    routed("4", "car"),
+]
 
 
 def performance(
     rows: list[Prediction], session: AnswerSession | None
 ) -> tuple[dict[str, Metric], list[Unscored]]:
-    metrics, unscored = answering_performance(rows, GIVEN, Answering(5, 0, 1, session))
+    metrics, unscored = answering_performance(rows, Answering(5, 0, 1, session))
     return {metric.name: metric for metric in metrics}, unscored
 
 
 def test_what_answering_took_by_hand() -> None:
     # The abstained one and the failed one took nothing that an answer was got for.
-    found, unscored = performance([*ROUTED, routed("5", None, None)], SESSION)
+    found, unscored = performance([*ROUTED, routed("5", None)], SESSION)
     assert unscored == []
     assert {name: (metric.value, metric.unit, metric.n) for name, metric in found.items()} == {
         "generation_time": (pytest.approx((0.5 + 1.5 + 4) / 3), "s", 3),
@@ -65,11 +67,11 @@ def test_a_gpu_has_a_peak_of_its_own() -> None:
 
 
 def test_no_answer_has_no_time() -> None:
-    found, _ = performance([routed("4", "car", None), routed("5", None, None)], SESSION)
+    found, _ = performance([routed("4", "car"), routed("5", None)], SESSION)
     assert set(found) == {"experts_load_time", "experts_peak_rss"}
 
 
 def test_answers_of_unknown_length_have_no_throughput() -> None:
-    found, _ = performance([routed("3", "sleep")], SESSION)
+    found, _ = performance([routed("3", "sleep", 4.0)], SESSION)
     assert found["generation_time"].value == 4
     assert "generation_throughput" not in found

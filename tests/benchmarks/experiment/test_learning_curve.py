@@ -9,6 +9,7 @@ import pytest
 from benchmarks.datasets.base import Dataset, Example, subset
 from benchmarks.experiment.fit_batch import FitOutput
 from benchmarks.experiment.learning_curve import learning_curve
+from benchmarks.stats.shares import clopper_pearson
 from common.settings import Context
 from reports.record import LearningPoint
 from routers.base import Inference
@@ -73,21 +74,34 @@ def test_the_points_by_hand() -> None:
         [example.id for example in part] for part in (*parts, TRAIN)
     ]
     assert {tuple(fit.queries) for fit in workers.fits} == {("one", "two", "three")}
-    # Student's t of one degree of freedom has its 97.5 % point at 12.7062; the spread of 1/3 and 2/3
-    # is their distance over the root of 2, that of their mean half their distance.
-    reach = 12.7062 * (1 / 3) / 2
+    # The variance of the test's three questions is 1/4 / 3. That of the mean of 1/3 and 2/3 is (1/6)² times
+    # the square of 12.7062 / 1.96, the quantiles of Student's t of one degree of freedom and of the normal.
+    size = (1 / 4) / (1 / 12 + (1 / 6) ** 2 * (12.7062 / 1.95996) ** 2)
     assert first.values == pytest.approx([1 / 3, 2 / 3])
+    (low,), (high,) = clopper_pearson(np.array([0.5]), np.array([size]), 0.95)
     assert astuple(replace(first, values=[])) == (
         *(1, 2, 3, pytest.approx(1 / 2), []),
-        *(pytest.approx(1 / 2 - reach, abs=1e-4), pytest.approx(1 / 2 + reach, abs=1e-4)),
+        *(pytest.approx(low, abs=1e-5), pytest.approx(high, abs=1e-5)),
     )
-    assert second == LearningPoint(4, 7, 3, 1, [1, 1], 1, 1)
-    assert last == LearningPoint(6, 9, 3, last.accuracy, [last.accuracy])
-    assert last.accuracy == pytest.approx(2 / 3)
+    assert second == LearningPoint(4, 7, 3, 1, [1, 1], pytest.approx(0.025 ** (1 / 3)), 1)
+    # Of one draw the test's error remains: two right of three.
+    assert (last.per_domain, last.n_train, last.n_test, len(last.values)) == (6, 9, 3, 1)
+    (low,), (high,) = clopper_pearson(np.array([2 / 3]), np.array([3]), 0.95)
+    figures = (last.accuracy, last.ci_low, last.ci_high)
+    assert figures == (pytest.approx(2 / 3), pytest.approx(low), pytest.approx(high))
+
+
+def test_an_interval_has_the_tests_error_whatever_the_draws_say() -> None:
+    # Draws that agree leave the error of the three questions.
+    point = curve(right_on(2, 2, 3), [1])[0]
+    assert point.values == pytest.approx([2 / 3, 2 / 3])
+    assert point.ci_low is not None
+    assert point.ci_low < 0.1
 
 
 def test_without_sizes_there_is_the_whole_split() -> None:
-    assert curve(right_on(3), []) == [LearningPoint(6, 9, 3, 1, [1])]
+    limits = (pytest.approx(0.025 ** (1 / 3)), 1)
+    assert curve(right_on(3), []) == [LearningPoint(6, 9, 3, 1, [1], *limits)]
 
 
 def test_a_test_question_counts_by_its_weight() -> None:

@@ -13,11 +13,12 @@ from benchmarks.metrics.calibration import (
     equal_mass_bins,
     reliability_curve,
     risk_coverage_curve,
+    squared_error,
 )
 from benchmarks.metrics.classification import ranks
 from benchmarks.metrics.entry import Draws, Floats
 from reports.record import Prediction, RiskPoint
-from tests.benchmarks.metrics.samples import computed, metric
+from tests.benchmarks.metrics.samples import computed, interval, metric
 
 NAMES = ("ece", "ece_by_chance", "brier", "aurc", "aurc_confidence")
 ONE = np.ones(4)
@@ -164,6 +165,56 @@ def test_every_metric_of_rows_by_hand() -> None:
     entries = [metric(found, name) for name in NAMES]
     assert {(one.unit, one.higher_is_better, one.n) for one in entries} == {("fraction", False, 4)}
     assert found.curves.risk_coverage["confidence"][0] == RiskPoint(0.8, 0.25, 1)
+
+
+PROBABILITY, OUTCOME = np.array([0.6, 0.7, 0.9, 0.8]), np.array([0.0, 1, 1, 1])
+
+
+def test_the_squared_error_by_hand() -> None:
+    # Gaps -0.6 and 0.3, 0.1 and 0.2: one pair of rows in each of two bins of equal weight.
+    bins, gaps = np.array([0, 0, 1, 1]), OUTCOME - PROBABILITY
+    found = squared_error(bins, gaps[None], ONE[None])
+    assert found == pytest.approx([(-0.6 * 0.3 + 0.1 * 0.2) / 2])
+    # The last row counts three times; a row has no pair with itself. A bin of one row tells nothing.
+    drawn = np.array([[1.0, 1, 1, 3], [1, 0, 1, 1]])
+    assert squared_error(bins, gaps[None], drawn) == pytest.approx(
+        [(2 * -0.6 * 0.3 + 4 * 0.1 * 0.2) / 6, 2 / 3 * 0.1 * 0.2]
+    )
+
+
+def routed(probability: Floats, right: Floats) -> list[Prediction]:
+    return [predicted("ba"[int(one)], float(p)) for p, one in zip(probability, right, strict=True)]
+
+
+@pytest.mark.parametrize("most", [10, 20, 30])
+@pytest.mark.parametrize("off", [0.0, 0.1])
+def test_the_squared_error_is_right_in_the_mean_with_any_number_of_bins(most: int, off: float) -> None:
+    generator = np.random.default_rng(0)
+    sure = 0.5 + generator.random(220) / 3
+    gaps = (generator.random((3000, 220)) < sure) - (sure + off)
+    found = squared_error(equal_mass_bins(sure, most), gaps, np.ones((1, 220)))
+    assert found.mean() == pytest.approx(off**2, abs=0.0006)
+
+
+def test_a_calibrated_router_and_one_that_is_too_sure() -> None:
+    generator = np.random.default_rng(1)
+    sure = 0.5 + generator.random(400) / 3
+    right = generator.random(400) < sure
+    for off in (0.0, 0.15):
+        found = computed(routed(sure + off, right))
+        error, p = metric(found, "calibration_error"), metric(found, "calibration_p")
+        low, high = interval(error)
+        assert low <= off <= high
+        assert high - low < 0.15
+        # The classical figure is far from 0 also where there is no error at all.
+        assert metric(found, "ece").value > 0.03
+        assert (p.unit, p.n) == ("p", 400)
+        assert p.value > 0.05 if off == 0 else p.value == 1 / 1000
+
+
+def test_a_sure_router_without_a_mistake_may_still_be_off() -> None:
+    found = metric(computed([predicted("a", 1.0)] * 30), "calibration_error")
+    assert (found.value, *interval(found)) == (0, 0, pytest.approx(1 - 0.025 ** (1 / 30)))
 
 
 def test_intervals_are_of_what_resamples_do_not_bias() -> None:

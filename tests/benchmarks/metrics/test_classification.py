@@ -2,9 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from benchmarks.metrics.entry import Draws, QualityMetric, Questions
+from benchmarks.metrics.table import entry_of
+from benchmarks.stats.bootstrap import resamples
 from reports.reasons import Reason
+from reports.record import Derivation
 from tests.benchmarks.helpers import row
 from tests.benchmarks.metrics.samples import computed, interval, metric, reasons, values
 
@@ -134,12 +139,85 @@ def test_weights_by_hand() -> None:
     assert metric(found, "accuracy").n == 3
 
 
-def test_resamples_know_of_weights() -> None:
-    # A right row of weight 999 is in most resamples, and then all but decides them.
+def test_intervals_know_of_weights() -> None:
+    # A right row of weight 999 decides nearly all: the ten rows are worth hardly more than one.
     rows = [replace(row("a", "a"), weight=999.0), *(row("a", "b") for _ in range(9))]
     low, high = interval(metric(computed(rows), "accuracy"))
-    assert low == 0
-    assert high == pytest.approx(1, abs=0.01)
+    assert low < 0.1
+    assert high == pytest.approx(1, abs=0.001)
+
+
+def test_confidence_counts_by_weight() -> None:
+    # In scope 0.9 twice and 0.3; out of it 0.5 and three times 0.1: 2 × (1 + 3) + 3 of 12 pairs.
+    inside = [replace(row("a", "a", 0.9), weight=2.0), row("a", "a", 0.3)]
+    outside = [row(None, "a", 0.5), replace(row(None, "a", 0.1), weight=3.0)]
+    found = values(computed([*inside, *outside]), "out_of_scope")
+    assert found["out_of_scope_auroc"] == pytest.approx(11 / 12)
+    # 95 % of the three in scope are accepted at 0.3, which accepts one of the four out of it.
+    assert found["out_of_scope_fpr95"] == pytest.approx(1 / 4)
+
+
+# All right, and sure of it.
+PERFECT = [
+    *(row("ab"[number % 2], "ab"[number % 2], 0.9, id_=str(number)) for number in range(30)),
+    *(row(None, "a", 0.1, id_=f"f{number}") for number in range(20)),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "slice_", "n"),
+    [
+        ("accuracy", "all", 30),
+        ("macro_f1", "all", 30),
+        ("balanced_accuracy", "all", 30),
+        ("recall", "a", 15),
+        ("precision", "b", 15),
+    ],
+)
+def test_thirty_of_thirty_are_not_surely_perfect(name: str, slice_: str, n: int) -> None:
+    found = metric(computed(PERFECT), name, slice_)
+    # Clopper-Pearson: the share whose chance of no mistake in n is 2.5 %.
+    assert (found.value, *interval(found)) == (1, pytest.approx(0.025 ** (1 / n)), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "slice_", "n"),
+    [("out_of_scope_fpr95", "out_of_scope", 20), ("aurc", "all", 30), ("aurc_confidence", "all", 30)],
+)
+def test_nor_is_no_mistake_a_certain_zero(name: str, slice_: str, n: int) -> None:
+    found = metric(computed(PERFECT), name, slice_)
+    assert (found.value, *interval(found)) == (0, 0, pytest.approx(1 - 0.025 ** (1 / n)))
+
+
+def test_an_area_of_one_has_a_lower_limit() -> None:
+    found = metric(computed(PERFECT), "out_of_scope_auroc", "out_of_scope")
+    low, high = interval(found)
+    assert (found.value, high) == (1, 1)
+    assert 0.8 < low < 0.95
+
+
+@pytest.mark.parametrize("name", ["macro_f1", "balanced_accuracy"])
+def test_a_mean_of_shares_varies_as_its_resamples_do(name: str) -> None:
+    # 240 of three domains, unlike in size and in difficulty.
+    cells = {"aa": 130, "ab": 8, "ac": 2, "ba": 9, "bb": 50, "bc": 11, "ca": 2, "cb": 5, "cc": 23}
+    rows = [row(*pair) for pair, number in cells.items() for _ in range(number)]
+    questions = Questions(rows, Derivation(CLASSES, 0))
+    entry = entry_of(name)
+    assert isinstance(entry, QualityMetric)
+    features = entry.features(questions)
+    counts = np.concatenate([*resamples([np.arange(len(rows))], 4000, 0)])
+    spread = entry.statistic(features, Draws(counts)).std()
+    low, high = interval(metric(computed(rows, CLASSES), name))
+    assert (high - low) / (2 * 1.96) == pytest.approx(spread, rel=0.1)
+
+
+def test_statistics_of_many_classes_are_those_of_few() -> None:
+    classes = [f"{number:03}" for number in range(300)]
+    rows = [row(classes[7 * number % 300], classes[(7 * number + number % 3) % 300]) for number in range(90)]
+    found = computed(rows, classes)
+    right = sum(one.label == one.predicted for one in rows)
+    assert metric(found, "accuracy").value == metric(found, "balanced_accuracy").value == right / 90
+    assert {one.n for one in found.metrics if one.name == "recall"} == {90}
 
 
 def test_the_share_that_a_cascade_sent_on() -> None:

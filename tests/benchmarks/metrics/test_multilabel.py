@@ -45,8 +45,9 @@ def test_every_metric_by_hand() -> None:
         "hamming_loss": pytest.approx((0 + 1 + 2) / 9),
         # Three right ones of four, and of five chosen.
         "micro_f1": pytest.approx(2 * 3 / (4 + 5)),
-        "label_recall": pytest.approx(3 / 4),
-        "label_precision": pytest.approx(3 / 5),
+        # Both, one and none of the right ones; both of two, one of two, none of one.
+        "label_recall": pytest.approx((1 + 1 + 0) / 3),
+        "label_precision": pytest.approx((1 + 1 / 2 + 0) / 3),
     }
 
 

@@ -97,14 +97,25 @@ def test_a_curve_by_hand() -> None:
 def test_ties_leave_fewer_thresholds() -> None:
     # The seventh of eleven limits lies between the sixth row and the seventh, 0.4 of the way.
     scores = np.array([0.0] * 6 + [1.0] * 4)
-    assert thresholds(scores).tolist() == pytest.approx([0, 0.4, 1])
-    assert (100 * selections(scores).mean(axis=0)).tolist() == [0, 40, 100]
+    assert np.unique(thresholds(scores)).tolist() == pytest.approx([0, 0.4, 1])
+    assert np.unique(100 * selections(scores).mean(axis=0)).tolist() == [0, 40, 100]
     # Nothing is told apart: both ends remain, and chance.
-    assert thresholds(np.full(4, 0.3)).tolist() == [0.3]
+    assert set(thresholds(np.full(4, 0.3)).tolist()) == {0.3}
     flat = deferral(np.full(4, 0.3), np.array([1.0, 0, 0, 0]), np.array([1.0, 1, 0, 1]))
     assert flat.share.tolist() == [0, 100]
     assert flat.quality.tolist() == [25, 75]
     assert float(apgr(flat, 25, 75)) == 0.5
+
+
+def test_the_tied_rows_at_the_top_are_a_point() -> None:
+    # As of a router that draws: no limit lies between the two scores.
+    scores = np.array([-1.0] * 5 + [1.0] * 6)
+    assert set(thresholds(scores).tolist()) == {-1, 1}
+    weak, strong = np.zeros(11), np.array([1.0] * 5 + [0.0] * 6)
+    curve = deferral(scores, weak, strong)
+    assert curve.share.tolist() == pytest.approx([0, 600 / 11, 100])
+    assert curve.quality.tolist() == pytest.approx([0, 0, 500 / 11])
+    assert float(apgr(curve, 0, 500 / 11)) == pytest.approx(5 / 22)
 
 
 def test_quality_that_falls_is_interpolated_as_it_comes() -> None:

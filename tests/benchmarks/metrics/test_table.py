@@ -12,7 +12,7 @@ from tests.reports.samples import sample_record
 
 UNITS = {
     *("fraction", "F1", "ms", "s", "MB", "queries/s", "tokens/s", "×"),
-    *("USD/M tokens", "USD/1k questions", "tokens"),
+    *("USD/M tokens", "USD/1k questions", "tokens", "p"),
 }
 
 

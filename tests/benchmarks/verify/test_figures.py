@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from benchmarks.metrics.compute import compute_metrics
-from benchmarks.metrics.performance import performance
+from benchmarks.metrics.performance import answering_performance, performance
 from benchmarks.verify.figures import check_figures
 from reports.reasons import Reason
-from reports.record import Fitting, Metric, Prediction, Timings, Unscored
+from reports.record import Answering, Fitting, Metric, Prediction, Timings, Unscored
 from reports.record_files import RecordError, Result
 from reports.verification import Difference, Kind, Missing
 from tests.benchmarks.gate_samples import QUICK, predictions, result, serving
@@ -23,10 +23,9 @@ def whole() -> Result:
     assert TIMINGS.served is not None
     assert TIMINGS.trained is not None
     speed, _ = performance(TIMINGS.served, TIMINGS.trained, QUICK, 0)
-    taken_elsewhere = Metric("generation_time", 0.5, "s", False)
     made = result(ROWS)
     quality = made.record.metrics[:-3]
-    metrics = [*quality, *speed, taken_elsewhere]
+    metrics = [*quality, *speed]
     return replace(made, record=replace(made.record, metrics=metrics, timings=TIMINGS))
 
 
@@ -41,7 +40,7 @@ def changed(whole: Result, name: str, **fields: Any) -> Result:
 def test_every_metric_follows(whole: Result) -> None:
     found = check_figures(whole)
     assert found.differences == []
-    assert found.n_metrics == len(whole.record.metrics) - 1
+    assert found.n_metrics == len(whole.record.metrics)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "ece", "latency_p50", "latency_p50_vs_reference", "throughput"])
@@ -130,6 +129,37 @@ def test_metrics_that_its_version_did_not_have_are_not_missed() -> None:
     # The same record of this version lacks them.
     missing = check_figures(replace(made, record=replace(older, schema_version=4))).differences
     assert {one.metric for one in missing} == newer
+
+
+def test_a_metric_that_was_defined_otherwise_is_not_compared() -> None:
+    # Until schema 4 the confidence of every row counted once.
+    rows = [*ROWS, *(replace(row, id=f"f{row.id}", label=None, slice="out_of_scope") for row in ROWS[:9])]
+    for weight, expected in ((2.0, []), (1.0, ["out_of_scope_auroc"])):
+        made = result([replace(row, weight=weight) for row in rows])
+        metrics = [
+            replace(one, value=0.123) if one.name == "out_of_scope_auroc" else one
+            for one in made.record.metrics[:-3]
+        ]
+        older = replace(made.record, metrics=metrics, timings=Timings(), schema_version=4)
+        assert [one.metric for one in check_figures(replace(made, record=older)).differences] == expected
+
+
+def test_the_time_of_answers_follows_from_the_rows() -> None:
+    rows = [
+        replace(row, expert="a", answer="x", answers={"a": "x"}, reference="x", answer_seconds=1.0 + number)
+        for number, row in enumerate(ROWS[:3])
+    ]
+    rows = [replace(row, rouge1=1.0, rouge2=0.0, rougeL=1.0) for row in rows]
+    made = result(rows)
+    experts = Answering(asked=3, from_cache=3, unanswered=0)
+    speed, _ = answering_performance(rows, experts)
+    assert [(metric.name, metric.value) for metric in speed] == [("generation_time", 2)]
+    record = replace(
+        made.record, metrics=[*made.record.metrics[:-3], *speed], timings=Timings(experts=experts)
+    )
+    assert check_figures(replace(made, record=record)).differences == []
+    (found,) = check_figures(changed(replace(made, record=record), "generation_time", value=0.5)).differences
+    assert (found.recorded, found.derived) == (0.5, 2)
 
 
 def test_rows_of_other_classes(whole: Result) -> None:

@@ -54,7 +54,7 @@ def consistent(result: Result, rows: Sequence[Prediction]) -> Result:
     ]
     n_test = sum(row.label is not None for row in rows)
     curve = [
-        learning_point(one.per_domain, one.n_train, n_test, one.values)
+        learning_point(one.per_domain, one.n_train, n_test, one.values, n_test)
         for one in record.analyses.learning_curve
     ]
     flipped = flipped_examples(rows, how.seed)
@@ -242,7 +242,7 @@ def curve(
     def tamper(result: Result) -> Result:
         one, *others = result.record.analyses.learning_curve
         values = change(one.values, one.n_test)
-        new = learning_point(one.per_domain, one.n_train, one.n_test, values)
+        new = learning_point(one.per_domain, one.n_train, one.n_test, values, one.n_test)
         return in_analyses(result, learning_curve=[new if derived else replace(one, accuracy=0.99), *others])
 
     return tamper
