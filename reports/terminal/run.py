@@ -9,6 +9,7 @@ from reports.comparison.balance import balance
 from reports.comparison.ranking import BASELINE, Ranking
 from reports.comparison.tables.details import detail_tables, wish_of
 from reports.comparison.tables.metrics import first_table, group_tables
+from reports.confusions import worst_confusions, worst_domains
 from reports.metric_info import Glossary, Group, MetricInfo
 from reports.reasons import Reason, sentence
 from reports.record import CascadeResult, Comparison, Record
@@ -21,8 +22,10 @@ from reports.text.statistics import VERDICTS, Paired, by_weight, interval_words,
 _HEADLINE = (Group.QUALITY, Group.LATENCY, Group.MEMORY, Group.ANSWERS)
 # What becomes of a question that is not accepted, where no domain gets it.
 _FALLBACKS = {"abstain": "are not answered", "best_guess": "still go to the best guess"}
-# Of a confusion matrix; the record has the others.
+# Of a confusion matrix, of a table of domains, and of a list of mistakes; the record has the others.
 _MOST_DOMAINS = 6
+_MOST_ROWS = 20
+_MOST_MISTAKES = 10
 # Differences to a policy, which a terminal shows of the first metric of a group only.
 _DIFFERENCES = ("_regret", "_gain")
 
@@ -43,7 +46,7 @@ def print_run(records: Sequence[Record], folder: Path, glossary: Glossary) -> No
     for table in (
         *([against] if against else []),
         *_tables(records, glossary),
-        *([domain_table(record, glossary)] if record.is_scored else []),
+        *(domain_tables(record, glossary) if record.is_scored else []),
     ):
         print_table(console, table)
     # Nobody wants the choices of untrained weights.
@@ -58,19 +61,40 @@ def print_tables(records: Sequence[Record], glossary: Glossary) -> None:
         print_table(console, table)
 
 
-def domain_table(record: Record, glossary: Glossary) -> Table:
-    """Metrics of each domain, and where its questions went unless there are too many domains."""
-    labels = record.confusion_matrix.labels
+def domain_tables(record: Record, glossary: Glossary) -> Iterator[Table]:
+    """Metrics of each domain, and where its questions went; of many domains those with the most mistakes,
+    and the most frequent mistakes."""
+    matrix = record.confusion_matrix
     infos = [info for info in glossary.values() if info.group == Group.BY_DOMAIN]
-    chosen = labels if len(labels) <= _MOST_DOMAINS else []
     unit, digits = ("weight", None) if by_weight(record) else ("questions", 0)
+    few = len(matrix.labels) <= _MOST_DOMAINS
+    shown_labels = worst_domains(matrix, _MOST_ROWS)
+    counts = dict(zip(matrix.labels, matrix.rows_true_columns_predicted, strict=True)) if few else {}
     rows = []
-    for label, counts in zip(labels, record.confusion_matrix.rows_true_columns_predicted, strict=True):
+    for label in shown_labels:
         figures = [metric_cell(record, info.name, label) for info in infos]
-        rows.append(Row(label, [*figures, *map(Cell, counts[: len(chosen)])]))
-    columns = [Column(f"to:{label}", f"→ {label}", unit, digits=digits) for label in chosen]
-    title = f"{record.router} by domain, and where it sent the questions"
-    return Table("domains", title, [*map(metric_column, infos), *columns], rows, "domain")
+        rows.append(Row(label, [*figures, *map(Cell, counts.get(label, []))]))
+    columns = [Column(f"to:{label}", f"→ {label}", unit, digits=digits) for label in counts]
+    title = f"{record.router} by domain" + (", and where it sent the questions" if few else "")
+    if len(shown_labels) < len(matrix.labels):
+        title = (
+            f"{record.router} on the {len(shown_labels)} domains of {len(matrix.labels):,} with the most "
+            "mistakes (record.json has all)"
+        )
+    yield Table("domains", title, [*map(metric_column, infos), *columns], rows, "domain")
+    mistakes = [] if few else worst_confusions(matrix, _MOST_MISTAKES)
+    if mistakes:
+        yield Table(
+            "mistakes",
+            f"Most frequent mistakes of {record.router}",
+            [
+                Column("predicted", "sent to"),
+                Column("questions", unit, digits=digits),
+                Column("share", "of its questions", "%", scale=100, digits=1),
+            ],
+            [Row(one.true, [Cell(one.predicted), Cell(one.questions), Cell(one.share)]) for one in mistakes],
+            "true domain",
+        )
 
 
 def _tables(records: Sequence[Record], glossary: Glossary) -> Iterator[Table]:

@@ -1,4 +1,4 @@
-"""Confusion matrices, one a router."""
+"""Confusion matrices, one a router; of many domains the most frequent mistakes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,11 @@ from reports.comparison.figures.style import (
     percent,
     questions_of,
     readable_on,
+    row_axes,
     short,
 )
 from reports.comparison.model import Figure
+from reports.confusions import counts_of, worst_confusions
 from reports.text.statistics import by_weight
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 MOST_COUNTED = 12  # classes whose cells have room for their counts
-MOST_NAMED = 30  # classes that have room for their names
+MOST_NAMED = 30  # classes that have room for their names; of more, the mistakes are listed
+MOST_LISTED = 10  # mistakes of a router
 _FEW = 4  # classes in large letters
 _LONGEST = 16  # letters of a name
 _MARGIN = 1.3  # inches for the names of the domains
@@ -40,7 +43,12 @@ def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
     if not drawn:
         return None
     n_classes = max(len(counts[router.name]) for router in drawn)
-    columns = min(len(drawn), 3 if n_classes <= _FEW else 1 if MOST_COUNTED < n_classes <= MOST_NAMED else 2)
+    without = left_out(routers, drawn, "accuracy", "no question with a domain")
+    words = " ".join(_words(router, counts[router.name]) for router in drawn)
+    weighted = any(by_weight(router.record) for router in drawn)
+    if n_classes > MOST_NAMED:
+        return _draw_worst(drawn, n_classes, weighted, without, words)
+    columns = min(len(drawn), 3 if n_classes <= _FEW else 1 if n_classes > MOST_COUNTED else 2)
     rows = -(-len(drawn) // columns)
     side = min((WIDTH - _MARGIN) / columns, 3.2 if n_classes <= MOST_COUNTED else WIDTH)
     figure = new_figure(rows * (side + 0.9) + 0.75, square=True)
@@ -57,7 +65,6 @@ def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
     for panel in panels[len(drawn) :]:
         panel.remove()
     figure.supylabel("true domain", fontsize=SMALL)
-    weighted = any(by_weight(router.record) for router in drawn)
     _key(list(panels[: len(drawn)]), colours, weighted)
     what = "sums of weights" if weighted else "counts"
     return render(
@@ -74,14 +81,40 @@ def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
         )
         # Not the sum of the counts: questions can have weights.
         + f"{questions_of(drawn, 'accuracy')} with a domain a router."
-        + left_out(routers, drawn, "accuracy", "no question with a domain"),
-        " ".join(_words(router, counts[router.name]) for router in drawn),
+        + without,
+        words,
+    )
+
+
+def _draw_worst(
+    drawn: Sequence[Shown], n_classes: int, weighted: bool, without: str, words: str
+) -> Figure | None:
+    """A panel a router with its most frequent mistakes as bars."""
+    worst = {router.name: worst_confusions(router.record.confusion_matrix, MOST_LISTED) for router in drawn}
+    heights = [0.22 * max(len(worst[router.name]), 1) + 0.45 for router in drawn]
+    figure = new_figure(sum(heights) + 0.4)
+    panels = figure.subplots(len(drawn), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+    for panel, router in zip(panels, drawn, strict=True):
+        found = worst[router.name]
+        panel.barh(range(len(found)), [one.questions for one in found], color=router.pen.colour, height=0.6)
+        names = [f"{short(one.true, _LONGEST)} → {short(one.predicted, _LONGEST)}" for one in found]
+        row_axes(panel, names)
+        panel.set_title(short(router.label, 50) + ("" if found else ": no mistake"), fontsize=SMALL + 0.5)
+    panels[-1].set_xlabel("sum of weights" if weighted else "questions")
+    return render(
+        figure,
+        "confusion",
+        "Which domain was taken for which",
+        f"Of {n_classes} domains the most frequent mistakes, at most {MOST_LISTED} a router: true domain → "
+        f"predicted domain, {'by weight' if weighted else 'number of questions'}. The record has the whole "
+        f"matrix. {questions_of(drawn, 'accuracy')} with a domain a router." + without,
+        words,
     )
 
 
 def _counts(router: Shown) -> Floats:
     """Counts (n_classes, n_classes), rows true, columns predicted; sums of weights where there are any."""
-    return np.array(router.record.confusion_matrix.rows_true_columns_predicted, dtype=np.float64)
+    return counts_of(router.record.confusion_matrix)
 
 
 def shares(counts: Floats) -> Floats:
@@ -122,8 +155,7 @@ def _draw_matrix(axes: "Axes", counts: Floats, colours: "Colormap") -> None:
 
     n, parts = len(counts), shares(counts)
     edges = np.arange(n + 1) - 0.5
-    # A picture, where single cells would make a file of megabytes.
-    axes.pcolormesh(edges, edges, parts, cmap=colours, vmin=0, vmax=1, rasterized=n > MOST_NAMED)
+    axes.pcolormesh(edges, edges, parts, cmap=colours, vmin=0, vmax=1)
     axes.set(aspect="equal", xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -141,14 +173,13 @@ def _draw_matrix(axes: "Axes", counts: Floats, colours: "Colormap") -> None:
 
 
 def _name_ticks(axes: "Axes", names: Sequence[str], named: bool) -> None:
-    """Domains by name, or by number where there are too many."""
+    """Domains by name; on the left only where `named`."""
     n = len(names)
-    places = range(n) if n <= MOST_NAMED else range(0, n, -(-n // 8))
-    labels = [short(names[place], _LONGEST) if n <= MOST_NAMED else str(place + 1) for place in places]
+    labels = [short(name, _LONGEST) for name in names]
     size = SMALL if n <= _FEW else 7.0
     upright = max(map(len, labels)) > 8 or n > _FEW
-    axes.set_xticks(places, labels, fontsize=size, rotation=90 if upright and n <= MOST_NAMED else 0)
-    axes.set_yticks(places, labels if named else [""] * len(labels), fontsize=size)
+    axes.set_xticks(range(n), labels, fontsize=size, rotation=90 if upright else 0)
+    axes.set_yticks(range(n), labels if named else [""] * n, fontsize=size)
 
 
 def _key(panels: Sequence["Axes"], colours: "Colormap", weighted: bool) -> None:

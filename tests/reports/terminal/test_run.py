@@ -4,6 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from common.settings import Policy
 from reports.record import (
     Analyses,
@@ -22,7 +25,7 @@ from reports.record import (
 from reports.table import Table
 from reports.terminal.run import (
     baselines_table,
-    domain_table,
+    domain_tables,
     notes,
     print_routed,
     print_run,
@@ -84,7 +87,8 @@ def test_without_a_test_there_is_no_verdict() -> None:
 
 
 def test_domains_and_where_their_questions_went() -> None:
-    assert values(domain_table(sample_record(), GLOSSARY)) == {
+    (table,) = domain_tables(sample_record(), GLOSSARY)
+    assert values(table) == {
         "car": [0.777, 0.666, 17, 3],
         "sleep": [0.777, 0.666, 3, 17],
     }
@@ -93,10 +97,27 @@ def test_domains_and_where_their_questions_went() -> None:
 def test_sums_of_weights_are_no_counts() -> None:
     weighted = ConfusionMatrix(["car", "sleep"], [[62.0, 4.5], [0.0, 1200.0]])
     columns = [
-        domain_table(record, GLOSSARY).columns[-1]
+        next(domain_tables(record, GLOSSARY)).columns[-1]
         for record in (sample_record(), sample_record(confusion_matrix=weighted))
     ]
     assert [(column.unit, column.digits) for column in columns] == [("questions", 0), ("weight", None)]
+
+
+def test_of_many_domains_those_with_mistakes_and_the_mistakes() -> None:
+    labels = [f"d{number:03}" for number in range(100)]
+    counts = 5 * np.eye(100)
+    counts[70, 7], counts[7, 70], counts[9, 8] = 15, 2, 3
+    record = sample_record(confusion_matrix=ConfusionMatrix(labels, counts.tolist()))
+    domains, mistakes = domain_tables(record, GLOSSARY)
+    assert len(domains.rows) == 20
+    assert {"d007", "d008", "d009", "d070"} <= {row.name for row in domains.rows}
+    # Nothing else of the matrix.
+    assert not [column for column in domains.columns if column.key.startswith("to:")]
+    assert [(row.name, *(cell.value for cell in row.cells)) for row in mistakes.rows] == [
+        ("d070", "d007", 15, 0.75),
+        ("d009", "d008", 3, 3 / 8),
+        ("d007", "d070", 2, pytest.approx(2 / 7)),
+    ]
 
 
 def with_policy(fallback: str, *metrics: Metric) -> Record:

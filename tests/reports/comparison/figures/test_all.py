@@ -145,7 +145,17 @@ def test_cost_and_quality_with_one_of_the_two_curves(costs: CostCurves, said: st
     assert unsaid not in caption
 
 
-@pytest.mark.parametrize("n", [1, 12, 13, 31])
+def test_of_many_domains_the_most_frequent_mistakes_are_listed() -> None:
+    figure = draw_one("confusion", {"knn": classes_record(1000)})
+    written = texts(figure.svg)
+    arrows = [text for text in written if "→" in text]
+    assert len(arrows) == 10
+    assert arrows[0] == "domain_…_number_0 → domain_…_number_1" or "→" in arrows[0]
+    assert "Of 1000 domains" in figure.caption
+    assert len(figure.svg) < 100_000
+
+
+@pytest.mark.parametrize("n", [1, 12, 13, 30])
 def test_cells_are_counted_while_there_is_room(n: int) -> None:
     written = texts(draw_one("confusion", {"knn": classes_record(n)}).svg)
     assert (written.count("4") >= n) == (n <= 12)
