@@ -101,8 +101,8 @@ class Verified(NamedTuple):
     """Counts of the metrics and comparisons computed again, the differences, and what was not derived.
 
     Attributes:
-        intervals: whether intervals were compared too: not of a record of an older schema, whose resamples
-            were drawn otherwise.
+        intervals: whether intervals were compared too: not of a record of an older schema, which computed
+            them otherwise.
         repeated: whether the router was fitted again.
         signed: whether a signature was asked for; one that is missing or wrong is a difference.
     """

@@ -82,8 +82,8 @@ def _mean(title: str, **more: Any) -> Callable[[Callable[[Sets], Floats]], Quali
         def column(questions: Questions) -> Floats:
             return function(questions.of(sets)).astype(np.float64)[:, None]
 
-        described = {"name": function.__name__, "title": title, "description": summary(function)}
-        return QualityMetric(**described, **mean_of(column), **_OF_SETS, **more)
+        named: dict[str, Any] = {"name": function.__name__, "description": summary(function)}
+        return QualityMetric(**named, title=title, **mean_of(column), **_OF_SETS, **more)
 
     return entry
 

@@ -37,7 +37,7 @@ def print_verified(folder: str, verified: Verified) -> None:
     print_lines(console, [f"{one_line(folder)}: derived: {', '.join(_derived(verified))}"])
     if not verified.intervals:
         print_lines(
-            console, [f"{one_line(folder)}: intervals not compared: an older version drew other resamples"]
+            console, [f"{one_line(folder)}: intervals not compared: an older version computed them otherwise"]
         )
     print_lines(console, map(one_line, _not_derived(folder, verified.not_derived)))
 

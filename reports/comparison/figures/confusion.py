@@ -105,7 +105,7 @@ def _draw_worst(
         figure,
         "confusion",
         "Which domain was taken for which",
-        f"Of {n_classes} domains the most frequent mistakes, at most {MOST_LISTED} a router: true domain → "
+        f"Of {n_classes:,} domains the most frequent mistakes, at most {MOST_LISTED} a router: true domain → "
         f"predicted domain, {'by weight' if weighted else 'number of questions'}. The record has the whole "
         f"matrix. {questions_of(drawn, 'accuracy')} with a domain a router." + without,
         words,

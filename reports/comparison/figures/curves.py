@@ -23,7 +23,7 @@ from reports.comparison.figures.style import (
 from reports.comparison.model import Figure
 from reports.comparison.tables.details import band
 from reports.record import LearningPoint, RiskPoint
-from reports.text.cells import listed
+from reports.text.cells import listed, p_text
 from reports.text.statistics import interval_words
 
 COLUMNS = 3  # of calibration curves
@@ -60,17 +60,20 @@ def draw_reliability(routers: Sequence[Shown]) -> Figure | None:
         f"{counted(sum(point.n for point in points[router.name]) for router in drawn)} test questions "
         "with a domain in bins of about equal numbers by the probability of the predicted domain: its mean "
         "against the share that was right. On the dashed diagonal a probability means what it says; below it "
-        "the router is too sure of itself. ECE is the mean distance from the diagonal; “by chance” is the "
-        "ECE that a perfectly calibrated router would show on so few questions."
-        + left_out(routers, drawn, "ece", "no reliability curve in its record"),
+        "the router is too sure of itself. The error is the root mean square distance from the diagonal "
+        "without what chance adds to it, with its interval; p is the chance of as large a one if the "
+        "probabilities were right." + left_out(routers, drawn, "ece", "no reliability curve in its record"),
         "; ".join(f"{router.name}: {_error(router)}" for router in drawn) + ".",
     )
 
 
 def _error(router: Shown) -> str:
-    titles = {"ece": "ECE", "ece_by_chance": "by chance"}
-    metrics = {title: router.record.metric(name) for name, title in titles.items()}
-    return ", ".join(f"{title} {percent(one.value)}" for title, one in metrics.items() if one) or "no ECE"
+    error, p = (router.record.metric(name) for name in ("calibration_error", "calibration_p"))
+    if error is None or p is None:
+        # A record of schema 4 or before.
+        ece = router.record.metric("ece")
+        return f"ECE {percent(ece.value)}" if ece else "no calibration error"
+    return f"error {percent(error.value)}{interval(error, 100)}, p {p_text(p.value)}"
 
 
 def draw_risk_coverage(routers: Sequence[Shown]) -> Figure | None:

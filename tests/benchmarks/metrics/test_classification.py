@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.metrics.entry import Draws, QualityMetric, Questions
+from benchmarks.metrics.classification import macro_f1
+from benchmarks.metrics.entry import Draws, QualityMetric, Questions, Sample
 from benchmarks.metrics.table import entry_of
 from benchmarks.stats.bootstrap import resamples
 from reports.reasons import Reason
@@ -194,6 +195,23 @@ def test_an_area_of_one_has_a_lower_limit() -> None:
     low, high = interval(found)
     assert (found.value, high) == (1, 1)
     assert 0.8 < low < 0.95
+
+
+@pytest.mark.parametrize("n", [30, 100, 240, 1000])
+@pytest.mark.parametrize("truth", [0.5, 0.9, 0.95, 0.99])
+def test_coverage_of_macro_f1_is_as_stated(n: int, truth: float) -> None:
+    # Of two equally frequent domains with this recall macro-F1 is the recall.
+    generator, held = np.random.default_rng(n), 0
+    sample = Sample(np.ones(n), np.arange(n), 0.95)
+    for _ in range(400):
+        true = generator.integers(0, 2, n)
+        predicted = np.where(generator.random(n) < truth, true, 1 - true)
+        rows = np.stack([true, predicted, np.full(n, 2)], axis=1).astype(float)
+        value = macro_f1.statistic(rows, Draws(np.ones((1, n))))
+        limits = macro_f1.limits(rows, value, sample)
+        assert limits
+        held += limits.low[0] <= truth <= limits.high[0]
+    assert held / 400 >= 0.93
 
 
 @pytest.mark.parametrize("name", ["macro_f1", "balanced_accuracy"])

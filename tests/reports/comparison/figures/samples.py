@@ -120,6 +120,8 @@ def full_record(accuracy: float = 0.875, latency: float = 5.43, **changes: Any) 
         Metric("index_size", 0.5, "MB", False),
         fraction("ece", 0.0625),
         fraction("ece_by_chance", 0.03125),
+        Metric("calibration_error", 0.05, "fraction", False, "all", 40, 0.0, 0.11),
+        Metric("calibration_p", 0.034, "p", True, "all", 40),
         fraction("aurc", 0.045, low=0.02, high=0.08),
         fraction("quality", 0.75, low=0.7, high=0.8),
         fraction("apgr", 0.653, low=0.613, high=0.699),

@@ -150,8 +150,7 @@ def test_of_many_domains_the_most_frequent_mistakes_are_listed() -> None:
     written = texts(figure.svg)
     arrows = [text for text in written if "→" in text]
     assert len(arrows) == 10
-    assert arrows[0] == "domain_…_number_0 → domain_…_number_1" or "→" in arrows[0]
-    assert "Of 1000 domains" in figure.caption
+    assert "Of 1,000 domains" in figure.caption
     assert len(figure.svg) < 100_000
 
 
