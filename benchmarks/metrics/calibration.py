@@ -185,7 +185,7 @@ def calibration_p(rows: Floats, draws: Draws) -> Floats:
     generator = np.random.default_rng(int(rows[0, 3]))
     as_large = 1
     for size in chunks(TEST_DRAWS, len(rows)):
-        drawn = (generator.random((size, len(rows))) < chance) - chance
+        drawn: Floats = (generator.random((size, len(rows))) < chance) - chance
         as_large += int((squared_error(bins, drawn, weights) >= observed - ROUNDING).sum())
     return np.array([as_large / (1 + TEST_DRAWS)])
 

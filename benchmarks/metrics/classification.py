@@ -156,8 +156,10 @@ def _placements(rows: Floats, weights: Floats) -> Floats:
 def _auroc_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
     inside = rows[:, 1] > 0
     placements = _placements(rows, sample.weights)
-    sizes = [float(effective_sizes(placements[kind], *sample.of(kind)[:2])[0]) for kind in (inside, ~inside)]
-    return auroc_limits(values, *sizes, sample.confidence)
+    positives, negatives = (
+        float(effective_sizes(placements[kind], *sample.of(kind)[:2])[0]) for kind in (inside, ~inside)
+    )
+    return auroc_limits(values, positives, negatives, sample.confidence)
 
 
 def _fpr95_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:

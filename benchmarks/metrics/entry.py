@@ -377,7 +377,7 @@ class Classes(NamedTuple):
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        return self.true == self.predicted
+        return np.asarray(self.true == self.predicted)
 
 
 def classes_of(rows: Floats) -> Classes:
