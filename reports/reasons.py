@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NEVER_AS_GOOD = "never_as_good"
     NO_COST = "no_cost"
     NO_REFERENCE = "no_reference"
+    # Of records up to schema 4.
     NOBODY_ASKED = "nobody_asked"
     NO_ANSWER = "no_answer"
     NOT_ANSWERED = "not_answered"

@@ -271,7 +271,7 @@ def test_the_record_has_all_that_was_configured_and_reads_back_equal(
         right = sum(row.predicted == row.label for row in accepted)
         assert accuracy.value == pytest.approx(right / len(accepted))
         # Neither speed nor memory, with the reason.
-        assert not [entry for entry in record.metrics if entry.unit not in ("fraction", "F1")]
+        assert not [entry for entry in record.metrics if entry.unit not in ("fraction", "F1", "p")]
         missing = record.missing("latency_p50")
         assert missing
         assert missing.reason == Reason.NOT_MEASURED

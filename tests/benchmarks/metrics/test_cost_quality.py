@@ -294,3 +294,18 @@ def test_outcomes_that_do_not_fit_are_unscored_with_the_reason() -> None:
     lost = replace(HAND[0], label="other", predicted="other", scores={"other": 1.0})
     found = computed([lost], ["other"], prices=TWO)
     assert set(reasons(found).values()) == {Reason.NOT_AMONG_OUTCOMES}
+
+
+def test_the_calls_that_recover_a_part_of_the_gap_have_an_interval() -> None:
+    # The strong model helps with half of the questions, and the router finds most of these.
+    rows = [
+        of_two(str(number), 0, number % 2, (number * 7 % 40) / 100 + (0.5 if number % 2 else 0.3))
+        for number in range(80)
+    ]
+    found = {metric.name: metric for metric in metrics(cost_quality(rows, TWO))}
+    for name in GAP:
+        low, high = samples.interval(found[name])
+        assert low < found[name].value < high
+        assert high - low < 0.25
+    # What it is compared with has none.
+    assert found["calls_for_50_oracle"].ci_low is None
