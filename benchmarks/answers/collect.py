@@ -15,7 +15,7 @@ from benchmarks.answers.experts import ExpertSet, build_experts
 from benchmarks.answers.sample import Asked
 from benchmarks.datasets.base import Dataset
 from benchmarks.measure.memory import cuda_peak, peak_rss
-from benchmarks.metrics.answers import MEASURES, rouge
+from benchmarks.metrics.answers import rouge_of
 from benchmarks.metrics.selective import score_of
 from benchmarks.workers.launch import Workers
 from common.files import cache_dir
@@ -191,12 +191,7 @@ def _attach(
         shown = reference if row.label is None else None
         return replace(row, reference=shown, expert=expert, answers={})
     chosen = own[expert] if expert is not None else Answer(None)
-    scores: dict[str, float] = {}
-    if expert is None:
-        # Nothing is what the user gets; of an expert that failed, nobody knows.
-        scores = dict.fromkeys(MEASURES, 0.0)
-    elif chosen.text is not None:
-        scores = rouge(reference, chosen.text)
+    scores = rouge_of(str(reference), expert, chosen.text)
     remarks = {name: found.error or found.note for name, found in own.items()}
     return replace(
         row,

@@ -37,6 +37,14 @@ def rouge(reference: str, answer: str) -> dict[str, float]:
     return {name: float(score.fmeasure) for name, score in _scorer().score(reference, answer).items()}
 
 
+def rouge_of(reference: str, expert: str | None, answer: str | None) -> dict[str, float]:
+    """ROUGE of what a user got: 0 where nobody was asked, and nothing where the expert failed, since nobody
+    knows what it would have said."""
+    if expert is None:
+        return dict.fromkeys(MEASURES, 0.0)
+    return {} if answer is None else rouge(reference, answer)
+
+
 @cache
 def _scorer() -> Any:
     from rouge_score.rouge_scorer import RougeScorer

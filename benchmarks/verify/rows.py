@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.datasets.base import message_id
-from benchmarks.metrics.answers import rouge
+from benchmarks.metrics.answers import rouge_of
 from benchmarks.metrics.selective import score_of
 from benchmarks.verify.same import same
 from experts.base import BASE
@@ -19,6 +19,8 @@ from routers.inference import ROUNDING, SUM_TOLERANCE
 
 OURS = "benchmarks.datasets."
 ROUGE = ("rouge1", "rouge2", "rougeL")
+# Schema version since which an abstention has a ROUGE of 0.
+ZEROS = 5
 PROBABILITY = "a number from 0 to 1"
 # Behind the id of a copy of a question.
 _COPY = re.compile(r"#\d+$")
@@ -34,7 +36,7 @@ def check_rows(result: Result) -> Checked:
     differences = [
         Difference(Kind.ROW, field, row.id, "value", recorded, derived)
         for row in rows
-        for field, recorded, derived in _findings(row, record.derivation)
+        for field, recorded, derived in _findings(row, record)
     ]
     if loader(record).startswith(OURS):
         return Checked([*_ids(record, rows), *differences], [])
@@ -58,11 +60,12 @@ def _ids(record: Record, rows: list[Prediction]) -> Iterator[Difference]:
             yield Difference(Kind.ROW, "id", row.id, "value", row.id, possible[0])
 
 
-def _findings(row: Prediction, how: Derivation) -> Iterator[Finding]:
+def _findings(row: Prediction, record: Record) -> Iterator[Finding]:
+    how = record.derivation
     yield from _probabilities(row, how)
     yield from _question(row, how)
     if row.answers is not None:
-        yield from _answers(row, how)
+        yield from _answers(row, how, has_zeros=record.schema_version >= ZEROS)
 
 
 def _probabilities(row: Prediction, how: Derivation) -> Iterator[Finding]:
@@ -101,7 +104,7 @@ def _question(row: Prediction, how: Derivation) -> Iterator[Finding]:
         yield "changed", ", ".join(sorted({*row.changed.values()} - {*how.classes})), ", ".join(how.classes)
 
 
-def _answers(row: Prediction, how: Derivation) -> Iterator[Finding]:
+def _answers(row: Prediction, how: Derivation, has_zeros: bool) -> Iterator[Finding]:
     """The expert that the policy chooses, its answer among those of all, and ROUGE of that answer."""
     policy, answers = how.policy, row.answers or {}
     expert = choose(row.predicted, score_of(row, policy), policy.threshold, policy.fallback)
@@ -113,7 +116,9 @@ def _answers(row: Prediction, how: Derivation) -> Iterator[Finding]:
     text = None if expert is None else answers.get(expert)
     if row.answer != text:
         yield "answer", row.answer, text
-    scored = rouge(row.reference, text) if text is not None and row.reference else {}
+    scored: dict[str, float] = {}
+    if row.reference and row.label is not None:
+        scored = rouge_of(row.reference, expert, text) if has_zeros or expert is not None else {}
     for name in ROUGE:
         if not same(getattr(row, name), scored.get(name)):
             yield name, getattr(row, name), scored.get(name)
