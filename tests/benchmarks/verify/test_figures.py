@@ -180,7 +180,9 @@ def test_a_metric_that_stands_twice(whole: Result) -> None:
     assert (found.metric, found.recorded, found.derived) == (whole.record.metrics[0].name, 2, 1)
 
 
-def test_figures_of_generating_answers_are_not_derived(whole: Result) -> None:
-    (found,) = check_figures(whole).not_derived
+def test_of_an_older_record_figures_of_generating_answers_are_not_derived(whole: Result) -> None:
+    metrics = [*whole.record.metrics, Metric("generation_time", 0.5, "s", False)]
+    older = replace(whole, record=replace(whole.record, metrics=metrics, schema_version=4))
+    (found,) = check_figures(older).not_derived
     assert (found.code, found.details) == (Missing.MEASURED, {"what": "generation_time"})
     assert not found.is_claim

@@ -75,7 +75,7 @@ def test_the_policy_gives_the_expert_and_its_answer_and_rouge() -> None:
     assert found(replace(whole, answer="one")) == [("answer", "one", "one two")]
     assert found(replace(whole, rougeL=0.9)) == [("rougeL", 0.9, pytest.approx(2 / 3))]
     refusing = Policy(threshold=0.8, score="probability", fallback="abstain")
-    silent = replace(whole, expert=None, answer=None, rouge1=None, rouge2=None, rougeL=None)
+    silent = replace(whole, expert=None, answer=None, rouge1=0.0, rouge2=0.0, rougeL=0.0)
     assert found(silent, policy=refusing) == []
     assert ("expert", "b", None) in found(whole, policy=refusing)
     elsewhere = replace(silent, expert="a", answer="one", rouge1=0.4, rouge2=0.0, rougeL=0.4)
