@@ -98,7 +98,10 @@ def _draw_worst(
         found = worst[router.name]
         panel.barh(range(len(found)), [one.questions for one in found], color=router.pen.colour, height=0.6)
         names = [f"{short(one.true, _LONGEST)} → {short(one.predicted, _LONGEST)}" for one in found]
-        row_axes(panel, names)
+        if found:
+            row_axes(panel, names)
+        else:
+            panel.set_yticks([])
         panel.set_title(short(router.label, 50) + ("" if found else ": no mistake"), fontsize=SMALL + 0.5)
     panels[-1].set_xlabel("sum of weights" if weighted else "questions")
     return render(
