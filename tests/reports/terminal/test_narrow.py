@@ -30,7 +30,7 @@ OUTPUTS: dict[str, Callable[[], None]] = {
     "run": lambda: print_run([answered(), sample_record("a_router_with_a_name")], Path("x"), GLOSSARY),
     "report": lambda: print_report(answered_report(), Path("x")),
     "check": lambda: print_check(sample_check()),
-    "diff": lambda: print_pairs([PAIR, UNCLEAR], Paired(0.95, 2000), 10),
+    "diff": lambda: print_pairs([PAIR, UNCLEAR], Paired(0.95), 10),
     "league": lambda: print_league(league(), Path("x")),
     "axis": lambda: print_axis(every_axis(), Axis.BATCH, grown_glossary()),
     "growth": lambda: print_growth(every_axis(), grown_glossary(), Path("x")),
