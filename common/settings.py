@@ -56,8 +56,10 @@ class Policy(Settings):
         threshold: of the score; 0 accepts every question.
         score: `confidence` (how much the question looks like the training questions) or `probability` (of
             the best domain).
-        coverage, accuracy: the share of questions to accept, or the accuracy to reach on them; the
-            threshold is then chosen on held-out training questions.
+        coverage, accuracy: the share of questions to accept on average, or the accuracy to reach on those
+            that are accepted; the threshold is then chosen on held-out training questions.
+        confidence_level: of `accuracy`, the least probability that the chosen threshold has it on new
+            questions like the held-out ones.
         fallback: `best_guess` asks the most probable expert all the same, `abstain` asks none, and the
             name of a domain asks its expert.
         context, window, stay: see `Context`.
@@ -69,6 +71,7 @@ class Policy(Settings):
         "coverage": optional(fraction),
         "accuracy": optional(fraction),
         "score": one_of("confidence", "probability"),
+        "confidence_level": fraction,
         **Context.parameter_constraints,
     }
 
@@ -80,6 +83,7 @@ class Policy(Settings):
     context: str = Context.context
     window: int = Context.window
     stay: float = Context.stay
+    confidence_level: float = 0.9
 
     @staticmethod
     def check_together(values: Mapping[str, Any], prefix: str = "") -> None:

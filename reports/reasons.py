@@ -17,6 +17,8 @@ class Reason(StrEnum):
     NO_LABELLED_ROW = "no_labelled_row"
     NO_OUT_OF_SCOPE_ROW = "no_out_of_scope_row"
     NOTHING_ACCEPTED = "nothing_accepted"
+    ACCURACY_NOT_SHOWN = "accuracy_not_shown"
+    # Of records before schema 5.
     THRESHOLD_OUT_OF_REACH = "threshold_out_of_reach"
     UNTRAINED_WEIGHTS = "untrained_weights"
     TRAINING_SKIPPED = "training_skipped"
@@ -59,6 +61,11 @@ _SENTENCES = {
     Reason.NO_LABELLED_ROW: "no test question with a domain",
     Reason.NO_OUT_OF_SCOPE_ROW: "no out-of-scope test question",
     Reason.NOTHING_ACCEPTED: "the threshold accepts no test question",
+    Reason.ACCURACY_NOT_SHOWN: (
+        "no threshold of {score} can be shown to have an accuracy of {accuracy} with probability "
+        "{confidence_level} on the {n} held-out questions: the highest that can is {best:.4g}, from "
+        "{threshold:.4g} on, where {right} of {accepted} are right; without a mistake it would take {fewest}"
+    ),
     Reason.THRESHOLD_OUT_OF_REACH: (
         "no threshold of {score} has an accuracy of {accuracy} on the {n} held-out questions: "
         "the best is {best:.4g}, from {threshold:.4g} on"
@@ -92,6 +99,16 @@ _SENTENCES = {
     Reason.REFUSED: "{error}",
     Reason.TOO_FEW_POINTS: "an exponent needs two points with a figure above 0",
     Reason.AS_RECORDED: "{text}",
+}
+
+
+# Kinds of two questions that are the same, in words; see `reports.record.Likeness`.
+LIKENESS = {
+    "same": "the same",
+    "same_words": "the same words",
+    "contained": "one in the other",
+    "spelled_alike": "spelled alike",
+    "near_in_meaning": "near in meaning",
 }
 
 

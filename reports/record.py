@@ -502,6 +502,16 @@ class Timings:
     experts: Answering | None = None
 
 
+class Likeness(StrEnum):
+    """How two questions are the same, the strictest kind first."""
+
+    SAME = "same"
+    SAME_WORDS = "same_words"
+    CONTAINED = "contained"
+    SPELLED = "spelled_alike"
+    MEANING = "near_in_meaning"
+
+
 @dataclass(frozen=True)
 class Leakage:
     """Training questions that also stand in the test, word for word or nearly.
@@ -511,6 +521,9 @@ class Leakage:
         near_duplicate: the cosine from which on two questions count as the same.
         pairs: of a question to learn from and one to be tested on.
         dropped, dropped_ids: questions that were left out of training.
+        kinds: number of pairs by `Likeness`; empty in records before schema 5.
+        repeated: test questions that nearly repeat an earlier one of the test, while intervals and tests
+            take them as independent; None in records before schema 5, and where the guard is off.
     """
 
     mode: str
@@ -518,6 +531,8 @@ class Leakage:
     pairs: int = 0
     dropped: int = 0
     dropped_ids: list[str] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+    repeated: int | None = None
 
 
 @dataclass(frozen=True)
@@ -540,20 +555,63 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Wish:
-    """Aim of a threshold: a `coverage` or an `accuracy`, by `confidence` or `probability`."""
+    """Aim of a threshold: a `coverage` or an `accuracy`, by `confidence` or `probability`.
+
+    Attributes:
+        coverage: to be reached on average.
+        accuracy: to be reached on new questions with a probability of at least `confidence_level`; records
+            before schema 5 promise no probability.
+    """
 
     score: str
     coverage: float | None = None
     accuracy: float | None = None
+    confidence_level: float | None = None
+
+
+@dataclass(frozen=True)
+class HeldOutCounts:
+    """Held-out questions: all, those that a threshold accepts, and of these the right ones."""
+
+    n: int
+    accepted: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A share on the questions that a threshold was chosen on, and on the test.
+
+    Attributes:
+        figure: `coverage`, `selective_accuracy` (of a policy), or `sent_on` (of a cascade).
+        chosen_on, n_chosen_on: the share there, and of how many questions.
+        test, n_test: the same of the test.
+        p_adjusted: of Fisher's exact test, two-sided, after Holm's correction over the threshold's figures.
+    """
+
+    figure: str
+    chosen_on: float
+    n_chosen_on: int
+    test: float
+    n_test: int
+    p_adjusted: float
 
 
 @dataclass(frozen=True)
 class ThresholdResult:
-    """A threshold chosen on held-out questions, and by metric what it does on the test."""
+    """A threshold chosen on held-out questions, and by metric what it does on the test.
+
+    Attributes:
+        held_out: what it does on the held-out questions; None in a record before schema 5.
+        shifts: of the policy's own threshold, how the test differs from them; empty where the test has
+            conversations, whose questions are not independent.
+    """
 
     wish: Wish
     threshold: float
     obtained: dict[str, Estimate]
+    held_out: HeldOutCounts | None = None
+    shifts: list[Shift] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -566,6 +624,9 @@ class CascadeResult:
             both where the threshold was given.
         sent_on: share of the test questions with a domain.
         lost: the expensive router's accuracy on them, less the cascade's.
+        shifts: how `sent_on` differs from the training questions that the threshold was chosen on, each asked
+            about where it was not learned from; empty where the threshold was given, or as in
+            `ThresholdResult`.
     """
 
     threshold: float
@@ -573,6 +634,7 @@ class CascadeResult:
     loss: float | None
     sent_on: Estimate
     lost: Estimate
+    shifts: list[Shift] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.checks import Constraints, at_least, fraction, one_of
+from common.splits import stratified_folds
 from routers.base import FloatArray, Hits, Inference, Lessons, Router, RouterError, saved_arrays
 from routers.calibration import IsotonicMaps, best_temperature, with_temperature
 from routers.composite import CompositeRouter, Rows, fitted, held_out_rows, in_columns
 from routers.inference import promised
+from routers.risk_control import Levels, fewest, highest, loosest
 
 METHODS = ("temperature", "isotonic", "none")
 SCORES = ("confidence", "probability")
+# Of the held-out questions, for isotonic maps.
+CROSS_FITS = 5
+
+
+class Choice(NamedTuple):
+    """A threshold, the held-out questions that it accepts, and how many of them are right."""
+
+    threshold: float
+    accepted: int
+    right: int
 
 
 class OutOfReach(RouterError):
-    """No threshold has the wanted accuracy.
+    """No threshold can be shown to have the wanted accuracy.
 
     Attributes:
-        best, threshold: the highest accuracy that one has, and which.
+        nearest: the threshold of which the highest accuracy can be shown.
+        best: that accuracy; 0 where none can.
+        fewest: held-out questions, all right, that would show the wanted one.
     """
 
-    def __init__(self, message: str, best: float, threshold: float) -> None:
+    def __init__(self, message: str, nearest: Choice, best: float, fewest: int) -> None:
         super().__init__(message)
+        self.nearest = nearest
         self.best = best
-        self.threshold = threshold
+        self.fewest = fewest
 
 
 class HeldOut(NamedTuple):
@@ -68,31 +83,73 @@ class HeldOut(NamedTuple):
         """By the name under which they are saved."""
         return {f"held_{name}": array for name, array in self._asdict().items()}
 
-    def threshold_for(
-        self, *, coverage: float | None = None, accuracy: float | None = None, score: str = "confidence"
-    ) -> float:
-        """The score of a held-out question from which on questions are to be kept.
+    def for_coverage(self, coverage: float, score: str = "confidence") -> Choice:
+        """The threshold that accepts the share `coverage` of new questions on average, and hardly more.
+
+        The mean is over draws of the held-out questions and of a new one like them: the k-th highest of n
+        scores is reached by a new one with probability k / (n + 1), as in split conformal prediction (Vovk et
+        al., 2005). Equal scores may accept more. Where so few questions cannot tell, it is 0, which accepts
+        all.
 
         Args:
-            coverage: share of the held-out questions to keep, in (0, 1]; equal scores may keep more.
-            accuracy: share of right ones wanted among those kept, in (0, 1]; the lowest threshold that
-                has at least that, which keeps the most questions.
+            coverage: in (0, 1].
             score: `confidence`, or the `probability` of the most probable class.
 
         Raises:
-            RouterError: not one of `coverage` and `accuracy`, or no threshold has that accuracy.
+            RouterError: another share or score.
         """
+        levels = self._levels(score)
+        if not 0 < coverage <= 1:
+            raise RouterError(f"coverage={coverage}: must be in (0, 1]")
+        n = len(self.right)
+        # Less a hair, because 0.7 · 10 is a little over 7.
+        kept = int(np.ceil(coverage * (n + 1) - 1e-9))
+        if kept > n:
+            return Choice(0.0, n, int(self.right.sum()))
+        return _choice(levels, int(np.searchsorted(levels.accepted, kept)))
+
+    def for_accuracy(self, accuracy: float, confidence_level: float, score: str = "confidence") -> Choice:
+        """The lowest threshold that is shown to have an accuracy on new questions like the held-out ones.
+
+        Args:
+            accuracy: share of right ones among those accepted, in (0, 1).
+            confidence_level: least probability, over draws of the held-out questions, that the threshold has
+                that accuracy, in (0, 1); see `routers.risk_control.loosest`.
+            score: `confidence`, or the `probability` of the most probable class.
+
+        Raises:
+            OutOfReach: there is none.
+            RouterError: another share or score.
+        """
+        levels = self._levels(score)
+        for name, share in (("accuracy", accuracy), ("confidence_level", confidence_level)):
+            if not 0 < share < 1:
+                raise RouterError(f"{name}={share}: must be between 0 and 1")
+        error = 1 - confidence_level
+        found = loosest(levels, accuracy, error)
+        if found is not None:
+            return _choice(levels, found)
+        best, number = highest(levels, accuracy, error) or (0.0, len(levels.threshold) - 1)
+        nearest, needed = _choice(levels, number), fewest(accuracy, error)
+        raise OutOfReach(
+            f"no threshold of {score} can be shown to have an accuracy of {accuracy} with "
+            f"{100 * confidence_level:.4g} % confidence on {len(self.right)} held-out questions: the highest "
+            f"that can is {best:.4g}, from {nearest.threshold:.4g} on, where {nearest.right} of "
+            f"{nearest.accepted} are right; without a mistake it would take {needed}",
+            nearest,
+            best,
+            needed,
+        )
+
+    def _levels(self, score: str) -> Levels:
         if score not in SCORES:
             raise RouterError(f"score {score!r} is not one of {', '.join(SCORES)}")
-        if (coverage is None) == (accuracy is None):
-            raise RouterError("give coverage or accuracy, one of them")
-        wanted = coverage if accuracy is None else accuracy
-        if wanted is None or not 0 < wanted <= 1:
-            raise RouterError(f"{'coverage' if accuracy is None else 'accuracy'}={wanted}: must be in (0, 1]")
-        scores = self.confidence if score == "confidence" else self.probability
-        if accuracy is None:
-            return _threshold_that_keeps(scores, wanted)
-        return _threshold_that_is_right(scores, self.right, wanted, score)
+        return Levels.of(self.confidence if score == "confidence" else self.probability, self.right)
+
+
+def _choice(levels: Levels, number: int) -> Choice:
+    found = (levels.threshold[number], levels.accepted[number], levels.right[number])
+    return Choice(float(found[0]), int(found[1]), int(found[2]))
 
 
 @dataclass(eq=False, repr=False)
@@ -105,7 +162,7 @@ class CalibratedRouter(CompositeRouter):
         router: the one to calibrate.
         method: `temperature` (Guo et al., 2017) never changes the most probable class; `isotonic`
             (Zadrozny & Elkan, 2002) may, and wants some hundred held-out questions; `none` leaves the
-            probabilities, and only `threshold_for` is gained.
+            probabilities, and only thresholds are gained.
         fraction: of the training questions, stratified, that the router does not learn from. A class with
             a single question keeps it for learning.
         seed: of the questions held out.
@@ -159,7 +216,7 @@ class CalibratedRouter(CompositeRouter):
         # Whatever is calibrated looks like probabilities afterwards.
         output = self._in_columns(promised(self.parts_["router"], queries))
         self._calibrate(output.proba, right)
-        proba = self._calibrated(output.proba)
+        proba = self._calibrated_apart(output.proba, right)
         self.held_out_ = HeldOut(output.confidence, proba.max(axis=1), proba.argmax(axis=1) == right)
 
     def _given_targets(self, queries: Sequence[str], labels: Sequence[str]) -> Rows:
@@ -182,6 +239,21 @@ class CalibratedRouter(CompositeRouter):
         if self.method == "temperature":
             return with_temperature(proba, self.temperature_)
         return self.maps_(proba) if self.method == "isotonic" else proba
+
+    def _calibrated_apart(self, proba: FloatArray, targets: Rows) -> FloatArray:
+        """Calibrated probabilities of the held-out questions, as those of new questions would be.
+
+        Isotonic maps follow the questions that they were fitted on, so each question gets maps of others, by
+        cross-fitting. A temperature is one number and leaves the most probable class as it is.
+        """
+        if self.method != "isotonic":
+            return self._calibrated(proba)
+        apart = np.empty_like(proba)
+        fold_of = stratified_folds(targets, CROSS_FITS, self.seed)
+        for fold in np.unique(fold_of):
+            out = fold_of == fold
+            apart[out] = IsotonicMaps.fit(proba[~out], targets[~out])(proba[out])
+        return apart
 
     def infer(self, queries: Sequence[str]) -> Inference:
         self._check_fitted()
@@ -237,26 +309,3 @@ class CalibratedRouter(CompositeRouter):
             self.temperature_ = float(arrays["temperature"][0])
         elif self.method == "isotonic":
             self.maps_ = IsotonicMaps(arrays["knots_x"], arrays["knots_y"], arrays["knots_starts"])
-
-
-def _threshold_that_keeps(scores: FloatArray, coverage: float) -> float:
-    # Less a hair, because 0.7 · 10 is a little over 7.
-    kept = max(1, int(np.ceil(coverage * len(scores) - 1e-9)))
-    return float(np.sort(scores)[::-1][kept - 1])
-
-
-def _threshold_that_is_right(
-    scores: FloatArray, right: NDArray[np.bool_], accuracy: float, score: str
-) -> float:
-    thresholds = np.unique(scores)
-    reached = np.array([right[scores >= threshold].mean() for threshold in thresholds])
-    enough = np.flatnonzero(reached >= accuracy - 1e-9)
-    if not len(enough):
-        best = int(reached.argmax())
-        raise OutOfReach(
-            f"no threshold of {score} has an accuracy of {accuracy} on the {len(scores)} held-out questions: "
-            f"the best is {reached[best]:.4g}, from {thresholds[best]:.4g} on",
-            float(reached[best]),
-            float(thresholds[best]),
-        )
-    return float(thresholds[enough[0]])

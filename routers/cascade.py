@@ -53,6 +53,11 @@ class CascadeRouter(CompositeRouter):
             `threshold` or `share` is given.
         folds: of the cross-validation. A class with a single question keeps it for learning.
         seed: of the folds.
+
+    Attributes:
+        threshold_: in use.
+        chosen_on_: training questions that the threshold sends on, and all of those that it was chosen on, by
+            cross-validation; None where it was given.
     """
 
     parameter_constraints: ClassVar[Constraints] = {
@@ -80,14 +85,20 @@ class CascadeRouter(CompositeRouter):
 
     def _fit_parts(self, lessons: Lessons, targets: Rows) -> None:
         if self.threshold is not None:
-            self.threshold_ = float(self.threshold)
+            self._use(float(self.threshold), None)
         elif self.share is not None:
             answers = self._answers(lessons, targets, [self.cheap])
-            self.threshold_ = threshold_of_share(answers.tops, self.share)
+            self._use(threshold_of_share(answers.tops, self.share), answers)
         else:
             answers = self._answers(lessons, targets, [self.cheap, self.expensive])
-            self.threshold_ = threshold_of_loss(answers, self.loss or 0.0)
+            self._use(threshold_of_loss(answers, self.loss or 0.0), answers)
         self.parts_ = {name: fitted(part, lessons) for name, part in self._parts().items()}
+
+    def _use(self, threshold: float, chosen_on: OutOfFold | None) -> None:
+        self.threshold_ = threshold
+        self.chosen_on_: tuple[int, int] | None = None
+        if chosen_on is not None:
+            self.chosen_on_ = int((chosen_on.tops < threshold).sum()), len(chosen_on.tops)
 
     def _answers(self, lessons: Lessons, targets: Rows, routers: Sequence[Router]) -> OutOfFold:
         """Answers to questions that the routers, cheap and perhaps expensive, were not fitted on."""
@@ -133,11 +144,14 @@ class CascadeRouter(CompositeRouter):
 
     def _state(self, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays, meta = super()._state(folder)
-        return arrays, {**meta, "threshold": self.threshold_}
+        return arrays, {**meta, "threshold": self.threshold_, "chosen_on": self.chosen_on_}
 
     def _restore(self, folder: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
         super()._restore(folder, arrays, meta)
         self.threshold_ = meta["threshold"]
+        # Routers that were kept before 2026-11-29 lack it.
+        known = meta.get("chosen_on")
+        self.chosen_on_ = (known[0], known[1]) if known else None
 
 
 def threshold_of_share(tops: NDArray[np.float64], share: float) -> float:

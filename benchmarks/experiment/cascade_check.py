@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.experiment.shift import Count, are_independent, shifts
 from benchmarks.stats.bootstrap import clusters_of, mean_estimate
 from benchmarks.stats.shares import share_estimate
 from benchmarks.workers.launch import Workers
 from common.settings import Context, Statistics
-from reports.record import CascadeResult, Estimate, Prediction
+from reports.record import CascadeResult, Estimate, Prediction, Shift
 from routers.base import Router
 from routers.calibrated import CalibratedRouter
 from routers.cascade import CascadeRouter
@@ -31,12 +32,19 @@ class AloneJob:
 
 @dataclass(frozen=True)
 class Alone:
-    """A cascade's settings, and the class that its expensive router picks for each query."""
+    """A cascade's settings, and the class that its expensive router picks for each query.
+
+    Attributes:
+        sent_on, n: training questions that the threshold sends on, of those that it was chosen on; None where
+            it was given.
+    """
 
     threshold: float
     share: float | None
     loss: float | None
     predicted: list[str]
+    sent_on: int | None = None
+    n: int | None = None
 
 
 def check_cascade(
@@ -70,6 +78,7 @@ def check_cascade(
         loss=alone.loss,
         sent_on=share_sent_on(labelled, statistics),
         lost=mean_estimate(lost, _weights(labelled), statistics, seed, _conversations(labelled)),
+        shifts=_shifts(labelled, alone),
     )
 
 
@@ -88,6 +97,13 @@ def _conversations(rows: Sequence[Prediction]) -> NDArray[np.int64]:
     return clusters_of([row.dialogue for row in rows])
 
 
+def _shifts(labelled: Sequence[Prediction], alone: Alone) -> list[Shift]:
+    if alone.sent_on is None or alone.n is None or not are_independent(labelled):
+        return []
+    test = Count(sum(bool(row.sent_on) for row in labelled), len(labelled))
+    return shifts({"sent_on": (Count(alone.sent_on, alone.n), test)})
+
+
 def expensive_alone(job: AloneJob) -> Alone:
     """Load a saved cascade, calibrated or not, and ask its expensive router alone, in this process."""
     router = Router.load(Path(job.router))
@@ -104,4 +120,5 @@ def expensive_alone(job: AloneJob) -> Alone:
         router.share if chosen_for_share else None,
         router.loss if chosen_for_loss else None,
         [expensive.classes_[column] for column in best],
+        *(router.chosen_on_ or (None, None)),
     )

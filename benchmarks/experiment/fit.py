@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.assets.weights import LocalWeights, router_spec
-from benchmarks.datasets.base import Dataset, Example
+from benchmarks.datasets.base import Dataset, Example, by_content
 from benchmarks.errors import BadInput
 from benchmarks.experiment.fit_batch import lessons_of
 from benchmarks.experiment.spec import RunSpec
@@ -133,8 +133,8 @@ def fit_router(
     Expensive routers are kept in the cache under a key of weights, data and settings, with the time and
     memory that they took then; `anew` neither reads nor writes it.
     """
-    held_out = held_out_examples(dataset) if holds_out(spec) else []
-    lessons = lessons_of(dataset.train)
+    held_out = by_content(held_out_examples(dataset)) if holds_out(spec) else []
+    lessons = lessons_of(by_content(dataset.train))
     fitted = False
 
     def fit_into(target: Path) -> None:

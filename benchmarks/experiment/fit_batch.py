@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.datasets.base import Example
+from benchmarks.datasets.base import Example, by_content
 from benchmarks.workers.launch import Workers
 from common.progress import progress
 from routers.base import Inference, Lessons, Router, build
@@ -89,13 +89,13 @@ def fit_batch(fits: Sequence[Fit], workers: Workers, title: str) -> list[FitOutp
     Raises:
         BadInput: a router cannot be built or fitted.
     """
-    questions = list({example.id: example for fit in fits for example in fit.train}.values())
+    questions = by_content({example.id: example for fit in fits for example in fit.train}.values())
     queries = list(dict.fromkeys(query for fit in fits for query in fit.queries))
     row_of, column_of = _positions(example.id for example in questions), _positions(queries)
     rows = [
         FitRows(
             fit.spec,
-            [row_of[example.id] for example in fit.train],
+            sorted(row_of[example.id] for example in fit.train),
             [column_of[query] for query in fit.queries],
         )
         for fit in fits

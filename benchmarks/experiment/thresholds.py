@@ -7,13 +7,15 @@ from typing import Any
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.errors import BadInput
+from benchmarks.experiment.shift import Count, are_independent, shifts
 from benchmarks.metrics.compute import selective
+from benchmarks.metrics.selective import score_of
 from benchmarks.workers.launch import Workers
 from common.settings import Policy, Statistics
 from reports.reasons import Reason, sentence
-from reports.record import Estimate, Prediction, ThresholdResult, Unscored, Wish
+from reports.record import Estimate, HeldOutCounts, Prediction, Shift, ThresholdResult, Unscored, Wish
 from routers.base import Router
-from routers.calibrated import CalibratedRouter, HeldOut, OutOfReach
+from routers.calibrated import CalibratedRouter, Choice, HeldOut, OutOfReach
 from routers.decision import ABSTAIN, BEST_GUESS, CONFIDENCE, PROBABILITY
 
 CALIBRATED = f"{CalibratedRouter.__module__}.{CalibratedRouter.__qualname__}"
@@ -31,16 +33,24 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A threshold chosen on `n` held-out questions.
+class Shortfall:
+    """Highest accuracy that can be shown, and how many questions, all right, would show the wanted one."""
 
-    Where none reached the wanted accuracy, it is the one with the highest accuracy, `best`.
+    best: float
+    fewest: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A threshold, and what it does on the held-out questions that it was chosen on.
+
+    Attributes:
+        shortfall: where no threshold can be shown to have the wanted accuracy; this one comes nearest.
     """
 
     threshold: float
-    n: int
-    reached: bool = True
-    best: float = 1.0
+    held_out: HeldOutCounts
+    shortfall: Shortfall | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,8 @@ def held_out_examples(dataset: Dataset) -> list[Example]:
 
 def wishes(policy: Policy) -> list[Wish]:
     """The policy's own wish first, where it has one, then the usual ones."""
-    own = [Wish(policy.score, policy.coverage, policy.accuracy)]
+    level = policy.confidence_level if policy.accuracy is not None else None
+    own = [Wish(policy.score, policy.coverage, policy.accuracy, level)]
     usual = [Wish(score, coverage=coverage) for score in SCORES for coverage in COVERAGES]
     return [*(own if policy.is_chosen else []), *usual]
 
@@ -95,11 +106,11 @@ def policy_for(router: Router, policy: Policy) -> Policy:
     """The policy with its threshold, as a fitted router that holds questions out chooses it.
 
     Raises:
-        RouterError: no threshold has the wanted accuracy.
+        RouterError: no threshold can be shown to have the wanted accuracy.
     """
     if not policy.is_chosen or not isinstance(router, CalibratedRouter):
         return policy
-    return with_chosen(policy, [_threshold(router.held_out_, wishes(policy)[0])])
+    return with_chosen(policy, [_choose(router.held_out_, wishes(policy)[0]).threshold])
 
 
 def choose_thresholds(
@@ -114,53 +125,86 @@ def choose_thresholds(
 ) -> Thresholds:
     """Choose a threshold for each wish on the questions that the saved router held out, and try it on `rows`.
 
-    A router that cannot reach what the policy wants accepts everything, and `unscored` says why.
+    A router that cannot be shown to reach what the policy wants accepts everything, and `unscored` says why.
 
     Raises:
         BadInput: it cannot, and `must_reach`.
     """
     chosen = workers.run(choose, ThresholdJob(str(saved), wishes(policy)), "thresholds")
     unscored: list[Unscored] = []
-    if policy.is_chosen and not chosen[0].reached:
-        details = _details(wishes(policy)[0], chosen[0])
+    if policy.is_chosen and (shortfall := chosen[0].shortfall):
+        details = _details(wishes(policy)[0], chosen[0], shortfall)
         if must_reach:
-            raise BadInput(sentence(Reason.THRESHOLD_OUT_OF_REACH, details))
+            raise BadInput(sentence(Reason.ACCURACY_NOT_SHOWN, details))
         names = ("coverage", "selective_accuracy")
-        unscored = [Unscored(name, Reason.THRESHOLD_OUT_OF_REACH, details=details) for name in names]
+        unscored = [Unscored(name, Reason.ACCURACY_NOT_SHOWN, details=details) for name in names]
         policy, chosen = replace(policy, coverage=None, accuracy=None), chosen[1:]
-    thresholds = [one.threshold for one in chosen]
     results = [
-        ThresholdResult(wish, threshold, obtained(rows, wish, threshold, statistics, seed))
-        for wish, threshold in zip(wishes(policy), thresholds, strict=True)
+        ThresholdResult(
+            wish, one.threshold, obtained(rows, wish, one.threshold, statistics, seed), one.held_out
+        )
+        for wish, one in zip(wishes(policy), chosen, strict=True)
     ]
+    if policy.is_chosen:
+        results[0] = replace(results[0], shifts=_shifts(rows, policy, chosen[0]))
+    thresholds = [one.threshold for one in chosen]
     return Thresholds(with_chosen(policy, thresholds), results, unscored)
 
 
 def choose(job: ThresholdJob) -> list[Chosen]:
     """Threshold for each wish, of the router saved in a folder; what it runs on stays unloaded."""
     held_out = HeldOut.load(Path(job.router))
-    n = len(held_out.right)
-    chosen = []
-    for wish in job.wishes:
-        try:
-            chosen.append(Chosen(_threshold(held_out, wish), n))
-        except OutOfReach as error:
-            chosen.append(Chosen(error.threshold, n, reached=False, best=error.best))
-    return chosen
+    return [_chosen(held_out, wish) for wish in job.wishes]
 
 
-def _details(wish: Wish, chosen: Chosen) -> dict[str, str | int | float]:
+def _chosen(held_out: HeldOut, wish: Wish) -> Chosen:
+    shortfall = None
+    try:
+        choice = _choose(held_out, wish)
+    except OutOfReach as error:
+        choice, shortfall = error.nearest, Shortfall(error.best, error.fewest)
+    counts = HeldOutCounts(len(held_out.right), choice.accepted, choice.right)
+    return Chosen(choice.threshold, counts, shortfall)
+
+
+def _choose(held_out: HeldOut, wish: Wish) -> Choice:
+    if wish.accuracy is None:
+        return held_out.for_coverage(wish.coverage or 1.0, wish.score)
+    return held_out.for_accuracy(wish.accuracy, wish.confidence_level or Policy.confidence_level, wish.score)
+
+
+def _details(wish: Wish, nearest: Chosen, shortfall: Shortfall) -> dict[str, str | int | float]:
     return {
         "score": wish.score,
         "accuracy": wish.accuracy or 0.0,
-        "n": chosen.n,
-        "best": chosen.best,
-        "threshold": chosen.threshold,
+        "confidence_level": wish.confidence_level or 0.0,
+        "n": nearest.held_out.n,
+        "threshold": nearest.threshold,
+        "accepted": nearest.held_out.accepted,
+        "right": nearest.held_out.right,
+        "best": shortfall.best,
+        "fewest": shortfall.fewest,
     }
 
 
-def _threshold(held_out: HeldOut, wish: Wish) -> float:
-    return held_out.threshold_for(coverage=wish.coverage, accuracy=wish.accuracy, score=wish.score)
+def _shifts(rows: Sequence[Prediction], policy: Policy, chosen: Chosen) -> list[Shift]:
+    """What the policy's threshold does on the held-out questions, and on the test."""
+    labelled = [row for row in rows if row.label is not None]
+    if not are_independent(labelled):
+        return []
+    how = replace(policy, threshold=chosen.threshold, coverage=None, accuracy=None)
+    accepted = [row for row in labelled if score_of(row, how) >= how.threshold]
+    right = sum(row.predicted == row.label for row in accepted)
+    held_out = chosen.held_out
+    return shifts(
+        {
+            "coverage": (Count(held_out.accepted, held_out.n), Count(len(accepted), len(labelled))),
+            "selective_accuracy": (
+                Count(held_out.right, held_out.accepted),
+                Count(right, len(accepted)),
+            ),
+        }
+    )
 
 
 def obtained(

@@ -15,6 +15,7 @@ from benchmarks.metrics import (
     performance,
     robustness,
     selective,
+    ties,
 )
 from benchmarks.metrics.entry import Entry, QualityMetric
 from reports.metric_info import Group, MetricInfo
@@ -22,6 +23,7 @@ from reports.record import Metric, Record
 
 _MODULES = (
     classification,
+    ties,
     answers,
     performance,
     calibration,

@@ -63,19 +63,22 @@ def code_and_packages() -> Provenance:
 def dataset_used(dataset: Dataset) -> DatasetUsed:
     """The data set as a record has it. The split is recorded by its ids: the test ones are the rows of
     predictions.jsonl."""
-    by_slice = Counter(example.slice for example in dataset.test)
     return DatasetUsed(
         name=dataset.name,
         files=dataset.files,
         train=_split(dataset.train),
         validation=_split(dataset.validation) if dataset.validation else None,
-        test=Split(_ids_of(dataset.test), by_slice=dict(sorted(by_slice.items()))),
+        test=Split(_ids_of(dataset.test), by_slice=_by_slice(dataset.test)),
     )
 
 
 def _split(examples: Sequence[Example]) -> Split:
     by_label = Counter(str(example.label) for example in examples)
-    return Split(_ids_of(examples), by_label=dict(sorted(by_label.items())))
+    return Split(_ids_of(examples), dict(sorted(by_label.items())), _by_slice(examples))
+
+
+def _by_slice(examples: Sequence[Example]) -> dict[str, int]:
+    return dict(sorted(Counter(example.slice for example in examples).items()))
 
 
 def _ids_of(examples: Sequence[Example]) -> str:

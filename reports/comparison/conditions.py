@@ -182,6 +182,9 @@ def _contents(ranking: Ranking) -> Iterator[Statement]:
     ]
     if unchecked:
         yield state(Code.LEAKAGE_UNCHECKED, routers=unchecked)
+    leaks = [record.analyses.leakage for record in records if record.analyses.leakage]
+    if n := max((one.repeated or 0 for one in leaks), default=0):
+        yield state(Code.REPEATED_QUESTIONS, n=n)
     if unscored := [record.router for record in records if not record.is_scored]:
         yield state(Code.UNTRAINED, routers=unscored)
     trained = grouped(records, _trained_on)

@@ -29,6 +29,8 @@ from reports.comparison.recommend import (
 from reports.comparison.sentences import MOST_NAMES, Code
 from reports.record import Pair, Record
 
+# The part of a test whose questions belong to no domain.
+OUT_OF_SCOPE = "out_of_scope"
 # A share of another's memory or disk that is worth mentioning.
 SMALLER = 0.9
 # Fewer questions with a domain than this are called few.
@@ -175,11 +177,14 @@ def caveats(ranking: Ranking, chosen: Record, shortlist: Sequence[Record]) -> It
     if missed := never_right(chosen):
         yield state(Code.NEVER_RIGHT, domains=missed)
     yield from _refuses(chosen)
+    yield from unlike(chosen)
     yield from _unclear(ranking, chosen)
     names = [record.router for record in ranking.records]
     if better := [name for name in names if ranking.answers_better(name, chosen.router)]:
         yield state(Code.WORSE_ANSWERS, routers=better)
     yield from _weak_slices(chosen)
+    if tied := chosen.metric("tied"):
+        yield state(Code.TIED, n=round(tied.value * tied.n), share=tied.value)
     yield from few(chosen)
     yield from _speeds(ranking, shortlist)
     if cut := chosen.analyses.cut_questions:
@@ -203,6 +208,36 @@ def _refuses(chosen: Record) -> Iterator[Statement]:
             coverage=coverage.value,
             accuracy=estimate(chosen.metric("selective_accuracy")),
         )
+
+
+def unlike(record: Record) -> Iterator[Statement]:
+    """How the test differs from the questions that a threshold was chosen on: in kind, and significantly in
+    what the threshold does."""
+    analyses = record.analyses
+    found = [shift for one in analyses.thresholds for shift in one.shifts]
+    found += analyses.cascade.shifts if analyses.cascade else []
+    if not found:
+        return
+    for shift in found:
+        if shift.p_adjusted <= 1 - record.derivation.statistics.confidence:
+            yield state(
+                Code.UNLIKE,
+                figure=shift.figure,
+                chosen_on=shift.chosen_on,
+                n_chosen_on=shift.n_chosen_on,
+                test=shift.test,
+                n_test=shift.n_test,
+                p=shift.p_adjusted,
+            )
+    data = record.provenance.dataset
+    learned = {name for part in (data.train, data.validation) if part for name in part.by_slice}
+    tested = {
+        name: n for name, n in (data.test.by_slice if data.test else {}).items() if name != OUT_OF_SCOPE
+    }
+    unseen = sorted(set(tested) - learned) if learned else []
+    if unseen:
+        n = sum(tested[name] for name in unseen)
+        yield state(Code.NOT_CHOSEN_ON, names=unseen, n=n, of=sum(tested.values()))
 
 
 def _unclear(ranking: Ranking, chosen: Record) -> Iterator[Statement]:

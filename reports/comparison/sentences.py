@@ -100,6 +100,19 @@ class Code(Enum):
     WORSE_ANSWERS = "The answers are significantly better with {routers:list} (ROUGE-L)."
     NEVER_RIGHT = "It routes no question of {domains:list} right (recall 0)."
     WEAK_SLICE = "On the {slice} questions it is weaker: {accuracy:percent} right on {n:,}."
+    NOT_CHOSEN_ON = (
+        "Its threshold was chosen without {names:list} questions, which {n:,} of the {of:,} test questions "
+        "with a domain are: nothing is promised of them."
+    )
+    TIED = (
+        "On {n:,} test question{n:s} ({share:percent}) its two best domains are equally probable: which of "
+        "them it took means nothing."
+    )
+    UNLIKE = (
+        "The test is unlike the questions that its threshold was chosen on: {chosen_on:percent} of "
+        "{n_chosen_on:,} {figure:shifted} there, {test:percent} of {n_test:,} here (p = {p:p}). What it was "
+        "chosen for is not promised here."
+    )
     SPEED_UNKNOWN = "The speed of {routers:list} was not measured."
     SPEED_UNUSED = "Speed played no part in the choice."
     FEW_QUESTIONS = (
@@ -138,6 +151,10 @@ class Code(Enum):
     UNCOMMITTED_RUNS = "Run with uncommitted changes, so that no commit says what ran: {routers:list}."
     LEAKAGE_UNCHECKED = (
         "Leakage was not checked, so test questions may also be in the training data: {routers:list}."
+    )
+    REPEATED_QUESTIONS = (
+        "{n:,} test question{n:s} nearly repeat{n:verb_s} another one. Intervals and tests take every "
+        "question as independent, so that they are a little too sure."
     )
     UNTRAINED = (
         "On untrained weights, whose choices mean nothing: {routers:list}. Their quality is not scored, and "
@@ -185,6 +202,11 @@ _VERDICTS = {
     Verdict.BETTER: "significantly better",
     Verdict.WORSE: "significantly worse",
     Verdict.CANNOT_TELL: "not significant",
+}
+_SHIFTED = {
+    "coverage": "accepted",
+    "selective_accuracy": "accepted ones right",
+    "sent_on": "sent on",
 }
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
@@ -244,6 +266,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "is": lambda number: "is" if number == 1 else "are",
     "are": lambda names: "is" if len(names) == 1 else "are",
     "s": lambda number: "" if number == 1 else "s",
+    "verb_s": lambda number: "s" if number == 1 else "",
     # Names with a figure each.
     "gains": lambda gains: listed([f"{name} ({points(gain)})" for name, gain in gains.items()], MOST_NAMES),
     "named": lambda values: listed(
@@ -254,6 +277,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
         f"{what} ({listed(names, MOST_NAMES)})" for what, names in groups.items()
     ),
     "levels": lambda levels: listed(f"{100 * level:g} %" for level in levels),
+    "shifted": _SHIFTED.__getitem__,
     "decided": lambda parts: listed(_DECIDED[part] for part in parts),
     "counts": lambda counts: listed(counted(n, noun) for noun, n in counts.items()),
     "verdict": _VERDICTS.__getitem__,

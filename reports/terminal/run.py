@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from reports.comparison.balance import balance
+from reports.comparison.model import state
 from reports.comparison.ranking import BASELINE, Ranking
+from reports.comparison.reasons import unlike
+from reports.comparison.sentences import Code
 from reports.comparison.tables.details import detail_tables, wish_of
 from reports.comparison.tables.metrics import first_table, group_tables
 from reports.confusions import worst_confusions, worst_domains
 from reports.metric_info import Glossary, Group, MetricInfo
-from reports.reasons import Reason, sentence
+from reports.reasons import LIKENESS, Reason, sentence
 from reports.record import CascadeResult, Comparison, Record
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.terminal.render import plain_console, print_lines, print_table
@@ -170,7 +173,11 @@ def notes(record: Record) -> Iterator[str]:
     yield from (statement.message for statement in balance([record]))
     leakage, tuning = record.analyses.leakage, record.analyses.tuning
     if leakage and leakage.dropped:
-        yield f"Leakage: {leakage.dropped} training questions left out, too close to a test question"
+        kinds = ", ".join(f"{count:,} {LIKENESS.get(kind, kind)}" for kind, count in leakage.kinds.items())
+        listed = f" (pairs: {kinds})" if kinds else ""
+        yield f"Leakage: {leakage.dropped} training questions left out, too close to a test question{listed}"
+    if leakage and leakage.repeated:
+        yield state(Code.REPEATED_QUESTIONS, n=leakage.repeated).message
     if cut := record.analyses.cut_questions:
         yield f"Cut: {cut} of the test questions are longer than the router reads; it saw their beginning"
     if tuning:
@@ -180,6 +187,9 @@ def notes(record: Record) -> Iterator[str]:
         yield f"{part}{_encoder_note(encoder)}"
     if coverage := record.metric("coverage"):
         yield _threshold_note(record, coverage.value)
+    yield from (statement.message for statement in unlike(record))
+    if tied := record.metric("tied"):
+        yield f"On {_percent(tied.value)} of the questions the two best domains are equally probable"
     if sent_on := record.metric("sent_on"):
         yield f"{_percent(sent_on.value)} of the questions went on to the expensive router"
     if cascade := record.analyses.cascade:

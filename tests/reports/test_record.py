@@ -141,6 +141,8 @@ def test_every_reason_has_a_sentence_and_a_foreign_one_stays_a_code() -> None:
     details: dict[str, str | int | float] = {
         "score": "confidence",
         "accuracy": 0.95,
+        "confidence_level": 0.9,
+        **{"accepted": 30, "right": 28, "fewest": 45},
         "n": 40,
         "most": 10_000,
         "cores": 2,

@@ -4,14 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from routers.base import Router, RouterError
 from routers.baselines import MajorityRouter, TfidfRouter
-from routers.calibrated import METHODS, CalibratedRouter, HeldOut
+from routers.calibrated import METHODS, CalibratedRouter, HeldOut, OutOfReach
 from routers.cascade import CascadeRouter
 from tests.routers.spies import Saying
 
@@ -32,7 +31,7 @@ READ_AND_CHOOSE = """
 import sys
 from pathlib import Path
 from routers.calibrated import HeldOut
-print(HeldOut.load(Path(sys.argv[1])).threshold_for(coverage=0.5))
+print(HeldOut.load(Path(sys.argv[1])).for_coverage(0.5).threshold)
 assert not {"torch", "onnxruntime", "sklearn"} & set(sys.modules)
 """
 
@@ -83,42 +82,80 @@ def test_confidence_expected_and_sent_on_pass_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("coverage", "threshold"), [(1.0, 0.5), (0.7, 0.5), (4 / 6, 0.6), (0.5, 0.7), (0.1, 0.9)]
+    ("coverage", "choice"),
+    # The k-th highest of six, k the least whole number of at least 7 · coverage; the last two are equal.
+    [
+        (1.0, (0.0, 6, 3)),
+        (0.7, (0.5, 6, 3)),
+        (4 / 7, (0.6, 4, 3)),
+        (0.5, (0.6, 4, 3)),
+        (3 / 7, (0.7, 3, 2)),
+        (0.1, (0.9, 1, 1)),
+    ],
 )
-def test_the_threshold_of_a_coverage(six: HeldOut, coverage: float, threshold: float) -> None:
-    assert six.threshold_for(coverage=coverage) == pytest.approx(threshold)
+def test_the_threshold_of_a_coverage(six: HeldOut, coverage: float, choice: tuple[float, int, int]) -> None:
+    assert six.for_coverage(coverage) == pytest.approx(choice)
+
+
+def test_a_coverage_is_reached_on_average() -> None:
+    # Even scores: a threshold t accepts the share 1 - t of new questions; its mean is 16 / 20 for 19 of them.
+    generator = np.random.default_rng(3)
+    accepted = []
+    for _ in range(2000):
+        scores = generator.random(19).astype(np.float32)
+        accepted.append(1 - HeldOut(scores, scores, np.ones(19, bool)).for_coverage(0.8).threshold)
+    assert np.mean(accepted) == pytest.approx(0.8, abs=0.006)
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "threshold"),
-    # Kept from 0.9 on 1 of 1 right, 0.8: 2 of 2, 0.7: 2 of 3, 0.6: 3 of 4, 0.5: 3 of 6.
-    [(0.5, 0.5), (0.51, 0.6), (0.75, 0.6), (0.76, 0.8), (1.0, 0.8)],
+    ("accuracy", "level", "choice"),
+    # From 0.9 on 1 of 1 right, 0.8: 2 of 2, 0.7: 2 of 3, 0.6: 3 of 4, 0.5: 3 of 6.
+    # An error of 0.3 leaves one sequence, which begins at 0.8 (p = 0.25) and is lost at 0.7 (p = 0.5).
+    # One of 0.4 makes two, from 0.8 (p = 0.09) and 0.7 (0.216); 0.6 (0.0837) and 0.5 (0.2557) are won too.
+    [(0.5, 0.7, (0.8, 2, 2)), (0.3, 0.6, (0.5, 6, 3))],
 )
-def test_the_threshold_of_an_accuracy(six: HeldOut, accuracy: float, threshold: float) -> None:
-    assert six.threshold_for(accuracy=accuracy) == pytest.approx(threshold)
+def test_the_threshold_of_an_accuracy(
+    six: HeldOut, accuracy: float, level: float, choice: tuple[float, int, int]
+) -> None:
+    assert six.for_accuracy(accuracy, level) == pytest.approx(choice)
 
 
 def test_thresholds_of_the_probability(six: HeldOut) -> None:
     # Right by falling probability: no, yes, yes, no, no, yes.
-    assert six.threshold_for(coverage=0.5, score="probability") == pytest.approx(0.8)
-    assert six.threshold_for(accuracy=0.6, score="probability") == pytest.approx(0.8)
-    with pytest.raises(RouterError, match=r"accuracy of 0.9 on the 6 held-out .* is 0.6667, from 0.8 on$"):
-        six.threshold_for(accuracy=0.9, score="probability")
+    assert six.for_coverage(0.4, "probability") == pytest.approx((0.8, 3, 2))
+    # From 0.8 on 2 of 3 are right: of 0.325 the tail is 3 p² - 2 p³ = 0.2482, and half of 0.5 can be spent.
+    with pytest.raises(OutOfReach, match=r"accuracy of 0.9 with 50 % confidence on 6 held-out") as caught:
+        six.for_accuracy(0.9, 0.5, "probability")
+    assert caught.value.nearest == pytest.approx((0.8, 3, 2))
+    assert caught.value.best == pytest.approx(0.325)
+    # 0.9^7 = 0.478.
+    assert caught.value.fewest == 7
+
+
+@pytest.mark.parametrize("score", ["margin", ""])
+def test_another_score_is_refused(six: HeldOut, score: str) -> None:
+    with pytest.raises(RouterError, match=f"score '{score}' is not one of confidence, probability"):
+        six.for_coverage(0.5, score)
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        ({}, "give coverage or accuracy"),
-        ({"coverage": 0.5, "accuracy": 0.5}, "give coverage or accuracy"),
-        ({"coverage": 0.0}, r"coverage=0\.0: must be in"),
-        ({"accuracy": 1.1}, r"accuracy=1\.1: must be in"),
-        ({"coverage": 0.5, "score": "margin"}, "score 'margin' is not one of confidence, probability"),
-    ],
+    ("accuracy", "level", "named"), [(1.0, 0.9, "accuracy"), (0.9, 0.0, "confidence_level")]
 )
-def test_refused_questions_about_thresholds(six: HeldOut, asked: dict[str, Any], message: str) -> None:
-    with pytest.raises(RouterError, match=message):
-        six.threshold_for(**asked)
+def test_another_share_is_refused(six: HeldOut, accuracy: float, level: float, named: str) -> None:
+    with pytest.raises(RouterError, match=f"^{named}=.*: must be between 0 and 1"):
+        six.for_accuracy(accuracy, level)
+    with pytest.raises(RouterError, match=r"coverage=0\.0: must be in"):
+        six.for_coverage(0.0)
+
+
+def test_isotonic_maps_do_not_see_the_question_that_they_are_judged_on() -> None:
+    # The top probability says nothing of who is right. Maps that have seen the answers say otherwise.
+    generator = np.random.default_rng(5)
+    queries = [f"{label} {row}" for row in range(200) for label in ("car", "sleep")]
+    told = {query: (top, 1 - top) for query, top in zip(queries, generator.random(400), strict=True)}
+    router = CalibratedRouter(Saying(told), "isotonic", fraction=0.5)
+    router.fit(queries, [query.split()[0] for query in queries])
+    assert router.held_out_.right.mean() == pytest.approx(0.5, abs=0.07)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -133,8 +170,7 @@ def test_what_was_held_out_is_read_without_the_router(method: str, questions: Ro
     assert np.array_equal(found.probability, router.held_out_.probability)
     assert np.array_equal(found.right, router.held_out_.right)
     assert (found.confidence.dtype, found.right.dtype) == (np.float32, bool)
-    for asked in ({"coverage": 0.5}, {"accuracy": 0.5, "score": "probability"}):
-        assert found.threshold_for(**asked) == router.held_out_.threshold_for(**asked)
+    assert found.for_coverage(0.5, "probability") == router.held_out_.for_coverage(0.5, "probability")
 
 
 @pytest.mark.process
@@ -147,7 +183,7 @@ def test_reading_what_was_held_out_imports_nothing_heavy(questions: Rows, tmp_pa
         text=True,
         check=True,
     )
-    assert json.loads(ran.stdout) == router.held_out_.threshold_for(coverage=0.5)
+    assert json.loads(ran.stdout) == router.held_out_.for_coverage(0.5).threshold
 
 
 def test_a_router_that_holds_nothing_out_is_refused_by_name(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.datasets.base import Dataset, Example, fold_of, question_id, split
+from benchmarks.datasets.base import Dataset, Example, by_content, fold_of, question_id, split
 
 fractions = st.floats(0.05, 0.95)
 
@@ -111,3 +111,16 @@ def test_folds_share_the_questions_out() -> None:
 def test_classes_are_the_labels_of_training_sorted() -> None:
     test = [Example("x", "?", None, slice="out_of_scope"), Example("y", "?", "zebra")]
     assert Dataset("name", examples(sleep=2, car=2), test).classes == ["car", "sleep"]
+
+
+def test_the_order_by_content_is_that_of_the_questions_alone() -> None:
+    rows = [Example(f"{n}", f"question {n}", "ab"[n >= 20]) for n in range(40)]
+    found = by_content(rows)
+    assert by_content(rows[::-1]) == found
+    assert sorted(found, key=lambda one: int(one.id)) == rows
+    # A hash mixes the domains.
+    assert {one.label for one in found[:10]} == {"a", "b"}
+    # The same question in another form is beside it.
+    copy = Example("copy", "QUESTION  7", "a")
+    both = by_content([*rows, copy])
+    assert abs(both.index(copy) - both.index(rows[7])) == 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.datasets.base import Dataset, Example, fold, question_id, visible
 from benchmarks.datasets.files import load
-from benchmarks.datasets.leakage import Guard, check_leakage
+from benchmarks.datasets.leakage import Found, Guard, check_leakage
 from benchmarks.errors import BadInput
 from tests.benchmarks.datasets.helpers import refusal, sha256
 from tests.benchmarks.helpers import json_file
@@ -206,11 +206,11 @@ def test_test_folders_that_cannot_be(tmp_path: Path, files: dict[str, str], mess
 @pytest.mark.usefixtures("own_cache")
 def test_a_test_question_that_was_trained_on_is_left_to_the_leakage_check(tmp_path: Path) -> None:
     # Nothing is near anything.
-    workers = Answering(answer=lambda _: [])
+    workers = Answering(answer=lambda _: Found([], []))
     path = write(tmp_path / "train", car=CAR, sleep=SLEEP)
     test_path = write(tmp_path / "test", car=qna("IS the oil low?", "Tyres?"))
     dataset = load("files", str(path), test_path=str(test_path))
-    assert "'Is the oil low?' ~ 'IS the oil low?' (1.000)" in refusal(
+    assert "'Is the oil low?' ~ 'IS the oil low?' (the same, 1.000)" in refusal(
         check_leakage, dataset, Guard(), workers
     )
     dropped, _ = check_leakage(dataset, Guard("drop"), workers)

@@ -67,3 +67,7 @@ def test_what_the_threshold_was_chosen_for(
     )
     assert found is not None
     assert (found.share, found.loss) == (share, loss)
+    # The majority is half of all training questions, each of which has the top probability 0.5.
+    assert [shift.figure for shift in found.shifts] == ([] if "threshold" in settings else ["sent_on"])
+    for shift in found.shifts:
+        assert (shift.n_chosen_on, shift.test, shift.n_test) == (12, 1.0, 1)

@@ -6,7 +6,7 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 
-from benchmarks.datasets.base import Dataset, Example, subset
+from benchmarks.datasets.base import Dataset, Example, by_content, subset
 from benchmarks.experiment.fit_batch import FitOutput
 from benchmarks.experiment.learning_curve import learning_curve
 from benchmarks.stats.shares import clopper_pearson
@@ -71,7 +71,7 @@ def test_the_points_by_hand() -> None:
     first, second, last = curve(workers, [4, 1, 6, 1, 9], seed=5)
     parts = [subset(TRAIN, size, seed) for size in (1, 4) for seed in (5, 6)]
     assert [fit.lessons.ids for fit in workers.fits] == [
-        [example.id for example in part] for part in (*parts, TRAIN)
+        [example.id for example in by_content(part)] for part in (*parts, TRAIN)
     ]
     assert {tuple(fit.queries) for fit in workers.fits} == {("one", "two", "three")}
     # The variance of the test's three questions is 1/4 / 3. That of the mean of 1/3 and 2/3 is (1/6)² times

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.datasets.base import Example
+from benchmarks.datasets.base import Example, by_content
 from benchmarks.errors import BadInput
 from benchmarks.experiment.fit_batch import FitOutput
 from benchmarks.experiment.tune import FOLDS, split_folds, tune
@@ -96,7 +96,7 @@ def test_every_candidate_learns_from_the_others_and_serves_the_fold() -> None:
     assert len(workers.fits) == len(CANDIDATES) * FOLDS
     for number, fit in enumerate(workers.fits):
         others, fold = folds[number % FOLDS]
-        assert fit.lessons.ids == [example.id for example in others]
+        assert fit.lessons.ids == [example.id for example in by_content(others)]
         assert fit.queries == [example.query for example in fold]
         assert fit.spec == {**TUNABLE, **CANDIDATES[number // FOLDS]}
 

@@ -133,6 +133,7 @@ def test_a_data_set_is_described_by_its_ids_and_files(qna_folder: Path) -> None:
     assert (found.name, found.files, found.validation) == ("tiny", {"tiny/a.json": "00"}, None)
     assert found.train
     assert found.test
+    assert found.train.by_slice == {"standard": 3}
     assert (found.train.by_label, found.test.by_slice) == (
         {"a": 1, "b": 2},
         {"standard": 1, "out_of_scope": 1},
@@ -145,7 +146,7 @@ def test_a_data_set_is_described_by_its_ids_and_files(qna_folder: Path) -> None:
     whole, part = (described(replace(DATASET, validation=rows)).validation for rows in (own, own[:1]))
     assert whole
     assert part
-    assert whole == Split(whole.ids_sha256, by_label={"None": 1, "a": 1})
+    assert whole == Split(whole.ids_sha256, {"None": 1, "a": 1}, {"standard": 2})
     assert whole.ids_sha256 != part.ids_sha256
     assert described(load("files", str(qna_folder))).files == {
         f"{qna_folder.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,7 +10,17 @@ from common.settings import Policy
 from reports.comparison.build import recommendation
 from reports.comparison.model import Statement
 from reports.comparison.sentences import Code
-from reports.record import Analyses, ConfusionMatrix, Estimate, Metric, Pair, Verdict
+from reports.record import (
+    Analyses,
+    CascadeResult,
+    ConfusionMatrix,
+    Estimate,
+    Metric,
+    Pair,
+    Shift,
+    Split,
+    Verdict,
+)
 from reports.record_files import Result
 from tests.reports.comparison.samples import (
     changed,
@@ -181,3 +191,27 @@ def test_better_answers_of_another() -> None:
 def test_uncommitted_changes() -> None:
     dirty = sample_provenance("knn", git={"commit": "f" * 40, "dirty": True})
     assert Code.UNCOMMITTED in codes(given(with_knn(provenance=dirty)))
+
+
+def test_a_test_unlike_the_questions_that_a_threshold_was_chosen_on() -> None:
+    clear, unclear = (Shift("sent_on", 0.2, 100, 0.5, 240, p) for p in (0.04, 0.06))
+    cascade = CascadeResult(0.7, 0.2, None, Estimate(0.5, 0.4, 0.6), Estimate(0, 0, 0), [clear, unclear])
+    known = sample_result("knn").record.provenance
+    train = Split("00", {"car": 100}, {"standard": 100})
+    test = Split("11", by_slice={"standard": 140, "overlap": 100, "out_of_scope": 30})
+    data = replace(known.dataset, train=train, test=test)
+    found = given(with_knn(analyses=Analyses(cascade=cascade), provenance=replace(known, dataset=data)))
+    by_code = {one.code: one.details for one in found if one.code in (Code.UNLIKE, Code.NOT_CHOSEN_ON)}
+    assert by_code == {
+        Code.UNLIKE: {
+            **{"figure": "sent_on", "chosen_on": 0.2, "n_chosen_on": 100},
+            **{"test": 0.5, "n_test": 240, "p": 0.04},
+        },
+        Code.NOT_CHOSEN_ON: {"names": ["overlap"], "n": 100, "of": 240},
+    }
+    assert not {one.code for one in given()} & set(by_code)
+
+
+def test_tied_questions_are_counted() -> None:
+    (tied,) = [one for one in given(with_knn(fraction("tied", 0.25))) if one.code == Code.TIED]
+    assert tied.details["share"] == 0.25

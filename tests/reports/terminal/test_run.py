@@ -20,6 +20,7 @@ from reports.record import (
     Leakage,
     Metric,
     Record,
+    Shift,
     Tuning,
 )
 from reports.table import Table
@@ -136,12 +137,17 @@ def test_notes_golden() -> None:
         "collapsed": True,
     }
     busy = sample_record(
-        metrics=[fraction("sent_on", 0.3), Metric("answered", 33 / 36, "fraction", True, n=36)],
+        metrics=[
+            fraction("tied", 0.25),
+            fraction("sent_on", 0.3),
+            Metric("answered", 33 / 36, "fraction", True, n=36),
+        ],
         analyses=Analyses(
-            leakage=Leakage("drop", dropped=3),
+            leakage=Leakage("drop", dropped=3, kinds={"same": 1, "contained": 2}, repeated=1),
             learned={"cheap": {"learned_encoder": cosines}, "threshold": 0.5},
             cascade=CascadeResult(
-                0.75, None, 0.002, Estimate(0.3, 0.2, 0.4), Estimate(0.004, -0.0021, 0.0112)
+                *(0.75, None, 0.002, Estimate(0.3, 0.2, 0.4), Estimate(0.004, -0.0021, 0.0112)),
+                [Shift("sent_on", 0.2, 100, 0.3, 240, 0.04)],
             ),
             cut_questions=2,
             tuning=Tuning(5, {"k": 10, "weighting": "uniform"}, [Candidate({"k": 10}, 0.9, -0.1)]),
