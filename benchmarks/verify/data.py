@@ -19,6 +19,9 @@ from reports.verification import Checked, Difference, Kind, Missing, NotDerived
 
 OF_QUESTION = ("query", "label", "slice", "labels", "weight", "outcomes", "history", "dialogue")
 
+# Schema of the first records with the slices of their training questions.
+SLICES_OF_TRAINING = 5
+
 
 def check_data(result: Result, places: DataPlaces) -> Checked:
     """Rows against the test questions, and splits, prices and dropped questions against the rest, of data
@@ -100,6 +103,10 @@ def _of_record(record: Record, dataset: Dataset) -> Iterator[Difference]:
     n_dropped = len(dataset.train) + len(dataset.validation) - len(kept.train) - len(kept.validation)
     kept = few(kept, record.config.get("train_per_domain"), record.derivation.seed)
     recorded, derived = to_json(record.provenance.dataset), to_json(dataset_used(kept))
+    if record.schema_version < SLICES_OF_TRAINING:
+        for part in (derived.get("train"), derived.get("validation")):
+            if part:
+                part["by_slice"] = {}
     pairs: list[tuple[str, Any, Any]] = [
         (f"provenance.dataset.{name}", recorded.get(name), derived.get(name))
         for name in ("train", "validation", "test")
