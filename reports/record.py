@@ -503,7 +503,7 @@ class Timings:
 
 
 class Likeness(StrEnum):
-    """How two questions are the same, the strictest kind first."""
+    """Kind of likeness of two questions, the strictest first."""
 
     SAME = "same"
     SAME_WORDS = "same_words"

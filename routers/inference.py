@@ -24,7 +24,7 @@ def promised(router: Router, queries: Sequence[str]) -> Inference:
 
 
 def with_cut(router: Router, queries: Sequence[str], said: Inference) -> Inference:
-    """What `router` said of `queries`, and which of them it read only the beginning of."""
+    """The output `said`, with a mark on the queries of which `router` read only the beginning."""
     return said._replace(cut=np.array([router.is_cut(query) for query in queries], dtype=bool))
 
 

@@ -43,8 +43,8 @@ def command(
     has the checksum of the predictions, so both are signed.
 
     Exit codes: 0 everything follows; 1 something differs, or is not signed with that key; 2 a folder cannot
-    be read; 3 nothing differs, but a part that can be derived was not, such as the comparison with a run that
-    is not there (marked INCOMPLETE).
+    be read, or --data is not its data; 3 nothing differs, but a part that can be derived was not, such as the
+    comparison with a run that is not there (marked INCOMPLETE).
 
     \b
     Examples:
@@ -59,13 +59,13 @@ def command(
     from benchmarks.verify.signature import public_key
     from benchmarks.verify.verify import Wanted, verify
     from reports.record_files import RecordError, read_result
-    from reports.terminal.verify import print_verified
-    from reports.verification import Exit
+    from reports.terminal.verify import print_coverage, print_verified
+    from reports.verification import Exit, Verified
 
     key = public_key(signed_by) if signed_by else None
     wanted = Wanted(DataPlaces(data, test_data), again, key)
     folders, unread = _folders(runs)
-    codes = {Exit.FOLLOWS}
+    verified: dict[str, Verified] = {}
     for folder in folders:
         try:
             found = verify(read_result(folder), wanted, workers)
@@ -74,10 +74,13 @@ def command(
             continue
         with reader_may_leave():
             print_verified(str(folder), found)
-        codes.add(found.exit_code)
+        verified[str(folder)] = found
+    with reader_may_leave():
+        print_coverage(verified)
     if unread:
         raise BadInput("; ".join(unread))
-    return next(code for code in (Exit.DIFFERENT, Exit.NOT_DERIVED, Exit.FOLLOWS) if code in codes)
+    codes = {found.exit_code for found in verified.values()}
+    return next((code for code in (Exit.DIFFERENT, Exit.NOT_DERIVED) if code in codes), Exit.FOLLOWS)
 
 
 def _folders(runs: Sequence[str]) -> tuple[list[Path], list[str]]:

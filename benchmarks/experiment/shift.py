@@ -1,4 +1,5 @@
-"""Whether the test is like the questions that a threshold was chosen on: no promise holds beyond these."""
+"""Comparison of the test with the questions that a threshold was chosen on: a promise
+holds only where both are alike."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -188,7 +188,7 @@ def _details(wish: Wish, nearest: Chosen, shortfall: Shortfall) -> dict[str, str
 
 
 def _shifts(rows: Sequence[Prediction], policy: Policy, chosen: Chosen) -> list[Shift]:
-    """What the policy's threshold does on the held-out questions, and on the test."""
+    """Figures of the policy's threshold on the held-out questions and on the test."""
     labelled = [row for row in rows if row.label is not None]
     if not are_independent(labelled):
         return []

@@ -83,8 +83,8 @@ def _limit(text: str, name: str, typed: str, unit: str) -> float:
         raise BadInput(f"--require {text}: {typed!r} is no number")
     if found["unit"] not in units:
         named = " or ".join(dict.fromkeys(known or "no unit" for known in units))
-        given = f"{found['unit']!r}" if found["unit"] else "no unit"
-        raise BadInput(f"--require {text}: {name} is given in {named}, not in {given}")
+        given = f"not in {found['unit']!r}" if found["unit"] else "which has to be named"
+        raise BadInput(f"--require {text}: {name} is given in {named}, {given}")
     limit = float(found["figure"]) * units[found["unit"]]
     if not math.isfinite(limit):
         raise BadInput(f"--require {text}: {typed!r} is too large")

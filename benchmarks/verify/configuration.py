@@ -21,7 +21,7 @@ HYDRA = Path(".hydra", "config.yaml")
 
 @dataclass(frozen=True)
 class DataPlaces:
-    """Where the user says that the data set is: `dataset.path` and `dataset.test_path`."""
+    """Places of the data set that the user names: `dataset.path` and `dataset.test_path`."""
 
     path: str | None = None
     test_path: str | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.datasets.load import load_dataset
+from benchmarks.errors import BadInput
 from benchmarks.experiment.run import few
 from benchmarks.records.provenance import dataset_used
 from benchmarks.verify.configuration import DataPlaces, dataset_arguments
@@ -31,6 +32,7 @@ def check_data(result: Result, places: DataPlaces) -> Checked:
 
     Raises:
         RecordError: the user named other files than the record has.
+        BadInput: the user named files that cannot be read.
     """
     record = result.record
     if not loader(record).startswith(OURS):
@@ -43,7 +45,8 @@ def check_data(result: Result, places: DataPlaces) -> Checked:
     except (UserError, OSError, ImportError, AttributeError, TypeError, ValueError) as error:
         # Another version may have had another loader, with other arguments.
         if places.given:
-            raise RecordError(f"{result.folder}: its data cannot be read: {error}") from error
+            # Of the other folders it would be as wrong.
+            raise BadInput(f"--data, for {result.folder}: {error}") from error
         return _not_derived(str(error))
     if dataset.files != record.provenance.dataset.files:
         why = _other_file(dataset.files, record.provenance.dataset.files)

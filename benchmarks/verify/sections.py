@@ -185,7 +185,7 @@ def _analyses(result: Result) -> Iterator[Finding]:
 
 
 def _estimates(result: Result) -> Iterator[Finding]:
-    """What thresholds and a cascade do on the test."""
+    """Figures of thresholds and of a cascade on the test, as recorded and as derived."""
     found, how = result.record.analyses, result.record.derivation
     for number, one in enumerate(found.thresholds):
         derived = obtained(result.predictions, one.wish, one.threshold, how.statistics, how.seed)
@@ -258,7 +258,7 @@ def _kept_thresholds(result: Result) -> Checked:
 
 
 def _not_derived(found: Analyses) -> Iterator[NotDerived]:
-    """What only fitting again can give."""
+    """Parts of the analyses that only fitting again can derive."""
     if found.learning_curve:
         yield NotDerived(Missing.LEARNING_CURVE)
     if found.tuning is not None:

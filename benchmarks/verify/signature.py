@@ -29,7 +29,9 @@ def public_key(key: str) -> "PublicKey":
         return PublicKey.from_file(key) if Path(key).is_file() else PublicKey.from_base64(key)
     except ValueError as error:
         raise BadInput(
-            f"--signed-by {key}: neither a file with a public key of minisign nor such a key: {error}"
+            f"--signed-by {key}: no such file, and no public key of minisign ({error})"
+            if not Path(key).is_file()
+            else f"--signed-by {key}: no public key of minisign in it ({error})"
         ) from error
 
 

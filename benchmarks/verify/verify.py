@@ -72,7 +72,7 @@ def verify(result: Result, wanted: Wanted | None = None, workers: Workers | None
 
 
 def _outside() -> Checked:
-    """What no folder can say of itself."""
+    """Parts that cannot be derived from any folder."""
     return Checked([], [NotDerived(Missing.ROUTED), NotDerived(Missing.SURROUNDINGS)])
 
 

@@ -85,7 +85,7 @@ def _output(result: Path) -> Any:
 
 
 def _how_it_ended(status: int) -> str:
-    """What to say of a process that could say nothing itself."""
+    """Message for a process that ended without one of its own."""
     if status >= 0:
         return f"the process ended with status {status}; what it wrote is above"
     name = signal.Signals(-status).name

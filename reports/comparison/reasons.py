@@ -211,8 +211,8 @@ def _refuses(chosen: Record) -> Iterator[Statement]:
 
 
 def unlike(record: Record) -> Iterator[Statement]:
-    """How the test differs from the questions that a threshold was chosen on: in kind, and significantly in
-    what the threshold does."""
+    """Caveats where the test is unlike the questions that a threshold was chosen on: in kind, or in shares that
+    differ significantly."""
     analyses = record.analyses
     found = [shift for one in analyses.thresholds for shift in one.shifts]
     found += analyses.cascade.shifts if analyses.cascade else []

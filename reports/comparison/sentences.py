@@ -102,16 +102,16 @@ class Code(Enum):
     WEAK_SLICE = "On the {slice} questions it is weaker: {accuracy:percent} right on {n:,}."
     NOT_CHOSEN_ON = (
         "Its threshold was chosen without {names:list} questions, which {n:,} of the {of:,} test questions "
-        "with a domain are: nothing is promised of them."
+        "with a domain are: no promise holds for those."
     )
     TIED = (
-        "On {n:,} test question{n:s} ({share:percent}) its two best domains are equally probable: which of "
-        "them it took means nothing."
+        "On {n:,} test question{n:s} ({share:percent}) its two best domains are equally probable: the choice "
+        "between them is arbitrary."
     )
     UNLIKE = (
         "The test is unlike the questions that its threshold was chosen on: {chosen_on:percent} of "
         "{n_chosen_on:,} {figure:shifted} there, {test:percent} of {n_test:,} here (p = {p:p}). What it was "
-        "chosen for is not promised here."
+        "chosen for need not hold on this test."
     )
     SPEED_UNKNOWN = "The speed of {routers:list} was not measured."
     SPEED_UNUSED = "Speed played no part in the choice."
@@ -136,7 +136,7 @@ class Code(Enum):
         "{share:percent} of the test questions are of {domain}: accuracy says little of the other domains, "
         "recall and macro-F1 say more."
     )
-    ABSENT = "The test has no question of {domains:list}: nothing is known of how those are routed."
+    ABSENT = "The test has no question of {domains:list}: it says nothing of how those are routed."
     MISSED = "No question of these domains was routed right (recall 0): {groups:groups}."
     DIFFERENT_MACHINES = (
         "Measured on different machines: {groups:groups}. Their milliseconds do not compare"
@@ -153,8 +153,8 @@ class Code(Enum):
         "Leakage was not checked, so test questions may also be in the training data: {routers:list}."
     )
     REPEATED_QUESTIONS = (
-        "{n:,} test question{n:s} nearly repeat{n:verb_s} another one. Intervals and tests take every "
-        "question as independent, so that they are a little too sure."
+        "{n:,} test question{n:s} nearly repeat{n:verb_s} another one. Intervals and tests treat every "
+        "question as independent, so they are somewhat too optimistic."
     )
     UNTRAINED = (
         "On untrained weights, whose choices mean nothing: {routers:list}. Their quality is not scored, and "

@@ -38,7 +38,7 @@ TEMPLATES = {
         "a margin cannot be tested: questions have weights, or several are of one conversation; "
         "use --tolerance instead"
     ),
-    Code.NOT_MEASURED: "required, and the run does not have it",
+    Code.NOT_MEASURED: "the run does not have it",
     Code.NO_SUCH_SLICE: "the run has no such slice; of {metric} it has {slices}",
     Code.ADVISORY: "{outcome} of an advisory metric, which fails nothing",
     Code.ACCEPTED: "{outcome}, accepted until {until} ({place}): {why}",
@@ -49,7 +49,9 @@ TEMPLATES = {
         "{folder} is a dirty baseline: it was measured on uncommitted changes, so nobody can go back to it; "
         "make one from a commit with check --update"
     ),
-    Code.OTHER_ROUTER: "{folder} is the baseline of another router: of {baseline}, and the run is of {run}",
+    Code.OTHER_ROUTER: (
+        "{folder} is a baseline of {baseline}, and the run is of {run}: compare a run of the same router"
+    ),
     Code.OTHER_QUESTIONS: (
         "other data ({run} and {baseline}): {difference}; compare a run on the baseline's test questions"
     ),
@@ -65,8 +67,8 @@ TEMPLATES = {
     Code.LEFT_OUT: "left out of the baseline: {folder}: {reason}",
     Code.POOLED: "the baseline is the middle of {results}: quality of {quality}, latency of {speed}",
     Code.NEW_BASELINE: (
-        "{metrics} improved: check --update --baseline {folder} makes the run the baseline, so that what was "
-        "gained is not lost unseen"
+        "{metrics} improved: check --update --baseline {folder} makes the run the baseline; otherwise the "
+        "gain may be lost again without a failure"
     ),
 }
 _OUTCOMES = {
@@ -94,7 +96,7 @@ def message(result: GateResult) -> str:
     else:
         text = sentence(result.reason)
     if result.unscored is not None:
-        text += f": {one_line(result.unscored.sentence)}"
+        text += f" ({one_line(result.unscored.sentence)})"
     if result.change is None:
         return text
     n = (
@@ -229,6 +231,9 @@ def _fine(check: Check) -> str:
             parts.append(f"{len(found)} {outcome}")
     if warned := check.of(Outcome.WARNING):
         parts.append(counted(len(warned), "warning"))
+    primary = check.primary
+    if primary and primary.reason and primary.reason.code == Code.WITHIN_MARGIN:
+        parts.append(f"{sentence(primary.reason)} of {name(primary)}")
     seen = power(check)
     return f"{', '.join(parts)}; {seen}" if seen else ", ".join(parts)
 

@@ -1,14 +1,14 @@
 """Output of `verify`: a line a folder, a line for each value that differs, and what was not derived."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
 from reports.terminal.render import plain_console, print_lines
-from reports.text.cells import counted
+from reports.text.cells import counted, listed
 from reports.text.unicode import one_line
-from reports.verification import Difference, Kind, Missing, NotDerived, Verified
+from reports.verification import Difference, Kind, Missing, Verified
 
 # Lines of one kind that are shown, and characters of a value.
 SHOWN, LONGEST = 10, 200
@@ -19,27 +19,38 @@ _SENTENCES = {
     Missing.TUNING: "the scores of tuning; --again tunes anew",
     Missing.CASCADE: "the cascade's threshold and loss; --again fits it anew",
     Missing.NOT_REPEATED: "the fit: it could not be made again: {why}",
-    Missing.IDS: "ids from questions: a loader that is not Router Derby's made them",
+    Missing.IDS: "ids from the questions: a loader that is not Router Derby's made them",
     Missing.DATA: "labels, weights and splits from the data: {why}",
-    Missing.ROUTED: "what the router and the experts said of each question; --again asks them anew",
-    Missing.ANSWERS: "what the experts said: only local ones are asked again",
+    Missing.ROUTED: "scores and answers of each question; --again asks the router and the experts anew",
+    Missing.ANSWERS: "answers: only local experts are asked again",
     Missing.MEASURED: "{what}: its raw values are not in the folder",
     Missing.SURROUNDINGS: "raw timings, machine, packages, commit; a signature vouches for them: --signed-by",
 }
 
 
+# Of the lines on what was derived, in their order.
+_TITLES = ("Derived", "Intervals not compared", "Not derived (INCOMPLETE)", "Not derived")
+
+
 def print_verified(folder: str, verified: Verified) -> None:
-    """Print what follows from the folder, what does not, and what was not derived."""
+    """Print whether the result follows from its folder, and what differs."""
     console = plain_console()
     # One line each, whatever the ids of questions hold.
     print_lines(console, map(one_line, _head(folder, verified)))
     print_lines(console, ("  " + one_line(line) for line in _differences(verified.differences)))
-    print_lines(console, [f"{one_line(folder)}: derived: {', '.join(_derived(verified))}"])
-    if not verified.intervals:
-        print_lines(
-            console, [f"{one_line(folder)}: intervals not compared: an older version computed them otherwise"]
-        )
-    print_lines(console, map(one_line, _not_derived(folder, verified.not_derived)))
+
+
+def print_coverage(results: Mapping[str, Verified]) -> None:
+    """Print what was derived and what was not, by folder; a line names folders unless it is true of all."""
+    folders: dict[tuple[str, str], list[str]] = {}
+    for folder, verified in results.items():
+        for line in _coverage(verified):
+            folders.setdefault(line, []).append(folder)
+    lines = []
+    for (title, text), named in sorted(folders.items(), key=lambda found: _TITLES.index(found[0][0])):
+        where = "" if len(named) == len(results) else f" for {listed(named, SHOWN)}"
+        lines.append(one_line(f"{title}{where}: {text}"))
+    print_lines(plain_console(), lines)
 
 
 def _head(folder: str, verified: Verified) -> Iterator[str]:
@@ -54,10 +65,9 @@ def _head(folder: str, verified: Verified) -> Iterator[str]:
     compared = f" and {counted(n_comparisons, 'comparison')}" if n_comparisons else ""
     again = "; fitted again, the same" if verified.repeated else ""
     signed = "; signed with that key" if verified.signed else ""
-    yield (
-        f"{folder}: all {counted(n_metrics, 'metric')}{compared} follow from the predictions and timings"
-        f"{again}{signed}"
-    )
+    metrics = "the only metric" if n_metrics == 1 else f"all {n_metrics:,} metrics"
+    follow = "follows" if n_metrics == 1 and not n_comparisons else "follow"
+    yield f"{folder}: {metrics}{compared} {follow} from the predictions and timings{again}{signed}"
 
 
 _NAMES = {
@@ -91,7 +101,7 @@ def _words(difference: Difference) -> str:
     where = "" if difference.slice == "all" else f" {between} {difference.slice}"
     what = "" if difference.field == "value" else f", {difference.field}"
     if difference.recorded is None and difference.derived is None:
-        return f"{difference.metric}{where}: another than derived"
+        return f"{difference.metric}{where}: not as derived"
     recorded, derived = map(_shown, (difference.recorded, difference.derived))
     source = _SOURCES.get(difference.kind, "derived")
     return f"{difference.metric}{where}{what}: recorded {recorded}, {source} {derived}"
@@ -105,21 +115,23 @@ def _shown(value: Any) -> str:
 _SOURCES = {Kind.DATA: "in the data", Kind.AGAIN: "fitted again", Kind.SIGNATURE: "wanted"}
 
 
+def _coverage(verified: Verified) -> Iterator[tuple[str, str]]:
+    """Title and text of each line on what was derived and what was not."""
+    derived, intervals, incomplete, outside = _TITLES
+    yield derived, "; ".join(_derived(verified))
+    if not verified.intervals:
+        yield intervals, "an older version computed them otherwise"
+    for one in verified.not_derived:
+        yield incomplete if one.is_claim else outside, _SENTENCES[one.code].format(**one.details)
+
+
 def _derived(verified: Verified) -> Iterator[str]:
     """Parts of the result that were derived and compared."""
     missing = {one.code for one in verified.not_derived}
-    yield from ("metrics", "curves", "rows", "sections")
+    yield "metrics, comparisons, curves, rows and sections"
     if Missing.IDS not in missing:
-        yield "ids from questions"
-    if verified.n_comparisons:
-        yield "comparisons"
+        yield "ids from the questions"
     if Missing.DATA not in missing:
         yield "labels, weights and splits from the data"
     if verified.repeated:
         yield "scores and analyses from a new fit"
-
-
-def _not_derived(folder: str, missing: Sequence[NotDerived]) -> Iterator[str]:
-    for one in missing:
-        incomplete = " (INCOMPLETE)" if one.is_claim else ""
-        yield f"{folder}: not derived{incomplete}: {_SENTENCES[one.code].format(**one.details)}"

@@ -53,7 +53,7 @@ def test_a_limit_is_in_the_unit_of_the_record(text: str, limit: float) -> None:
         ("zzz>=0.8", r"no metric 'zzz'; docs/record\.md lists them"),
         ("accuracy<=0.8", "higher is better: write accuracy>=LIMIT"),
         ("latency_p95>=20ms", "lower is better: write latency_p95<=LIMIT"),
-        ("latency_p95<=20", "is given in ms or s or us or µs, not in no unit"),
+        ("latency_p95<=20", "is given in ms or s or us or µs, which has to be named"),
         ("peak_rss<=20ms", "is given in MB or GB or kB, not in 'ms'"),
         ("accuracy>=80", "lies between 0 and 1; 80 % is accuracy>=0.8"),
         ("accuracy>=much", "'much' is no number"),

@@ -251,7 +251,7 @@ def sample_pairs(answers: bool = False) -> list[Pair]:
 
 
 def sample_difference(value: float, low: float, high: float, verdict: Verdict) -> PairedDifference:
-    """Of ROUGE-L."""
+    """Difference in ROUGE-L."""
     p = 1.0 if verdict == Verdict.CANNOT_TELL else 0.004
     return PairedDifference(N, value, low, high, p, p, verdict)
 

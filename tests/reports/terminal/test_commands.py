@@ -14,7 +14,7 @@ from reports.terminal.check import print_check
 from reports.terminal.diff import print_pairs
 from reports.terminal.grow import print_axis, print_growth
 from reports.terminal.report import print_report
-from reports.terminal.verify import print_verified
+from reports.terminal.verify import print_coverage, print_verified
 from reports.text.statistics import Paired
 from reports.verification import Difference, Kind, Missing, NotDerived, Verified
 from tests.reports.comparison.samples import answered_report
@@ -104,10 +104,14 @@ def test_verify_golden(printed: Printed) -> None:
     ]
     absent = NotDerived(Missing.COMPARED_RUN, {"name": "::tfidf", "why": "its result is not there"})
     outside = NotDerived(Missing.SURROUNDINGS)
-    text = printed(print_verified, "outputs/a", Verified(30, 2, True, [], [outside]))
-    text += printed(print_verified, "outputs/b", Verified(1, 0, False, [], [absent], signed=True))
-    text += printed(print_verified, "outputs/c", Verified(30, 2, True, differences, []))
-    text += printed(print_verified, "outputs/d", Verified(30, 2, True, [], [], repeated=True))
+    results = {
+        "outputs/a": Verified(30, 2, True, [], [outside]),
+        "outputs/b": Verified(1, 0, False, [], [absent, outside], signed=True),
+        "outputs/c": Verified(30, 2, True, differences, [outside]),
+        "outputs/d": Verified(30, 2, True, [], [outside], repeated=True),
+    }
+    text = "".join(printed(print_verified, folder, found) for folder, found in results.items())
+    text += printed(print_coverage, results)
     assert "::" not in text
     same_as_golden("verify.txt", text)
 
