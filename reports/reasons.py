@@ -64,7 +64,7 @@ _SENTENCES = {
     Reason.ACCURACY_NOT_SHOWN: (
         "no threshold of {score} can be shown to have an accuracy of {accuracy} with probability "
         "{confidence_level} on the {n} held-out questions: the highest that can is {best:.4g}, from "
-        "{threshold:.4g} on, where {right} of {accepted} are right; without a mistake it would take {fewest}"
+        "{threshold:.4g} on, where {right} of {accepted} are right; without a mistake {fewest} would do"
     ),
     Reason.THRESHOLD_OUT_OF_REACH: (
         "no threshold of {score} has an accuracy of {accuracy} on the {n} held-out questions: "

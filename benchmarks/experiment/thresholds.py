@@ -135,7 +135,10 @@ def choose_thresholds(
     if policy.is_chosen and (shortfall := chosen[0].shortfall):
         details = _details(wishes(policy)[0], chosen[0], shortfall)
         if must_reach:
-            raise BadInput(sentence(Reason.ACCURACY_NOT_SHOWN, details))
+            what = sentence(Reason.ACCURACY_NOT_SHOWN, details)
+            raise BadInput(
+                f"{what}. Lower policy.accuracy, hold out more (held_out), or take a better router"
+            )
         names = ("coverage", "selective_accuracy")
         unscored = [Unscored(name, Reason.ACCURACY_NOT_SHOWN, details=details) for name in names]
         policy, chosen = replace(policy, coverage=None, accuracy=None), chosen[1:]

@@ -211,8 +211,8 @@ def _refuses(chosen: Record) -> Iterator[Statement]:
 
 
 def unlike(record: Record) -> Iterator[Statement]:
-    """Caveats where the test is unlike the questions that a threshold was chosen on: in kind, or in shares that
-    differ significantly."""
+    """Caveats where the test is unlike the questions that a threshold was chosen on: in kind, or in a share
+    that differs significantly."""
     analyses = record.analyses
     found = [shift for one in analyses.thresholds for shift in one.shifts]
     found += analyses.cascade.shifts if analyses.cascade else []

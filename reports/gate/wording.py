@@ -32,7 +32,7 @@ TEMPLATES = {
     Code.ONE_PROCESS: "timed in one process only, which is not enough: set measure.rounds=3 or more",
     Code.TOO_FAST: "too fast to tell: the change is less than {least} of the reference workload's time",
     Code.TOO_NOISY: "worse by more than the tolerance, but the measurement is too noisy to tell",
-    Code.WITHIN_MARGIN: "a loss of {margin} is ruled out",
+    Code.WITHIN_MARGIN: "a loss of accuracy of {margin} is ruled out",
     Code.NOT_SHOWN: "a loss of {margin} is not ruled out: take more questions, or a larger margin",
     Code.NOT_INDEPENDENT: (
         "a margin cannot be tested: questions have weights, or several are of one conversation; "
@@ -231,11 +231,16 @@ def _fine(check: Check) -> str:
             parts.append(f"{len(found)} {outcome}")
     if warned := check.of(Outcome.WARNING):
         parts.append(counted(len(warned), "warning"))
-    primary = check.primary
-    if primary and primary.reason and primary.reason.code == Code.WITHIN_MARGIN:
-        parts.append(f"{sentence(primary.reason)} of {name(primary)}")
-    seen = power(check)
+    seen = _ruled_out(check) or power(check)
     return f"{', '.join(parts)}; {seen}" if seen else ", ".join(parts)
+
+
+def _ruled_out(check: Check) -> str | None:
+    """Loss that was shown not to be there, in a sentence; None without a margin."""
+    primary = check.primary
+    if primary is None or primary.reason is None or primary.reason.code != Code.WITHIN_MARGIN:
+        return None
+    return f"{sentence(primary.reason)}{_questions(primary)}"
 
 
 def _regressed(check: Check) -> str:

@@ -95,11 +95,12 @@ class Shown(NamedTuple):
 
 
 _IN_HUNDREDTHS = {"fraction": Shown(100, "%", 1), "F1": Shown(100, "F1 × 100", 1)}
+_SHOWN = {**_IN_HUNDREDTHS, "p": Shown(1, "p", 3)}
 
 
 def shown(unit: str) -> Shown:
     """Format for figures of a record's unit; one that is not known is shown as it is."""
-    return _IN_HUNDREDTHS.get(unit, Shown(1, unit, None))
+    return _SHOWN.get(unit, Shown(1, unit, None))
 
 
 def in_points(unit: str) -> bool:
