@@ -66,6 +66,10 @@ def newcomer(tmp_path: Path, kept_router: Path) -> Path:
     # A run that did what the committed baseline did.
     shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / EARLIER_RUN)
     shutil.copytree(kept_router, tmp_path / EARLIER_RUN / "router")
+    # Runs of main that are kept as a pooled baseline, and losses that are accepted.
+    shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / "main-runs" / "2026-01-01_knn")
+    accepted = next(text for language, text in BLOCKS if "expires:" in text and language == "yaml")
+    (tmp_path / "accepted.yaml").write_text(accepted, encoding="utf-8")
     (tmp_path / "my_conf" / "router").mkdir(parents=True)
     yaml = next(text for language, text in BLOCKS if "_target_" in text and language == "yaml")
     (tmp_path / "my_conf" / "router" / "mine.yaml").write_text(yaml, encoding="utf-8")
