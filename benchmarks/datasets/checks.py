@@ -66,7 +66,7 @@ def check_alike(kind: str, places: Mapping[str, str]) -> None:
             for name, where in places.items()
             if (other := first.setdefault(fold_name(name), name)) != name
         ],
-        "Spell it in one way",
+        "Spell both the same",
     )
 
 
@@ -85,8 +85,8 @@ def check_domain_names(places: Mapping[str, str]) -> None:
             for name, where in places.items()
             if (reserved_slice(name) or fold_name(name)) in {"", *RESERVED}
         ],
-        f"{', '.join(sorted(RESERVED))} mean something else in a record: rename the domain; questions that "
-        f"belong to none have the slice {OUT_OF_SCOPE}, in a table a column 'slice'",
+        f"Reserved are {', '.join(sorted(RESERVED))} and oos: rename the domain. Questions that belong to none "
+        f"have the slice {OUT_OF_SCOPE}, in a table a column 'slice'",
     )
     check_alike("domain", places)
 

@@ -39,6 +39,7 @@ from benchmarks.datasets.tables import (
     READERS,
     class_name,
     class_names,
+    is_table,
     names_of,
     read_json_file,
     read_table,
@@ -137,7 +138,9 @@ def read_folder(folder: Path, test_only: bool, skip: str | None = None) -> Quest
     domains = {name: str(path) for name, path in files.items() if name not in TEST_ONLY}
     if not domains:
         rest = f"; not read: {names_of(unread)}" if unread else ""
-        raise BadInput(f"{folder}: no <domain>.json file in it{rest}")
+        tables = [name for name in unread if is_table(Path(name)) and not name.startswith(".")]
+        remedy = f". A table is read by its own name: dataset.path={folder / tables[0]}" if tables else ""
+        raise BadInput(f"{folder}: no <domain>.json file in it{rest}{remedy}")
     if unread:
         say(f"{folder}: not read: {names_of(unread)}")
     placed = [one for name, path in files.items() for one in _read_file(path, name)]

@@ -27,7 +27,7 @@ from reports.comparison.recommend import (
     speed_unit,
 )
 from reports.comparison.sentences import MOST_NAMES, Code
-from reports.record import Pair, Record
+from reports.record import Estimate, Pair, Record
 
 # The part of a test whose questions belong to no domain.
 OUT_OF_SCOPE = "out_of_scope"
@@ -54,7 +54,7 @@ def _standing(ranking: Ranking, chosen: Record, decided: Sequence[str]) -> Itera
     if not others or ranking.beating(chosen.router, ranking.baselines):
         return
     if len(ranking.beaten(chosen.router, others)) == len(others):
-        yield state(Code.MORE_ACCURATE_THAN_ALL)
+        yield state(Code.MORE_ACCURATE_THAN_ALL, gains=_gains_over(ranking, chosen))
         return
     yield state(Code.NONE_MORE_ACCURATE)
     leading, left = leaders(ranking), shortlist(ranking)
@@ -81,10 +81,16 @@ def _names(records: Sequence[Record]) -> list[str]:
     return [record.router for record in records]
 
 
+def _gains_over(ranking: Ranking, chosen: Record) -> dict[str, Estimate]:
+    """Gain in accuracy over each router that is significantly less accurate."""
+    return gains(ranking, chosen.router, ranking.beaten(chosen.router, ranking.records))
+
+
 def _evidence(ranking: Ranking, chosen: Record) -> Iterator[Statement]:
-    beaten = ranking.beaten(chosen.router, ranking.records)
-    if beaten:
-        yield state(Code.MORE_ACCURATE, gains=gains(ranking, chosen.router, beaten))
+    more_accurate = _gains_over(ranking, chosen)
+    # Where it is all others the first reason says it.
+    if 0 < len(more_accurate) < len(ranking.records) - 1:
+        yield state(Code.MORE_ACCURATE, gains=more_accurate)
     yield from _faster_and_smaller(chosen, [record for record in leaders(ranking) if record != chosen])
     yield from _cost_quality(chosen)
     if (rouge := estimate(chosen.metric("rougeL"))) is not None:

@@ -39,7 +39,7 @@ class Code(Enum):
         "{router} has the highest accuracy, {accuracy:percent}: {difference:points} beside always {domain}, "
         "p = {p:p}[ after the correction for all {compared:,} routers (Holm)]."
     )
-    MORE_ACCURATE_THAN_ALL = "It is significantly more accurate than every other router."
+    MORE_ACCURATE_THAN_ALL = "It is significantly more accurate than every other router: {gains:gains}."
     NONE_MORE_ACCURATE = "No other router is significantly more accurate."
     ONLY_ABOVE_BASELINES = (
         "It is the only one of {routers:list} that is significantly more accurate than every baseline."
