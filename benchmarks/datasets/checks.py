@@ -85,8 +85,8 @@ def check_domain_names(places: Mapping[str, str]) -> None:
             for name, where in places.items()
             if (reserved_slice(name) or fold_name(name)) in {"", *RESERVED}
         ],
-        f"Reserved are {', '.join(sorted(RESERVED))} and oos: rename the domain. Questions that belong to none "
-        f"have the slice {OUT_OF_SCOPE}, in a table a column 'slice'",
+        f"Reserved are {', '.join(sorted(RESERVED))} and oos: rename the domain. Questions that belong to "
+        f"none have the slice {OUT_OF_SCOPE}, in a table a column 'slice'",
     )
     check_alike("domain", places)
 
