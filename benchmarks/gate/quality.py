@@ -333,7 +333,8 @@ class _Corrected:
 
     def level(self, place: int, alpha: float) -> float:
         """Level of one test by itself: its limits at this level leave out 0 just where it is significant."""
-        if self.p[place] < alpha:
+        # p of hundreds of rows that all changed one way is too small for a float.
+        if 0 < self.p[place] < alpha:
             return alpha * self.raw[place] / self.p[place]
         return alpha * self.share / len(self.raw)
 

@@ -46,6 +46,20 @@ def test_one_point_of_a_thousand_questions_is_seen() -> None:
     assert (found.primary, found.p) == (True, 2**-10)
 
 
+def test_a_run_that_gets_everything_wrong() -> None:
+    # 2 ^ -1100 is 0 as a float.
+    after, before = (
+        [replace(row, slice="few" if number < 5 else "many") for number, row in enumerate(rows)]
+        for rows in (predictions(1105, wrong=range(1105)), predictions(1105))
+    )
+    found = {one.slice: one for one in results(after, before) if one.metric == "accuracy"}
+    assert {one.outcome for one in found.values()} == {Outcome.REGRESSION}
+    many = found["many"]
+    assert (many.p, many.change) == (0, -1)
+    assert many.ci_high is not None
+    assert many.ci_high < -0.99
+
+
 def test_what_else_is_tested_takes_nothing_from_accuracy() -> None:
     # Five lost and none gained: 1/32, which no correction for several metrics would leave significant.
     before = predictions(200, wrong=range(20))
