@@ -12,7 +12,8 @@ from benchmarks.gate.rules import Rules
 from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import ALL, OUT_OF_SCOPE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
-from benchmarks.stats.one_sided import detectable_loss, detectable_shift, exact_limits
+from benchmarks.stats.differences import share_difference
+from benchmarks.stats.one_sided import detectable_loss, detectable_shift
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
 from benchmarks.stats.tango import score_limits
 from reports.gate.results import Code, GateResult, Outcome, Remark
@@ -92,7 +93,7 @@ class _Tested:
     def limits(self, alpha: float) -> Interval:
         """One-sided limits of the change, each at that level."""
         if self.discordant is not None:
-            return exact_limits(*self.discordant, alpha)
+            return share_difference(*self.discordant, 2 * alpha)
         return percentile_interval(self.changes, 1 - 2 * alpha)
 
     def detects(self, alpha: float, tolerance: float) -> float | None:

@@ -10,14 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stats.bootstrap import Interval
-from benchmarks.stats.significance import (
-    PERMUTATIONS,
-    ROUNDING,
-    clopper_pearson,
-    holm,
-    holm_levels,
-    mcnemar,
-)
+from benchmarks.stats.shares import limits_of_counts
+from benchmarks.stats.significance import PERMUTATIONS, ROUNDING, holm, holm_levels, mcnemar
 from reports.record import PairedDifference, Verdict
 
 # Random halves that lie beyond each limit at the least; many pairs need more halves.
@@ -93,16 +87,14 @@ def share_difference(only_first: int, only_second: int, n: int, level: float) ->
     discordant = only_first + only_second
     if not discordant:
         return none_seen(n, level)
-    shares = _along(np.cos(ANGLES), discordant / n, clopper_pearson(discordant, n, level))
-    firsts = _along(np.sin(ANGLES), only_first / discordant, clopper_pearson(only_first, discordant, level))
+    right, wrong = np.array([[discordant, only_first], [n - discordant, only_second]])[:, :, None]
+    low, high = limits_of_counts(right, wrong, level)
+    estimates, directions = right / (right + wrong), np.stack([np.cos(ANGLES), np.sin(ANGLES)])
+    # Towards the lower limits at -1, and towards the upper ones at 1.
+    reach = np.where(directions < 0, estimates - low, high - estimates)
+    shares, firsts = estimates + directions * reach
     products = shares * (2 * firsts - 1)
     return Interval(float(products.min()), float(products.max()))
-
-
-def _along(directions: Floats, value: float, limits: tuple[float, float]) -> Floats:
-    """The value moved towards its lower limit (-1) or its upper one (1)."""
-    low, high = limits
-    return value + directions * np.where(directions < 0, value - low, high - value)
 
 
 def none_seen(n: float, level: float) -> Interval:

@@ -1,5 +1,4 @@
-"""One-sided comparison of two shares of the same rows: limits that agree with McNemar's exact test, and the
-smallest loss that a test finds."""
+"""Smallest loss that a one-sided test finds."""
 
 import math
 from statistics import NormalDist
@@ -7,7 +6,6 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import Interval
 from benchmarks.stats.significance import POWER, ROUNDING
 
 # Numbers of discordant rows that are left out are together less likely than this.
@@ -16,25 +14,6 @@ _NEGLIGIBLE = 1e-9
 _STEPS = 20
 
 Floats = NDArray[np.float64]
-
-
-def exact_limits(gained: int, lost: int, n: int, alpha: float) -> Interval:
-    """Two one-sided limits, each at level `alpha`, of a change of a share of `n` rows.
-
-    The limits of Clopper and Pearson (1934) of the share of gained rows among the discordant ones, whose
-    number is taken as given. A limit lies beyond 0 just where McNemar's exact test is significant, one-sided
-    at `alpha`. Without a discordant row they are the limits of the share that is discordant.
-    """
-    # `scipy.stats` takes seconds to import.
-    from scipy.special import betaincinv
-
-    discordant = gained + lost
-    if not discordant:
-        most = 1 - alpha ** (1 / n)
-        return Interval(-most, most)
-    low = float(betaincinv(gained, lost + 1, alpha)) if gained else 0.0
-    high = float(betaincinv(gained + 1, lost, 1 - alpha)) if lost else 1.0
-    return Interval(*(discordant / n * (2 * share - 1) for share in (low, high)))
 
 
 def loss_power(n: int, discordant: float, loss: float, alpha: float, tolerance: float) -> float:

@@ -25,16 +25,21 @@ def clopper_pearson(share: Floats, size: Floats, confidence: float) -> Limits:
     The sizes need not be whole: for questions with weights, or of conversations, they are effective ones
     (Korn & Graubard, 1998, Survey Methodology 24, 193-201). NaN where the share is.
     """
+    with np.errstate(invalid="ignore"):
+        low, high = limits_of_counts(share * size, (1 - share) * size, 1 - confidence)
+    unknown = np.isnan(share)
+    return Limits(np.where(unknown, np.nan, low), np.where(unknown, np.nan, high))
+
+
+def limits_of_counts(right: Floats, wrong: Floats, level: float) -> Limits:
+    """The same by how many are right and wrong (n_shares,), which leave out at most `level` / 2 on each
+    side."""
     # `scipy.stats` takes seconds to import.
     from scipy.special import betaincinv
 
-    tail = (1 - confidence) / 2
-    right, wrong = share * size, (1 - share) * size
-    with np.errstate(invalid="ignore"):
-        low = np.where(right > 0, betaincinv(np.where(right > 0, right, 1), wrong + 1, tail), 0.0)
-        high = np.where(wrong > 0, betaincinv(right + 1, np.where(wrong > 0, wrong, 1), 1 - tail), 1.0)
-    unknown = np.isnan(share)
-    return Limits(np.where(unknown, np.nan, low), np.where(unknown, np.nan, high))
+    low = np.where(right > 0, betaincinv(np.where(right > 0, right, 1), wrong + 1, level / 2), 0.0)
+    high = np.where(wrong > 0, betaincinv(right + 1, np.where(wrong > 0, wrong, 1), 1 - level / 2), 1.0)
+    return Limits(low, high)
 
 
 def effective_sizes(

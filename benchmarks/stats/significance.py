@@ -96,15 +96,6 @@ def holm_steps(p_values: Sequence[float], alpha: float) -> list[tuple[int, float
     return [(index, alpha / (m - rank)) for rank, index in enumerate(order)]
 
 
-def clopper_pearson(successes: int, n: int, level: float) -> tuple[float, float]:
-    """Exact limits of a share (Clopper & Pearson, 1934), which leave out at most `level` / 2 on each side."""
-    from scipy.special import betaincinv
-
-    low = float(betaincinv(successes, n - successes + 1, level / 2)) if successes else 0.0
-    high = float(betaincinv(successes + 1, n - successes, 1 - level / 2)) if successes < n else 1.0
-    return low, high
-
-
 def mcnemar_power(n: int, discordant: float, first: float, level: float) -> float:
     """Power of McNemar's exact test at `level` on `n` rows: a share `discordant` of them is right for one
     alone, and a share `first` of those for the first. In the mean over the number of discordant rows."""

@@ -12,6 +12,7 @@ from benchmarks.gate.outcomes import GATED
 from benchmarks.gate.quality import SECONDARY
 from benchmarks.gate.rules import Rules
 from benchmarks.metrics.entry import QualityMetric
+from benchmarks.stats.differences import share_difference
 from benchmarks.stats.one_sided import loss_power
 from benchmarks.stats.tango import score_limits
 from common.settings import Policy
@@ -87,6 +88,15 @@ def test_the_limits_agree_with_the_verdict() -> None:
             if one.metric == "accuracy":
                 assert one.ci_high is not None
                 assert (one.ci_high < 0) == (one.outcome == Outcome.REGRESSION), one
+
+
+def test_one_lost_question_rules_out_no_more_than_none() -> None:
+    before = predictions(200, wrong=range(40))
+    none, one = (accuracy(predictions(200, wrong=range(40 + lost)), before) for lost in (0, 1))
+    assert none.ci_low == pytest.approx(-(1 - 0.05 ** (1 / 200)))
+    assert one.ci_low is not None
+    assert one.ci_low < none.ci_low
+    assert (one.ci_low, one.ci_high) == share_difference(0, 1, 200, 0.1)
 
 
 def test_secondary_metrics_share_a_tenth_unless_accuracy_fails_too() -> None:

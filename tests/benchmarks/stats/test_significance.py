@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from benchmarks.stats.significance import (
-    clopper_pearson,
     holm,
     holm_levels,
     mcnemar,
@@ -49,14 +48,6 @@ def test_levels_of_intervals_are_bonferronis_but_where_holm_decides_later() -> N
     # What comes after one that is not decided is not decided, though 0.04 is below 0.05.
     assert holm_levels([0.04, 0.04], 0.05) == pytest.approx([0.025, 0.025])
     assert holm_levels([0.04], 0.05) == [0.05]
-
-
-def test_exact_limits_of_a_share_by_hand() -> None:
-    # Of none in n the upper limit is 1 - 0.025^(1/n), of all the lower one 0.025^(1/n).
-    assert clopper_pearson(0, 10, 0.05) == pytest.approx((0, 1 - 0.025**0.1))
-    assert clopper_pearson(10, 10, 0.05) == pytest.approx((0.025**0.1, 1))
-    # Table of Clopper & Pearson (1934) as Brown, Cai & DasGupta (2001) have it.
-    assert clopper_pearson(5, 10, 0.05) == pytest.approx((0.1871, 0.8129), abs=1e-4)
 
 
 def test_power_by_hand() -> None:
