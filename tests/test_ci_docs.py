@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks.cli.main import BAD_INPUT, VERBS
 from benchmarks.gate.accepted import read_accepted
-from benchmarks.stats.one_sided import detectable_loss
+from benchmarks.stats.power import detectable_loss
 from reports.gate.markdown import comment_markdown
 from tests.reports.gate.samples import sample_check
 

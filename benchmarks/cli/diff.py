@@ -34,7 +34,7 @@ def command(folders: tuple[Path, ...], rows: int, as_json: bool) -> None:
     from benchmarks.errors import BadInput
     from benchmarks.records.folders import named, read_results
     from benchmarks.stats.paired import pairwise
-    from benchmarks.stats.significance import POWER
+    from benchmarks.stats.power import POWER
     from common.settings import Statistics
     from reports.terminal.diff import print_pairs
     from reports.text.statistics import Paired

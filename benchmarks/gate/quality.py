@@ -13,7 +13,7 @@ from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import ALL, OUT_OF_SCOPE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.differences import share_difference
-from benchmarks.stats.one_sided import detectable_loss, detectable_shift
+from benchmarks.stats.power import detectable_loss, detectable_shift
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
 from benchmarks.stats.tango import score_limits
 from reports.gate.results import Code, GateResult, Outcome, Remark

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.errors import BadInput
 from benchmarks.stats.bootstrap import clusters_of
 from benchmarks.stats.differences import alone, compare_together, exact_evidence, permutation_evidence
-from benchmarks.stats.significance import rows_needed_together
+from benchmarks.stats.power import rows_needed_together
 from common.settings import Statistics
 from reports.record import Comparison, Constant, Disagreement, Pair, PairedDifference, Prediction
 

@@ -1,8 +1,6 @@
 """Tests of paired differences, and their correction for being several."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +11,6 @@ ROUNDING = 1e-9
 # Random swaps of a permutation test, and those held at once.
 PERMUTATIONS = 10_000
 AT_ONCE = 500
-POWER = 0.8
 
 Floats = NDArray[np.float64]
 
@@ -94,80 +91,3 @@ def holm_steps(p_values: Sequence[float], alpha: float) -> list[tuple[int, float
     m = len(p_values)
     order = sorted(range(m), key=p_values.__getitem__)
     return [(index, alpha / (m - rank)) for rank, index in enumerate(order)]
-
-
-def mcnemar_power(n: int, discordant: float, first: float, level: float) -> float:
-    """Power of McNemar's exact test at `level` on `n` rows: a share `discordant` of them is right for one
-    alone, and a share `first` of those for the first. In the mean over the number of discordant rows."""
-    from scipy.special import bdtr, gammaln, xlog1py, xlogy
-
-    reach = 6 * math.sqrt(n * discordant * (1 - discordant)) + 1
-    rows = np.arange(
-        max(0, math.floor(n * discordant - reach)), min(n, math.ceil(n * discordant + reach)) + 1
-    )
-    chances = np.exp(
-        gammaln(n + 1)
-        - gammaln(rows + 1)
-        - gammaln(n - rows + 1)
-        + xlogy(rows, discordant)
-        + xlog1py(n - rows, -discordant)
-    )
-    most = _most_for_the_loser(rows, level)
-    tail = np.maximum(most, 0)
-    decided = np.where(most >= 0, bdtr(tail, rows, first) + bdtr(tail, rows, 1 - first), 0)
-    return float(chances @ decided)
-
-
-def _most_for_the_loser(discordant: NDArray[np.int64], level: float) -> Floats:
-    """Rows (n,) that the loser alone may have right at most where McNemar's exact test decides, of so many
-    discordant ones (n,); -1 where it never does."""
-    from scipy.special import bdtr
-
-    spread = NormalDist().inv_cdf(1 - level / 2) * np.sqrt(discordant)
-    # The normal approximation is off by less than three.
-    tried = np.floor((discordant - spread) / 2)[:, None] + np.arange(-3, 4)
-    of = discordant[:, None]
-    decides = (tried >= 0) & (2 * bdtr(np.clip(tried, 0, of), of, 0.5) <= level)
-    return np.asarray(np.where(decides, tried, -1).max(axis=1))
-
-
-def rows_needed(
-    only_first: int, only_second: int, n: int, level: float = 0.05, power: float = POWER
-) -> int | None:
-    """Rows with which McNemar's exact test at `level` finds the observed difference with `power`, if what was
-    observed of `n` rows is the truth; to three digits. None where no difference was observed."""
-    if only_first == only_second:
-        return None
-    discordant = (only_first + only_second) / n
-    first = only_first / (only_first + only_second)
-
-    def is_enough(rows: int) -> bool:
-        return mcnemar_power(rows, discordant, first, level) >= power
-
-    enough = 1
-    while not is_enough(enough):
-        enough *= 2
-    few, step = enough // 2, int(10 ** max(0, len(str(enough)) - 3))
-    while enough - few > step:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if is_enough(middle) else (middle, enough)
-    return math.ceil(enough / step) * step
-
-
-def rows_needed_together(
-    alone: Sequence[tuple[int, int]], n: int, alpha: float, power: float = POWER
-) -> list[int | None]:
-    """`rows_needed` of several pairs, tested together by Holm's procedure at `alpha`: each at the level that
-    its p meets, and not before those whose p is smaller.
-
-    Args:
-        alone: by pair, rows that the first alone and the second alone got right.
-        n: rows.
-    """
-    needed: list[int | None] = [None] * len(alone)
-    before = 0
-    for index, level in holm_steps([mcnemar(*one) for one in alone], alpha):
-        found = rows_needed(*alone[index], n, level, power)
-        if found is not None:
-            needed[index] = before = max(before, found)
-    return needed

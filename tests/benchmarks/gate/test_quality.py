@@ -13,7 +13,7 @@ from benchmarks.gate.quality import SECONDARY
 from benchmarks.gate.rules import Rules
 from benchmarks.metrics.entry import QualityMetric
 from benchmarks.stats.differences import share_difference
-from benchmarks.stats.one_sided import loss_power
+from benchmarks.stats.power import loss_power
 from benchmarks.stats.tango import score_limits
 from common.settings import Policy
 from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Code, GateResult, Outcome, Remark

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.errors import BadInput
 from benchmarks.stats.paired import against_constant, compare, difference_of_questions, pairwise
-from benchmarks.stats.significance import rows_needed
+from benchmarks.stats.power import rows_needed
 from common.settings import Statistics
 from reports.record import Disagreement, Prediction, Verdict
 from tests.benchmarks.helpers import row
