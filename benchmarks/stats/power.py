@@ -22,13 +22,9 @@ Numbers = NDArray[np.int64]
 def mcnemar_power(n: int, discordant: float, first: float, level: float) -> float:
     """Power of McNemar's exact test at `level` on `n` rows: a share `discordant` of them is right for one
     alone, and a share `first` of those for the first. In the mean over the number of discordant rows."""
-    from scipy.special import bdtr
-
     numbers, chances = _discordant(n, discordant)
     most = _most_for_the_loser(numbers, level)
-    tail = np.maximum(most, 0)
-    decided = np.where(most >= 0, bdtr(tail, numbers, first) + bdtr(tail, numbers, 1 - first), 0)
-    return float(chances @ decided)
+    return float(chances @ (_at_most(most, numbers, first) + _at_most(most, numbers, 1 - first)))
 
 
 def loss_power(n: int, discordant: float, loss: float, alpha: float, tolerance: float) -> float:
@@ -39,16 +35,14 @@ def loss_power(n: int, discordant: float, loss: float, alpha: float, tolerance: 
     lost rather than gained so that the share falls by `loss`. The number of discordant rows is binomial, and
     so is that of the lost ones among them: the probability is a sum, not an approximation.
     """
-    from scipy.special import bdtrc
-
     discordant = max(discordant, loss)
     if not discordant:
         return 0.0
     numbers, chances = _discordant(n, discordant)
-    significant = numbers - _most_for_the_loser(numbers, 2 * alpha)
-    beyond = np.floor((numbers + n * (tolerance + ROUNDING)) / 2) + 1
-    fewer = np.minimum(np.maximum(significant, beyond) - 1, numbers)
-    return float(chances @ bdtrc(fewer, numbers, (discordant + loss) / (2 * discordant)))
+    # Gained rows at most, where the loss is beyond the tolerance.
+    beyond = np.ceil((numbers - n * (tolerance + ROUNDING)) / 2) - 1
+    most = np.minimum(_most_for_the_loser(numbers, 2 * alpha), beyond)
+    return float(chances @ _at_most(most, numbers, (discordant - loss) / (2 * discordant)))
 
 
 def _discordant(n: int, share: float) -> tuple[Numbers, Floats]:
@@ -66,16 +60,22 @@ def _discordant(n: int, share: float) -> tuple[Numbers, Floats]:
     return numbers, chances / chances.sum()
 
 
+def _at_most(most: Floats, numbers: Numbers, share: float) -> Floats:
+    """Probability that at most so many of the numbers (n,) are of a kind that has this share."""
+    from scipy.special import betainc
+
+    # As `scipy.special.bdtr`, which takes no number above 2^31.
+    return np.where(most >= 0, betainc(numbers - most, np.maximum(most, 0) + 1, 1 - share), 0.0)
+
+
 def _most_for_the_loser(discordant: Numbers, level: float) -> Floats:
     """Rows (n,) that the loser alone may have right at most where McNemar's exact test decides, of so many
     discordant ones (n,); -1 where it never does."""
-    from scipy.special import bdtr
-
     spread = NormalDist().inv_cdf(1 - level / 2) * np.sqrt(discordant)
     # The normal approximation is off by less than three.
     tried = np.floor((discordant - spread) / 2)[:, None] + np.arange(-3, 4)
-    of = discordant[:, None]
-    decides = (tried >= 0) & (2 * bdtr(np.clip(tried, 0, of), of, 0.5) <= level)
+    tried = np.clip(tried, -1, discordant[:, None])
+    decides = 2 * _at_most(tried, discordant[:, None], 0.5) <= level
     return np.asarray(np.where(decides, tried, -1).max(axis=1))
 
 

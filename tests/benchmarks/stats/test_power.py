@@ -125,3 +125,6 @@ def test_millions_of_rows_are_as_the_normal_approximation_has_them() -> None:
     # A tenth is discordant, of which 50.1 % are one's.
     needed = rows_needed(501, 499, 10_000)
     assert needed == pytest.approx((1.96 + 0.8416) ** 2 / (0.002**2 * 0.1), rel=0.01)
+    # By the thousand million, too.
+    needed = rows_needed(5001, 5000, 20_000)
+    assert needed == pytest.approx((1.96 + 0.8416) ** 2 * 10_001 * 20_000, rel=0.01)
