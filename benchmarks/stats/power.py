@@ -60,7 +60,7 @@ def _discordant(n: int, share: float) -> tuple[Numbers, Floats]:
     return numbers, chances / chances.sum()
 
 
-def _at_most(most: Floats, numbers: Numbers, share: float) -> Floats:
+def _at_most(most: Floats | Numbers, numbers: Numbers, share: float) -> Floats:
     """Probability that at most so many of the numbers (n,) are of a kind that has this share."""
     from scipy.special import betainc
 

@@ -74,15 +74,15 @@ def _probabilities(row: Prediction, how: Derivation) -> Iterator[Finding]:
         return
     values = list(row.scores.values())
     wrong = [value for value in values if not _is_probability(value)]
-    if wrong:
-        yield "scores", wrong[0], PROBABILITY
-    elif abs(math.fsum(values) - 1) > SUM_TOLERANCE:
-        yield "sum of scores", math.fsum(values), 1.0
     if not _is_probability(row.confidence):
         yield "confidence", row.confidence, PROBABILITY
-    best = max(values)
-    if row.scores[row.predicted] != best:
-        yield "predicted", row.predicted, next(name for name, score in row.scores.items() if score == best)
+    if wrong:
+        yield "scores", wrong[0], PROBABILITY
+        return
+    if abs(math.fsum(values) - 1) > SUM_TOLERANCE:
+        yield "sum of scores", math.fsum(values), 1.0
+    if row.scores[row.predicted] != max(values):
+        yield "predicted", row.predicted, max(row.scores, key=row.scores.__getitem__)
 
 
 def _is_probability(value: float) -> bool:

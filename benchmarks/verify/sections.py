@@ -215,8 +215,8 @@ def _leakage(found: Leakage, record: Record) -> Iterator[Finding]:
 
 
 def _tuning(found: Tuning) -> Iterator[Finding]:
-    best = max(found.tried, key=lambda candidate: (candidate.score, candidate.log_likelihood))
-    yield "analyses.tuning.chosen", found.chosen, best.settings
+    best = max(found.tried, key=lambda one: (one.score, one.log_likelihood), default=None)
+    yield "analyses.tuning.chosen", found.chosen, best.settings if best else None
 
 
 def _learning_curve(result: Result) -> Iterator[Finding]:
@@ -245,6 +245,9 @@ def _kept_thresholds(result: Result) -> Checked:
     recorded = result.record.analyses.thresholds
     if not recorded:
         return Checked([], [])
+    if not has_same_intervals(result.record):
+        why = "before schema 5 thresholds were chosen without a bound"
+        return Checked([], [NotDerived(Missing.THRESHOLDS, {"error": why})])
     folder = result.folder / ROUTER
     try:
         chosen = choose(ThresholdJob(str(folder), [one.wish for one in recorded]))

@@ -163,9 +163,10 @@ def test_the_time_of_answers_follows_from_the_rows() -> None:
 
 
 def test_rows_of_other_classes(whole: Result) -> None:
-    foreign = [replace(row, predicted="z") for row in ROWS]
-    with pytest.raises(RecordError, match="KeyError"):
-        check_figures(replace(whole, predictions=foreign))
+    # Without a label it enters no figure.
+    for foreign in (replace(ROWS[0], predicted="z"), replace(ROWS[0], label=None, predicted="z")):
+        with pytest.raises(RecordError, match="sent to z"):
+            check_figures(replace(whole, predictions=[*ROWS[1:], foreign]))
 
 
 def test_a_reason_for_a_metric_that_is_there(whole: Result) -> None:

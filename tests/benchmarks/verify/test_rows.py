@@ -42,6 +42,7 @@ def row(**changes: Any) -> Prediction:
         ({"scores": {"a": -0.1, "b": 1.1}}, "scores"),
         ({"scores": {"a": 0.8, "b": 0.8}}, "sum of scores"),
         ({"scores": {"a": 0.75, "b": 0.25}}, "predicted"),
+        ({"scores": {"a": float("nan"), "b": 0.25}}, "scores"),
         ({"confidence": 1.1}, "confidence"),
         ({"confidence": float("nan")}, "confidence"),
         ({"weight": 0.0}, "weight"),
