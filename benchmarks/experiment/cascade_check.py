@@ -1,14 +1,15 @@
 """Comparison of a cascade with its expensive router alone, on the test questions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.experiment.shift import Count, are_independent, shifts
-from benchmarks.stats.bootstrap import clusters_of, mean_estimate
+from benchmarks.stats.bootstrap import clusters_of
+from benchmarks.stats.paired import accuracy_gains, compare_gains, is_weighted
 from benchmarks.stats.shares import share_estimate
 from benchmarks.workers.launch import Workers
 from common.settings import Context, Statistics
@@ -66,20 +67,25 @@ def check_cascade(
     reading = Reading.of(context, [row.messages for row in labelled])
     job = AloneJob(str(saved), reading, str(vectors_folder()))
     alone = workers.run(expensive_alone, job, f"{name}: its expensive router alone")
-    lost = np.array(
-        [
-            float(other == row.label) - float(row.predicted == row.label)
-            for row, other in zip(labelled, alone.predicted, strict=True)
-        ]
-    )
+    expensive = [replace(row, predicted=other) for row, other in zip(labelled, alone.predicted, strict=True)]
     return CascadeResult(
         threshold=alone.threshold,
         share=alone.share,
         loss=alone.loss,
         sent_on=share_sent_on(labelled, statistics),
-        lost=mean_estimate(lost, _weights(labelled), statistics, seed, _conversations(labelled)),
+        lost=_lost(labelled, expensive, statistics, seed),
         shifts=_shifts(labelled, alone),
     )
+
+
+def _lost(
+    rows: Sequence[Prediction], expensive: Sequence[Prediction], statistics: Statistics, seed: int
+) -> Estimate:
+    """Accuracy that the expensive router has more, with the interval of two compared routers."""
+    gains = accuracy_gains(expensive, rows)
+    alpha = 1 - statistics.confidence
+    (found,) = compare_gains([gains], rows, alpha, seed, permuted=is_weighted(rows))
+    return Estimate(found.difference, found.ci_low, found.ci_high)
 
 
 def share_sent_on(rows: Sequence[Prediction], statistics: Statistics) -> Estimate:

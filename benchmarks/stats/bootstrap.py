@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from common.settings import Statistics
-from reports.record import Estimate
-
 # Resampled values held at once, to bound memory on large test sets.
 CELLS = 1_000_000
 
@@ -55,43 +52,6 @@ def resamples(
             flat = np.bincount(places.ravel(), minlength=size * n)
             counts[:, group] = flat.reshape(size, n)[:, cluster]
         yield counts
-
-
-def bootstrap(
-    statistic: Callable[[NDArray[np.float64]], Floats],
-    weights: NDArray[np.float64],
-    *,
-    number: int,
-    confidence: float,
-    seed: int,
-    clusters: NDArray[np.int64] | None = None,
-) -> Interval:
-    """Percentile interval of a statistic over rows drawn with replacement.
-
-    `statistic` maps how much each row counts, float64 (n_resamples, n_rows), to one value a resample; NaN
-    where it is undefined. `weights` (n_rows,) are what each row counts when it is drawn once; `clusters` is
-    as in `resamples`.
-    """
-    drawn = resamples([np.arange(len(weights))], number, seed, clusters)
-    return percentile_interval(np.concatenate([statistic(counts * weights) for counts in drawn]), confidence)
-
-
-def mean_estimate(
-    values: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    statistics: Statistics,
-    seed: int,
-    clusters: NDArray[np.int64] | None = None,
-) -> Estimate:
-    """Weighted mean of values (n_rows,), with the percentile interval of a bootstrap over rows, or over
-    `clusters` of them."""
-
-    def mean(drawn: NDArray[np.float64]) -> Floats:
-        return np.asarray(drawn @ values / drawn.sum(axis=1))
-
-    number, confidence = statistics.resamples, statistics.confidence
-    low, high = bootstrap(mean, weights, number=number, confidence=confidence, seed=seed, clusters=clusters)
-    return Estimate(float(mean(weights[None])[0]), low, high)
 
 
 def percentile_interval(values: Floats, confidence: float) -> Interval:

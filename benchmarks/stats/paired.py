@@ -72,7 +72,7 @@ def against_constant(
         weights[str(row.label)] = weights.get(str(row.label), 0.0) + row.weight
     label = max(sorted(weights), key=weights.__getitem__)
     always = [replace(row, predicted=label) for row in questions]
-    gains = [_accuracy_gains(theirs, always) for theirs in rows.values()]
+    gains = [accuracy_gains(theirs, always) for theirs in rows.values()]
     alpha = 1 - statistics.confidence
     found = compare_gains(gains, questions, alpha, seed, permuted=is_weighted(questions))
     accuracy = weights[label] / sum(weights.values())
@@ -90,7 +90,7 @@ def _pairs(
     questions = next(iter(rows.values()))
     weighted = is_weighted(questions)
     alpha = 1 - statistics.confidence
-    gains = [_accuracy_gains(rows[one], rows[other]) for one, other in chosen]
+    gains = [accuracy_gains(rows[one], rows[other]) for one, other in chosen]
     answers = [_rouge_gains(rows[one], rows[other]) for one, other in chosen]
     alones = [alone(gain) for gain in gains]
     needed = [None] * len(chosen) if weighted else rows_needed_together(alones, len(questions), alpha)
@@ -160,8 +160,8 @@ def _is_right(row: Prediction) -> bool:
     return row.predicted == row.label
 
 
-def _accuracy_gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> Floats:
-    """1 for each row that the first alone got right, -1 for the second alone."""
+def accuracy_gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> Floats:
+    """1 for each row that the first alone got right, -1 for the second alone: (n_rows,)."""
     pairs = zip(rows, others, strict=True)
     return np.array([float(_is_right(row)) - float(_is_right(other)) for row, other in pairs])
 

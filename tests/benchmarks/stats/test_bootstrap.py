@@ -9,37 +9,26 @@ from numpy.typing import NDArray
 
 from benchmarks.stats.bootstrap import (
     Interval,
-    bootstrap,
     bootstrap_rounds,
     clusters_of,
     difference_interval,
-    mean_estimate,
     mean_interval,
     percentile_interval,
     resamples,
 )
-from common.settings import Statistics
 
-HITS = np.array([1] * 280 + [0] * 120)
+HITS = np.array([1.0] * 280 + [0.0] * 120)
+
+
+def interval_of_mean(values: NDArray[np.float64], clusters: NDArray[np.int64] | None = None) -> Interval:
+    rows = [np.arange(len(values))]
+    means = [counts @ values / counts.sum(axis=1) for counts in resamples(rows, 4000, 0, clusters)]
+    return percentile_interval(np.concatenate(means), 0.95)
 
 
 def test_interval_of_a_share_is_the_binomial_one() -> None:
-    def share(drawn: NDArray[np.float64]) -> NDArray[Any]:
-        return drawn @ HITS / drawn.sum(axis=1)
-
     half = 1.96 * math.sqrt(0.7 * 0.3 / 400)
-    found = bootstrap(share, np.ones(400), number=4000, confidence=0.95, seed=0)
-    assert found == pytest.approx((0.7 - half, 0.7 + half), abs=0.006)
-
-
-def test_an_estimate_of_a_mean_counts_each_row_by_its_weight() -> None:
-    statistics = Statistics(resamples=4000)
-    found = mean_estimate(HITS.astype(float), np.ones(400), statistics, seed=0)
-    half = 1.96 * math.sqrt(0.7 * 0.3 / 400)
-    assert found.value == pytest.approx(0.7)
-    assert (found.ci_low, found.ci_high) == pytest.approx((0.7 - half, 0.7 + half), abs=0.006)
-    weighted = mean_estimate(np.array([0.0, 1.0]), np.array([3.0, 1.0]), statistics, seed=0)
-    assert (weighted.value, weighted.ci_low, weighted.ci_high) == (0.25, 0, 1)
+    assert interval_of_mean(HITS) == pytest.approx((0.7 - half, 0.7 + half), abs=0.006)
 
 
 def test_percentiles_by_hand() -> None:
@@ -92,15 +81,12 @@ def test_without_clusters_every_row_is_one() -> None:
 
 
 def test_an_interval_over_clusters_is_wider_by_the_square_root_of_their_size() -> None:
-    statistics = Statistics(resamples=4000)
     # Each of 100 shares counts four times and says the same.
-    values = np.repeat(HITS[::4].astype(float), 4)
-    clusters = np.repeat(np.arange(100), 4)
-    together = mean_estimate(values, np.ones(400), statistics, 0, clusters)
-    apart = mean_estimate(values, np.ones(400), statistics, 0)
-    assert together.value == apart.value == pytest.approx(0.7)
-    widths = [one.ci_high - one.ci_low for one in (together, apart)]
-    assert widths[0] / widths[1] == pytest.approx(2, abs=0.15)
+    values = np.repeat(HITS[::4], 4)
+    together, apart = (
+        interval_of_mean(values, clusters) for clusters in (np.repeat(np.arange(100), 4), None)
+    )
+    assert (together.high - together.low) / (apart.high - apart.low) == pytest.approx(2, abs=0.15)
 
 
 def mean_of(values: NDArray[np.float64]) -> NDArray[Any]:
