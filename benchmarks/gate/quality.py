@@ -242,7 +242,7 @@ def _tested(pairs: Sequence[_Pair], run: Side, baseline: Side) -> list[_Tested]:
     chances = iter(_permuted(permuted, weights, clusters, how.seed))
     tested = []
     for column, (pair, counts) in enumerate(zip(pairs, discordant, strict=True)):
-        low, high, _ = next(chances) if counts is None else _exact(counts)
+        low, high = next(chances) if counts is None else _exact(counts)
         worse, better = (low, high) if pair.before.higher_is_better else (high, low)
         tested.append(_Tested(pair, changes[:, column], worse, better, counts))
     return tested
@@ -266,8 +266,8 @@ def _discordant(pair: _Pair) -> _Discordant:
 def _exact(counts: _Discordant) -> Chance:
     """Half of McNemar's two-sided p on the side that is observed."""
     gained, lost, _ = counts
-    p = mcnemar(gained, lost)
-    return Chance(p / 2 if lost > gained else 1.0, p / 2 if gained > lost else 1.0, p)
+    p = mcnemar(gained, lost) / 2
+    return Chance(p if lost > gained else 1.0, p if gained > lost else 1.0)
 
 
 def _permuted(

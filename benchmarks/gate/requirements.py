@@ -19,12 +19,13 @@ _LIMIT = re.compile(r"(?P<figure>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?
 _UNITS: Mapping[str, Mapping[str, float]] = {
     "fraction": {"": 1.0, "%": 0.01},
     "F1": {"": 1.0},
+    "p": {"": 1.0},
     "ms": {"ms": 1.0, "s": 1000.0, "us": 0.001, "µs": 0.001},
     "s": {"s": 1.0, "ms": 0.001},
     "MB": {"MB": 1.0, "GB": 1000.0, "kB": 0.001},
     "×": {"": 1.0, "x": 1.0, "×": 1.0},
 }
-_SHARES = ("fraction", "F1")
+_SHARES = ("fraction", "F1", "p")
 _EXAMPLE = "such as 'accuracy>=0.8' or 'latency_p95<=20ms', in quotes: a shell takes > for a file"
 
 

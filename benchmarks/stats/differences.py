@@ -1,5 +1,5 @@
-"""Differences of several pairs on the same rows, tested together: Holm's verdicts, and simultaneous intervals
-that agree with them."""
+"""Differences of several pairs on the same rows, tested together: Holm's verdicts, and intervals that agree
+with them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
 
 
 def compare_together(evidence: Sequence[Evidence], alpha: float) -> list[PairedDifference]:
-    """Verdict on each pair by Holm's test at `alpha`, with intervals that hold together at 1 - `alpha`."""
+    """Verdict on each pair by Holm's test at `alpha`, with an interval at the level of `holm_levels`."""
     p_values = [one.p for one in evidence]
     together = zip(evidence, holm(p_values), holm_levels(p_values, alpha), strict=True)
     return [

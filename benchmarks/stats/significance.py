@@ -16,11 +16,10 @@ Floats = NDArray[np.float64]
 
 
 class Chance(NamedTuple):
-    """Probability of so low, so high, or so large a change if there is no difference."""
+    """Probability of so low, or so high, a change if there is no difference."""
 
     low: float
     high: float
-    large: float
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -49,13 +48,12 @@ def permutation_test(change: Callable[[Floats], Floats], n_rows: int, seed: int)
     `change` maps swaps (n, n_rows) to the change of each metric: (n, n_metrics). One result a metric.
     """
     observed = change(np.zeros((1, n_rows)))[0]
-    low = high = large = np.ones(len(observed))
+    low = high = np.ones(len(observed))
     for drawn in swaps(n_rows, seed):
         moved = change(drawn)
         low = low + (moved <= observed + ROUNDING).sum(axis=0)
         high = high + (moved >= observed - ROUNDING).sum(axis=0)
-        large = large + (np.abs(moved) >= np.abs(observed) - ROUNDING).sum(axis=0)
-    shares = np.stack([low, high, large], axis=1) / (1 + PERMUTATIONS)
+    shares = np.stack([low, high], axis=1) / (1 + PERMUTATIONS)
     return [Chance(*row) for row in shares.tolist()]
 
 
@@ -71,12 +69,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_levels(p_values: Sequence[float], alpha: float) -> list[float]:
-    """Level of the interval of each of several differences, so that the intervals are simultaneous and each
-    excludes 0 exactly where Holm's test decides at `alpha`.
+    """Level of the interval of each of several differences, at which it excludes 0 exactly where Holm's test
+    decides at `alpha`.
 
-    The level is alpha / m (Bonferroni's). Where Holm decides at a later step alone, it is that step's: the
-    interval then only loses what is on the other side of 0 (Strassburger & Bretz, 2008, Statistics in
-    Medicine 27, 4914-4927).
+    The level is alpha / m (Bonferroni's), and intervals at it hold together at 1 - alpha. Where Holm decides
+    at a later step alone, it is that step's, and such intervals hold together less often: no procedure has
+    Holm's verdicts, intervals beyond 0 for each, and all of the confidence (Strassburger & Bretz, 2008,
+    Statistics in Medicine 27, 4914-4927). Of 15 independent normal figures at 95 % they hold together in
+    91 % where one is 0 and the others are plain, in 82 % where each is 4.2 standard errors from 0.
     """
     adjusted, every = holm(p_values), alpha / len(p_values)
     levels = [every] * len(p_values)

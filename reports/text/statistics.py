@@ -17,8 +17,7 @@ class Paired(NamedTuple):
     """Method by which every two routers were compared, whatever the intervals in their records are.
 
     Attributes:
-        confidence: with which the intervals of their differences hold together; one minus it is the level of
-            the tests.
+        confidence: of the intervals of their differences together; one minus it is the level of the tests.
     """
 
     confidence: float

@@ -37,6 +37,7 @@ def required(*texts: str) -> Check:
         ("latency_mean_vs_reference<=2x", 2.0),
         ("throughput>=100queries/s", 100.0),
         ("recall[car]>=0.9", 0.9),
+        ("calibration_p>=0.05", 0.05),
     ],
 )
 def test_a_limit_is_in_the_unit_of_the_record(text: str, limit: float) -> None:
