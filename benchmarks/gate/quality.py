@@ -94,7 +94,12 @@ class _Tested:
         """One-sided limits of the change, each at that level."""
         if self.discordant is not None:
             return share_difference(*self.discordant, 2 * alpha)
-        return percentile_interval(self.changes, 1 - 2 * alpha)
+        low, high = percentile_interval(self.changes, 1 - 2 * alpha)
+        p_low, p_high = self.p_worse, self.p_better
+        if not self.pair.before.higher_is_better:
+            p_low, p_high = p_high, p_low
+        # Resamples of a few changed rows rule out more than the test does.
+        return Interval(low if p_high < alpha else min(low, 0.0), high if p_low < alpha else max(high, 0.0))
 
     def detects(self, alpha: float, tolerance: float) -> float | None:
         """Smallest loss beyond the tolerance that a test at that level finds with 80 % power, if as many rows

@@ -90,6 +90,16 @@ def test_the_limits_agree_with_the_verdict() -> None:
                 assert (one.ci_high < 0) == (one.outcome == Outcome.REGRESSION), one
 
 
+def test_no_interval_rules_out_what_its_test_does_not() -> None:
+    before = predictions(200, wrong=range(40))
+    for lost in range(12):
+        for one in results(predictions(200, wrong=range(40 + lost)), before, tolerance=0.0):
+            assert one.ci_low is not None
+            assert one.ci_high is not None
+            best = one.ci_high if one.higher_is_better else -one.ci_low
+            assert best >= 0 or one.outcome == Outcome.REGRESSION, one
+
+
 def test_one_lost_question_rules_out_no_more_than_none() -> None:
     before = predictions(200, wrong=range(40))
     none, one = (accuracy(predictions(200, wrong=range(40 + lost)), before) for lost in (0, 1))
