@@ -47,10 +47,10 @@ def check_figures(result: Result) -> Figures:
         RecordError: the rows or the timings do not allow it.
     """
     record = result.record
-    for row in result.predictions:
-        if row.predicted not in row.scores:
-            raise RecordError(f"{result.folder}: {row.id} was sent to {row.predicted}, which has no score")
     try:
+        for row in result.predictions:
+            if row.predicted not in row.scores:
+                raise ValueError(f"{row.id} was sent to {row.predicted}, which has no score")
         computed = compute_metrics(result.predictions, record.derivation)
         metrics = [*computed.metrics, *_performance(record), *_answering(result)]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:

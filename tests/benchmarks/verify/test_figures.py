@@ -167,6 +167,9 @@ def test_rows_of_other_classes(whole: Result) -> None:
     for foreign in (replace(ROWS[0], predicted="z"), replace(ROWS[0], label=None, predicted="z")):
         with pytest.raises(RecordError, match="sent to z"):
             check_figures(replace(whole, predictions=[*ROWS[1:], foreign]))
+    without: Any = None
+    with pytest.raises(RecordError, match="TypeError"):
+        check_figures(replace(whole, predictions=[replace(ROWS[0], scores=without)]))
 
 
 def test_a_reason_for_a_metric_that_is_there(whole: Result) -> None:
