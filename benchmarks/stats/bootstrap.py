@@ -91,9 +91,9 @@ def bootstrap_rounds(
     return percentile_interval(np.concatenate(found), confidence)
 
 
-def chunks(number: int, width: int) -> Iterator[int]:
-    """Parts of `number`, each of at most `CELLS` values of that width and at least one."""
-    size = max(1, CELLS // max(width, 1))
+def chunks(number: int, width: int, most: int = CELLS) -> Iterator[int]:
+    """Parts of `number`: each at least one, at most `most`, and at most `CELLS` values of that width."""
+    size = max(1, min(most, CELLS // max(width, 1)))
     for start in range(0, number, size):
         yield min(size, number - start)
 

@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import Interval
+from benchmarks.stats.bootstrap import Interval, chunks
 from benchmarks.stats.shares import limits_of_counts
-from benchmarks.stats.significance import PERMUTATIONS, ROUNDING, holm, holm_levels, mcnemar
+from benchmarks.stats.significance import AT_ONCE, PERMUTATIONS, ROUNDING, holm, holm_levels, mcnemar
 from reports.record import PairedDifference, Verdict
 
 # Random halves that lie beyond each limit at the least; many pairs need more halves.
 LEAST_BEYOND = 20
-AT_ONCE = 500
 # Angles at which the product of two figures is looked at: every degree.
 ANGLES = np.deg2rad(np.arange(360))
 
@@ -162,9 +161,8 @@ def _half_means(totals: Floats, sizes: Floats, number: int, seed: int) -> tuple[
     """
     generator = np.random.default_rng(seed)
     lows, highs = [], []
-    for start in range(0, number, AT_ONCE):
-        shape = min(AT_ONCE, number - start), totals.shape[1]
-        half = generator.integers(0, 2, size=shape, dtype=np.int8).astype(np.float64)
+    for size in chunks(number, totals.shape[1], AT_ONCE):
+        half = generator.integers(0, 2, size=(size, totals.shape[1]), dtype=np.int8).astype(np.float64)
         means = [_means(part @ totals.T, part @ sizes.T) for part in (half, 1 - half)]
         lows.append(np.nan_to_num(np.minimum(*means), nan=-np.inf))
         highs.append(np.nan_to_num(np.maximum(*means), nan=np.inf))

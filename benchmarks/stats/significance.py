@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.stats.bootstrap import chunks
+
 # Sums of the same numbers in another order differ by less.
 ROUNDING = 1e-9
-# Random swaps of a permutation test, and those held at once.
+# Random swaps of a permutation test, and those held at once at most.
 PERMUTATIONS = 10_000
 AT_ONCE = 500
 
@@ -35,9 +37,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def swaps(n_rows: int, seed: int) -> Iterator[Floats]:
     """Random swaps of the two sides of each row, 0 or 1: (n, n_rows), some at a time."""
     generator = np.random.default_rng(seed)
-    for start in range(0, PERMUTATIONS, AT_ONCE):
-        size = (min(AT_ONCE, PERMUTATIONS - start), n_rows)
-        yield generator.integers(0, 2, size=size).astype(np.float64)
+    for size in chunks(PERMUTATIONS, n_rows, AT_ONCE):
+        yield generator.integers(0, 2, size=(size, n_rows)).astype(np.float64)
 
 
 def permutation_test(change: Callable[[Floats], Floats], n_rows: int, seed: int) -> list[Chance]:
