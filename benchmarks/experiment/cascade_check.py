@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.experiment.shift import Count, are_independent, shifts
+from benchmarks.experiment.shift import Count, shifts
 from benchmarks.stats.bootstrap import clusters_of
-from benchmarks.stats.paired import accuracy_gains, compare_gains, is_weighted
+from benchmarks.stats.paired import accuracy_gains, are_independent, compare_gains, is_weighted
 from benchmarks.stats.shares import share_estimate
 from benchmarks.workers.launch import Workers
 from common.settings import Context, Statistics

@@ -1,11 +1,11 @@
 """Comparison of the test with the questions that a threshold was chosen on: a promise
 holds only where both are alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from benchmarks.stats.significance import holm
-from reports.record import Prediction, Shift
+from reports.record import Shift
 
 
 class Count(NamedTuple):
@@ -30,9 +30,3 @@ def shifts(counts: Mapping[str, tuple[Count, Count]]) -> list[Shift]:
         Shift(figure, chosen_on.true / chosen_on.n, chosen_on.n, test.true / test.n, test.n, p)
         for (figure, (chosen_on, test)), p in zip(known.items(), holm(p_values), strict=True)
     ]
-
-
-def are_independent(rows: Sequence[Prediction]) -> bool:
-    """Tell whether no two rows are of one conversation, as a test of counts assumes."""
-    dialogues = [row.dialogue for row in rows if row.dialogue is not None]
-    return len(dialogues) == len(set(dialogues))

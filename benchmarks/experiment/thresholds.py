@@ -7,9 +7,10 @@ from typing import Any
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.errors import BadInput
-from benchmarks.experiment.shift import Count, are_independent, shifts
+from benchmarks.experiment.shift import Count, shifts
 from benchmarks.metrics.compute import selective
 from benchmarks.metrics.selective import score_of
+from benchmarks.stats.paired import are_independent
 from benchmarks.workers.launch import Workers
 from common.settings import Policy, Statistics
 from reports.reasons import Reason, sentence

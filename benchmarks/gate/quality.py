@@ -13,6 +13,7 @@ from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import ALL, OUT_OF_SCOPE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.differences import share_difference
+from benchmarks.stats.paired import is_weighted
 from benchmarks.stats.power import detectable_loss, detectable_shift
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
 from benchmarks.stats.tango import score_limits
@@ -241,8 +242,8 @@ def _tested(pairs: Sequence[_Pair], run: Side, baseline: Side) -> list[_Tested]:
     clusters = questions.clusters
     drawn = resamples(questions.groups, how.statistics.resamples, how.seed, clusters)
     changes = np.concatenate([_changes(pairs, weights, counts) for counts in drawn])
-    alone = bool((weights == 1).all() and len(set(clusters.tolist())) == len(clusters))
-    discordant = [_discordant(pair) if pair.before.name == ACCURACY and alone else None for pair in pairs]
+    exact = not is_weighted(run.rows)
+    discordant = [_discordant(pair) if pair.before.name == ACCURACY and exact else None for pair in pairs]
     permuted = [pair for pair, counts in zip(pairs, discordant, strict=True) if counts is None]
     chances = iter(_permuted(permuted, weights, clusters, how.seed))
     tested = []

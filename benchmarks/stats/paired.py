@@ -148,8 +148,13 @@ def _answered_together(
 
 def is_weighted(rows: Sequence[Prediction]) -> bool:
     """True where rows have weights, or several are of one conversation."""
+    return any(row.weight != 1 for row in rows) or not are_independent(rows)
+
+
+def are_independent(rows: Sequence[Prediction]) -> bool:
+    """Tell whether no two rows are of one conversation, as a test of counts assumes."""
     dialogues = [row.dialogue for row in rows if row.dialogue is not None]
-    return any(row.weight != 1 for row in rows) or len(set(dialogues)) < len(dialogues)
+    return len(dialogues) == len(set(dialogues))
 
 
 def _labelled(rows: Sequence[Prediction]) -> list[Prediction]:

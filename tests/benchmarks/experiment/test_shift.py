@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.experiment.shift import Count, are_independent, shifts
+from benchmarks.experiment.shift import Count, shifts
+from benchmarks.stats.paired import are_independent
 from reports.record import Prediction
 
 
