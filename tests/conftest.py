@@ -13,6 +13,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("HYDRA_FULL_ERROR", None)
+# Readline, which pytest imports, tells the processes it starts a width that no terminal has.
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
 
 import pytest
 from hypothesis import settings
@@ -327,7 +330,8 @@ def write_llama(folder: str, vocabulary: int, heads: int) -> None:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=32,
+        # What four-bit weights take on a processor that multiplies bfloat16: multiples of 64.
+        hidden_size=64,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=heads,

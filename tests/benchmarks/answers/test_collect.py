@@ -153,7 +153,7 @@ def test_without_the_cache_everything_is_generated_and_nothing_stays(
 @pytest.mark.process
 def test_what_was_answered_before_a_kill_is_kept(ask: Ask, log: Path, own_cache: Path) -> None:
     # The diary answers the last question first.
-    with pytest.raises(WorkerError, match=r"experts: answering: .* killed by signal 9"):
+    with pytest.raises(WorkerError, match=r"experts: answering: .* killed \(SIGKILL\)"):
         ask("zero", "it dies here", "one", "two", workers=Workers(1))
     assert written(log) == ["car: one", "car: two"]
     assert ask("zero", "one", "two").from_cache == 2

@@ -290,7 +290,7 @@ def test_an_adapter_is_really_trained_and_its_card_is_whole(
     card = json_file(version.folder / CARD)
     assert card == version.card
     assert set(card) == {
-        *("card_version", "experts", "domain", "version", "adapter_sha256"),
+        *("card_version", "experts", "domain", "version", "adapter_sha256", "config_sha256"),
         *("base", "data", "fingerprint", "recipe", "trained", "threads", "date"),
         *("git", "python", "packages", "machine"),
     }
