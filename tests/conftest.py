@@ -330,8 +330,7 @@ def write_llama(folder: str, vocabulary: int, heads: int) -> None:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=vocabulary,
-        # What four-bit weights take on a processor that multiplies bfloat16: multiples of 64.
-        hidden_size=64,
+        hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=heads,
@@ -379,3 +378,11 @@ def write_qna(folder: Path, size: int = 20, overlap: int = 4) -> Path:
 def qna_folder(tmp_path: Path) -> Path:
     """A data set of the test's own to change."""
     return write_qna(tmp_path / "qna")
+
+
+@pytest.fixture
+def four_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four-bit weights without bitsandbytes' layout for processors that multiply bfloat16, which takes no model
+    as narrow as those of the tests."""
+    modules = pytest.importorskip("bitsandbytes.nn.modules")
+    monkeypatch.setattr(modules, "has_avx512bf16", lambda: False)

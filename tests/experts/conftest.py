@@ -123,12 +123,11 @@ def save_tokenizer(folder: str, texts: list[str], template: str | None, turns: l
     return int(tokenizer.get_vocab_size())
 
 
-def sizes(vocab_size: int) -> dict[str, Any]:
+def sizes(vocab_size: int, width: int = 32) -> dict[str, Any]:
     """What both architectures have in common; the weights are wide, so that no two logits are close."""
     return {
         "vocab_size": vocab_size,
-        # What four-bit weights take on a processor that multiplies bfloat16: multiples of 64.
-        "hidden_size": 64,
+        "hidden_size": width,
         "intermediate_size": 64,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,

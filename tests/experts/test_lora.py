@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +209,7 @@ def test_a_failure_while_streaming_is_raised(models: Models, monkeypatch: pytest
 # What is loaded.
 
 
-@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+@pytest.mark.usefixtures("four_bits")
 def test_nf4(models: Models, base: str) -> None:
     asked = lora(models[base], quantization="nf4")
     car, sleep, bare = asked.answers(

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,7 @@ def test_nf4_without_its_package(chat_llama: str, monkeypatch: pytest.MonkeyPatc
         load_base(chat_llama, "float32", "nf4")
 
 
-@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+@pytest.mark.usefixtures("four_bits")
 def test_nf4(bases: dict[str, str], base: str) -> None:
     import torch
 

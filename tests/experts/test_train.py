@@ -7,7 +7,6 @@ import random
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -335,7 +334,7 @@ def test_gradient_checkpointing_changes_memory_alone(
     assert all(after[name].float() == pytest.approx(before[name].float(), abs=2e-3) for name in before)
 
 
-@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+@pytest.mark.usefixtures("four_bits")
 def test_nf4(bases: dict[str, str], base: str, pairs: dict[str, Pairs], car: Adapter, tmp_path: Path) -> None:
     """With gradient checkpointing on one base and without on the other: both need what peft prepares."""
     recipe = replace(QUICK, quantization="nf4", steps=5, gradient_checkpointing=base == "llama")

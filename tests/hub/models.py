@@ -56,6 +56,10 @@ def files_in(folder: str | Path) -> dict[str, bytes]:
     }
 
 
+# The narrowest that bitsandbytes quantises on a processor that multiplies bfloat16.
+WIDTH = 64
+
+
 def write_llama(folder: Path) -> None:
     """Write a random Llama-3.1 in four parts; its configuration says what the real one's says."""
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -71,7 +75,7 @@ def write_llama(folder: Path) -> None:
     }
     _write(
         folder,
-        lambda: LlamaForCausalLM(LlamaConfig(**sizes(vocabulary), head_dim=16)),
+        lambda: LlamaForCausalLM(LlamaConfig(**sizes(vocabulary, WIDTH), head_dim=16)),
         PARTS[LLAMA],
         seed=0,
         rope_scaling=scaling,
@@ -87,7 +91,7 @@ def write_phi(folder: Path) -> None:
     vocabulary = save_tokenizer(str(folder), [*CAR, *SLEEP], PHI_TEMPLATE, turns)
     _write(
         folder,
-        lambda: Phi3ForCausalLM(Phi3Config(**sizes(vocabulary))),
+        lambda: Phi3ForCausalLM(Phi3Config(**sizes(vocabulary, WIDTH))),
         PARTS[PHI],
         seed=1,
         auto_map={

@@ -277,8 +277,8 @@ def test_a_model_that_the_graph_does_not_know_names_the_way_out(
     assert TinyLlamaRouter(str(model), **QUICK | {"epochs": 1, "backend": "torch"}).fit(*toy).predict(["oil"])
 
 
+@pytest.mark.usefixtures("four_bits")
 def test_four_bit_weights_learn_and_come_back(tiny_llama: str, toy: Questions, tmp_path: Path) -> None:
-    pytest.importorskip("bitsandbytes")
     router = TinyLlamaRouter(tiny_llama, **QUICK | {"quantization": "nf4", "backend": "torch"}).fit(*toy)
     router.save(tmp_path / "router")
     loaded = Router.load(tmp_path / "router")
@@ -312,10 +312,15 @@ def untrained_llama(tiny_llama: str, tmp_path: Path) -> str:
     [("onnx", "none"), ("onnx_int8", "none"), ("torch", "none"), ("torch", "nf4")],
 )
 def test_untrained_weights_are_served_as_trained_ones_are(
-    backend: str, quantization: str, untrained_llama: str, toy: Questions, tmp_path: Path
+    backend: str,
+    quantization: str,
+    untrained_llama: str,
+    toy: Questions,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     if quantization == "nf4":
-        pytest.importorskip("bitsandbytes")
+        request.getfixturevalue("four_bits")
     heard: list[Event] = []
     settings = {**QUICK, "backend": backend, "quantization": quantization}
     with listening(heard.append):
