@@ -382,7 +382,7 @@ def qna_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def four_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four-bit weights without bitsandbytes' layout for processors that multiply bfloat16, which takes no model
-    as narrow as those of the tests."""
+    """Four-bit weights without bitsandbytes' layout for processors that multiply bfloat16, which takes no
+    model as narrow as those of the tests."""
     modules = pytest.importorskip("bitsandbytes.nn.modules")
     monkeypatch.setattr(modules, "has_avx512bf16", lambda: False)
