@@ -119,7 +119,7 @@ class PairedDifference:
     Attributes:
         n: questions that both have the figure of.
         difference: each question as its weight says.
-        ci_low, ci_high: simultaneous interval: at Bonferroni's level, at which those of all pairs hold
+        ci_low, ci_high: corrected interval: at Bonferroni's level, at which those of all pairs hold
             together with the confidence of one, or at that of the step at which Holm's test decides. It
             excludes 0 exactly where the verdict is significant.
         p_value: of McNemar's exact test, two-sided; where questions have weights or are of one conversation,

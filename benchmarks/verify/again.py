@@ -19,7 +19,7 @@ from benchmarks.verify.same import FITTED, same
 from benchmarks.workers.launch import Workers
 from common.errors import UserError
 from common.typed_json import to_json
-from reports.record import Prediction, Record
+from reports.record import SCHEMA_VERSION, Prediction, Record
 from reports.record_files import Result
 from reports.verification import Checked, Difference, Kind, Missing, NotDerived
 
@@ -31,8 +31,13 @@ def check_again(result: Result, places: DataPlaces, workers: Workers | None = No
     """Fit, serve and analyse the router again from the record's configuration, in fresh processes as `run`
     does, with local experts answering anew; and compare rows, policy and analyses.
 
-    Speed and memory are not compared. What the configuration names is run, programs included.
+    Speed and memory are not compared. What the configuration names is run, programs included. A record of an
+    older schema is not made again: routers were fitted and thresholds chosen otherwise then.
     """
+    version = result.record.schema_version
+    if version < SCHEMA_VERSION:
+        why = f"it is of schema {version}, and this version fits and analyses otherwise"
+        return Checked([], [NotDerived(Missing.NOT_REPEATED, {"why": why})])
     try:
         made = _made_again(result, places, workers)
     except (UserError, WorkerError) as error:

@@ -57,7 +57,7 @@ def build_report(
         figures=list(figures),
         questions=questions,
         n_questions=n_questions,
-        method=method_tables(ranking, results, paired),
+        method=method_tables(ranking, results),
         skipped=list(skipped),
     )
 

@@ -17,14 +17,15 @@ class Paired(NamedTuple):
     """Method by which every two routers were compared, whatever the intervals in their records are.
 
     Attributes:
-        confidence: of the intervals of their differences together; one minus it is the level of the tests.
+        confidence: one minus it is the level of the tests; where Bonferroni's level decides, the intervals of
+            the differences hold together with it.
     """
 
     confidence: float
 
     @property
     def interval(self) -> str:
-        return f"simultaneous {interval_of(self.confidence)}"
+        return interval_of(self.confidence)
 
     @property
     def level(self) -> str:

@@ -75,6 +75,8 @@ def test_nf4_without_its_package(chat_llama: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("four_bits")
 def test_nf4(bases: dict[str, str], base: str) -> None:
     import torch
+    from bitsandbytes.functional import dequantize_4bit
+    from torch.nn.functional import cosine_similarity as similarity
 
     network = load_base(bases[base], "float32", "nf4")
     assert network.hf_quantizer.quantization_config.bnb_4bit_quant_type == "nf4"
@@ -87,8 +89,14 @@ def test_nf4(bases: dict[str, str], base: str) -> None:
     tokens = torch.tensor([[2, 40, 41, 42]])
     generated = network.generate(input_ids=tokens, max_new_tokens=3, do_sample=False, eos_token_id=None)
     assert generated.shape == (1, 7)
-    # The same model, roughly: its four bits are near the original.
+    # The model that its four bits stand for, and those are near the original.
     plain = load_base(bases[base], "float32", "none")
+    for name, module in network.named_modules():
+        if type(module).__name__ == "Linear4bit":
+            weight = plain.get_submodule(name).weight
+            rounded = dequantize_4bit(module.weight.data, module.weight.quant_state).float()
+            assert similarity(weight.flatten(), rounded.flatten(), dim=0) > 0.98
+            weight.data.copy_(rounded)
     with torch.inference_mode():
         wanted, got = plain(tokens).logits.flatten(), network(tokens).logits.flatten()
-    assert torch.nn.functional.cosine_similarity(wanted, got, dim=0) > 0.9
+    assert similarity(wanted, got, dim=0) > 0.99

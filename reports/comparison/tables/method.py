@@ -10,7 +10,6 @@ from reports.record import Record
 from reports.record_files import Result
 from reports.table import Cell, Column, Row, Table
 from reports.text.dates import date_of
-from reports.text.statistics import Paired
 
 _ABOUT = [
     "Each router is measured alone, in fresh processes, beside a fixed reference workload.",
@@ -22,24 +21,25 @@ _ABOUT = [
     "Latency ÷ reference, first query and load time: one value a process, Student's t on their logarithms.",
     "Two routers: McNemar's exact test on accuracy, with intervals from Clopper and Pearson's limits (where "
     "questions have weights or are of one conversation, and for ROUGE-L, a permutation test and its limits); "
-    "Holm's correction over all pairs of this report. The intervals are simultaneous (Bonferroni's level, or "
-    "that of the step at which Holm's test decides), so that they agree with the tests.",
+    "Holm's correction over all pairs of this report. The intervals have Bonferroni's level, at which they "
+    "hold together, or, so that they agree with the tests, that of the later step at which Holm's test "
+    "decides.",
     "Learning curves: as shares, with the variance of the draws added; always 95 %.",
 ]
 
 
-def method_tables(ranking: Ranking, results: Mapping[str, Result], paired: Paired) -> list[Table]:
+def method_tables(ranking: Ranking, results: Mapping[str, Result]) -> list[Table]:
     """Conditions, files of weights and data, and packages; a table without rows is left out."""
     records = ranking.records
     tables = [
-        _conditions(records, results, paired if ranking.pairs else None),
+        _conditions(records, results),
         _files(records),
         _packages(records),
     ]
     return [table for table in tables if table.rows]
 
 
-def _conditions(records: Sequence[Record], results: Mapping[str, Result], paired: Paired | None) -> Table:
+def _conditions(records: Sequence[Record], results: Mapping[str, Result]) -> Table:
     columns: list[tuple[Column, Callable[[Record], Any]]] = [
         (Column("commit", "commit", about="of the code that ran"), _commit),
         (Column("date", "date"), lambda record: _date(results[record.router])),
@@ -84,9 +84,6 @@ def _conditions(records: Sequence[Record], results: Mapping[str, Result], paired
             lambda record: record.derivation.statistics.resamples,
         ),
     ]
-    about = list(_ABOUT)
-    if paired:
-        about.append(f"Every two routers: {paired.interval}s.")
     values = {record.router: tuple(value(record) for _, value in columns) for record in records}
     known = [
         place for place in range(len(columns)) if any(row[place] not in (None, "") for row in values.values())
@@ -100,7 +97,7 @@ def _conditions(records: Sequence[Record], results: Mapping[str, Result], paired
             # Routers of one run differ in nothing here.
             for row, names in grouped(records, lambda record: values[record.router]).items()
         ],
-        about=about,
+        about=_ABOUT,
     )
 
 

@@ -40,8 +40,8 @@ def table_of_pairs(pairs: Sequence[Pair], n_compared: int, paired: Paired) -> Ta
     if answered:
         about.append(f"ROUGE-L: a permutation test at {paired.level}{corrected}.")
     about.append(
-        f"In square brackets the {paired.interval}: all of them hold with that confidence together, and one "
-        "excludes 0 exactly where its difference is significant."
+        f"In square brackets the {paired.interval}: it is as wide as the test asks, and excludes 0 exactly "
+        "where the difference is significant."
     )
     if len(pairs) < n_compared:
         about.append(f"The {len(pairs)} of {n_compared} pairs that matter most.")

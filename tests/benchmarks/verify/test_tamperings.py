@@ -28,7 +28,7 @@ from reports.record import ConfusionMatrix, Git, Prediction, Unscored, Verdict
 from reports.record_files import RecordError, Result, read_result, write_record
 from reports.verification import Exit, Missing
 from routers.decision import choose
-from tests.benchmarks.helpers import in_process
+from tests.benchmarks.helpers import NoWorkers, in_process
 
 pytestmark = pytest.mark.slow
 
@@ -462,6 +462,14 @@ def test_an_honest_run_is_derived_but_for_its_learning_curve(honest_run: Path) -
     assert found.differences == []
     assert {one.code for one in found.not_derived if one.is_claim} == {Missing.LEARNING_CURVE}
     assert found.exit_code == Exit.NOT_DERIVED
+
+
+def test_a_record_of_an_older_schema_is_not_made_again(honest_run: Path) -> None:
+    result = read_result(honest_run)
+    older = replace(result, record=replace(result.record, schema_version=4))
+    found = verify(older, Wanted(again=True), NoWorkers())
+    assert Missing.NOT_REPEATED in {one.code for one in found.not_derived}
+    assert not found.repeated
 
 
 def test_made_again_it_is_the_same(honest_run: Path) -> None:

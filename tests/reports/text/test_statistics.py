@@ -17,7 +17,7 @@ def test_an_interval_is_named_by_its_confidence_where_all_have_the_same() -> Non
     assert interval_words([with_confidence(0.9), with_confidence(0.9)]) == "90 % interval"
     assert interval_words([with_confidence(0.9), with_confidence(0.95)]) == "interval"
     paired = Paired(0.99)
-    assert (paired.interval, paired.level) == ("simultaneous 99 % interval", "0.01")
+    assert (paired.interval, paired.level) == ("99 % interval", "0.01")
 
 
 def test_a_confusion_matrix_has_weights_where_it_does_not_count_the_questions() -> None:

@@ -9,7 +9,6 @@ from reports.record import Derivation, Provenance, Timings
 from reports.record_files import Result
 from reports.table import Table
 from tests.reports.comparison.samples import (
-    PAIRED,
     SHA,
     sample_provenance,
     sample_ranking,
@@ -19,7 +18,7 @@ from tests.reports.comparison.samples import (
 
 
 def tables(results: dict[str, Result]) -> dict[str, Table]:
-    return {table.key: table for table in method_tables(sample_ranking(results), results, PAIRED)}
+    return {table.key: table for table in method_tables(sample_ranking(results), results)}
 
 
 def column(table: Table, key: str) -> dict[str, object]:
