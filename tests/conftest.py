@@ -1,4 +1,4 @@
-"""What every test stands on: one thread, no network, a cache of its own, and small data."""
+"""Fixtures that every test stands on: one thread, no network, a cache of its own, and small data."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a server refuses and why, and how each protocol says so."""
+"""Refusals of the server, their reasons, and how each protocol says them."""
 
 import json
 from collections.abc import Mapping

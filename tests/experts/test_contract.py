@@ -1,4 +1,4 @@
-"""What every expert promises, be it a local model or one behind an endpoint."""
+"""Promises of every expert, be it a local model or one behind an endpoint."""
 
 import json
 import re

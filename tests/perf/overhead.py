@@ -1,4 +1,4 @@
-"""How much `route` adds to the bare ONNX session, and what it saves over sentence-transformers.
+"""Time that `route` adds to the bare ONNX session, and saves over sentence-transformers.
 
 `python -m tests.perf.overhead` prints medians and their ratios, everything interleaved in one process.
 """

@@ -1,4 +1,4 @@
-"""What answering took, by hand."""
+"""Time and memory of answering, by hand."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a YAML file may ask of the machine: where a package is, how many cores there are."""
+"""Facts of the machine that a YAML file may ask for: where a package is, how many cores there are."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a cascade loses on the test against its expensive router, by hand."""
+"""Loss of a cascade on the test against its expensive router, by hand."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How often a router is timed: as often as configured, then until its ratio is known or time is up."""
+"""Timing of a router: as often as configured, then until its ratio is known or time is up."""
 
 from itertools import count
 

@@ -1,4 +1,4 @@
-"""How the test differs from the questions that a threshold was chosen on, by hand."""
+"""Differences between the test and the questions that a threshold was chosen on, by hand."""
 
 import pytest
 

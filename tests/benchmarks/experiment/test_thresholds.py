@@ -1,4 +1,4 @@
-"""Which thresholds are chosen, when questions are held out for them, and what they do on the test."""
+"""Thresholds: how they are chosen, when questions are held out for them, and what they do on the test."""
 
 from pathlib import Path
 

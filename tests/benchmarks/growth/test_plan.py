@@ -1,4 +1,4 @@
-"""Which points are measured, which cannot be, and which axes do not apply."""
+"""Points that are measured, those that cannot be, and axes that do not apply."""
 
 from dataclasses import replace
 from pathlib import Path

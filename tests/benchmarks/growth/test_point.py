@@ -1,4 +1,4 @@
-"""What a router of a point is fitted on, and which questions it is asked."""
+"""Questions that a router of a point is fitted on, and those that it is asked."""
 
 from pathlib import Path
 

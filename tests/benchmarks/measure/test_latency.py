@@ -1,4 +1,4 @@
-"""What serving returns for routers that cost nothing: raw values, all of them, of real calls."""
+"""Raw values that serving returns for routers that cost nothing: all of them, of real calls."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a router's mistakes cost: by hand on four rows."""
+"""Cost of a router's mistakes, by hand on four rows."""
 
 from dataclasses import replace
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Which questions are tied, and that records without one say nothing of it."""
+"""Questions that are tied; records without one say nothing of ties."""
 
 import pytest
 

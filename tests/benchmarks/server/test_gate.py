@@ -1,4 +1,4 @@
-"""What is refused, and that nothing that is sent breaks the server."""
+"""Requests that are refused; nothing that is sent breaks the server."""
 
 import asyncio
 import hashlib

@@ -1,5 +1,5 @@
-"""What `verify` says of a record that somebody has changed with care: rows and figures agree again, and every
-checksum is new."""
+"""Answers of `verify` to a record that somebody has changed with care: rows and figures agree again, and
+every checksum is new."""
 
 import shutil
 from collections.abc import Callable, Sequence

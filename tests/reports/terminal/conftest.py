@@ -1,4 +1,4 @@
-"""What commands print when their output is no terminal."""
+"""Output of commands that is not written to a terminal."""
 
 from collections.abc import Callable
 

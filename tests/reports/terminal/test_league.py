@@ -1,4 +1,4 @@
-"""What a league prints at the end of a suite."""
+"""Output of a league at the end of a suite."""
 
 from pathlib import Path
 

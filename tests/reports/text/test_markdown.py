@@ -1,4 +1,4 @@
-"""What users write is shown, never obeyed."""
+"""Text that users write is shown, never obeyed."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Which figures are drawn, what they say, and that both files can be shown anywhere."""
+"""Figures that are drawn and what they say; both files can be shown anywhere."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the latency figure and the Pareto front are drawn from, by hand."""
+"""Values that the latency figure and the Pareto front are drawn from, by hand."""
 
 import numpy as np
 import pytest

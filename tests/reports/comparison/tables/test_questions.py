@@ -1,4 +1,4 @@
-"""Which questions are worth reading, and in which order."""
+"""Questions that are worth reading, and their order."""
 
 from dataclasses import replace
 
