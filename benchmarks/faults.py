@@ -21,6 +21,9 @@ _FULL_IN_WORDS = re.compile(
 _TOO_LARGE_IN_WORDS = re.compile(r"File too large")
 _OUT_OF_MEMORY_IN_WORDS = re.compile(r"not enough memory|Cannot allocate memory|out of memory|bad_alloc")
 
+# Advice where memory ran out.
+LESS_MEMORY = "close other programs, or take fewer questions or a smaller model"
+
 
 def fault(error: BaseException) -> str | None:
     """A sentence on the fault of the machine that `error` comes from; None where there is none."""
@@ -34,7 +37,7 @@ def fault(error: BaseException) -> str | None:
             return f"{place}a file would be larger than may be written here; raise the limit (ulimit -f)"
         if isinstance(cause, MemoryError) or number == errno.ENOMEM or _OUT_OF_MEMORY_IN_WORDS.search(text):
             said = f" ({text})" if text else ""
-            return f"memory ran out{said}; close other programs, or take fewer questions or a smaller model"
+            return f"memory ran out{said}; {LESS_MEMORY}"
         if number in _REFUSED and isinstance(cause, OSError):
             return f"{place}{cause.strerror}"
         if str(getattr(cause, "sqlite_errorname", "")).startswith(("SQLITE_IOERR", "SQLITE_READONLY")):

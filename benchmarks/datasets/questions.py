@@ -34,7 +34,7 @@ from benchmarks.datasets.base import (
     question_id,
     reserved_slice,
 )
-from benchmarks.datasets.checks import check_surrogates, first_line, question_text, quoted, refuse
+from benchmarks.datasets.checks import check_surrogates, question_text, quoted, refuse
 from benchmarks.datasets.tables import (
     READERS,
     class_name,
@@ -43,6 +43,7 @@ from benchmarks.datasets.tables import (
     names_of,
     read_json_file,
     read_table,
+    unreadable,
 )
 from benchmarks.errors import BadInput
 from common.files import sha256_file
@@ -157,9 +158,7 @@ def _qna_files(folder: Path, skip: str | None) -> tuple[list[Path], list[str]]:
     except FileNotFoundError as error:
         raise _no_folder(folder, "no such folder") from error
     except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{folder}: cannot be read: {getattr(error, 'strerror', None) or first_line(error)}"
-        ) from error
+        raise unreadable(folder, error) from error
     patterns = skip.split("|") if skip else []
     kept = [path for path in paths if not any(fnmatch(path.name, pattern) for pattern in patterns)]
     for path in kept:

@@ -35,12 +35,13 @@ def check_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if not stat.S_ISREG(mode):
         raise BadInput(f"{path}: {'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'}, not a file")
 
 
-def _unreadable(path: Path, error: Exception) -> BadInput:
+def unreadable(path: Path, error: Exception) -> BadInput:
+    """Refusal of a file or folder that the system does not let be read."""
     return BadInput(f"{path}: cannot be read: {getattr(error, 'strerror', None) or first_line(error)}")
 
 
@@ -273,7 +274,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not {encoding} text at byte {error.start}; save it as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _check_header(names: Sequence[str], where: str) -> None:

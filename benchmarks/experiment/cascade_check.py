@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.experiment.shift import Count, shifts
 from benchmarks.stats.bootstrap import clusters_of
@@ -92,15 +91,9 @@ def share_sent_on(rows: Sequence[Prediction], statistics: Statistics) -> Estimat
     """Share of the rows with a label that a cascade sent on."""
     labelled = [row for row in rows if row.label is not None]
     sent_on = np.array([float(bool(row.sent_on)) for row in labelled])
-    return share_estimate(sent_on, _weights(labelled), statistics.confidence, _conversations(labelled))
-
-
-def _weights(rows: Sequence[Prediction]) -> NDArray[np.float64]:
-    return np.array([row.weight for row in rows], dtype=np.float64)
-
-
-def _conversations(rows: Sequence[Prediction]) -> NDArray[np.int64]:
-    return clusters_of([row.dialogue for row in rows])
+    weights = np.array([row.weight for row in labelled], dtype=np.float64)
+    clusters = clusters_of([row.dialogue for row in labelled])
+    return share_estimate(sent_on, weights, statistics.confidence, clusters)
 
 
 def _shifts(labelled: Sequence[Prediction], alone: Alone) -> list[Shift]:

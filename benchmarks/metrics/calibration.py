@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics.classification import ranks
+from benchmarks.metrics.classification import ROUNDING, ranks
 from benchmarks.metrics.entry import (
     Draws,
     Floats,
@@ -29,8 +29,6 @@ from reports.metric_info import Group
 from reports.record import Prediction, ReliabilityBin, RiskPoint
 
 BINS = 15
-# Sums of the same numbers in another order differ by less.
-ROUNDING = 1e-12
 # Points of a curve that is kept in a record.
 CURVE_POINTS = 100
 # Perfectly calibrated routers that are drawn to see which ECE chance alone gives, and for the test.

@@ -31,6 +31,7 @@ from reports.reasons import Reason
 from reports.record import ConfusionMatrix, Derivation, Prediction
 
 RECALL = 0.95
+# Sums of the same numbers in another order differ by less.
 ROUNDING = 1e-12
 # Until schema 4 every row counted once.
 _WEIGHTED = Redefined(5, lambda questions: bool((questions.weights != 1).any()))

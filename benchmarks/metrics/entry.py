@@ -290,18 +290,21 @@ def summary(function: Callable[..., Any]) -> str:
     return " ".join((function.__doc__ or "").split()).removesuffix(".")
 
 
-def _entry(function: Callable[..., Any], **more: Any) -> QualityMetric:
+def named_after(function: Callable[..., Any], **more: Any) -> QualityMetric:
+    """Metric with the name of a function, and its docstring as the description."""
     return QualityMetric(name=function.__name__, description=summary(function), **more)
 
 
 def metric(**more: Any) -> Callable[[Statistic], QualityMetric]:
     """The decorated function is the statistic; its name is the metric's and its docstring the description."""
-    return lambda function: _entry(function, statistic=function, **more)
+    return lambda function: named_after(function, statistic=function, **more)
 
 
 def of_sums(**more: Any) -> Callable[[Callable[[Floats], Floats]], QualityMetric]:
     """The same, of a function of the features' weighted sums (n_resamples, n_features)."""
-    return lambda function: _entry(function, statistic=lambda rows, draws: function(draws.sums(rows)), **more)
+    return lambda function: named_after(
+        function, statistic=lambda rows, draws: function(draws.sums(rows)), **more
+    )
 
 
 def mean(
@@ -315,7 +318,7 @@ def mean(
             values = [value(row, questions.how) for row in questions.rows]
             return np.array([np.nan if one is None else one for one in values], dtype=np.float64)[:, None]
 
-        return _entry(value, **mean_of(column, highest), **more)
+        return named_after(value, **mean_of(column, highest), **more)
 
     return entry
 
@@ -408,7 +411,7 @@ def by_class(**more: Any) -> Callable[[Callable[[ByClass], Floats]], QualityMetr
         def statistic(rows: Floats, draws: Draws) -> Floats:
             return function(draws.of(rows, _rows_by_class))
 
-        return _entry(function, statistic=statistic, features=class_numbers, **more)
+        return named_after(function, statistic=statistic, features=class_numbers, **more)
 
     return entry
 

@@ -21,9 +21,9 @@ from benchmarks.metrics.entry import (
     by_slice,
     mean_of,
     mean_of_shares,
+    named_after,
     of_sums,
     ratio,
-    summary,
 )
 from reports.metric_info import Group
 from reports.record import Prediction
@@ -82,8 +82,7 @@ def _mean(title: str, **more: Any) -> Callable[[Callable[[Sets], Floats]], Quali
         def column(questions: Questions) -> Floats:
             return function(questions.of(sets)).astype(np.float64)[:, None]
 
-        named: dict[str, Any] = {"name": function.__name__, "description": summary(function)}
-        return QualityMetric(**named, title=title, **mean_of(column), **_OF_SETS, **more)
+        return named_after(function, title=title, **mean_of(column), **_OF_SETS, **more)
 
     return entry
 

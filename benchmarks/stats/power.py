@@ -102,9 +102,7 @@ def rows_needed(
     return math.ceil(enough / step) * step
 
 
-def rows_needed_together(
-    alone: Sequence[tuple[int, int]], n: int, alpha: float, power: float = POWER
-) -> list[int | None]:
+def rows_needed_together(alone: Sequence[tuple[int, int]], n: int, alpha: float) -> list[int | None]:
     """`rows_needed` of several pairs, tested together by Holm's procedure at `alpha`: each at the level that
     its p meets, and not before those whose p is smaller.
 
@@ -115,33 +113,31 @@ def rows_needed_together(
     needed: list[int | None] = [None] * len(alone)
     before = 0
     for index, level in holm_steps([mcnemar(*one) for one in alone], alpha):
-        found = rows_needed(*alone[index], n, level, power)
+        found = rows_needed(*alone[index], n, level)
         if found is not None:
             needed[index] = before = max(before, found)
     return needed
 
 
-def detectable_loss(
-    n: int, discordant: float, alpha: float, tolerance: float, power: float = POWER
-) -> float | None:
-    """Smallest loss of a share that `loss_power` finds with the power; None where it finds none."""
-    if loss_power(n, discordant, 1.0, alpha, tolerance) < power:
+def detectable_loss(n: int, discordant: float, alpha: float, tolerance: float) -> float | None:
+    """Smallest loss of a share that `loss_power` finds with `POWER`; None where it finds none."""
+    if loss_power(n, discordant, 1.0, alpha, tolerance) < POWER:
         return None
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if loss_power(n, discordant, middle, alpha, tolerance) < power:
+        if loss_power(n, discordant, middle, alpha, tolerance) < POWER:
             low = middle
         else:
             high = middle
     return high
 
 
-def detectable_shift(error: float, alpha: float, tolerance: float, power: float = POWER) -> float | None:
-    """Smallest change for the worse that a one-sided test at `alpha` finds with the power, and beyond the
+def detectable_shift(error: float, alpha: float, tolerance: float) -> float | None:
+    """Smallest change for the worse that a one-sided test at `alpha` finds with `POWER`, and beyond the
     tolerance, where the change is normal with the standard `error`; None of an error of 0, which says that
     nothing changed and not how much could."""
     if not error or math.isnan(error):
         return None
     normal = NormalDist()
-    return max(tolerance, normal.inv_cdf(1 - alpha) * error) + normal.inv_cdf(power) * error
+    return max(tolerance, normal.inv_cdf(1 - alpha) * error) + normal.inv_cdf(POWER) * error

@@ -1,6 +1,6 @@
 """Tests of paired differences, and their correction for being several."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,13 +34,6 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
 
 
-def swaps(n_rows: int, seed: int) -> Iterator[Floats]:
-    """Random swaps of the two sides of each row, 0 or 1: (n, n_rows), some at a time."""
-    generator = np.random.default_rng(seed)
-    for size in chunks(PERMUTATIONS, n_rows, AT_ONCE):
-        yield generator.integers(0, 2, size=(size, n_rows)).astype(np.float64)
-
-
 def permutation_test(change: Callable[[Floats], Floats], n_rows: int, seed: int) -> list[Chance]:
     """Paired permutation test (Good, 2005, section 3.7): if there is no difference, the two sides of each row
     might as well be swapped. p is the share of random swaps, the observed one among them, that are at least
@@ -50,8 +43,9 @@ def permutation_test(change: Callable[[Floats], Floats], n_rows: int, seed: int)
     """
     observed = change(np.zeros((1, n_rows)))[0]
     low = high = np.ones(len(observed))
-    for drawn in swaps(n_rows, seed):
-        moved = change(drawn)
+    generator = np.random.default_rng(seed)
+    for size in chunks(PERMUTATIONS, n_rows, AT_ONCE):
+        moved = change(generator.integers(0, 2, size=(size, n_rows)).astype(np.float64))
         low = low + (moved <= observed + ROUNDING).sum(axis=0)
         high = high + (moved >= observed - ROUNDING).sum(axis=0)
     shares = np.stack([low, high], axis=1) / (1 + PERMUTATIONS)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from benchmarks.errors import EXIT_BAD_INPUT, BadInput, WorkerError
+from benchmarks.faults import LESS_MEMORY
 from benchmarks.workers.interrupts import interrupts_held
 from benchmarks.workers.progress_bar import display
 from common.progress import Event
@@ -90,10 +91,7 @@ def _how_it_ended(status: int) -> str:
         return f"the process ended with status {status}; what it wrote is above"
     name = signal.Signals(-status).name
     if name == "SIGKILL":
-        return (
-            "the process was killed (SIGKILL), as the system does when memory runs out; close other "
-            "programs, or take fewer questions or a smaller model"
-        )
+        return f"the process was killed (SIGKILL), as the system does when memory runs out; {LESS_MEMORY}"
     return f"the process was ended by {name}; what it wrote is above"
 
 

@@ -38,7 +38,7 @@ Floats = NDArray[np.float64]
 
 
 def draw_confusion(routers: Sequence[Shown]) -> Figure | None:
-    counts = {router.name: _counts(router) for router in routers}
+    counts = {router.name: counts_of(router.record.confusion_matrix) for router in routers}
     drawn = [router for router in routers if counts[router.name].sum() > 0]
     if not drawn:
         return None
@@ -113,11 +113,6 @@ def _draw_worst(
         f"matrix. {questions_of(drawn, 'accuracy')} with a domain a router." + without,
         words,
     )
-
-
-def _counts(router: Shown) -> Floats:
-    """Counts (n_classes, n_classes), rows true, columns predicted; sums of weights where there are any."""
-    return counts_of(router.record.confusion_matrix)
 
 
 def shares(counts: Floats) -> Floats:
