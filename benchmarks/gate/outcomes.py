@@ -6,7 +6,7 @@ from benchmarks.metrics.performance import PerformanceMetric
 from benchmarks.metrics.table import TABLE, entry_of
 from benchmarks.stats.significance import ROUNDING
 from reports.gate.results import Code, GateResult, Outcome, Remark
-from reports.record import Metric, Record
+from reports.record import Metric, Record, Unscored
 
 QUALITY = "quality"
 # By name, what the gate tests.
@@ -45,11 +45,15 @@ def result(
 
 
 def missing(before: Metric, run: Record, tolerance: float) -> GateResult:
-    """Result for a metric that the run does not have; nothing was measured where latency was not."""
-    unscored = run.missing(before.name, before.slice)
-    if unscored is None and kind_of(before.name) != QUALITY:
-        unscored = run.missing("latency_p50")
+    """Result for a metric that the run does not have."""
+    unscored = why_missing(run, before.name, before.slice)
     return result(before, None, tolerance, Outcome.MISSING, reason=Remark(Code.NOT_IN_RUN), unscored=unscored)
+
+
+def why_missing(run: Record, name: str, slice_: str) -> Unscored | None:
+    """What the record says of a metric that it does not have; nothing was measured where latency was not."""
+    unscored = run.missing(name, slice_)
+    return run.missing("latency_p50") if unscored is None and kind_of(name) != QUALITY else unscored
 
 
 def only_in_run(after: Metric) -> GateResult:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from benchmarks.errors import BadInput
-from benchmarks.gate.outcomes import kind_of
+from benchmarks.gate.outcomes import kind_of, why_missing
 from benchmarks.metrics.entry import ALL
 from benchmarks.metrics.table import TABLE, entry_of
 from reports.gate.results import Code, GateResult, Outcome, Remark
@@ -108,13 +108,13 @@ def _result(required: Requirement, run: Record) -> GateResult:
     if metric is None:
         outcome = Outcome.MISSING
         slices = sorted({one.slice for one in run.metrics if one.name == required.metric})
-        unscored = run.missing(required.metric, required.slice or ALL)
+        place = required.metric, required.slice or ALL
         if slices:
             reason = Remark(Code.NO_SUCH_SLICE, {"metric": required.metric, "slices": slices})
+            unscored = run.missing(*place)
         else:
             reason = Remark(Code.NOT_MEASURED)
-            if unscored is None and kind_of(required.metric) != "quality":
-                unscored = run.missing("latency_p50")
+            unscored = why_missing(run, *place)
     elif not required.is_met(metric.value):
         outcome = Outcome.UNMET
     return GateResult(

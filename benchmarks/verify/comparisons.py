@@ -1,14 +1,13 @@
 """Comparisons of a record with other routers: computed again from the rows of both."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.records.folders import is_result
 from benchmarks.stats.paired import aligned, compare, difference_of_questions, is_weighted
-from benchmarks.verify.figures import has_same_intervals
-from benchmarks.verify.same import differing_fields
+from benchmarks.verify.figures import INTERVAL, has_same_intervals
+from benchmarks.verify.same import differing_fields, repeated
 from reports.record import Prediction, Record
 from reports.record_files import RecordError, Result, read_result
 from reports.verification import Difference, Kind, Missing, NotDerived
@@ -16,7 +15,6 @@ from reports.verification import Difference, Kind, Missing, NotDerived
 # Fields that depend on the rows of the two alone, and those that depend on all that were compared.
 OF_TWO = ("difference", "n")
 OF_ALL = ("p_adjusted", "verdict")
-INTERVAL = ("ci_low", "ci_high")
 
 
 @dataclass
@@ -55,7 +53,7 @@ def check_comparisons(result: Result) -> Compared:
     again = compare(rows, dict(zip(others.rows, theirs, strict=True)), how.statistics, how.seed)
     recorded = {(one.metric, one.other): one for one in record.comparisons if one.other in others.rows}
     derived = {(one.metric, one.other): one for one in again}
-    differences = [*_repeated(record)]
+    differences = [*repeated(Kind.COMPARISON, ((one.metric, one.other) for one in record.comparisons))]
     for metric in dict.fromkeys(metric for metric, _ in (*derived, *recorded)):
         here, there = (
             {key: one for key, one in side.items() if key[0] == metric} for side in (recorded, derived)
@@ -113,13 +111,3 @@ def _names(result: Result) -> list[str]:
     configured = list(record.config.get("baselines") or {}) if _compares(record) else []
     named = [one.other for one in record.comparisons]
     return list(dict.fromkeys([*named, *(folder.name for folder in inside), *configured]))
-
-
-def _repeated(record: Record) -> Iterator[Difference]:
-    """A comparison that stands twice: a reader would see one of them."""
-    seen = set()
-    for one in record.comparisons:
-        key = (one.metric, one.other)
-        if key in seen:
-            yield Difference(Kind.COMPARISON, *key, "times", 2, 1)
-        seen.add(key)

@@ -8,7 +8,7 @@ from benchmarks.metrics.compute import Computed, compute_metrics
 from benchmarks.metrics.entry import Questions
 from benchmarks.metrics.performance import AnsweringMetric, answering_performance, performance
 from benchmarks.metrics.table import entry_of
-from benchmarks.verify.same import differing_fields, same
+from benchmarks.verify.same import differing_fields, repeated, same
 from common.typed_json import to_json
 from reports.record import SCHEMA_VERSION, Curves, Metric, Record
 from reports.record_files import RecordError, Result
@@ -64,7 +64,7 @@ def check_figures(result: Result) -> Figures:
     )
     compared = (*FIGURES, *INTERVAL) if has_same_intervals(record) else FIGURES
     differences = [
-        *_repeated(record),
+        *repeated(Kind.METRIC, ((one.name, one.slice) for one in record.metrics)),
         *differing_fields(Kind.METRIC, recorded, known, compared),
         *_unscored(record, computed),
         *_curves(result, computed),
@@ -97,16 +97,6 @@ def _is_known(name: str, result: Result) -> bool:
 def _is_taken(metric: Metric, record: Record) -> bool:
     """True of a figure that was taken from a process, and whose raw values are not in the folder."""
     return not has_same_intervals(record) and isinstance(entry_of(metric.name), AnsweringMetric)
-
-
-def _repeated(record: Record) -> Iterator[Difference]:
-    """A metric that stands twice: a reader would see one of them."""
-    seen = set()
-    for metric in record.metrics:
-        key = (metric.name, metric.slice)
-        if key in seen:
-            yield Difference(Kind.METRIC, *key, "times", 2, 1)
-        seen.add(key)
 
 
 def _unscored(record: Record, computed: Computed) -> Iterator[Difference]:

@@ -2,14 +2,13 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.datasets.base import message_id
 from benchmarks.metrics.answers import rouge_of
 from benchmarks.metrics.selective import score_of
-from benchmarks.verify.same import same
+from benchmarks.verify.same import repeated, same
 from experts.base import BASE
 from reports.record import Derivation, Prediction, Record
 from reports.record_files import Result
@@ -50,9 +49,7 @@ def loader(record: Record) -> str:
 
 def _ids(record: Record, rows: list[Prediction]) -> Iterator[Difference]:
     """Ids that occur twice, or are not made of their question as our loaders make them."""
-    for identity, times in Counter(row.id for row in rows).items():
-        if times > 1:
-            yield Difference(Kind.ROW, "id", identity, "times", times, 1)
+    yield from repeated(Kind.ROW, (("id", row.id) for row in rows))
     for row in rows:
         prefixes = (row.label, row.slice, record.provenance.dataset.name)
         possible = [message_id(row.messages, prefix) for prefix in prefixes if prefix is not None]

@@ -1,7 +1,8 @@
 """Comparison of a recorded value with a derived one."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reports.verification import Difference, Kind
@@ -33,6 +34,13 @@ def same(one: Any, other: Any, tolerance: Tolerance = ROUNDED) -> bool:
     if isinstance(one, float) and isinstance(other, float | int):
         return math.isclose(one, other, rel_tol=tolerance.rel_tol, abs_tol=tolerance.abs_tol)
     return bool(one == other)
+
+
+def repeated(kind: Kind, keys: Iterable[Key]) -> Iterator[Difference]:
+    """What stands there more than once: a reader would see one of them."""
+    for key, times in Counter(keys).items():
+        if times > 1:
+            yield Difference(kind, *key, "times", times, 1)
 
 
 def differing_fields(
