@@ -128,6 +128,7 @@ def command(
     """
     from benchmarks.cli.output import reader_may_leave
     from benchmarks.errors import BadInput
+    from benchmarks.gate.baseline import baseline_folder
     from reports.terminal.check import print_check
 
     rules = _rules(required, given, margin, advisory, accepted)
@@ -138,6 +139,8 @@ def command(
             "name a committed baseline with --baseline PATH, a commit with --against REV, or a limit with "
             "--require 'NAME>=LIMIT'"
         )
+    if baseline is not None:
+        baseline = baseline_folder(baseline)
     files = Files(junit, as_json, pytest_benchmark, comment, trend)
     if update:
         if baseline is None:
@@ -167,12 +170,11 @@ def _checked(
     rules: "Rules",
 ) -> "tuple[Check, Result | None]":
     from benchmarks.gate.against import check_against
-    from benchmarks.gate.baseline import baseline_folder, check_run
+    from benchmarks.gate.baseline import check_run
 
     if against is not None:
         return check_against(against, arguments, pairs, rules)
-    folder = None if baseline is None else baseline_folder(baseline)
-    return check_run(_one_run(arguments), folder, rules, last)
+    return check_run(_one_run(arguments), baseline, rules, last)
 
 
 def _one_run(arguments: tuple[str, ...]) -> str | None:
@@ -231,11 +233,11 @@ def _tolerances(given: Sequence[str]) -> dict[str, float]:
 
 
 def _update(run: str | None, baseline: Path, rules: "Rules") -> None:
-    from benchmarks.gate.baseline import baseline_folder, run_folder, update_baseline
+    from benchmarks.gate.baseline import run_folder, update_baseline
     from reports.gate.results import Check
     from reports.terminal.check import print_check
 
-    folder, baseline = run_folder(run), baseline_folder(baseline)
+    folder = run_folder(run)
     found = update_baseline(folder, baseline, rules)
     if isinstance(found, Check):
         print_check(found, with_code=False)
@@ -267,12 +269,11 @@ def _save(check: "Check", result: "Result | None", files: Files, baseline: Path 
 
 
 def _trend(run: "Result", baseline: Path) -> str:
-    from benchmarks.gate.baseline import baseline_folder
     from benchmarks.gate.pool import history
     from benchmarks.metrics.table import glossary
     from reports.gate.trend import to_html
 
-    results = history(run, baseline_folder(baseline))
+    results = history(run, baseline)
     return to_html(results, glossary(result.record for result in results))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.errors import BadInput
 from benchmarks.gate.outcomes import GATED
 from benchmarks.gate.requirements import near
-from benchmarks.metrics.entry import ALL, OUT_OF_SCOPE
+from benchmarks.metrics.entry import WHOLE
 from reports.gate.results import FAILING, Check, Code, GateResult, Outcome, Remark
 
 KEYS = {"metric", "reason", "expires"}
@@ -122,4 +122,4 @@ def _is_named(result: GateResult, name: str) -> bool:
     """Tell whether `name` means this result: without a slice it is that of all questions."""
     if name == f"{result.metric}[{result.slice}]":
         return True
-    return name == result.metric and result.slice in (ALL, OUT_OF_SCOPE)
+    return name == result.metric and result.slice in WHOLE

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.gate.outcomes import GATED, beyond, missing, only_in_run, result
 from benchmarks.gate.rules import Rules
 from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
-from benchmarks.metrics.entry import ALL, OUT_OF_SCOPE, Floats, QualityMetric, Questions
+from benchmarks.metrics.entry import ALL, WHOLE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.differences import share_difference
 from benchmarks.stats.paired import is_weighted
@@ -47,7 +47,7 @@ class _Pair:
 
     @property
     def is_whole(self) -> bool:
-        return self.before.slice in (ALL, OUT_OF_SCOPE)
+        return self.before.slice in WHOLE
 
     @property
     def pooled(self) -> Part:
@@ -194,7 +194,7 @@ def _gated(record: Record) -> list[Metric]:
         if not isinstance(entry, QualityMetric) or entry.gate is None:
             return False
         part = entry.gate.slices and (metric.name, metric.n) not in n_rows
-        return part or metric.slice in (ALL, OUT_OF_SCOPE)
+        return part or metric.slice in WHOLE
 
     return list(filter(is_gated, record.metrics))
 

@@ -17,6 +17,8 @@ from reports.reasons import Reason
 from reports.record import Derivation, Prediction
 
 ALL, OUT_OF_SCOPE = "all", "out_of_scope"
+# Slices that are all the questions of a metric.
+WHOLE = (ALL, OUT_OF_SCOPE)
 
 Floats = NDArray[Any]
 Masks = Mapping[str, NDArray[np.bool_]]

@@ -24,7 +24,7 @@ PROBABILITY = "a number from 0 to 1"
 # Behind the id of a copy of a question.
 _COPY = re.compile(r"#\d+$")
 
-# Field of a row, its value, and what it has to be.
+# Name of a field of a row or a record, its value, and what it has to be.
 Finding = tuple[str, Any, Any]
 
 

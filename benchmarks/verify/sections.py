@@ -15,7 +15,7 @@ from benchmarks.experiment.router_folder import ROUTER
 from benchmarks.experiment.thresholds import ThresholdJob, choose, obtained
 from benchmarks.records.provenance import ids_sha256
 from benchmarks.verify.figures import has_same_intervals
-from benchmarks.verify.rows import OURS, loader
+from benchmarks.verify.rows import OURS, Finding, loader
 from benchmarks.verify.same import same
 from common.typed_json import to_json
 from reports.record import Analyses, Derivation, Leakage, Provenance, Record, Tuning
@@ -26,8 +26,6 @@ from routers.errors import RouterError
 _SHA256 = re.compile("[0-9a-f]{64}")
 _COMMIT = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
 HEX = "a SHA-256"
-# Name of a field in the record, its value, and what it has to be.
-Finding = tuple[str, Any, Any]
 
 
 def check_sections(result: Result) -> Checked:
