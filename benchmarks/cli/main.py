@@ -146,7 +146,7 @@ def _run(words: Sequence[str], workers: "Workers | None") -> int:
         return end.exit_code
     except WorkerError as error:
         print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT if words[0] in WITH_VERDICT else EXIT_FAILED
+        return _bad_input(words) if words[0] in WITH_VERDICT else EXIT_FAILED
     except Exception as error:
         message = _message(error)
         if message is None or (wants_traceback and not isinstance(error, click.UsageError)):
