@@ -3,13 +3,15 @@
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reports.comparison.figures.accuracy_latency import draw_accuracy_latency
 from reports.comparison.figures.style import shown, styled
-from reports.record_files import read_record, read_result
+from reports.record import Git
+from reports.record_files import read_record, read_result, write_record
 from tests.benchmarks.helpers import git, in_process
 from tests.conftest import write_qna
 
@@ -66,8 +68,15 @@ def newcomer(tmp_path: Path, kept_router: Path) -> Path:
     # A run that did what the committed baseline did.
     shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / EARLIER_RUN)
     shutil.copytree(kept_router, tmp_path / EARLIER_RUN / "router")
-    # Runs of main that are kept as a pooled baseline, and losses that are accepted.
-    shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / "main-runs" / "2026-01-01_knn")
+    # A run of main of another commit that is kept as a pooled baseline, and losses that are accepted.
+    committed = read_result(ROOT / "reports" / "baselines" / "ci" / "knn")
+    provenance = replace(committed.record.provenance, git=Git("0" * 40, dirty=False))
+    (tmp_path / "main-runs" / "2026-01-01_knn").mkdir(parents=True)
+    write_record(
+        tmp_path / "main-runs" / "2026-01-01_knn",
+        replace(committed.record, provenance=provenance),
+        committed.predictions,
+    )
     accepted = next(text for language, text in BLOCKS if "expires:" in text and language == "yaml")
     (tmp_path / "accepted.yaml").write_text(accepted, encoding="utf-8")
     (tmp_path / "my_conf" / "router").mkdir(parents=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.errors import BadInput
 from benchmarks.gate.check import gate, required_alone
-from benchmarks.gate.pool import pool, results_in
+from benchmarks.gate.pool import of_other_runs, pool, results_in
 from benchmarks.gate.rules import Rules
 from benchmarks.records.folders import RUNS, dated_runs, is_result, read_results
 from benchmarks.records.provenance import git_states
@@ -70,15 +70,18 @@ def check_run(
 
 def _compared(run: Result, baseline: Path, rules: Rules, last: int) -> Check:
     """The check of a run against a baseline, or the last results in its folder."""
+    # One more, as the run itself may have been copied there already.
+    newest = [] if is_result(baseline) else results_in(baseline)[-last - 1 :]
     try:
         before = read_result(baseline) if is_result(baseline) else None
-        several = [] if before else [read_result(folder) for folder in results_in(baseline)[-last:]]
+        several = of_other_runs(run, map(read_result, newest))[-last:]
     except RecordError as error:
         return _refused(run, baseline, rules, [Remark(Code.UNREADABLE, {"error": str(error)})])
     if before is not None:
         check = gate(run, before, rules)
     elif not several:
-        return _refused(run, baseline, rules, [Remark(Code.NO_BASELINE, {"folder": str(baseline)})])
+        code = Code.ONLY_ITSELF if newest else Code.NO_BASELINE
+        return _refused(run, baseline, rules, [Remark(code, {"folder": str(baseline)})])
     else:
         found = pool(run, several)
         if isinstance(found, list):

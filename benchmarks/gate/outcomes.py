@@ -1,7 +1,9 @@
 """Results of the gate for single metrics, and the metrics that it tests."""
 
+import math
 from typing import Any
 
+from benchmarks.errors import BadInput
 from benchmarks.metrics.performance import PerformanceMetric
 from benchmarks.metrics.table import TABLE, entry_of
 from benchmarks.stats.significance import ROUNDING
@@ -19,9 +21,14 @@ def kind_of(name: str) -> str:
     return str(entry.group) if isinstance(entry, PerformanceMetric) else QUALITY
 
 
-def is_share(name: str) -> bool:
-    """True if a quality metric lies between 0 and 1, so that a tolerance of 1 would let anything pass."""
-    return kind_of(name) == QUALITY and GATED[name].unit in ("fraction", "F1")
+def check_loss(name: str, loss: float, place: str) -> None:
+    """Raises BadInput, naming the place, for a loss of a tested metric that is negative, or as large as any.
+    It is in the metric's unit, of speed, memory and size a share."""
+    if not 0 <= loss < math.inf:
+        raise BadInput(f"{place}: must be a number of at least 0")
+    low, high = GATED[name].bounds
+    if kind_of(name) == QUALITY and loss >= high - low:
+        raise BadInput(f"{place}: would let anything pass; one point is 0.01")
 
 
 def result(

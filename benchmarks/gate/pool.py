@@ -4,7 +4,7 @@ Every figure is that of the run in the middle: the median, and no mean, which on
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from benchmarks.gate.quality import PRIMARY
 from benchmarks.metrics.performance import PerformanceMetric
 from benchmarks.records.folders import is_result, read_results
 from reports.gate.results import Code, Remark
-from reports.gate.wording import sentence
 from reports.record import Record
 from reports.record_files import Result
 
@@ -40,14 +39,20 @@ def results_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if is_result(path)) if folder.is_dir() else []
 
 
+def of_other_runs(run: Result, results: Iterable[Result]) -> list[Result]:
+    """The results without the run itself, or a copy of it: its record, which holds raw times, is no other
+    run's."""
+    return [result for result in results if result.record != run.record]
+
+
 def history(run: Result, folder: Path) -> list[Result]:
-    """The run, and before it the results in the folder that it can be compared with.
+    """The run, and before it the results of others in the folder that it can be compared with.
 
     Raises:
         BadInput: one of them is no whole result.
     """
-    others = [path for path in results_in(folder) if path.resolve() != run.folder.resolve()]
-    return [*(result for result in read_results(others) if not refusals(run, result)), run]
+    others = of_other_runs(run, read_results(results_in(folder)))
+    return [*(result for result in others if not refusals(run, result)), run]
 
 
 def pool(run: Result, results: Sequence[Result]) -> Pool | list[Remark]:
@@ -59,7 +64,7 @@ def pool(run: Result, results: Sequence[Result]) -> Pool | list[Remark]:
     for result in results:
         last = refusals(run, result)
         if last:
-            notes.append(Remark(Code.LEFT_OUT, {"folder": str(result.folder), "reason": sentence(last[0])}))
+            notes.append(Remark(Code.LEFT_OUT, {"folder": str(result.folder), "refusal": last[0]}))
         else:
             usable.append(result)
     if not usable:

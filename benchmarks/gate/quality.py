@@ -13,10 +13,11 @@ from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import ALL, WHOLE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.differences import share_difference
-from benchmarks.stats.paired import is_weighted
+from benchmarks.stats.paired import accuracy_gains, is_weighted
 from benchmarks.stats.power import detectable_loss, detectable_shift
+from benchmarks.stats.shares import effective_sizes
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
-from benchmarks.stats.tango import score_limits
+from benchmarks.stats.tango import score_limits, score_p
 from reports.gate.results import Code, GateResult, Outcome, Remark
 from reports.metric_info import Group
 from reports.record import Metric, Prediction, Record
@@ -24,6 +25,8 @@ from reports.record import Metric, Prediction, Record
 ACCURACY = "accuracy"
 # The one metric that is tested at full strength: the first of these that there is.
 PRIMARY = ("quality", ACCURACY)
+# How much worse is let pass, in the metric's unit, where a metric has no other tolerance.
+TOLERANCE = 0.005
 # Share of the level for all secondary metrics together, and for all slices together.
 SECONDARY = 0.1
 
@@ -119,7 +122,7 @@ def quality_results(run: Side, baseline: Side, rules: Rules) -> list[GateResult]
     among themselves (Holm, 1979): so a run that is as good fails in at most 1.2 times the level. Where the
     primary metric is worse, or better, its level passes on to the others for changes in that direction
     (Wiens, 2003, Pharmaceutical Statistics 2, 211-215: the fallback procedure). Without a primary metric they
-    have all of it.
+    have all of it. With a margin, accuracy is tested against that instead, at the whole level too.
     """
     run, baseline = _answered_by_both(run, baseline)
     gated = _gated(baseline.record)
@@ -142,21 +145,20 @@ def _results(
     whole = [one for one in tested if one.pair.is_whole]
     names = [one.pair.before.name for one in whole]
     first = next((name for name in PRIMARY if name in names), None)
-    primary = [_primary(one, allowed, alpha) for one in whole if one.pair.before.name == first]
-    outcome = primary[0].outcome if primary else Outcome.REGRESSION
-    results = [
-        *primary,
-        *_family([one for one in whole if one.pair.before.name != first], allowed, alpha, outcome),
-        *_family([one for one in tested if not one.pair.is_whole], allowed, alpha, outcome),
+    alone = {first} if margin is None else {first, ACCURACY}
+    uncorrected = [
+        _against_margin(one, alpha, margin)
+        if margin is not None and one.pair.before.name == ACCURACY
+        else _at_full_strength(one, allowed, alpha)
+        for one in whole
+        if one.pair.before.name in alone
     ]
-    if margin is None:
-        return results
-    by_name = {one.pair.before.name: one for one in whole}
+    uncorrected = [replace(found, primary=found.metric == first) for found in uncorrected]
+    outcome = next((found.outcome for found in uncorrected if found.primary), Outcome.REGRESSION)
     return [
-        _against_margin(found, by_name[ACCURACY], alpha, margin)
-        if (found.metric, found.slice) == (ACCURACY, ALL)
-        else found
-        for found in results
+        *uncorrected,
+        *_family([one for one in whole if one.pair.before.name not in alone], allowed, alpha, outcome),
+        *_family([one for one in tested if not one.pair.is_whole], allowed, alpha, outcome),
     ]
 
 
@@ -203,7 +205,7 @@ def _tolerance(metric: Metric, rules: Rules) -> float:
     if metric.name == ACCURACY and rules.margin is not None:
         return rules.margin
     gate = GATED[metric.name].gate
-    own = rules.tolerance if gate is None or gate.share is None else gate.share * metric.value
+    own = TOLERANCE if gate is None or gate.share is None else gate.share * metric.value
     return rules.tolerances.get(metric.name, own)
 
 
@@ -294,11 +296,11 @@ def _permuted(
     return permutation_test(change, int(clusters.max(initial=-1)) + 1, seed)
 
 
-def _primary(one: _Tested, allowed: Mapping[str, float], alpha: float) -> GateResult:
+def _at_full_strength(one: _Tested, allowed: Mapping[str, float], alpha: float) -> GateResult:
     """Result of the primary metric, which nothing corrects."""
     tolerance = allowed[one.pair.before.name]
     found = _result(one, tolerance, alpha, (one.p_worse, one.p_better), one.limits(alpha))
-    return replace(found, primary=True, detects=one.detects(alpha, tolerance))
+    return replace(found, detects=one.detects(alpha, tolerance))
 
 
 def _family(
@@ -363,14 +365,29 @@ def _result(
     return result(before, after, tolerance, outcome, reason=reason, **figures)
 
 
-def _against_margin(found: GateResult, tested: _Tested, alpha: float, margin: float) -> GateResult:
-    """The result of accuracy where a loss of the margin has to be ruled out by Tango's lower limit."""
-    if found.outcome == Outcome.REGRESSION:
-        return found
-    if tested.discordant is None:
-        return replace(found, outcome=Outcome.UNDECIDED, reason=Remark(Code.NOT_INDEPENDENT))
-    limits = score_limits(*tested.discordant, alpha)
-    shown = limits.low > -margin
-    outcome = found.outcome if shown else Outcome.UNDECIDED
-    reason = Remark(Code.WITHIN_MARGIN if shown else Code.NOT_SHOWN, {"margin": margin})
-    return replace(found, outcome=outcome, reason=reason, ci_low=limits.low, ci_high=limits.high)
+def _against_margin(one: _Tested, alpha: float, margin: float) -> GateResult:
+    """Result of accuracy by Tango's score test of a loss of the margin, one-sided on either side. A loss of
+    the margin is ruled out, or a larger one shown, just where the limits leave it out."""
+    counts = _effective(one.pair)
+    limits = score_limits(*counts, alpha)
+    p_better = score_p(*counts, -margin)
+    p_worse = 1 - p_better
+    outcome, code, p = Outcome.UNDECIDED, Code.NOT_SHOWN, p_better
+    if p_better < alpha:
+        code = Code.WITHIN_MARGIN
+        outcome = Outcome.IMPROVED if limits.low > 0 and beyond(one.gain, margin) else Outcome.PASSED
+    elif p_worse < alpha:
+        outcome, code, p = Outcome.REGRESSION, Code.BEYOND_MARGIN, p_worse
+    before, after = one.pair.before, one.pair.after
+    figures = {"change": one.change, "ci_low": limits.low, "ci_high": limits.high, "p": p, "n": after.n}
+    return result(before, after, margin, outcome, reason=Remark(code, {"margin": margin}), **figures)
+
+
+def _effective(pair: _Pair) -> tuple[float, float, float]:
+    """Gained rows, lost rows and all rows of accuracy: as many as are worth as much as independent ones of
+    equal weight, which is counts divided by the design effect (Rao & Scott, 1992, Biometrics 48, 577-585)."""
+    inside = pair.run.inside
+    gains = accuracy_gains(inside.rows, pair.baseline.inside.rows)
+    (n,) = effective_sizes(gains, inside.weights, inside.clusters).tolist()
+    of_each = n * inside.weights / inside.weights.sum()
+    return float(of_each @ np.maximum(gains, 0)), float(of_each @ np.maximum(-gains, 0)), n

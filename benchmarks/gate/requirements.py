@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from benchmarks.errors import BadInput
 from benchmarks.gate.outcomes import kind_of, why_missing
-from benchmarks.metrics.entry import ALL
+from benchmarks.metrics.entry import ALL, Bounds, Entry
 from benchmarks.metrics.table import TABLE, entry_of
 from reports.gate.results import Code, GateResult, Outcome, Remark
 from reports.record import Metric, Record
@@ -25,7 +25,6 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "MB": {"MB": 1.0, "GB": 1000.0, "kB": 0.001},
     "×": {"": 1.0, "x": 1.0, "×": 1.0},
 }
-_SHARES = ("fraction", "F1", "p")
 _EXAMPLE = "such as 'accuracy>=0.8' or 'latency_p95<=20ms', in quotes: a shell takes > for a file"
 
 
@@ -54,8 +53,8 @@ def parse_requirement(text: str) -> Requirement:
     """A requirement as it is typed: metric, `>=` or `<=`, limit and unit.
 
     Raises:
-        BadInput: it has another form, no metric has the name, the unit is another, or the limit would hold
-            for anything.
+        BadInput: it has another form, no metric has the name, the unit is another, or every run meets the
+            limit, or none can.
     """
     found = _FORM.fullmatch(text.strip())
     if found is None:
@@ -68,6 +67,7 @@ def parse_requirement(text: str) -> Requirement:
         better, sign = ("higher", ">=") if entry.higher_is_better else ("lower", "<=")
         raise BadInput(f"--require {text}: of {name} {better} is better: write {name}{sign}LIMIT")
     limit = _limit(text, name, found["limit"], entry.unit)
+    _check_decides(text, name, limit, entry)
     return Requirement(text.strip(), name, found["slice"], at_least, limit)
 
 
@@ -89,10 +89,33 @@ def _limit(text: str, name: str, typed: str, unit: str) -> float:
     limit = float(found["figure"]) * units[found["unit"]]
     if not math.isfinite(limit):
         raise BadInput(f"--require {text}: {typed!r} is too large")
-    if unit in _SHARES and not 0 <= limit <= 1:
-        in_percent = f"; 80 % is {name}>=0.8" if unit == "fraction" else ""
-        raise BadInput(f"--require {text}: {name} lies between 0 and 1{in_percent}")
     return limit
+
+
+def _check_decides(text: str, name: str, limit: float, entry: Entry) -> None:
+    """Raises BadInput for a limit that the values of the metric cannot be on both sides of."""
+    low, high = entry.bounds
+    at_least = entry.higher_is_better
+    if (limit <= low) if at_least else (limit >= high):
+        found, wanted = "every run meets it", "miss"
+    elif (limit > high) if at_least else (limit < low):
+        found, wanted = "no run can meet it", "meet"
+    else:
+        return
+    # The likeliest slip.
+    in_percent = f"; {limit:g} % is {limit / 100:g}" if entry.unit == "fraction" and limit > 1 else ""
+    raise BadInput(
+        f"--require {text}: {found}, as {name} {_span(entry.bounds)}; name a limit that a run can "
+        f"{wanted}{in_percent}"
+    )
+
+
+def _span(bounds: Bounds) -> str:
+    if math.isinf(bounds.high):
+        return f"is at least {bounds.low:g}"
+    if math.isinf(bounds.low):
+        return f"is at most {bounds.high:g}"
+    return f"is from {bounds.low:g} to {bounds.high:g}"
 
 
 def requirement_results(requirements: Sequence[Requirement], run: Record) -> list[GateResult]:

@@ -7,8 +7,6 @@ from datetime import date
 from benchmarks.gate.accepted import Accepted
 from benchmarks.gate.requirements import Requirement
 
-QUALITY_TOLERANCE = 0.005
-
 
 @dataclass(frozen=True)
 class Rules:
@@ -16,7 +14,6 @@ class Rules:
 
     Attributes:
         tolerances: by metric name, how much worse is let pass, instead of the defaults.
-        tolerance: of the quality metrics without a tolerance of their own, in their unit.
         margin: a loss of accuracy that has to be shown not to be there; None for the tolerance and the test.
         requirements: limits that the run must keep to, whatever the baseline has.
         advisory: names of metrics that are reported and fail nothing, as `accuracy` or `accuracy[overlap]`.
@@ -25,7 +22,6 @@ class Rules:
     """
 
     tolerances: Mapping[str, float] = field(default_factory=dict)
-    tolerance: float = QUALITY_TOLERANCE
     margin: float | None = None
     requirements: Sequence[Requirement] = ()
     advisory: Sequence[str] = ()

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.metrics.entry import (
     WITH_REFERENCE,
+    Bounds,
     Floats,
     Gate,
     Missing,
@@ -147,6 +148,7 @@ def _entry(measure: str, policy: str) -> QualityMetric:
         group=Group.ANSWERS,
         unit="F1",
         higher_is_better=policy != "regret",
+        own_bounds=Bounds(-1, 1) if policy in ("gain", "regret") else None,
         first=routed and measure == "rougeL",
         scope=WITH_REFERENCE,
         slices=by_slice_and_domain,

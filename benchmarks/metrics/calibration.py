@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.classification import ROUNDING, ranks
 from benchmarks.metrics.entry import (
+    Bounds,
     Draws,
     Floats,
     Gate,
@@ -206,6 +207,7 @@ brier = QualityMetric(
     description="Mean over questions of the squared error summed over domains, 0 to 2 (Brier, 1950)",
     group=Group.CALIBRATION,
     higher_is_better=False,
+    own_bounds=Bounds(0, 2),
     gate=Gate(),
 )
 

@@ -7,6 +7,7 @@ Intervals are bootstrapped over the rows: the thresholds, prices and choices sta
 shares, means and hull are computed anew from each resample.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.entry import (
     WITH_OUTCOMES,
+    Bounds,
     Draws,
     Floats,
     Gate,
@@ -291,7 +293,13 @@ def _calls_for(gap: int) -> Height:
 
 
 DEFERRAL = [
-    *_of_curve("apgr", "APGR", "Average performance gap recovered between the two models", apgr),
+    *_of_curve(
+        "apgr",
+        "APGR",
+        "Average performance gap recovered between the two models",
+        apgr,
+        own_bounds=Bounds(-math.inf, math.inf),
+    ),
     *_of_curve(
         "auc_deferral",
         "Deferral AUC",
@@ -415,6 +423,7 @@ OF_OTHER_BENCHMARKS = [
         "(LLMRouterBench, Li et al., 2026)",
         features=_single_and_best,
         statistic=lambda rows, draws: gain(*draws.sums(rows)[:, :2].T),
+        own_bounds=Bounds(-1, math.inf),
         since=_SINCE,
     ),
     _metric(
@@ -439,6 +448,7 @@ OF_OTHER_BENCHMARKS = [
         "(LLMRouterBench, Li et al., 2026)",
         features=_trade_off_and_single,
         statistic=_saved,
+        own_bounds=Bounds(-math.inf, 1),
         why=_why_nothing_saved,
         # Resamples that reach that quality at no setting would be left out of it.
         interval=False,

@@ -1,5 +1,6 @@
 """Definition of a metric: an entry of `benchmarks.metrics.table`, usually made by decorating one function."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,6 +24,8 @@ WHOLE = (ALL, OUT_OF_SCOPE)
 Floats = NDArray[Any]
 Masks = Mapping[str, NDArray[np.bool_]]
 Kind = TypeVar("Kind")
+# Units of what usually lies between 0 and 1.
+_SHARES = ("fraction", "F1", "p")
 
 
 class Missing(NamedTuple):
@@ -144,6 +147,13 @@ class Redefined:
     on: Callable[[Questions], bool] = lambda questions: True
 
 
+class Bounds(NamedTuple):
+    """Lowest and highest value that a metric can have; infinite where there is none."""
+
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Gate:
     """Test that the regression gate puts a metric to.
@@ -166,6 +176,7 @@ class Entry:
     Attributes:
         name: as in a record; `*` stands for the variants of a family.
         title, description, unit, higher_is_better, group, first: see `reports.metric_info.MetricInfo`.
+        own_bounds: of its values, where these are not those of other metrics with its unit.
         gate: None when the gate does not test it.
         since: schema version of the record that first had it.
         redefined: its last change, if records have values from before it.
@@ -178,11 +189,17 @@ class Entry:
     group: Group
     unit: str = "fraction"
     higher_is_better: bool = True
+    own_bounds: Bounds | None = None
     first: bool = False
     gate: Gate | None = None
     since: int = 2
     redefined: Redefined | None = None
     placeholder: str = ""
+
+    @property
+    def bounds(self) -> Bounds:
+        """Bounds of its values, in its unit."""
+        return self.own_bounds or Bounds(0.0, 1.0 if self.unit in _SHARES else math.inf)
 
     def describes(self, name: str) -> bool:
         """True if a metric of that name is this one, or of this family."""

@@ -14,12 +14,12 @@ from benchmarks.stats.bootstrap import Interval
 _EDGE = 1e-12
 
 
-def score(gained: int, lost: int, n: int, difference: float) -> float:
+def score(gained: float, lost: float, n: float, difference: float) -> float:
     """Score statistic of the hypothesis that the share changed by `difference`, in (-1, 1): standard normal
     where it did.
 
     The share of lost rows in its variance is the most likely one under the hypothesis, a root of a quadratic
-    equation.
+    equation. Numbers of rows need not be whole: they may be effective ones.
     """
     distance = gained - lost - n * difference
     if not distance:
@@ -33,7 +33,13 @@ def score(gained: int, lost: int, n: int, difference: float) -> float:
     return distance / math.sqrt(variance)
 
 
-def score_limits(gained: int, lost: int, n: int, alpha: float) -> Interval:
+def score_p(gained: float, lost: float, n: float, difference: float) -> float:
+    """Probability of so high a change where the share changed by `difference`: below `alpha` just where the
+    lower one of `score_limits` is above `difference`."""
+    return NormalDist().cdf(-score(gained, lost, n, difference))
+
+
+def score_limits(gained: float, lost: float, n: float, alpha: float) -> Interval:
     """Two one-sided limits, each at level `alpha`, of the change of a share: the differences that the score
     does not reject. Together they are the interval with confidence 1 - 2 * alpha."""
     from scipy.optimize import brentq
@@ -42,7 +48,7 @@ def score_limits(gained: int, lost: int, n: int, alpha: float) -> Interval:
     observed = (gained - lost) / n
 
     def limit(end: float, target: float) -> float:
-        if observed == end:
+        if abs(observed - end) <= _EDGE:
             return end
         inner = end - math.copysign(_EDGE, end)
         return float(brentq(lambda value: score(gained, lost, n, value) - target, inner, observed))

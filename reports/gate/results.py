@@ -38,15 +38,16 @@ class Code(StrEnum):
     TOO_FAST = "too_fast"  # [least: share of the reference workload's time]
     TOO_NOISY = "too_noisy"
     WITHIN_MARGIN = "within_margin"  # [margin]
+    BEYOND_MARGIN = "beyond_margin"  # [margin]
     NOT_SHOWN = "not_shown"  # [margin]
-    NOT_INDEPENDENT = "not_independent"
     NOT_MEASURED = "not_measured"
     NO_SUCH_SLICE = "no_such_slice"  # [metric, slices]
     ADVISORY = "advisory"  # [outcome]
-    ACCEPTED = "accepted"  # [outcome, until, why, place]
+    ACCEPTED = "accepted"  # [outcome, up_to, kind, unit, until, why, place]
     # Refusals: why the two cannot be compared at all.
     UNREADABLE = "unreadable"  # [error]
     NO_BASELINE = "no_baseline"  # [folder]
+    ONLY_ITSELF = "only_itself"  # [folder]
     NO_RUN = "no_run"  # [error]
     DIRTY_BASELINE = "dirty_baseline"  # [folder]
     OTHER_ROUTER = "other_router"  # [folder, baseline, run]
@@ -59,7 +60,8 @@ class Code(StrEnum):
     UNTRAINED = "untrained"  # [sides: list of run, baseline; weights]
     CHANGED = "changed"  # [what: packages, training questions, weights or configuration; key, baseline, run]
     EXPIRED = "expired"  # [place, metric, expired]
-    LEFT_OUT = "left_out"  # [folder, reason: a sentence]
+    EXCEEDED = "exceeded"  # [place, metric, up_to, kind, unit]
+    LEFT_OUT = "left_out"  # [folder, refusal: a remark]
     POOLED = "pooled"  # [results: their number; quality, speed: folders]
     NEW_BASELINE = "new_baseline"  # [folder, metrics: list of names]
 
@@ -82,18 +84,20 @@ class GateResult:
     Attributes:
         kind: `quality`, `latency` or `memory`.
         tolerance: how much worse is let pass, in the unit of `change`; of a requirement 0.
-        reason: why it was skipped or is missing, or why a loss passed; None where the figures say it all.
+        reason: why it was skipped or is missing, why a loss passed, or what a margin's test found; None where
+            the figures say it all.
         unscored: of a missing metric, what the run's record says of it.
         baseline, run: the values, in `unit`; None where there is none.
         change: run minus baseline of quality, in `unit`; of anything else run / baseline - 1.
         ci_low, ci_high: interval of `change`. Of quality each end is a one-sided limit at the level of the
             metric's own test; of latency the interval has the confidence that the baseline was made with.
         p: that chance alone makes it this much worse (of an improved one: better), corrected for how many
-            were tested; quality only.
+            were tested; quality only. Of accuracy with a margin: that it changes as little for the worse, or
+            as much where it is a regression, if the true loss is the margin.
         n: rows of quality, processes of latency.
         primary: whether it is the one metric that is tested at full strength.
         detects: of the primary metric, the smallest loss that this test finds in 80 of 100 cases, in the unit
-            of `change`; None where that is not known.
+            of `change`; None where that is not known, or a margin was tested.
         required: of a requirement, its text, such as `accuracy>=0.8`.
     """
 
@@ -116,6 +120,11 @@ class GateResult:
     primary: bool = False
     detects: float | None = None
     required: str | None = None
+
+    @property
+    def worse_by(self) -> float | None:
+        """The change for the worse, negative for the better; None without one."""
+        return -self.change if self.change is not None and self.higher_is_better else self.change
 
 
 @dataclass(frozen=True)

@@ -32,18 +32,19 @@ TEMPLATES = {
     Code.ONE_PROCESS: "timed in one process only, which is not enough: set measure.rounds=3 or more",
     Code.TOO_FAST: "too fast to tell: the change is less than {least} of the reference workload's time",
     Code.TOO_NOISY: "worse by more than the tolerance, but the measurement is too noisy to tell",
-    Code.WITHIN_MARGIN: "a loss of accuracy of {margin} is ruled out",
-    Code.NOT_SHOWN: "a loss of {margin} is not ruled out: take more questions, or a larger margin",
-    Code.NOT_INDEPENDENT: (
-        "a margin cannot be tested: questions have weights, or several are of one conversation; "
-        "use --tolerance instead"
+    Code.WITHIN_MARGIN: "a loss of accuracy of {margin} is ruled out by Tango's score test",
+    Code.BEYOND_MARGIN: "a loss of accuracy of more than {margin} is shown by Tango's score test",
+    Code.NOT_SHOWN: (
+        "a loss of {margin} is neither ruled out nor shown by Tango's score test: take more questions, or a "
+        "larger margin"
     ),
     Code.NOT_MEASURED: "the run does not have it",
     Code.NO_SUCH_SLICE: "the run has no such slice; of {metric} it has {slices}",
     Code.ADVISORY: "{outcome} of an advisory metric, which fails nothing",
-    Code.ACCEPTED: "{outcome}, accepted until {until} ({place}): {why}",
+    Code.ACCEPTED: "{outcome}, accepted up to {up_to} until {until} ({place}): {why}",
     Code.UNREADABLE: "{error}",
     Code.NO_BASELINE: "{folder} has no baseline yet; check --update --baseline {folder} makes one",
+    Code.ONLY_ITSELF: "{folder} has no result but this run itself: check it beside earlier runs",
     Code.NO_RUN: "{error}",
     Code.DIRTY_BASELINE: (
         "{folder} is a dirty baseline: it was measured on uncommitted changes, so nobody can go back to it; "
@@ -64,7 +65,8 @@ TEMPLATES = {
     Code.UNTRAINED: "quality was not compared: the {sides} ran on untrained weights ({weights})",
     Code.CHANGED: "{what}: {key} was {baseline}, is {run}",
     Code.EXPIRED: "{place}: the loss of {metric} was accepted until {expired}; it counts again",
-    Code.LEFT_OUT: "left out of the baseline: {folder}: {reason}",
+    Code.EXCEEDED: "{place}: {metric} lost more than the {up_to} that are accepted",
+    Code.LEFT_OUT: "left out of the baseline: {folder}: {refusal}",
     Code.POOLED: "the baseline is the middle of {results}: quality of {quality}, latency of {speed}",
     Code.NEW_BASELINE: (
         "{metrics} improved: check --update --baseline {folder} makes the run the baseline; otherwise the "
@@ -76,6 +78,8 @@ _OUTCOMES = {
     Outcome.IMPROVED: "{significantly}better",
     Outcome.PASSED: "within the tolerance of {tolerance}",
 }
+# Reasons that a margin's test gives.
+_OF_MARGIN = (Code.WITHIN_MARGIN, Code.BEYOND_MARGIN, Code.NOT_SHOWN)
 _REPOSITORIES = {"git": "commit", "own_git": "commit of your own repository"}
 
 
@@ -130,7 +134,7 @@ def change(result: GateResult) -> str:
     """Difference to the baseline with its interval: `−1.0 points [−1.7, −0.4]`; a dash for none."""
     if result.change is None:
         return NOTHING
-    text = _difference(result, result.change) + _unit_of_change(result)
+    text = _difference(result, result.change) + _unit_of(result.kind, result.unit)
     if result.ci_low is None or result.ci_high is None:
         return text
     return f"{text} [{_difference(result, result.ci_low)}, {_difference(result, result.ci_high)}]"
@@ -140,18 +144,18 @@ def tolerance(result: GateResult) -> str:
     """Amount of worsening that passes: `0.5 points`, `10 %`; a dash of a requirement."""
     if result.required is not None:
         return NOTHING
-    figure = round(100 * result.tolerance, 2) if _in_hundredths(result) else result.tolerance
-    return f"{figure:g}{_unit_of_change(result)}"
+    return _amount(result.tolerance, result.kind, result.unit)
 
 
 def power(check: Check) -> str | None:
-    """Smallest loss that the check finds, in a sentence; None where no quality was compared."""
+    """Smallest loss that the check finds, in a sentence; None where no quality was compared, or a margin was
+    tested, whose interval says it."""
     primary = check.primary
-    if primary is None:
+    if primary is None or (primary.reason is not None and primary.reason.code in _OF_MARGIN):
         return None
     if primary.detects is None:
         return f"which loss of {name(primary)} this check would find is not known{_questions(primary)}"
-    loss = _difference(primary, primary.detects, signed=False) + _unit_of_change(primary)
+    loss = _difference(primary, primary.detects, signed=False) + _unit_of(primary.kind, primary.unit)
     return f"a true loss of {name(primary)} of {loss} is found in 80 of 100 checks{_questions(primary)}"
 
 
@@ -276,8 +280,11 @@ def _words(details: Mapping[str, Any]) -> dict[str, Any]:
             for one in details["differences"]
         )
     if "margin" in words:
-        points = f"{100 * details['margin']:.4g}"
-        words["margin"] = f"{points} {'point' if points == '1' else 'points'}"
+        words["margin"] = _amount(details["margin"], "quality", "fraction")
+    if "up_to" in words:
+        words["up_to"] = _amount(details["up_to"], details["kind"], details["unit"])
+    if "refusal" in words:
+        words["refusal"] = sentence(details["refusal"])
     if "results" in words:
         words["results"] = counted(details["results"], "result")
     for key in ("slices", "metrics"):
@@ -301,22 +308,30 @@ def _timed(result: GateResult) -> bool:
     return result.kind == "latency"
 
 
-def _in_hundredths(result: GateResult) -> bool:
-    return result.kind != "quality" or in_points(result.unit)
+def _in_hundredths(kind: str, unit: str) -> bool:
+    return kind != "quality" or in_points(unit)
 
 
 def _difference(result: GateResult, figure: float, signed: bool = True) -> str:
     return (
         figure_text(100 * figure, 1, signed=signed)
-        if _in_hundredths(result)
+        if _in_hundredths(result.kind, result.unit)
         else figure_text(figure, signed=signed)
     )
 
 
-def _unit_of_change(result: GateResult) -> str:
-    if result.kind != "quality":
+def _amount(figure: float, kind: str, unit: str) -> str:
+    """A change that somebody allowed, as it was given: `0.5 points`, `1 point`, `10 %`."""
+    figure = round(100 * figure, 2) if _in_hundredths(kind, unit) else figure
+    text = f"{figure:g}{_unit_of(kind, unit)}"
+    return "1 point" if text == "1 points" else text
+
+
+def _unit_of(kind: str, unit: str) -> str:
+    """Unit of a change, with the space before it."""
+    if kind != "quality":
         return " %"
-    return " points" if in_points(result.unit) else f" {one_line(result.unit)}".rstrip()
+    return " points" if in_points(unit) else f" {one_line(unit)}".rstrip()
 
 
 def _p(result: GateResult) -> str:

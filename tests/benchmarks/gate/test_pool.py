@@ -4,17 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.gate.baseline import check_run
 from benchmarks.gate.check import gate
 from benchmarks.gate.pool import Pool, history, pool, results_in
 from benchmarks.gate.rules import Rules
-from reports.gate.results import FINE, Code, Outcome, Remark
+from reports.gate.results import CANNOT_TELL, FINE, Code, Outcome, Remark
 from reports.record import Git
-from reports.record_files import Result, write_record
+from reports.record_files import Result, read_result, write_record
 from tests.benchmarks.gate_samples import MACHINE, predictions, result
 
 GOOD = predictions(200, wrong=range(20))
 BAD = predictions(200, wrong=range(80))
 RATIOS = (3.0, 3.03, 2.97)
+
+
+def run_of(day: int) -> Result:
+    """A run with times of its own."""
+    return result(GOOD, [ratio + day / 100 for ratio in RATIOS])
 
 
 def named(number: int, made: Result) -> Result:
@@ -65,6 +71,8 @@ def test_results_that_cannot_be_compared_are_left_out() -> None:
     assert [(note.code, note.details["folder"]) for note in found.notes[1:]] == [
         (Code.LEFT_OUT, f"main/{number}") for number in range(3)
     ]
+    codes = [note.details["refusal"].code for note in found.notes[1:]]
+    assert codes == [Code.OTHER_QUESTIONS, Code.DIRTY_BASELINE, Code.OTHER_ROUTER]
     refused = pool(result(GOOD), others)
     assert isinstance(refused, list)
     assert [remark.code for remark in refused] == [Code.OTHER_ROUTER]
@@ -81,12 +89,34 @@ def test_runs_of_another_machine_do_not_count_for_latency() -> None:
     assert check.of(Outcome.SKIPPED)[0].metric == "latency_mean_vs_reference"
 
 
+def test_a_copy_of_the_run_is_no_other_run(tmp_path: Path) -> None:
+    names = [f"2026-01-0{day}_00-00-00_knn" for day in range(1, 4)]
+    for day, name in enumerate(names):
+        written(tmp_path / "main" / name, run_of(day))
+    run = read_result(written(tmp_path / "runs" / names[-1], run_of(2)))
+    assert [one.folder.name for one in history(run, tmp_path / "main")] == names
+    # Of two, the one before the run and its copy.
+    check, _ = check_run(str(run.folder), tmp_path / "main", Rules(), last=2)
+    pooled_from = [note.details for note in check.notes if note.code == Code.POOLED]
+    assert [(one["results"], Path(one["quality"]).name) for one in pooled_from] == [(2, names[1])]
+    # Alone there it is nothing to compare with.
+    alone = written(tmp_path / "only" / "renamed", run_of(2)).parent
+    check, _ = check_run(str(run.folder), alone, Rules(), last=5)
+    assert [remark.code for remark in check.refusals] == [Code.ONLY_ITSELF]
+    assert check.exit_code == CANNOT_TELL
+
+
+def written(folder: Path, made: Result) -> Path:
+    folder.mkdir(parents=True)
+    write_record(folder, made.record, made.predictions)
+    return folder
+
+
 def test_the_history_is_of_comparable_runs_and_ends_with_the_run(tmp_path: Path) -> None:
     made = [result(GOOD), result(predictions(150)), result(BAD)]
     folders = [tmp_path / f"2026-01-0{number}_00-00-00_knn" for number in range(1, 4)]
     for folder, one in zip(folders, made, strict=True):
-        folder.mkdir()
-        write_record(folder, one.record, one.predictions)
+        written(folder, one)
     (tmp_path / "notes.txt").write_text("no result")
     assert results_in(tmp_path) == folders
     run = replace(result(BAD), folder=folders[2])

@@ -16,7 +16,7 @@ from benchmarks.stats.differences import share_difference
 from benchmarks.stats.power import loss_power
 from benchmarks.stats.tango import score_limits
 from common.settings import Policy
-from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Code, GateResult, Outcome, Remark
+from reports.gate.results import CANNOT_TELL, FINE, REGRESSED, Check, Code, GateResult, Outcome, Remark
 from reports.record import Prediction
 from reports.record_files import Result
 from tests.benchmarks.gate_samples import HOW, prediction, predictions, result
@@ -25,7 +25,8 @@ from tests.benchmarks.gate_samples import HOW, prediction, predictions, result
 def results(
     rows: Sequence[Prediction], before: Sequence[Prediction], tolerance: float = 0.005
 ) -> list[GateResult]:
-    rules = Rules(tolerance=tolerance)
+    names = [name for name, entry in GATED.items() if isinstance(entry, QualityMetric)]
+    rules = Rules(tolerances=dict.fromkeys(names, tolerance))
     return [one for one in gate(result(rows), result(before), rules).results if one.kind == "quality"]
 
 
@@ -149,37 +150,87 @@ def test_quality_of_the_answers_is_primary_where_it_is_known() -> None:
 @pytest.mark.parametrize(
     ("lost", "gained", "n", "outcome", "code"),
     [
-        # Tango's lower limits: -0.8, -3.1, -8.5 and +7.0 points.
         (10, 10, 1000, Outcome.PASSED, Code.WITHIN_MARGIN),
         (6, 6, 200, Outcome.UNDECIDED, Code.NOT_SHOWN),
-        (12, 2, 200, Outcome.REGRESSION, None),
+        # More is lost than the margin, and it may yet be less.
+        (11, 2, 200, Outcome.UNDECIDED, Code.NOT_SHOWN),
+        (12, 2, 200, Outcome.REGRESSION, Code.BEYOND_MARGIN),
         (0, 20, 200, Outcome.IMPROVED, Code.WITHIN_MARGIN),
+        # Two points and a half more are right, which may be chance.
+        (10, 15, 200, Outcome.PASSED, Code.WITHIN_MARGIN),
     ],
 )
-def test_a_margin_has_to_be_ruled_out(
-    lost: int, gained: int, n: int, outcome: Outcome, code: Code | None
-) -> None:
-    before = predictions(n, wrong=range(30))
-    after = predictions(n, wrong=range(gained, 30 + lost))
-    check = gate(result(after), result(before), Rules(margin=0.02))
-    (found,) = [one for one in check.results if one.primary]
-    assert (found.outcome, found.tolerance) == (outcome, 0.02)
-    assert found.reason == (Remark(code, {"margin": 0.02}) if code else None)
-    if code:
-        assert (found.ci_low, found.ci_high) == pytest.approx(score_limits(gained, lost, n, 0.05))
-        assert found.ci_low is not None
-        assert (found.ci_low > -0.02) == (code == Code.WITHIN_MARGIN)
+def test_a_margin_has_to_be_ruled_out(lost: int, gained: int, n: int, outcome: Outcome, code: Code) -> None:
+    found, check = by_margin(*changed(n, gained, lost))
+    assert (found.outcome, found.tolerance, found.detects) == (outcome, 0.02, None)
+    assert found.reason == Remark(code, {"margin": 0.02})
+    assert (found.ci_low, found.ci_high) == pytest.approx(score_limits(gained, lost, n, 0.05))
     expected = {Outcome.REGRESSION: REGRESSED, Outcome.UNDECIDED: CANNOT_TELL}.get(outcome, FINE)
     slices = {one.outcome for one in check.results if one.slice != "all"}
     assert check.exit_code == expected or Outcome.REGRESSION in slices
 
 
-def test_a_margin_of_questions_that_are_not_alike_is_undecided() -> None:
-    rows = predictions(200, weight=2.0)
-    check = gate(result(rows), result(rows), Rules(margin=0.02))
+def by_margin(rows: Sequence[Prediction], before: Sequence[Prediction]) -> tuple[GateResult, Check]:
+    check = gate(result(rows), result(before), Rules(margin=0.02))
     (found,) = [one for one in check.results if one.primary]
-    assert (found.outcome, found.reason) == (Outcome.UNDECIDED, Remark(Code.NOT_INDEPENDENT))
-    assert check.exit_code == CANNOT_TELL
+    return found, check
+
+
+def changed(n: int, gained: int, lost: int) -> tuple[list[Prediction], list[Prediction]]:
+    """Rows of a run and of its baseline."""
+    return predictions(n, wrong=range(gained, 30 + lost)), predictions(n, wrong=range(30))
+
+
+def test_p_of_a_margin_by_hand() -> None:
+    # Of 200, 4 gained and 4 lost. If 2 points are lost, the share of lost rows is the root of
+    # 400 q² - 16 q + 0.0816, which is 0.034; the variance 200 · (2 · 0.034 - 0.02 · 1.02) = 9.52; the
+    # statistic 4 / √9.52 = 1.2964. A standard normal is beyond it in 9.74 %.
+    found, _ = by_margin(*changed(200, 4, 4))
+    assert found.p == pytest.approx(0.0974, abs=5e-5)
+
+
+def test_limits_p_and_outcome_of_a_margin_say_the_same() -> None:
+    for gained in range(0, 20, 3):
+        for lost in range(0, 30, 2):
+            found, _ = by_margin(*changed(200, gained, lost))
+            assert found.p is not None
+            assert found.ci_low is not None
+            assert found.ci_high is not None
+            assert (found.p < 0.05) == (found.outcome != Outcome.UNDECIDED)
+            assert (found.ci_low > -0.02) == (found.outcome in (Outcome.PASSED, Outcome.IMPROVED))
+            assert (found.ci_high < -0.02) == (found.outcome == Outcome.REGRESSION)
+            assert found.outcome != Outcome.IMPROVED or found.ci_low > 0
+
+
+def test_questions_that_all_weigh_the_same_change_no_margin() -> None:
+    after, before = changed(300, 6, 6)
+    heavy = [[replace(row, weight=2.0) for row in rows] for rows in (after, before)]
+    (plain, _), (found, _) = by_margin(after, before), by_margin(heavy[0], heavy[1])
+    assert (found.p, found.ci_low, found.ci_high) == pytest.approx((plain.p, plain.ci_low, plain.ci_high))
+
+
+def test_questions_of_unequal_weight_are_worth_fewer_for_a_margin() -> None:
+    # 200 of weight 3 and 200 of weight 1 are worth 800² / 2000 = 320; of weight are gained 4 · 3 and lost
+    # 4 · 1 of 800.
+    after = predictions(400, wrong=[*range(4, 20), *range(200, 204)])
+    before = predictions(400, wrong=range(20))
+    sides = [
+        [replace(row, weight=3.0 if number < 200 else 1.0) for number, row in enumerate(rows)]
+        for rows in (after, before)
+    ]
+    found, _ = by_margin(sides[0], sides[1])
+    counts = (320 * 12 / 800, 320 * 4 / 800, 320)
+    assert (found.ci_low, found.ci_high) == pytest.approx(score_limits(*counts, 0.05))
+
+
+def test_a_conversation_counts_as_one_question_for_a_margin() -> None:
+    # Five turns each, of which all are lost, or gained, or none: a fifth of the questions.
+    sides = [
+        [replace(row, dialogue=str(number // 5)) for number, row in enumerate(rows)]
+        for rows in changed(1000, 15, 20)
+    ]
+    found, _ = by_margin(sides[0], sides[1])
+    assert (found.ci_low, found.ci_high) == pytest.approx(score_limits(3, 4, 200, 0.05))
 
 
 def test_a_margin_without_accuracy_is_refused() -> None:
