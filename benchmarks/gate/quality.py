@@ -15,7 +15,6 @@ from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.differences import share_difference
 from benchmarks.stats.paired import accuracy_gains, is_weighted
 from benchmarks.stats.power import detectable_loss, detectable_shift
-from benchmarks.stats.shares import effective_sizes
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
 from benchmarks.stats.tango import score_limits, score_p
 from reports.gate.results import Code, GateResult, Outcome, Remark
@@ -384,10 +383,11 @@ def _against_margin(one: _Tested, alpha: float, margin: float) -> GateResult:
 
 
 def _effective(pair: _Pair) -> tuple[float, float, float]:
-    """Gained rows, lost rows and all rows of accuracy: as many as are worth as much as independent ones of
-    equal weight, which is counts divided by the design effect (Rao & Scott, 1992, Biometrics 48, 577-585)."""
+    """Gained rows, lost rows and all rows of accuracy, as numbers of independent rows of equal weight: in all
+    Kish's number (1965) of the conversations, each of which counts as one row."""
     inside = pair.run.inside
     gains = accuracy_gains(inside.rows, pair.baseline.inside.rows)
-    (n,) = effective_sizes(gains, inside.weights, inside.clusters).tolist()
+    together = np.bincount(inside.clusters, inside.weights)
+    n = float(together.sum() ** 2 / (together @ together))
     of_each = n * inside.weights / inside.weights.sum()
     return float(of_each @ np.maximum(gains, 0)), float(of_each @ np.maximum(-gains, 0)), n
