@@ -130,7 +130,7 @@ class HeldOut(NamedTuple):
         if found is not None:
             return _choice(levels, found)
         best, number = highest(levels, accuracy, error) or (0.0, len(levels.threshold) - 1)
-        nearest, needed = _choice(levels, number), fewest(accuracy, error)
+        nearest, needed = _choice(levels, number), fewest(accuracy, error, len(self.right))
         raise OutOfReach(
             f"no threshold of {score} can be shown to have an accuracy of {accuracy} with "
             f"{100 * confidence_level:.4g} % confidence on {len(self.right)} held-out questions: the highest "

@@ -71,17 +71,27 @@ def highest(levels: Levels, below: float, error: float) -> tuple[float, int] | N
     return None
 
 
-def fewest(accuracy: float, error: float) -> int:
-    """Number of questions, all right, that show an accuracy with confidence 1 - `error`."""
+def fewest(accuracy: float, error: float, n: int) -> int:
+    """Number of questions, all right, that show an accuracy with confidence 1 - `error` where `n` are held
+    out."""
+    part = error / 2 if _has_second(accuracy, error, n) else error
+    return _fewest(accuracy, part)
+
+
+def _fewest(accuracy: float, error: float) -> int:
     return ceil(log(error) / log(accuracy) - 1e-9)
+
+
+def _has_second(accuracy: float, error: float, n: int) -> bool:
+    """Tell whether the first sequence, with half of the error, begins before the second."""
+    return _fewest(accuracy, error / 2) < SECOND_START * n
 
 
 def _starts(accepted: NDArray[np.int64], accuracy: float, error: float) -> dict[int, float]:
     """Numbers of the levels where a sequence begins, each with its part of `error`."""
-    middle = SECOND_START * accepted[-1]
-    if fewest(accuracy, error / 2) >= middle:
-        return {_first(accepted, fewest(accuracy, error)): error}
-    first, second = _first(accepted, fewest(accuracy, error / 2)), _first(accepted, middle)
+    n = int(accepted[-1])
+    first = _first(accepted, fewest(accuracy, error, n))
+    second = _first(accepted, SECOND_START * n) if _has_second(accuracy, error, n) else first
     return {first: error} if first == second else {first: error / 2, second: error / 2}
 
 

@@ -21,8 +21,11 @@ def test_levels_accept_equal_scores_together() -> None:
 
 def test_the_fewest_questions_that_show_an_accuracy() -> None:
     # 0.9^21 = 0.109, 0.9^22 = 0.098; 0.5^3 = 0.125 exactly.
-    assert fewest(0.9, 0.1) == 22
-    assert fewest(0.5, 0.125) == 3
+    assert fewest(0.9, 0.1, n=22) == 22
+    assert fewest(0.5, 0.125, n=4) == 3
+    # Two sequences share the error: 0.9^28 = 0.052, 0.9^29 = 0.047. The second begins at half of the questions.
+    assert fewest(0.9, 0.1, n=58) == 22
+    assert fewest(0.9, 0.1, n=60) == 29
 
 
 def test_the_highest_accuracy_that_can_be_shown() -> None:
