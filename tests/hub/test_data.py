@@ -100,14 +100,14 @@ def run(*settings: str) -> list[str]:
 
 
 def ask(*settings: str) -> list[str]:
-    """Another command that reads the questions, in one process."""
+    """Another command that reads the questions."""
     return ["ask", "Which one?", "router=majority", *settings, "experts=none"]
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_once_from_the_hub_then_without_it(hub: Hub, machine: Machine, tmp_path: Path, name: str) -> None:
     settings = published(hub, name, tmp_path / "files")
-    done = machine.derby(hub, *run(*settings))
+    done = machine.here(hub, *run(*settings))
     assert done.returncode == 0, done.stderr
     # Bars are for terminals.
     assert "%|" not in done.stderr
@@ -115,7 +115,7 @@ def test_once_from_the_hub_then_without_it(hub: Hub, machine: Machine, tmp_path:
     assert first["files"] == checksums(tmp_path / "files")
 
     asked = len(hub.asked)
-    done = machine.derby(hub, *ask(*settings), HF_HUB_OFFLINE="1")
+    done = machine.here(hub, *ask(*settings), HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[1] in first["train"]["by_label"]
     assert len(hub.asked) == asked
@@ -125,7 +125,7 @@ def test_the_pinned_checksums_refuse_other_files(hub: Hub, machine: Machine, tmp
     settings = published(hub, "routing_dataset", tmp_path / "files")
     found = checksums(tmp_path / "files")[routing_dataset.FILE]
     pinned = OmegaConf.load(Path(conf.__path__[0], "dataset", "routing_dataset.yaml")).sha256
-    said = refusal(machine.derby(hub, *ask(*settings[:-1])))
+    said = refusal(machine.here(hub, *ask(*settings[:-1])))
     assert said.endswith(
         f"has SHA-256 {found}, but dataset.sha256 has {pinned[routing_dataset.FILE]}; not reading it "
         "(dataset.sha256=null if another version is meant)"
@@ -136,15 +136,15 @@ def test_what_the_hub_has_not(hub: Hub, machine: Machine, tmp_path: Path) -> Non
     settings = published(hub, "routing_dataset", tmp_path / "files")
     name, page = routing_dataset.HUB, f"{hub.url}/datasets/{routing_dataset.HUB}"
     other = "e" * 40
-    assert refusal(machine.derby(hub, *ask(*settings, f"dataset.revision={other}"))) == (
+    assert refusal(machine.here(hub, *ask(*settings, f"dataset.revision={other}"))) == (
         f"data set {name} has no revision {other}: dataset.revision is one of {page}/commits/main"
     )
     del hub.repositories["datasets", name].commits[commit_of("routing_dataset")][routing_dataset.FILE]
-    assert refusal(machine.derby(hub, *ask(*settings))) == (
+    assert refusal(machine.here(hub, *ask(*settings))) == (
         f"data set {name} has no file {routing_dataset.FILE} at revision {commit_of('routing_dataset')}"
     )
     del hub.repositories["datasets", name]
-    assert refusal(machine.derby(hub, *ask(*settings))) == (
+    assert refusal(machine.here(hub, *ask(*settings))) == (
         f"data set {name} is not on the Hugging Face hub, or private: check {page}, and for a private one "
         "log in with `hf auth login`; dataset.path=PATH reads files on this machine"
     )
@@ -156,14 +156,14 @@ def test_a_file_that_arrives_damaged_is_not_read_and_not_kept(
     settings = published(hub, "routing_dataset", tmp_path / "files")
     content = (tmp_path / "files" / routing_dataset.FILE).read_bytes()
     hub.faults[routing_dataset.FILE] = Fault(instead=bytes(len(content)))
-    said = refusal(machine.derby(hub, *ask(*settings)))
+    said = refusal(machine.here(hub, *ask(*settings)))
     assert said == (
         f"{Path(routing_dataset.FILE).name} of data set {routing_dataset.HUB} has other bytes than the hub "
         f"announced (SHA-256 {sha256(tmp_path / 'files' / routing_dataset.FILE)}); it was deleted, run this "
         "again to download it once more"
     )
     hub.faults.clear()
-    done = machine.derby(hub, *ask(*settings))
+    done = machine.here(hub, *ask(*settings))
     assert done.returncode == 0, done.stderr
 
 
@@ -171,7 +171,7 @@ def test_a_gated_data_set(hub: Hub, machine: Machine, tmp_path: Path) -> None:
     settings = published(hub, "routing_dataset", tmp_path / "files")
     name = routing_dataset.HUB
     hub.repositories["datasets", name].gated = True
-    assert refusal(machine.derby(hub, *ask(*settings))) == (
+    assert refusal(machine.here(hub, *ask(*settings))) == (
         f"data set {name} is gated: accept its conditions at {hub.url}/datasets/{name}, then log in with "
         "`hf auth login` or HF_TOKEN=…; dataset.path=PATH reads files on this machine"
     )

@@ -6,14 +6,14 @@ import pty
 import re
 import subprocess
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.benchmarks.helpers import FAST, command, environment, without
-from tests.hub.conftest import Files, Machine, publish, record_of, refusal
+from tests.benchmarks.helpers import BASELINES, FAST, command, environment, without
+from tests.hub.conftest import Done, Files, Machine, publish, record_of, refusal
 from tests.hub.models import BGE_BASE, BGE_SMALL, MINILM, TINYLLAMA, UNWANTED, Named
 from tests.hub.server import Hub, served
 
@@ -42,9 +42,9 @@ class Ran(NamedTuple):
     wanted: set[str]
 
 
-def run(hub: Hub, machine: Machine, qna: Path, *settings: str) -> Ran:
-    alone = without("majority", "random", "tfidf")
-    done = machine.derby(hub, "run", *on(qna), "guard=off", *FAST, *alone, *settings)
+def run(hub: Hub, machine: Machine, derby: Callable[..., Done], qna: Path, *settings: str) -> Ran:
+    """Run by `machine.derby`, in processes, or by `machine.here`."""
+    done = derby(hub, "run", *on(qna), "guard=off", *FAST, *without(*BASELINES), *settings)
     assert done.returncode == 0, done.stderr
     assert "%|" not in done.stderr
     wanted = {path.partition("/resolve/")[2].partition("/")[2] for path in hub.paths("hub", "HEAD")}
@@ -67,7 +67,7 @@ def full_size(
 def test_knn_on_bge_base(
     full_size: Hub, machine: Machine, qna: Path, encoder_files: dict[Named, Files]
 ) -> None:
-    ran = run(full_size, machine, qna, "router=knn")
+    ran = run(full_size, machine, machine.derby, qna, "router=knn")
     files = encoder_files[BGE_BASE]
     assert ran.record["provenance"]["weights"]["configured"] == {BGE_BASE.path: weights_of(files)}
     assert ran.wanted == set(files) - set(UNWANTED)
@@ -77,12 +77,12 @@ def test_knn_on_bge_base(
 
     # Everything is here: nothing is asked, with or without a hub.
     asked = len(full_size.asked)
-    first = machine.derby(full_size, *ask(qna, "router=knn"))
+    first = machine.here(full_size, *ask(qna, "router=knn"))
     assert first.returncode == 0, first.stderr
     offline = machine.derby(full_size, *ask(qna, "router=knn"), HF_HUB_OFFLINE="1")
     assert (offline.returncode, offline.stdout) == (0, first.stdout), offline.stderr
     kept = next((machine.cwd / "outputs" / "run").glob("[!.]*"))
-    again = machine.derby(full_size, "ask", QUESTION, f"run={kept}", HF_HUB_OFFLINE="1")
+    again = machine.here(full_size, "ask", QUESTION, f"run={kept}", HF_HUB_OFFLINE="1")
     assert again.returncode == 0, again.stderr
     assert [one.path for one in full_size.asked[asked:]] == []
 
@@ -96,10 +96,10 @@ def test_the_hub_is_gone_the_second_time(
         first = machine.derby(hub, *arguments)
         assert first.returncode == 0, first.stderr
         assert [path.split("/")[1] for path in hub.paths("storage")] == ["v2", "v1", "xorbs"]
-    second = machine.derby(hub, *arguments)
+    second = machine.here(hub, *arguments)
     assert (second.returncode, second.stdout) == (0, first.stdout), second.stderr
     # The newest commit cannot be known without a hub: the last one that was seen is taken.
-    newest = machine.derby(hub, *arguments, "encoder.model.revision=null")
+    newest = machine.here(hub, *arguments, "encoder.model.revision=null")
     assert "cannot be reached (ConnectError)" in refusal(newest)
 
 
@@ -109,9 +109,9 @@ def test_the_newest_commit_when_none_is_named(
     arguments = ask(qna, "router=centroid", "encoder=bge_small", "encoder.model.revision=null")
     with served(Hub()) as hub:
         publish(hub, {BGE_SMALL: encoder_files[BGE_SMALL]})
-        first = machine.derby(hub, *arguments)
+        first = machine.here(hub, *arguments)
         assert first.returncode == 0, first.stderr
-    second = machine.derby(hub, *arguments)
+    second = machine.here(hub, *arguments)
     assert (second.returncode, second.stdout) == (0, first.stdout), second.stderr
 
 
@@ -119,19 +119,20 @@ def test_minilm_has_a_checksum_of_its_own(
     full_size: Hub, machine: Machine, qna: Path, encoder_files: dict[Named, Files]
 ) -> None:
     found = weights_of(encoder_files[MINILM])
-    said = refusal(machine.derby(full_size, *ask(qna, "router=centroid")))
+    said = refusal(machine.here(full_size, *ask(qna, "router=centroid")))
     assert said == (
         f"{machine.snapshot(MINILM)}/model.safetensors has SHA-256 {found}, but "
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db is configured; not loading it "
         "(sha256=null beside its path if other weights are meant)"
     )
-    done = machine.derby(full_size, *ask(qna, "router=centroid", f"encoder.model.sha256={found}"))
+    done = machine.here(full_size, *ask(qna, "router=centroid", f"encoder.model.sha256={found}"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("domain: ")
 
 
 def test_tinyllama(full_size: Hub, machine: Machine, qna: Path, classifier_files: dict[Named, Files]) -> None:
-    ran = run(full_size, machine, qna, "router=tinyllama", "router.epochs=1", "measure.enabled=false")
+    quick = ("router.epochs=1", "measure.enabled=false")
+    ran = run(full_size, machine, machine.here, qna, "router=tinyllama", *quick)
     files = classifier_files[TINYLLAMA]
     assert ran.record["provenance"]["weights"]["configured"] == {TINYLLAMA.path: weights_of(files)}
     assert set(ran.wanted) >= set(files) - set(UNWANTED)
@@ -141,12 +142,11 @@ def test_tinyllama(full_size: Hub, machine: Machine, qna: Path, classifier_files
 def test_a_terminal_shows_how_far_it_is(full_size: Hub, machine: Machine, qna: Path) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 160))
-    own = {"HF_ENDPOINT": full_size.url, "HF_HOME": str(machine.home), "HF_HUB_OFFLINE": "0"}
     # Refused for its checksum afterwards: what is looked at here is the download.
     process = subprocess.Popen(
         command(*ask(qna, "router=centroid")),
         cwd=machine.cwd,
-        env=environment(**own, TERM="xterm"),
+        env=environment(**machine.variables(full_size), TERM="xterm"),
         stdout=subprocess.DEVNULL,
         stderr=theirs,
     )

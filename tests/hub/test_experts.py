@@ -46,7 +46,7 @@ def test_trained_then_asked_with_the_hub_gone(
     asked = len(hub.asked)
     judged = ["router=majority", "guard=off", *MEASURED_ONCE, *without("majority", "random", "tfidf")]
     few = ["measure.enabled=false", "experts.max_new_tokens=4", "experts.batch_size=32"]
-    done = machine.derby(hub, "run", *judged, *chosen, *few, HF_HUB_OFFLINE="1")
+    done = machine.here(hub, "run", *judged, *chosen, *few, HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr
     assert len(hub.asked) == asked
     used = record_of(machine)["provenance"]["experts"]

@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,11 @@ def bge(request: pytest.FixtureRequest, hub: Hub, encoder_files: dict[Named, Fil
     return encoder_files[BGE_BASE]
 
 
+def downloading(hub: Hub, machine: Machine) -> Callable[..., Done]:
+    """How bge-base is asked for: Xet's client needs a process."""
+    return machine.derby if hub.repositories["models", BGE_BASE.path].xet else machine.here
+
+
 @pytest.fixture
 def training(qna: Path) -> list[str]:
     return ["train", "experts=llama_phi", "weights=hub", "dataset=files", f"dataset.path={qna}"]
@@ -45,7 +50,7 @@ def test_gated_without_a_token(
     hub: Hub, machine: Machine, training: list[str], expert_files: dict[Named, Files]
 ) -> None:
     publish(hub, expert_files)
-    assert refusal(machine.derby(hub, *training)) == (
+    assert refusal(machine.here(hub, *training)) == (
         f"{LLAMA.path} is gated: accept its conditions at {hub.url}/{LLAMA.path}, then log in with "
         f"`hf auth login` or HF_TOKEN=…; {INSTEAD}"
     )
@@ -57,7 +62,7 @@ def test_gated_with_the_token_of_a_stranger(
     hub: Hub, machine: Machine, training: list[str], expert_files: dict[Named, Files]
 ) -> None:
     publish(hub, expert_files)
-    assert refusal(machine.derby(hub, *training, HF_TOKEN=STRANGER)) == (
+    assert refusal(machine.here(hub, *training, HF_TOKEN=STRANGER)) == (
         f"{LLAMA.path} is gated, and the account of your token has no access to it: accept its conditions at "
         f"{hub.url}/{LLAMA.path} and wait until its owners agree; {INSTEAD}"
     )
@@ -67,14 +72,14 @@ def test_a_token_that_nobody_knows(
     hub: Hub, machine: Machine, training: list[str], expert_files: dict[Named, Files]
 ) -> None:
     publish(hub, expert_files)
-    assert refusal(machine.derby(hub, *training, HF_TOKEN="hf_expired")) == (
+    assert refusal(machine.here(hub, *training, HF_TOKEN="hf_expired")) == (
         "the hub does not know your token (Invalid credentials in Authorization header): log in again with "
         "`hf auth login`, or unset HF_TOKEN"
     )
 
 
 def test_a_name_that_the_hub_does_not_know(hub: Hub, machine: Machine, arguments: list[str]) -> None:
-    assert refusal(machine.derby(hub, *arguments)) == (
+    assert refusal(machine.here(hub, *arguments)) == (
         f"{BGE_BASE.path} is not on the Hugging Face hub, or private: check {hub.url}/{BGE_BASE.path}, and "
         f"for a private one log in with `hf auth login`; {INSTEAD}"
     )
@@ -84,7 +89,7 @@ def test_a_name_that_the_hub_does_not_know(hub: Hub, machine: Machine, arguments
 @pytest.mark.usefixtures("bge")
 def test_a_revision_that_is_not_there(hub: Hub, machine: Machine, arguments: list[str]) -> None:
     revision = "f" * 40
-    assert refusal(machine.derby(hub, *arguments, f"encoder.model.revision={revision}")) == (
+    assert refusal(machine.here(hub, *arguments, f"encoder.model.revision={revision}")) == (
         f"{BGE_BASE.path} has no revision {revision}: revision beside its path is null for the newest, or "
         f"one of {hub.url}/{BGE_BASE.path}/commits/main"
     )
@@ -94,27 +99,27 @@ def test_a_revision_that_is_not_there(hub: Hub, machine: Machine, arguments: lis
 @pytest.mark.usefixtures("bge")
 def test_no_network(hub: Hub, machine: Machine, arguments: list[str]) -> None:
     cache = machine.home / "hub"
-    assert refusal(machine.derby(hub, *arguments, HF_HUB_OFFLINE="1")) == (
+    assert refusal(machine.here(hub, *arguments, HF_HUB_OFFLINE="1")) == (
         f"{BGE_BASE.path} is not in the hub's cache {cache}, or only in part, and HF_HUB_OFFLINE is set: "
         f"without it the rest is downloaded; {INSTEAD}"
     )
     closed = "http://127.0.0.1:9"
     # A commit is asked for again and again, for half a minute.
     newest = [*arguments, "encoder.model.revision=null"]
-    assert refusal(machine.derby(hub, *newest, HF_ENDPOINT=closed)) == (
+    assert refusal(machine.here(hub, *newest, HF_ENDPOINT=closed)) == (
         f"{BGE_BASE.path} is not in the hub's cache {cache}, or only in part, and {closed} cannot be reached "
         f"(ConnectError); {INSTEAD}"
     )
     assert hub.asked == []
     hub.status = 503
-    assert refusal(machine.derby(hub, *newest)) == (
+    assert refusal(machine.here(hub, *newest)) == (
         f"the hub answers 503 for {BGE_BASE.path} (the hub is ill): try again later; {INSTEAD}"
     )
 
 
 def test_a_connection_that_is_cut(hub: Hub, machine: Machine, arguments: list[str], bge: Files) -> None:
     hub.faults[WEIGHTS] = Fault(cut=len(bge[WEIGHTS]) // 2)
-    said = refusal(machine.derby(hub, *arguments))
+    said = refusal(downloading(hub, machine)(hub, *arguments))
     assert said.startswith(f"the download of {BGE_BASE.path} from {hub.url}/{BGE_BASE.path} broke off (")
     assert said.endswith(f"; whole files are kept, run this again for the rest; {INSTEAD}")
     assert "Signature" not in said
@@ -123,11 +128,11 @@ def test_a_connection_that_is_cut(hub: Hub, machine: Machine, arguments: list[st
     assert not (there / WEIGHTS).exists()
     assert (there / "tokenizer.json").read_bytes() == bge["tokenizer.json"]
     # What is whole is not used as if it were all.
-    assert "or only in part" in refusal(machine.derby(hub, *arguments, HF_HUB_OFFLINE="1"))
+    assert "or only in part" in refusal(machine.here(hub, *arguments, HF_HUB_OFFLINE="1"))
 
     hub.faults.clear()
     hub.asked.clear()
-    done = machine.derby(hub, *arguments)
+    done = downloading(hub, machine)(hub, *arguments)
     assert done.returncode == 0, done.stderr
     assert (there / WEIGHTS).read_bytes() == bge[WEIGHTS]
     assert [path for path in hub.paths("hub", "HEAD") if "/resolve/" in path and WEIGHTS not in path] == []
@@ -140,12 +145,12 @@ def test_a_file_with_other_bytes_than_announced(
     other = bytes(len(bge[WEIGHTS]))
     hub.faults[WEIGHTS] = Fault(instead=xorb(other) if xet else other)
     announced = hashlib.sha256(bge[WEIGHTS]).hexdigest()
-    assert refusal(machine.derby(hub, *arguments)) == (
+    assert refusal(downloading(hub, machine)(hub, *arguments)) == (
         f"{WEIGHTS} of {BGE_BASE.path} has other bytes than the hub announced (SHA-256 {announced}); it was "
         "deleted, run this again to download it once more"
     )
     hub.faults.clear()
-    done = machine.derby(hub, *arguments)
+    done = downloading(hub, machine)(hub, *arguments)
     assert done.returncode == 0, done.stderr
     weights = machine.snapshot(BGE_BASE) / WEIGHTS
     assert weights.read_bytes() == bge[WEIGHTS]
@@ -155,7 +160,7 @@ def test_a_file_with_other_bytes_than_announced(
     kept.chmod(0o644)
     kept.write_bytes(other)
     assert "has other bytes than the hub announced" in refusal(
-        machine.derby(hub, *arguments, HF_HUB_OFFLINE="1")
+        machine.here(hub, *arguments, HF_HUB_OFFLINE="1")
     )
 
 
@@ -188,7 +193,7 @@ def test_a_full_disk(hub: Hub, machine: Machine, arguments: list[str], bge: File
         assert not (machine.snapshot(BGE_BASE) / WEIGHTS).exists()
         # The advice is good.
         elsewhere = str(machine.home.with_name("roomy"))
-        done = machine.derby(hub, *arguments, HF_HOME=elsewhere)
+        done = downloading(hub, machine)(hub, *arguments, HF_HOME=elsewhere)
         assert done.returncode == 0, done.stderr
 
 
@@ -201,11 +206,10 @@ def test_a_file_larger_than_the_user_may_write(
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(machine.home), "HF_HUB_OFFLINE": "0"}
     done: Done = subprocess.run(
         command(*arguments),
         cwd=machine.cwd,
-        env=environment(**own),
+        env=environment(**machine.variables(hub)),
         capture_output=True,
         text=True,
         check=False,
@@ -221,7 +225,7 @@ def test_a_file_larger_than_the_user_may_write(
 @pytest.mark.parametrize("bge", [False], indirect=True)
 def test_a_hub_that_falls_silent(hub: Hub, machine: Machine, arguments: list[str], bge: Files) -> None:
     hub.faults[WEIGHTS] = Fault(held=True)
-    said = refusal(machine.derby(hub, *arguments, HF_HUB_DOWNLOAD_TIMEOUT="1"))
+    said = refusal(machine.here(hub, *arguments, HF_HUB_DOWNLOAD_TIMEOUT="1"))
     assert said.startswith(f"the download of {BGE_BASE.path} from {hub.url}/{BGE_BASE.path} broke off (")
     assert machine.unfinished() == []
 
@@ -229,11 +233,10 @@ def test_a_hub_that_falls_silent(hub: Hub, machine: Machine, arguments: list[str
 @pytest.mark.parametrize("bge", [False], indirect=True)
 def test_a_process_killed_in_the_middle(hub: Hub, machine: Machine, arguments: list[str], bge: Files) -> None:
     hub.faults[WEIGHTS] = Fault(held=True)
-    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(machine.home), "HF_HUB_OFFLINE": "0"}
     process = subprocess.Popen(
         command(*arguments),
         cwd=machine.cwd,
-        env=environment(**own),
+        env=environment(**machine.variables(hub)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -241,7 +244,7 @@ def test_a_process_killed_in_the_middle(hub: Hub, machine: Machine, arguments: l
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     hub.faults.clear()
-    done = machine.derby(hub, *arguments)
+    done = machine.here(hub, *arguments)
     assert done.returncode == 0, done.stderr
     assert (machine.snapshot(BGE_BASE) / WEIGHTS).read_bytes() == bge[WEIGHTS]
 
@@ -251,9 +254,8 @@ def test_a_process_killed_in_the_middle(hub: Hub, machine: Machine, arguments: l
 @pytest.mark.usefixtures("bge")
 def test_an_interrupt_is_heard_at_once(hub: Hub, machine: Machine, arguments: list[str]) -> None:
     hub.faults[WEIGHTS] = Fault(held=True)
-    own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(machine.home), "HF_HUB_OFFLINE": "0"}
     # The file would be waited for until the hub ends.
-    with started(*arguments, cwd=machine.cwd, **own) as process:
+    with started(*arguments, cwd=machine.cwd, **machine.variables(hub)) as process:
         assert hub.held.wait()
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate()
@@ -275,7 +277,7 @@ def test_parts_of_the_second_expert_break_off(
     publish(hub, expert_files)
     part = "model-00005-of-00006.safetensors"
     hub.faults[part] = Fault(cut=10)
-    said = refusal(machine.derby(hub, *training, HF_TOKEN=GRANTED))
+    said = refusal(machine.here(hub, *training, HF_TOKEN=GRANTED))
     assert said.startswith(f"the download of {PHI.path} from {hub.url}/{PHI.path} broke off (")
     # Nothing was trained on the half that was there.
     assert not (machine.cwd / "adapters").exists()
