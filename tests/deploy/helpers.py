@@ -23,8 +23,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-# Against a program that does nothing; none takes a tenth of it.
-PATIENCE = 60.0
+# Against a program that does nothing; none takes a hundredth of it.
+PATIENCE = 600.0
 
 
 def documents(path: Path) -> list[Any]:

@@ -141,7 +141,7 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
         worker.stdin.write("go\n")
         worker.stdin.flush()
     for worker in workers:
-        _, errors = worker.communicate(timeout=60)
+        _, errors = worker.communicate()
         assert worker.returncode == 0, errors
     encoder = Encoder()
     texts = [f"text {number}" for number in range(600)]

@@ -205,7 +205,8 @@ import sys
 from pathlib import Path
 from benchmarks.config import compose_config
 from benchmarks.experiment.run import run
-run(compose_config("run", sys.argv[2:]), Path(sys.argv[1]))
+from benchmarks.workers.in_process import InProcess
+run(compose_config("run", sys.argv[2:]), Path(sys.argv[1]), InProcess())
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.gate.against import pooled
 from reports.record_files import read_result
 from tests.benchmarks.gate_samples import predictions, result
-from tests.benchmarks.helpers import FAST, derby, git, json_file
+from tests.benchmarks.helpers import FAST, git, in_process, json_file
 
 MINE = "name: mine\n_target_: routers.baselines.{router}\n"
 RUN = ["--", "--config-dir", "conf", "router=mine", "dataset=files", "dataset.path=questions"]
@@ -39,7 +39,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.process
 def test_a_worse_router_is_a_regression_and_the_same_is_none(repository: Path) -> None:
     files = ["--json", "check.json"]
-    done = derby("check", "--against", "HEAD~1", "--pairs", "1", *files, *SETTINGS, cwd=repository)
+    done = in_process("check", "--against", "HEAD~1", "--pairs", "1", *files, *SETTINGS, cwd=repository)
     assert done.returncode == 1, done.stdout
     assert done.stdout.startswith("mine: REGRESSION: accuracy")
     assert "run 1 of 2" in done.stderr
@@ -54,22 +54,24 @@ def test_a_worse_router_is_a_regression_and_the_same_is_none(repository: Path) -
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
     quick = [*SETTINGS, "measure.enabled=false"]
-    same = derby("check", "--against", "HEAD", "--pairs", "1", *files, *quick, cwd=repository)
+    same = in_process("check", "--against", "HEAD", "--pairs", "1", *files, *quick, cwd=repository)
     found = {one["metric"]: one for one in json_file(repository / "check.json")["results"]}
     assert found["accuracy"]["outcome"] == "passed", same.stdout
 
 
 @pytest.mark.process
 def test_what_cannot_be_run_says_so(repository: Path, tmp_path: Path) -> None:
-    done = derby("check", "--against", "nowhere", *SETTINGS, cwd=repository)
+    done = in_process("check", "--against", "nowhere", *SETTINGS, cwd=repository)
     assert done.returncode == 3
     assert "no commit 'nowhere' here" in done.stderr
     outside = tmp_path / "outside"
     outside.mkdir()
-    done = derby("check", "--against", "HEAD", *SETTINGS, cwd=outside, GIT_CEILING_DIRECTORIES=str(tmp_path))
+    done = in_process(
+        "check", "--against", "HEAD", *SETTINGS, cwd=outside, GIT_CEILING_DIRECTORIES=str(tmp_path)
+    )
     assert done.returncode == 3
     assert "not a git repository" in done.stderr
-    done = derby("check", "--against", "HEAD", "router=unknown", cwd=repository)
+    done = in_process("check", "--against", "HEAD", "router=unknown", cwd=repository)
     assert done.returncode == 3
     assert "ended with status 2" in done.stderr
     assert "unknown" in done.stderr.splitlines()[-1]
