@@ -156,9 +156,12 @@ def smaller(arguments: list[str]) -> list[str]:
     given = {word.partition("=")[0] for word in arguments}
     if arguments[2] == "suite":
         return SMALLER["suite"]
-    # That check runs twice.
+    # That check runs.
     verb = "run" if "--against" in arguments else arguments[2]
     chosen = [word for word in SMALLER[verb] if word.partition("=")[0] not in given]
+    if "--against" in arguments and "--pairs" not in arguments:
+        # Each is two runs in processes.
+        chosen = ["--pairs=1", *chosen]
     if not has_experts(arguments):
         # Those with experts are measured.
         chosen = [word for word in chosen if "experts." not in word] + ["measure.enabled=false"]
