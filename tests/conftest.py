@@ -105,6 +105,7 @@ Questions = tuple[list[str], list[str]]
 
 # Of several processes that take a file each, the last would else work on these alone.
 LONGEST = (
+    "suite/test_launchers.py",
     "test_readme.py",
     "routers/test_contract.py",
     "server/test_page_browser.py",
@@ -123,6 +124,9 @@ LONGEST = (
     "gate/test_against.py",
     "answers/test_train.py",
     "assets/test_gguf_model.py",
+    "routers/test_ready_made.py",
+    "test_package.py",
+    "test_serving_docs.py",
 )
 # Markers of the tests that may start processes of Python.
 WITH_PROCESSES = ("process", "signals")

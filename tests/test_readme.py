@@ -104,7 +104,7 @@ SMALLER = {
         "dataset.path=my_questions",
         # Two tests at a time on two cores.
         "measure.threads=1",
-        "measure.min_queries=20",
+        "measure.min_queries=10",
         "measure.rounds=1",
         "measure.budget=0",
         "statistics.resamples=200",
@@ -124,7 +124,7 @@ SMALLER = {
         "dataset=files",
         "dataset.path=my_questions",
         "measure.threads=1",
-        "measure.min_queries=20",
+        "measure.min_queries=10",
         "measure.min_batches=1",
         "grow.stored=[20,200]",
         "grow.domains=[2,20]",

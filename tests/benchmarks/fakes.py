@@ -212,5 +212,5 @@ class Asleep(Diary):
 
     def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
         Path(self.log).write_text(str(os.getpid()), encoding="utf-8")
-        time.sleep(300)
+        time.sleep(3600)
         yield []

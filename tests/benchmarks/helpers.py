@@ -25,7 +25,7 @@ from reports.record import Prediction
 MEASURED_ONCE = (
     "measure.threads=1",
     "measure.warmup=1",
-    "measure.min_queries=20",
+    "measure.min_queries=10",
     "measure.rounds=1",
     "measure.budget=0",
     "measure.min_batches=2",

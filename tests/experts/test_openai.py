@@ -293,7 +293,7 @@ INTERRUPTED = """
 import sys
 from experts.base import Request
 from experts.openai import OpenAIExperts
-asked = OpenAIExperts(sys.argv[1], {"held": "held"}, timeout=30).load()
+asked = OpenAIExperts(sys.argv[1], {"held": "held"}, timeout=3600).load()
 print("ready", flush=True)
 list(asked.generate([Request("held", "Why?")] * 20))
 """
@@ -317,8 +317,8 @@ def test_an_interrupt_does_not_wait_for_the_server(server: Server) -> None:
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        # Less than the 30 seconds of its own timeout, more than a busy machine takes to end Python.
-        _, errors = process.communicate(timeout=20)
+        # Long before its own timeout: pytest ends a test that hangs.
+        _, errors = process.communicate()
     finally:
         process.kill()
         process.wait()
@@ -543,9 +543,9 @@ def test_transformers_serve(tiny_llama: str, tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
-    with transformers_serve(str(folder), tmp_path / "log", patience=35) as url:
+    with transformers_serve(str(folder), tmp_path / "log") as url:
         asked = OpenAIExperts(
-            url, {"car": str(folder)}, system_prompt="About {domain}.", max_new_tokens=8, timeout=30
+            url, {"car": str(folder)}, system_prompt="About {domain}.", max_new_tokens=8, timeout=600
         )
         requests = [
             Request("car", "Why does my car shake?"),

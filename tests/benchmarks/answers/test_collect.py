@@ -1,10 +1,7 @@
 """Collecting answers: who is asked what, that nothing is paid for twice, and which answer a row gets."""
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +20,7 @@ from benchmarks.workers.launch import Workers
 from common.settings import Policy
 from experts.base import BASE, Answer, Request
 from reports.record import Answering, Prediction
-from tests.benchmarks.helpers import environment
+from tests.benchmarks.helpers import alive, environment, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAIN = [Example("car-1", "Which oil?", "car"), Example("sleep-1", "Why do I snore?", "sleep")]
@@ -275,41 +272,16 @@ generate(ExpertSet("asleep", spec, use_cache=False), [Request("car", "one")], Wo
 """
 
 
-def runs(pid: int) -> bool:
-    """Whether a process does anything; one that has ended may wait for init to take note."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    try:
-        return not status.parent.parent.is_dir() or status.read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return met
-
-
 @pytest.mark.process
 @pytest.mark.signals
 def test_the_worker_ends_when_its_parent_is_killed(tmp_path: Path, log: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(log)]
-    worker = None
     with subprocess.Popen(command, cwd=ROOT, env=environment(TMPDIR=str(tmp_path))) as parent:
         try:
-            assert wait_until(lambda: log.exists() and bool(log.read_text()), 120), "the worker never began"
+            wait_until(lambda: parent.poll() is not None or (log.exists() and log.read_text()))
             worker = int(log.read_text())
-            assert runs(worker)
+            assert alive(worker)
         finally:
             parent.kill()
-    try:
-        # Long enough for a busy machine; without the parent's death it would sleep for 300 s.
-        assert wait_until(lambda: not runs(worker), 60), "the worker outlives its parent"
-    finally:
-        if runs(worker):
-            os.kill(worker, signal.SIGKILL)
+    # Without the parent's death it would sleep for longer than pytest lets a test last.
+    wait_until(lambda: not alive(worker))

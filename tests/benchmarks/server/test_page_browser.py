@@ -652,8 +652,10 @@ def looked_at(page: Page, name: str) -> None:
             page.emulate_media(color_scheme=scheme)
             if folder := os.environ.get("ROUTER_DERBY_SHOTS"):
                 picture(page, size, Path(folder) / f"{name}_{width}_{scheme}.png")
+            # The schemes differ in colours alone.
+            rules = "runOnly: ['color-contrast', 'link-in-text-block']," if scheme == "dark" else ""
             found: dict[str, Any] = page.evaluate(
-                "axe.run({ resultTypes: ['violations'], selectors: false })"
+                f"axe.run({{ {rules} resultTypes: ['violations'], selectors: false }})"
             )
             violations = [
                 (violation["id"], node["html"], node["failureSummary"])
@@ -661,7 +663,7 @@ def looked_at(page: Page, name: str) -> None:
                 for node in violation["nodes"]
             ]
             assert violations == [], f"{name}, {width}, {scheme}"
-            assert len(found["passes"]) > 10
+            assert len(found["passes"]) > (0 if rules else 10)
     page.set_viewport_size(NARROW)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], name
 
