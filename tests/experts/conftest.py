@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from common.files import cached_dir, read_json, write_json
+from common.files import cached_dir, read_json, sha256_file, write_json
 from common.typed_json import from_json, to_json
 from experts.base import Answer, Request, Turn
 from experts.local import Model
@@ -222,9 +222,10 @@ def models(bases: dict[str, str], adapters: dict[tuple[str, str], Adapter]) -> d
         name: {
             domain: Model(
                 folder=folder,
-                sha256=f"{name} weights",
+                # A cache that is kept between sessions has graphs of earlier models.
+                sha256=sha256_file(Path(folder, "model.safetensors")),
                 adapter=str(adapters[name, domain].folder),
-                adapter_sha256=f"{name} {domain} weights",
+                adapter_sha256=sha256_file(adapters[name, domain].folder / "adapter_model.safetensors"),
             )
             for domain in ANSWERS
         }
