@@ -23,7 +23,7 @@ def test_the_fewest_questions_that_show_an_accuracy() -> None:
     # 0.9^21 = 0.109, 0.9^22 = 0.098; 0.5^3 = 0.125 exactly.
     assert fewest(0.9, 0.1, n=22) == 22
     assert fewest(0.5, 0.125, n=4) == 3
-    # Two sequences share the error: 0.9^28 = 0.052, 0.9^29 = 0.047. The second begins at half of the questions.
+    # Two sequences share the error: 0.9^28 = 0.052, 0.9^29 = 0.047. The second begins at half of them.
     assert fewest(0.9, 0.1, n=58) == 22
     assert fewest(0.9, 0.1, n=60) == 29
 
