@@ -1,5 +1,6 @@
 """Dataclasses as JSON values and back, by their types."""
 
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -35,6 +36,29 @@ def to_json(value: Any) -> Any:
 def from_json(content: Any, kind: type[Kind]) -> Kind:
     """Undo `to_json`. Raises `msgspec.ValidationError`, which names the place, for another shape."""
     return msgspec.convert(content, kind)
+
+
+def from_json_exactly(content: Any, kind: type[Kind]) -> Kind:
+    """The same. Raises `ValueError`, which names the place, for a key that `kind` does not have, too."""
+    found = from_json(content, kind)
+    for place in _unknown(content, found, "$"):
+        raise ValueError(f"Unknown key - at `{place}`")
+    return found
+
+
+def _unknown(content: Any, read: Any, place: str) -> Iterator[str]:
+    """Places of keys in JSON values that the dataclasses that were read from them do not have."""
+    if is_dataclass(read):
+        names = {item.name for item in fields(read)}
+        for key, value in content.items():
+            inside = f"{place}.{key}"
+            yield from _unknown(value, getattr(read, key), inside) if key in names else [inside]
+    elif isinstance(read, dict):
+        for key, value in content.items():
+            yield from _unknown(value, read[key], f"{place}.{key}")
+    elif isinstance(read, list):
+        for number, pair in enumerate(zip(content, read, strict=True)):
+            yield from _unknown(*pair, f"{place}[{number}]")
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:

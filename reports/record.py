@@ -3,6 +3,7 @@
 Other tools read these names; a change that they would notice raises `SCHEMA_VERSION`.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -11,6 +12,9 @@ from common.settings import Policy, Statistics
 from reports.reasons import sentence
 
 SCHEMA_VERSION = 5
+
+# Slices of every data set: all rows with a label, and rows without one.
+ALL, OUT_OF_SCOPE = "all", "out_of_scope"
 
 
 class Verdict(StrEnum):
@@ -40,7 +44,7 @@ class Metric:
     value: float
     unit: str
     higher_is_better: bool
-    slice: str = "all"
+    slice: str = ALL
     n: int = 1
     ci_low: float | None = None
     ci_high: float | None = None
@@ -57,7 +61,7 @@ class Unscored:
 
     name: str
     reason: str
-    slice: str = "all"
+    slice: str = ALL
     details: dict[str, str | int | float] = field(default_factory=dict)
 
     @property
@@ -774,10 +778,19 @@ class Record:
         """Questions that the experts answered, where these are not all that have a reference."""
         return self.timings.experts.sample if self.timings.experts else None
 
-    def metric(self, name: str, slice_: str = "all") -> Metric | None:
+    def setting(self, name: str, otherwise: Any = None) -> Any:
+        """Value in the configuration by its dotted name; `otherwise` where it has none."""
+        found: Any = self.config
+        for key in name.split("."):
+            if not isinstance(found, Mapping) or key not in found:
+                return otherwise
+            found = found[key]
+        return found
+
+    def metric(self, name: str, slice_: str = ALL) -> Metric | None:
         """The metric of that name and slice, if it was computed."""
         return next((one for one in self.metrics if (one.name, one.slice) == (name, slice_)), None)
 
-    def missing(self, name: str, slice_: str = "all") -> Unscored | None:
+    def missing(self, name: str, slice_: str = ALL) -> Unscored | None:
         """Reason why that metric was not computed, if the record says so."""
         return next((one for one in self.unscored if (one.name, one.slice) == (name, slice_)), None)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from common.errors import UserError
-from common.typed_json import from_json, to_json
+from common.typed_json import from_json_exactly, to_json
 from reports.migrate import READABLE, migrated
 from reports.record import SCHEMA_VERSION, Prediction, Record
 
@@ -21,6 +23,7 @@ PREDICTIONS = "predictions.jsonl"
 # In the record, of what they seal.
 PREDICTIONS_SHA256 = "predictions_sha256"
 RECORD_SHA256 = "record_sha256"
+REMEDY = "restore it, or run again"
 
 
 class RecordError(UserError, ValueError):
@@ -67,7 +70,7 @@ def read_result(folder: Path) -> Result:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DamagedResult(
             f"{path} is not the file that {RECORD} was written with (its SHA-256 differs): it was edited or "
-            "cut; restore it, or run again"
+            f"cut; {REMEDY}"
         )
     return Result(folder, record, _predictions(path, content))
 
@@ -81,19 +84,18 @@ def _read_record(folder: Path) -> tuple[Record, str]:
     """The record, and the checksum of the predictions that belong to it."""
     path = folder / RECORD
     try:
-        content = json.loads(_bytes(path).decode("utf-8"))
+        content = msgspec.json.decode(_bytes(path))
         _check_version(path, content["schema_version"])
         seal = content.pop(RECORD_SHA256)
         if seal != _seal(content):
-            raise DamagedResult(
-                f"{path} was edited after it was written (its SHA-256 differs); restore it, or run again"
-            )
+            raise DamagedResult(f"{path} was edited after it was written (its SHA-256 differs); {REMEDY}")
         sha256 = content.pop(PREDICTIONS_SHA256)
-        return from_json(migrated(content), Record), sha256
+        return from_json_exactly(migrated(content), Record), sha256
     except RecordError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedResult(f"{path} is not a result record: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise DamagedResult(f"{path} is not a result record: {what}; {REMEDY}") from error
 
 
 def _check_version(path: Path, version: Any) -> None:
@@ -119,12 +121,16 @@ def read_predictions(folder: Path) -> list[Prediction]:
 
 
 def _predictions(path: Path, content: bytes) -> list[Prediction]:
+    # Not splitlines: a question may hold other line ends, which JSON does not escape.
+    lines = content.removesuffix(b"\n").split(b"\n")
+    return [_prediction(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line]
+
+
+def _prediction(line: bytes, place: str) -> Prediction:
     try:
-        # Not splitlines: a question may hold other line ends, which JSON does not escape.
-        lines = content.decode("utf-8").removesuffix("\n").split("\n")
-        return [Prediction(**json.loads(line)) for line in lines if line]
-    except (ValueError, TypeError) as error:
-        raise DamagedResult(f"{path} is not a predictions file: {error}") from error
+        return from_json_exactly(msgspec.json.decode(line), Prediction)
+    except (ValueError, RecursionError) as error:
+        raise DamagedResult(f"{place} is not a prediction: {error}; {REMEDY}") from error
 
 
 def _bytes(path: Path) -> bytes:

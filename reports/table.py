@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from reports.record import Metric, Record, Unscored
+from reports.record import ALL, Metric, Record, Unscored
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Table:
     about: list[str] = field(default_factory=list)
 
 
-def metric_cell(record: Record, name: str, slice_: str = "all", instead: str | None = None) -> Cell:
+def metric_cell(record: Record, name: str, slice_: str = ALL, instead: str | None = None) -> Cell:
     """The metric of that name; where it is missing the reason given for it, or for `instead`."""
     metric = record.metric(name, slice_)
     if metric is not None:

@@ -50,7 +50,34 @@ class Missing(StrEnum):
     ROUTED = "routed"
     ANSWERS = "answers"
     MEASURED = "measured"
+    NEAR_IN_MEANING = "near_in_meaning"
     SURROUNDINGS = "surroundings"
+
+
+class Why(StrEnum):
+    """Code of the reason for it."""
+
+    NO_RESULT = "no_result"
+    OTHER_QUESTIONS = "other_questions"
+    OLDER_SCHEMA = "older_schema"
+    OTHER_LOADER = "other_loader"
+    ON_HUB = "on_hub"
+    OTHER_FILE = "other_file"
+    ONE_SIDE = "one_side"
+    # Whatever refused it says so in `error`.
+    REFUSED = "refused"
+
+
+_REASONS = {
+    Why.NO_RESULT: "its result is not there",
+    Why.OTHER_QUESTIONS: "{folder} has other questions: {difference}",
+    Why.OLDER_SCHEMA: "records of schema {version} were made otherwise",
+    Why.OTHER_LOADER: "its loader is not one of Router Derby's",
+    Why.ON_HUB: "it is on the hub; --data names files of this machine",
+    Why.OTHER_FILE: "{file} has SHA-256 {found:.12}…, the record has {recorded:.12}…",
+    Why.ONE_SIDE: "{file} is in the {side} alone",
+    Why.REFUSED: "{error}",
+}
 
 
 # Codes of a verification that is incomplete; the others are of every folder.
@@ -67,14 +94,20 @@ CLAIMS = frozenset(
 
 
 class NotDerived(NamedTuple):
-    """Part of a result that was not derived.
+    """Part of a result that was not derived, and why where that is not the same of every folder.
 
     Attributes:
-        details: names and reasons that its sentence needs.
+        details: names and figures that the sentences of both need.
     """
 
     code: Missing
-    details: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
+    why: Why | None = None
+    details: dict[str, str | int] = {}  # noqa: RUF012 - nobody changes it
+
+    @property
+    def reason(self) -> str:
+        """The reason in words; empty where there is none."""
+        return _REASONS[self.why].format(**self.details) if self.why else ""
 
     @property
     def is_claim(self) -> bool:

@@ -35,7 +35,6 @@ def command(folders: tuple[Path, ...], rows: int, as_json: bool) -> None:
     from benchmarks.records.folders import named, read_results
     from benchmarks.stats.paired import pairwise
     from benchmarks.stats.power import POWER
-    from common.settings import Statistics
     from reports.terminal.diff import print_pairs
     from reports.text.statistics import Paired
 
@@ -45,15 +44,13 @@ def command(folders: tuple[Path, ...], rows: int, as_json: bool) -> None:
     _check_questions(runs)
     _check_scored(runs)
     # As the first run was configured, so that its intervals are those of its record.
-    config = next(iter(runs.values())).record.config
-    known = config.get("statistics", {})
-    statistics = Statistics(**{key: known[key] for key in ("resamples", "confidence") if key in known})
+    how = next(iter(runs.values())).record.derivation
     predictions = {name: run.predictions for name, run in runs.items()}
-    pairs = pairwise(predictions, statistics, config.get("seed", 0))
+    pairs = pairwise(predictions, how.statistics, how.seed)
     if as_json:
-        print(_as_json(runs, pairs, statistics.confidence, POWER))
+        print(_as_json(runs, pairs, how.statistics.confidence, POWER))
     else:
-        print_pairs(pairs, Paired(statistics.confidence), rows)
+        print_pairs(pairs, Paired(how.statistics.confidence), rows)
 
 
 def _check_questions(runs: "dict[str, Result]") -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from unicodedata import normalize
 
+from reports.record import OUT_OF_SCOPE
+
 STANDARD = "standard"
 OVERLAP = "overlap"
-OUT_OF_SCOPE = "out_of_scope"
 # Between the messages of a conversation, where a message cannot have it.
 BREAK = "\0"
 # Default_Ignorable_Code_Point (Unicode 15.1, DerivedCoreProperties.txt), such as the zero-width space, and

@@ -7,23 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.datasets.base import (
-    OUT_OF_SCOPE,
-    OVERLAP,
-    STANDARD,
-    Dataset,
-    Example,
-    fold_name,
-    reserved_slice,
-    visible,
-)
+from benchmarks.datasets.base import OVERLAP, STANDARD, Dataset, Example, fold_name, reserved_slice, visible
 from benchmarks.errors import BadInput
 from experts.base import BASE
+from reports.record import ALL, OUT_OF_SCOPE
 from routers.base import valid_text
 from routers.decision import ABSTAIN, BEST_GUESS
 
 # Names of slices, policies and fallbacks, which a domain could be confused with.
-RESERVED = {"all", STANDARD, OVERLAP, OUT_OF_SCOPE, BASE, BEST_GUESS, ABSTAIN}
+RESERVED = {ALL, STANDARD, OVERLAP, OUT_OF_SCOPE, BASE, BEST_GUESS, ABSTAIN}
 SHOWN = 5
 LONGEST_QUOTE = 100
 _short = reprlib.Repr()

@@ -20,6 +20,7 @@ from benchmarks.datasets.tables import is_table, names_of
 from benchmarks.errors import BadInput
 from common.checks import at_least, constrained, fraction, optional
 from common.progress import say
+from reports.record import ALL
 
 LEAVE_OUT = "dataset.min_per_domain=2 leaves out the domains that have fewer"
 
@@ -119,7 +120,7 @@ def _check_names(learned: Questions, tested: Questions) -> None:
             domains.setdefault(domain, where)
     check_domain_names(domains)
     check_alike("slice", slices)
-    taken = {"all", *map(fold_name, domains)}
+    taken = {ALL, *map(fold_name, domains)}
     refuse(
         [
             f"{where}: no slice can be called {quoted(name)}"

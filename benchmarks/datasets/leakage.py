@@ -1,7 +1,7 @@
 """Leakage: training questions that are also in the test, word for word or nearly."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.assets.packages import package_dir
 from benchmarks.datasets.base import Dataset, Example, fold
+from benchmarks.datasets.checks import listed
 from benchmarks.datasets.wording import Alike, reworded, without_templates
 from benchmarks.errors import BadInput
 from benchmarks.workers.launch import Workers
@@ -44,7 +45,6 @@ class Guard(Settings):
     near_duplicate: float = 0.95
 
 
-SHOWN = 5
 # Similarities held at once, to bound memory on large data sets.
 CELLS = 20_000_000
 PAIRS = "pairs.json"
@@ -141,16 +141,33 @@ def check_leakage(dataset: Dataset, settings: Guard, workers: Workers) -> tuple[
 def find_leaks(dataset: Dataset, threshold: float, workers: Workers) -> Leaks:
     """Pairs of a training or validation question and a test question, the strictest kind first, the most
     alike of a kind first; and how many test questions nearly repeat another."""
+    found = _near([*dataset.train, *dataset.validation], dataset.test, threshold, workers)
+    return Leaks(_leaks(dataset, found.pairs), len(found.repeated))
+
+
+def leaks_by_words(dataset: Dataset) -> list[Leak]:
+    """Pairs that are alike by their words or letters: those of `find_leaks` that need no encoder."""
+    sides = ([*dataset.train, *dataset.validation], dataset.test)
+    learned, tested = (without_templates([example.query for example in side]) for side in sides)
+    return _leaks(dataset, reworded(learned, tested))
+
+
+def repeated_by_words(queries: Sequence[str]) -> int:
+    """Number of test questions that repeat an earlier one by their words or letters."""
+    texts = without_templates(queries)
+    return len({one.column for one in reworded(texts, texts) if one.row < one.column})
+
+
+def _leaks(dataset: Dataset, pairs: Iterable[Alike]) -> list[Leak]:
     learned = [*dataset.train, *dataset.validation]
-    found = _near(learned, dataset.test, threshold, workers)
     near = [
         Leak(learned[one.row], dataset.test[one.column], one.similarity, one.kind)
-        for one in found.pairs
+        for one in pairs
         if fold(learned[one.row].query) != fold(dataset.test[one.column].query)
     ]
     order = list(Likeness)
     near.sort(key=lambda leak: (order.index(leak.kind), -leak.similarity))
-    return Leaks([*_same(dataset), *near], len(found.repeated))
+    return [*_same(dataset), *near]
 
 
 def without_tested(dataset: Dataset) -> Dataset:
@@ -243,14 +260,13 @@ def close_pairs(
 
 def _refusal(dataset: Dataset, leaks: Sequence[Leak]) -> str:
     n_learned = len({leak.learned.id for leak in leaks})
-    kinds = Counter(leak.kind for leak in leaks)
-    listed = ", ".join(f"{count} {LIKENESS[kind]}" for kind, count in kinds.items())
-    shown = "; ".join(
+    counts = Counter(leak.kind for leak in leaks)
+    kinds = ", ".join(f"{count} {LIKENESS[kind]}" for kind, count in counts.items())
+    pairs = [
         f"{leak.learned.query!r} ~ {leak.tested.query!r} ({LIKENESS[leak.kind]}, {leak.similarity:.3f})"
-        for leak in leaks[:SHOWN]
-    )
-    more = f"; and {len(leaks) - SHOWN} more pairs" if len(leaks) > SHOWN else ""
+        for leak in leaks
+    ]
     return (
         f"data set {dataset.name}: {n_learned} question(s) to learn from also stand in the test, word for "
-        f"word or nearly (pairs: {listed}): {shown}{more}. guard=drop removes them from training"
+        f"word or nearly (pairs: {kinds}): {listed(pairs, '; ')}. guard=drop removes them from training"
     )

@@ -24,16 +24,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from benchmarks.datasets.base import (
-    OUT_OF_SCOPE,
-    OVERLAP,
-    STANDARD,
-    Example,
-    fold,
-    fold_name,
-    question_id,
-    reserved_slice,
-)
+from benchmarks.datasets.base import OVERLAP, STANDARD, Example, fold, fold_name, question_id, reserved_slice
 from benchmarks.datasets.checks import check_surrogates, question_text, quoted, refuse
 from benchmarks.datasets.tables import (
     READERS,
@@ -48,6 +39,7 @@ from benchmarks.datasets.tables import (
 from benchmarks.errors import BadInput
 from common.files import sha256_file
 from common.progress import say
+from reports.record import OUT_OF_SCOPE
 from routers.base import valid_text
 
 TEST_ONLY = (OVERLAP, OUT_OF_SCOPE)

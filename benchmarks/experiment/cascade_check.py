@@ -35,7 +35,7 @@ class Alone:
     """A cascade's settings, and the class that its expensive router picks for each query.
 
     Attributes:
-        sent_on, n: training questions that the threshold sends on, of those that it was chosen on; None where
+        chosen_on: training questions that the threshold sends on, of those that it was chosen on; None where
             it was given.
     """
 
@@ -43,8 +43,7 @@ class Alone:
     share: float | None
     loss: float | None
     predicted: list[str]
-    sent_on: int | None = None
-    n: int | None = None
+    chosen_on: Count | None = None
 
 
 def check_cascade(
@@ -73,7 +72,7 @@ def check_cascade(
         loss=alone.loss,
         sent_on=share_sent_on(labelled, statistics),
         lost=_lost(labelled, expensive, statistics, seed),
-        shifts=_shifts(labelled, alone),
+        shifts=shifts_of_sent_on(labelled, alone.chosen_on),
     )
 
 
@@ -96,11 +95,12 @@ def share_sent_on(rows: Sequence[Prediction], statistics: Statistics) -> Estimat
     return share_estimate(sent_on, weights, statistics.confidence, clusters)
 
 
-def _shifts(labelled: Sequence[Prediction], alone: Alone) -> list[Shift]:
-    if alone.sent_on is None or alone.n is None or not are_independent(labelled):
+def shifts_of_sent_on(labelled: Sequence[Prediction], chosen_on: Count | None) -> list[Shift]:
+    """Shift of the share of rows with a label that a cascade sends on; none where its threshold was given."""
+    if chosen_on is None or not are_independent(labelled):
         return []
     test = Count(sum(bool(row.sent_on) for row in labelled), len(labelled))
-    return shifts({"sent_on": (Count(alone.sent_on, alone.n), test)})
+    return shifts({"sent_on": (chosen_on, test)})
 
 
 def expensive_alone(job: AloneJob) -> Alone:
@@ -119,5 +119,5 @@ def expensive_alone(job: AloneJob) -> Alone:
         router.share if chosen_for_share else None,
         router.loss if chosen_for_loss else None,
         [expensive.classes_[column] for column in best],
-        *(router.chosen_on_ or (None, None)),
+        Count(*router.chosen_on_) if router.chosen_on_ else None,
     )

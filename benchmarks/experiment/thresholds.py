@@ -13,7 +13,7 @@ from benchmarks.metrics.selective import score_of
 from benchmarks.stats.paired import are_independent
 from benchmarks.workers.launch import Workers
 from common.settings import Policy, Statistics
-from reports.reasons import Reason, sentence
+from reports.reasons import Reason
 from reports.record import Estimate, HeldOutCounts, Prediction, Shift, ThresholdResult, Unscored, Wish
 from routers.base import Router
 from routers.calibrated import CalibratedRouter, Choice, HeldOut, OutOfReach
@@ -132,14 +132,20 @@ def choose_thresholds(
         BadInput: it cannot, and `must_reach`.
     """
     chosen = workers.run(choose, ThresholdJob(str(saved), wishes(policy)), "thresholds")
+    found = try_thresholds(chosen, rows, policy, statistics, seed)
+    if must_reach and found.unscored:
+        what = found.unscored[0].sentence
+        raise BadInput(f"{what}. Lower policy.accuracy, hold out more (held_out), or take a better router")
+    return found
+
+
+def try_thresholds(
+    chosen: Sequence[Chosen], rows: Sequence[Prediction], policy: Policy, statistics: Statistics, seed: int
+) -> Thresholds:
+    """What the thresholds that were chosen for `wishes(policy)` do on `rows`; see `choose_thresholds`."""
     unscored: list[Unscored] = []
     if policy.is_chosen and (shortfall := chosen[0].shortfall):
         details = _details(wishes(policy)[0], chosen[0], shortfall)
-        if must_reach:
-            what = sentence(Reason.ACCURACY_NOT_SHOWN, details)
-            raise BadInput(
-                f"{what}. Lower policy.accuracy, hold out more (held_out), or take a better router"
-            )
         names = ("coverage", "selective_accuracy")
         unscored = [Unscored(name, Reason.ACCURACY_NOT_SHOWN, details=details) for name in names]
         policy, chosen = replace(policy, coverage=None, accuracy=None), chosen[1:]
@@ -150,7 +156,7 @@ def choose_thresholds(
         for wish, one in zip(wishes(policy), chosen, strict=True)
     ]
     if policy.is_chosen:
-        results[0] = replace(results[0], shifts=_shifts(rows, policy, chosen[0]))
+        results[0] = replace(results[0], shifts=shifts_of(rows, results[0]))
     thresholds = [one.threshold for one in chosen]
     return Thresholds(with_chosen(policy, thresholds), results, unscored)
 
@@ -191,15 +197,15 @@ def _details(wish: Wish, nearest: Chosen, shortfall: Shortfall) -> dict[str, str
     }
 
 
-def _shifts(rows: Sequence[Prediction], policy: Policy, chosen: Chosen) -> list[Shift]:
-    """Figures of the policy's threshold on the held-out questions and on the test."""
+def shifts_of(rows: Sequence[Prediction], found: ThresholdResult) -> list[Shift]:
+    """Figures of a threshold on the held-out questions and on the test; see `ThresholdResult.shifts`."""
     labelled = [row for row in rows if row.label is not None]
-    if not are_independent(labelled):
+    held_out = found.held_out
+    if held_out is None or not are_independent(labelled):
         return []
-    how = replace(policy, threshold=chosen.threshold, coverage=None, accuracy=None)
-    accepted = [row for row in labelled if score_of(row, how) >= how.threshold]
+    how = Policy(score=found.wish.score)
+    accepted = [row for row in labelled if score_of(row, how) >= found.threshold]
     right = sum(row.predicted == row.label for row in accepted)
-    held_out = chosen.held_out
     return shifts(
         {
             "coverage": (Count(held_out.accepted, held_out.n), Count(len(accepted), len(labelled))),

@@ -11,12 +11,11 @@ from benchmarks.gate.performance import performance_results
 from benchmarks.gate.quality import ACCURACY, Side, quality_results
 from benchmarks.gate.requirements import requirement_results
 from benchmarks.gate.rules import Rules
-from benchmarks.metrics.entry import ALL
 from benchmarks.records.folders import dataset_of
 from benchmarks.stats.paired import aligned
 from common.typed_json import to_json
 from reports.gate.results import ChangedQuestion, Check, Code, Outcome, Remark
-from reports.record import Prediction, Provenance, Record
+from reports.record import ALL, Prediction, Provenance, Record
 from reports.record_files import Result
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.gate.outcomes import GATED, beyond, missing, only_in_run, result
 from benchmarks.gate.rules import Rules
 from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
-from benchmarks.metrics.entry import ALL, WHOLE, Floats, QualityMetric, Questions
+from benchmarks.metrics.entry import WHOLE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.differences import share_difference
 from benchmarks.stats.paired import accuracy_gains, is_weighted
@@ -19,7 +19,7 @@ from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_tes
 from benchmarks.stats.tango import score_limits, score_p
 from reports.gate.results import Code, GateResult, Outcome, Remark
 from reports.metric_info import Group
-from reports.record import Metric, Prediction, Record
+from reports.record import ALL, Metric, Prediction, Record
 
 ACCURACY = "accuracy"
 # The one metric that is tested at full strength: the first of these that there is.

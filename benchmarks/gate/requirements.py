@@ -8,10 +8,10 @@ from difflib import get_close_matches
 
 from benchmarks.errors import BadInput
 from benchmarks.gate.outcomes import kind_of, why_missing
-from benchmarks.metrics.entry import ALL, Bounds, Entry
+from benchmarks.metrics.entry import Bounds, Entry
 from benchmarks.metrics.table import TABLE, entry_of
 from reports.gate.results import Code, GateResult, Outcome, Remark
-from reports.record import Metric, Record
+from reports.record import ALL, Metric, Record
 
 _FORM = re.compile(r"(?P<name>[^\[\]<>=\s]+)(?:\[(?P<slice>.+)\])?\s*(?P<sign>>=|<=)\s*(?P<limit>\S.*)")
 _LIMIT = re.compile(r"(?P<figure>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>.*)")

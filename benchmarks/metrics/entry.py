@@ -15,9 +15,8 @@ from benchmarks.stats.bootstrap import Interval, clusters_of
 from benchmarks.stats.shares import Limits, clopper_pearson, effective_size_of_mean, effective_sizes
 from reports.metric_info import Group, MetricInfo
 from reports.reasons import Reason
-from reports.record import Derivation, Prediction
+from reports.record import ALL, OUT_OF_SCOPE, Derivation, Prediction
 
-ALL, OUT_OF_SCOPE = "all", "out_of_scope"
 # Slices that are all the questions of a metric.
 WHOLE = (ALL, OUT_OF_SCOPE)
 

@@ -16,7 +16,7 @@ from benchmarks.stats.shares import share_estimate
 from common.settings import Statistics
 from reports.metric_info import Group
 from reports.reasons import Reason
-from reports.record import Answering, AnswerSession, Fitting, Metric, Prediction, Serving, Unscored
+from reports.record import ALL, Answering, AnswerSession, Fitting, Metric, Prediction, Serving, Unscored
 
 MB = 1e6
 MS = 1e3
@@ -82,7 +82,7 @@ def _collected(
             unscored.append(Unscored(entry.name, figure.reason, details=dict(figure.details)))
         elif figure is not None:
             low, high = figure.interval or (None, None)
-            known = (entry.name, float(figure.value), entry.unit, entry.higher_is_better, "all")
+            known = (entry.name, float(figure.value), entry.unit, entry.higher_is_better, ALL)
             metrics.append(Metric(*known, figure.n, low, high))
     return metrics, unscored
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.errors import BadInput
 from benchmarks.metrics.compute import evaluate
 from benchmarks.metrics.cost_quality import outcomes
-from benchmarks.metrics.entry import ALL, WITH_OUTCOMES, Questions
+from benchmarks.metrics.entry import WITH_OUTCOMES, Questions
 from benchmarks.metrics.table import QUALITY, entry_of
 from benchmarks.stats.bootstrap import clusters_of, percentile_interval, resamples
 from benchmarks.stats.differences import largest_t_intervals
@@ -26,19 +26,21 @@ from reports.league.figures import draw_league
 from reports.league.files import write_league_json
 from reports.league.html import to_html
 from reports.league.markdown import to_markdown
-from reports.league.model import (
-    OUT_OF_SCOPE,
-    DatasetResults,
-    Entry,
-    Front,
-    League,
-    Reference,
-    Score,
-    Standing,
-)
+from reports.league.model import DatasetResults, Entry, Front, League, Reference, Score, Standing
 from reports.league.tables import SHOWN
 from reports.metric_info import MetricInfo
-from reports.record import DatasetUsed, Estimate, Metric, Prediction, Provenance, Record, Unscored, Verdict
+from reports.record import (
+    ALL,
+    OUT_OF_SCOPE,
+    DatasetUsed,
+    Estimate,
+    Metric,
+    Prediction,
+    Provenance,
+    Record,
+    Unscored,
+    Verdict,
+)
 from reports.record_files import PREDICTIONS, RECORD, Result
 
 # By data set, contestant by contestant.

@@ -19,12 +19,12 @@ from benchmarks.verify.same import FITTED, same
 from benchmarks.workers.launch import Workers
 from common.errors import UserError
 from common.typed_json import to_json
-from reports.record import SCHEMA_VERSION, Prediction, Record
+from reports.record import ALL, SCHEMA_VERSION, Prediction, Record
 from reports.record_files import Result
-from reports.verification import Checked, Difference, Kind, Missing, NotDerived
+from reports.verification import Checked, Difference, Kind, Missing, NotDerived, Why
 
 # What a router says of a question; its best domain follows from the scores.
-OF_ROUTER = ("scores", "confidence", "expected", "sent_on", "changed")
+OF_ROUTER = ("scores", "confidence", "expected", "sent_on", "cut", "changed")
 
 
 def check_again(result: Result, places: DataPlaces, workers: Workers | None = None) -> Checked:
@@ -36,12 +36,11 @@ def check_again(result: Result, places: DataPlaces, workers: Workers | None = No
     """
     version = result.record.schema_version
     if version < SCHEMA_VERSION:
-        why = f"it is of schema {version}, and this version fits and analyses otherwise"
-        return Checked([], [NotDerived(Missing.NOT_REPEATED, {"why": why})])
+        return Checked([], [NotDerived(Missing.NOT_REPEATED, Why.OLDER_SCHEMA, {"version": version})])
     try:
         made = _made_again(result, places, workers)
     except (UserError, WorkerError) as error:
-        return Checked([], [NotDerived(Missing.NOT_REPEATED, {"why": str(error)})])
+        return Checked([], [NotDerived(Missing.NOT_REPEATED, Why.REFUSED, {"error": str(error)})])
     differences = [*_of_rows(result.predictions, made.predictions), *_of_record(result.record, made.record)]
     were, are = (any(row.answers for row in rows) for rows in (result.predictions, made.predictions))
     return Checked(differences, [NotDerived(Missing.ANSWERS)] if were and not are else [])
@@ -120,7 +119,7 @@ def _of_record(record: Record, made: Record) -> Iterator[Difference]:
     recorded, again = (_parts(one) for one in (record, made))
     for name in {**recorded, **again}:
         if not same(recorded.get(name), again.get(name), FITTED):
-            yield Difference(Kind.AGAIN, name, "all", "value", recorded.get(name), again.get(name))
+            yield Difference(Kind.AGAIN, name, ALL, "value", recorded.get(name), again.get(name))
 
 
 def _parts(record: Record) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from benchmarks.records.folders import is_result
 from benchmarks.stats.paired import aligned, compare, difference_of_questions, is_weighted
+from benchmarks.verify.configuration import section
 from benchmarks.verify.figures import INTERVAL, has_same_intervals
 from benchmarks.verify.same import differing_fields, repeated
 from reports.record import Prediction, Record
 from reports.record_files import RecordError, Result, read_result
-from reports.verification import Difference, Kind, Missing, NotDerived
+from reports.verification import Difference, Kind, Missing, NotDerived, Why
 
 # Fields that depend on the rows of the two alone, and those that depend on all that were compared.
 OF_TWO = ("difference", "n")
@@ -19,10 +20,14 @@ OF_ALL = ("p_adjusted", "verdict")
 
 @dataclass
 class Others:
-    """Rows of the routers that a record compares itself with, and why others are not there."""
+    """Rows of the routers that a record compares itself with, and those that it cannot be compared with."""
 
     rows: dict[str, list[Prediction]] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
+    absent: list[NotDerived] = field(default_factory=list)
+
+    def miss(self, name: str, why: Why, **details: str) -> None:
+        """Add a router that the record cannot be compared with."""
+        self.absent.append(NotDerived(Missing.COMPARED_RUN, why, {"name": name, **details}))
 
 
 class Compared(NamedTuple):
@@ -43,11 +48,8 @@ def check_comparisons(result: Result) -> Compared:
     if not (record.comparisons or _compares(record)):
         return Compared(0, [], [])
     others = _others(result)
-    not_derived = [
-        NotDerived(Missing.COMPARED_RUN, {"name": name, "why": why}) for name, why in others.absent.items()
-    ]
     if not others.rows:
-        return Compared(0, [], not_derived)
+        return Compared(0, [], others.absent)
     rows, *theirs = aligned({"": result.predictions, **others.rows})
     how = record.derivation
     again = compare(rows, dict(zip(others.rows, theirs, strict=True)), how.statistics, how.seed)
@@ -60,7 +62,7 @@ def check_comparisons(result: Result) -> Compared:
         )
         fields = OF_TWO if others.absent else _derivable(result, metric)
         differences += differing_fields(Kind.COMPARISON, here, there, fields)
-    return Compared(len(recorded), differences, not_derived)
+    return Compared(len(recorded), differences, others.absent)
 
 
 def _derivable(result: Result, metric: str) -> tuple[str, ...]:
@@ -75,12 +77,12 @@ def _derivable(result: Result, metric: str) -> tuple[str, ...]:
 
 def _compares(record: Record) -> bool:
     """True if a run of this configuration compares this router with its baselines."""
-    return record.is_scored and not is_baseline(record) and bool(record.config.get("baselines"))
+    return record.is_scored and not is_baseline(record) and bool(section(record, "baselines"))
 
 
 def is_baseline(record: Record) -> bool:
     """True if the router is one of the baselines of its configuration."""
-    return record.config.get("router") in (record.config.get("baselines") or {}).values()
+    return record.config.get("router") in section(record, "baselines").values()
 
 
 def _others(result: Result) -> Others:
@@ -89,16 +91,16 @@ def _others(result: Result) -> Others:
         places = (result.folder / "baselines" / name, result.folder.resolve().parent / name)
         place = next(filter(is_result, places), None)
         if place is None:
-            found.absent[name] = "its result is not there"
+            found.miss(name, Why.NO_RESULT)
             continue
         try:
             other = read_result(place)
         except RecordError as error:
-            found.absent[name] = str(error)
+            found.miss(name, Why.REFUSED, error=str(error))
             continue
         difference = difference_of_questions(result.predictions, other.predictions)
         if difference:
-            found.absent[name] = f"{place} has other questions: {difference}"
+            found.miss(name, Why.OTHER_QUESTIONS, folder=str(place), difference=difference)
         elif other.record.is_scored:
             found.rows[name] = other.predictions
     return found
@@ -108,6 +110,6 @@ def _names(result: Result) -> list[str]:
     """Names of the routers that the record names, and of those that its folder or configuration has."""
     record = result.record
     inside: list[Path] = sorted(filter(is_result, result.folder.glob("baselines/*")))
-    configured = list(record.config.get("baselines") or {}) if _compares(record) else []
+    configured = list(section(record, "baselines")) if _compares(record) else []
     named = [one.other for one in record.comparisons]
     return list(dict.fromkeys([*named, *(folder.name for folder in inside), *configured]))

@@ -7,13 +7,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from benchmarks.assets.packages import register
 from benchmarks.config import explain, recordable
 from benchmarks.errors import BadInput
 from benchmarks.schema import LocalExperts, NoExperts, imported, schema_of
 from benchmarks.settings import Run
-from reports.record_files import Result
+from common.typed_json import from_json
+from reports.record import Record
+from reports.record_files import RECORD, REMEDY, RecordError, Result
 
 # Where Hydra writes the configuration of a run, with its paths.
 HYDRA = Path(".hydra", "config.yaml")
@@ -29,6 +32,22 @@ class DataPlaces:
     @property
     def given(self) -> dict[str, str]:
         return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def check_types(result: Result) -> None:
+    """Raises RecordError for a configuration with a value that no run could have."""
+    try:
+        from_json(result.record.config, Run)
+    except ValueError as error:
+        raise RecordError(
+            f"{result.folder / RECORD}: its configuration is not one of a run: {error}; {REMEDY}"
+        ) from error
+
+
+def section(record: Record, name: str) -> Mapping[str, Any]:
+    """Section of the configuration; empty where it has none."""
+    found = record.setting(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def dataset_arguments(result: Result, places: DataPlaces) -> dict[str, Any]:
@@ -61,7 +80,7 @@ def configuration(result: Result, places: DataPlaces) -> DictConfig:
             {key: _typed(value) for key, value in content.items() if key != "experts"},
             {"experts": _experts(content.get("experts", {}))},
         )
-    except (OmegaConfBaseException, ImportError, AttributeError) as error:
+    except (OmegaConfBaseException, ImportError, AttributeError, TypeError, ValueError) as error:
         raise BadInput(f"this version does not read its configuration: {explain(error)}") from error
     assert isinstance(config, DictConfig)
     read = recordable(config)
@@ -83,8 +102,7 @@ def _content(result: Result) -> dict[str, Any]:
     ]
     for folder, own in places:
         if (folder / HYDRA).is_file():
-            found = OmegaConf.load(folder / HYDRA)
-            assert isinstance(found, DictConfig)
+            found = _loaded(folder / HYDRA)
             for key, value in own.items():
                 found[key] = value
             if recordable(found) == recorded:
@@ -92,6 +110,16 @@ def _content(result: Result) -> dict[str, Any]:
                 assert isinstance(plain, dict)
                 return {str(key): value for key, value in plain.items()}
     return dict(recorded)
+
+
+def _loaded(file: Path) -> DictConfig:
+    try:
+        found = OmegaConf.load(file)
+    except (OSError, ValueError, YAMLError) as error:
+        raise BadInput(f"{file} cannot be read: {error}; {REMEDY}") from error
+    if not isinstance(found, DictConfig):
+        raise BadInput(f"{file} is no configuration; {REMEDY}")
+    return found
 
 
 def _typed(value: Any) -> Any:

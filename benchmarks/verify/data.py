@@ -1,10 +1,12 @@
 """A result against the data that it says it was made from, where that is there."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from benchmarks.datasets.base import Dataset, Example
+from benchmarks.datasets.leakage import leaks_by_words
 from benchmarks.datasets.load import load_dataset
 from benchmarks.errors import BadInput
 from benchmarks.experiment.run import few
@@ -12,11 +14,12 @@ from benchmarks.records.provenance import dataset_used
 from benchmarks.verify.configuration import DataPlaces, dataset_arguments
 from benchmarks.verify.rows import OURS, loader
 from benchmarks.verify.same import same
+from benchmarks.verify.sections import KINDS_OF_LEAKS
 from common.errors import UserError
 from common.typed_json import to_json
-from reports.record import Prediction, Record
+from reports.record import ALL, Leakage, Likeness, Prediction, Record
 from reports.record_files import RecordError, Result
-from reports.verification import Checked, Difference, Kind, Missing, NotDerived
+from reports.verification import Checked, Difference, Kind, Missing, NotDerived, Why
 
 OF_QUESTION = ("query", "label", "slice", "labels", "weight", "outcomes", "history", "dialogue")
 
@@ -36,36 +39,38 @@ def check_data(result: Result, places: DataPlaces) -> Checked:
     """
     record = result.record
     if not loader(record).startswith(OURS):
-        return _not_derived("its loader is not one of Router Derby's")
+        return _not_derived(Why.OTHER_LOADER)
     try:
         arguments = dataset_arguments(result, places)
         if arguments.get("hub") is not None and not places.given:
-            return _not_derived("it is on the hub; --data names files of this machine")
+            return _not_derived(Why.ON_HUB)
         dataset = load_dataset(arguments)
     except (UserError, OSError, ImportError, AttributeError, TypeError, ValueError) as error:
         # Another version may have had another loader, with other arguments.
         if places.given:
             # Of the other folders it would be as wrong.
             raise BadInput(f"--data, for {result.folder}: {error}") from error
-        return _not_derived(str(error))
+        return _not_derived(Why.REFUSED, error=str(error))
     if dataset.files != record.provenance.dataset.files:
-        why = _other_file(dataset.files, record.provenance.dataset.files)
+        other = _other_file(dataset.files, record.provenance.dataset.files)
         if places.given:
-            raise RecordError(f"{result.folder}: --data is not its data: {why}")
-        return _not_derived(why)
+            raise RecordError(f"{result.folder}: --data is not its data: {other.reason}")
+        return Checked([], [other])
     differences = [*_of_rows(result.predictions, dataset), *_of_record(record, dataset)]
     return Checked(differences, [])
 
 
-def _not_derived(why: str) -> Checked:
-    return Checked([], [NotDerived(Missing.DATA, {"why": why})])
+def _not_derived(why: Why, **details: str) -> Checked:
+    return Checked([], [NotDerived(Missing.DATA, why, dict(details))])
 
 
-def _other_file(found: dict[str, str], recorded: dict[str, str]) -> str:
+def _other_file(found: dict[str, str], recorded: dict[str, str]) -> NotDerived:
     name = next(name for name in sorted({*found, *recorded}) if found.get(name) != recorded.get(name))
     if name in found and name in recorded:
-        return f"{name} has SHA-256 {found[name][:12]}…, the record has {recorded[name][:12]}…"
-    return f"{name} is in the {'record' if name in recorded else 'data'} alone"
+        sides = {"found": found[name], "recorded": recorded[name]}
+        return NotDerived(Missing.DATA, Why.OTHER_FILE, {"file": name, **sides})
+    side = "record" if name in recorded else "data"
+    return NotDerived(Missing.DATA, Why.ONE_SIDE, {"file": name, "side": side})
 
 
 def _of_rows(rows: list[Prediction], dataset: Dataset) -> Iterator[Difference]:
@@ -82,7 +87,7 @@ def _of_rows(rows: list[Prediction], dataset: Dataset) -> Iterator[Difference]:
     for identity in tested.keys() - there:
         yield Difference(Kind.DATA, "id", identity, "value", None, identity)
     if len(rows) != len(dataset.test):
-        yield Difference(Kind.DATA, "rows", "all", "number", len(rows), len(dataset.test))
+        yield Difference(Kind.DATA, "rows", ALL, "number", len(rows), len(dataset.test))
 
 
 def _expected(row: Prediction, example: Example) -> dict[str, Any]:
@@ -117,13 +122,25 @@ def _of_record(record: Record, dataset: Dataset) -> Iterator[Difference]:
     pairs.append(("derivation.prices", record.derivation.prices, dict(dataset.prices)))
     if leakage:
         pairs.append(("analyses.leakage.dropped", leakage.dropped, n_dropped))
+        if leakage.mode != "off" and record.schema_version >= KINDS_OF_LEAKS:
+            pairs += _leaks(leakage, dataset)
     sample = record.sample
     if sample:
         of = sum(one.label is not None and bool(one.reference) for one in dataset.test)
         pairs.append(("timings.experts.sample.of", sample.of, of))
     for name, one, other in pairs:
         if not same(one, other):
-            yield Difference(Kind.DATA, name, "all", "value", one, other)
+            yield Difference(Kind.DATA, name, ALL, "value", one, other)
+
+
+def _leaks(leakage: Leakage, dataset: Dataset) -> Iterator[tuple[str, Any, Any]]:
+    """Pairs by kind, and questions that they drop, of the kinds that need no encoder."""
+    found = leaks_by_words(dataset)
+    recorded = {kind: number for kind, number in leakage.kinds.items() if kind != Likeness.MEANING}
+    yield "analyses.leakage.kinds", recorded, dict(Counter(leak.kind.value for leak in found))
+    if leakage.mode == "drop":
+        ids = {leak.learned.id for leak in found}
+        yield "analyses.leakage.dropped_ids", sorted(ids & {*leakage.dropped_ids}), sorted(ids)
 
 
 def _without(examples: list[Example], ids: set[str]) -> list[Example]:

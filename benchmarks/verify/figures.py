@@ -10,7 +10,8 @@ from benchmarks.metrics.performance import AnsweringMetric, answering_performanc
 from benchmarks.metrics.table import entry_of
 from benchmarks.verify.same import differing_fields, repeated, same
 from common.typed_json import to_json
-from reports.record import SCHEMA_VERSION, Curves, Metric, Record
+from reports.reasons import Reason
+from reports.record import ALL, SCHEMA_VERSION, Curves, Metric, Record, Unscored
 from reports.record_files import RecordError, Result
 from reports.verification import Difference, Kind, Missing, NotDerived
 
@@ -18,6 +19,8 @@ FIGURES = ("value", "unit", "higher_is_better", "n")
 INTERVAL = ("ci_low", "ci_high")
 # Intervals of a schema version before it were computed otherwise.
 SAME_INTERVALS = 5
+# Reasons for which `benchmarks.verify.sections` looks.
+OF_SECTIONS = {Reason.ACCURACY_NOT_SHOWN}
 # Metric that a curve is defined with.
 OF_CURVE = {"cost_quality": "apgr"}
 
@@ -52,7 +55,8 @@ def check_figures(result: Result) -> Figures:
             if row.predicted not in row.scores:
                 raise ValueError(f"{row.id} was sent to {row.predicted}, which has no score")
         computed = compute_metrics(result.predictions, record.derivation)
-        metrics = [*computed.metrics, *_performance(record), *_answering(result)]
+        speed, untimed = _performance(result)
+        metrics, unscored = [*computed.metrics, *speed], [*computed.unscored, *untimed]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise RecordError(
             f"{result.folder}: nothing can be computed from its predictions: {type(error).__name__}: {error}"
@@ -66,24 +70,25 @@ def check_figures(result: Result) -> Figures:
     differences = [
         *repeated(Kind.METRIC, ((one.name, one.slice) for one in record.metrics)),
         *differing_fields(Kind.METRIC, recorded, known, compared),
-        *_unscored(record, computed),
+        *_unscored(record, metrics, unscored),
         *_curves(result, computed),
     ]
     names = ", ".join(dict.fromkeys(metric.name for metric in taken))
-    not_derived = [NotDerived(Missing.MEASURED, {"what": names})] if taken else []
+    not_derived = [NotDerived(Missing.MEASURED, details={"what": names})] if taken else []
     return Figures(len(known), differences, not_derived)
 
 
-def _performance(record: Record) -> list[Metric]:
-    served, trained, how = record.timings.served, record.timings.trained, record.derivation
-    if served is None or trained is None:
-        return []
-    return performance(served, trained, how.statistics, how.seed)[0]
-
-
-def _answering(result: Result) -> list[Metric]:
-    experts = result.record.timings.experts
-    return answering_performance(result.predictions, experts)[0] if experts else []
+def _performance(result: Result) -> tuple[list[Metric], list[Unscored]]:
+    """Metrics of speed and memory, and those that could not be taken."""
+    timings, how = result.record.timings, result.record.derivation
+    metrics: list[Metric] = []
+    unscored = [Unscored("latency_p50", Reason.NOT_MEASURED)]
+    if timings.served is not None and timings.trained is not None:
+        metrics, unscored = performance(timings.served, timings.trained, how.statistics, how.seed)
+    if timings.experts is not None:
+        speed, untimed = answering_performance(result.predictions, timings.experts)
+        metrics, unscored = [*metrics, *speed], [*unscored, *untimed]
+    return metrics, unscored
 
 
 def _is_known(name: str, result: Result) -> bool:
@@ -99,25 +104,24 @@ def _is_taken(metric: Metric, record: Record) -> bool:
     return not has_same_intervals(record) and isinstance(entry_of(metric.name), AnsweringMetric)
 
 
-def _unscored(record: Record, computed: Computed) -> Iterator[Difference]:
-    """Reasons for the absence of metrics that the rows give, and others than the rows give."""
-    scored = {(metric.name, metric.slice) for metric in computed.metrics}
-    recorded = {(one.name, one.slice): one.reason for one in record.unscored}
-    for key, reason in recorded.items():
-        if key in scored:
-            yield Difference(Kind.METRIC, *key, "reason for its absence", reason)
-    if record.schema_version == SCHEMA_VERSION:
-        for one in computed.unscored:
-            key = (one.name, one.slice)
-            if recorded.get(key) != one.reason:
-                yield Difference(Kind.METRIC, *key, "reason for its absence", recorded.get(key), one.reason)
+def _unscored(record: Record, metrics: list[Metric], unscored: list[Unscored]) -> Iterator[Difference]:
+    """Reasons for the absence of metrics that are derived, and other reasons than the derived ones; of an
+    older record the former alone."""
+    scored = {(metric.name, metric.slice) for metric in metrics}
+    recorded, derived = (
+        {(one.name, one.slice): one for one in side if one.reason not in OF_SECTIONS}
+        for side in (record.unscored, unscored)
+    )
+    if record.schema_version != SCHEMA_VERSION:
+        recorded, derived = {key: one for key, one in recorded.items() if key in scored}, {}
+    return differing_fields(Kind.METRIC, recorded, derived, ("reason", "details"))
 
 
 def _curves(result: Result, computed: Computed) -> Iterator[Difference]:
     record = result.record
     if record.confusion_matrix != computed.confusion_matrix:
-        yield Difference(Kind.CURVE, "confusion_matrix", "all", "value")
+        yield Difference(Kind.CURVE, "confusion_matrix", ALL, "value")
     for curve in (field.name for field in fields(Curves)):
         sides = [to_json(getattr(curves, curve)) for curves in (record.curves, computed.curves)]
         if _is_known(OF_CURVE.get(curve, ""), result) and not same(*sides):
-            yield Difference(Kind.CURVE, curve, "all", "curve")
+            yield Difference(Kind.CURVE, curve, ALL, "curve")

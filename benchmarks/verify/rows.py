@@ -44,7 +44,7 @@ def check_rows(result: Result) -> Checked:
 
 def loader(record: Record) -> str:
     """Name of the function that loaded the data set; empty where the record does not say."""
-    return str(record.config.get("dataset", {}).get("_target_", ""))
+    return str(record.setting("dataset._target_", ""))
 
 
 def _ids(record: Record, rows: list[Prediction]) -> Iterator[Difference]:

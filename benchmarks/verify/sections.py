@@ -4,62 +4,85 @@ other."""
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
+from benchmarks.datasets.leakage import repeated_by_words
 from benchmarks.datasets.perturb import PERTURBATIONS
-from benchmarks.experiment.cascade_check import share_sent_on
+from benchmarks.experiment.cascade_check import share_sent_on, shifts_of_sent_on
 from benchmarks.experiment.learning_curve import independent_questions, learning_point
 from benchmarks.experiment.robustness import flipped_examples
 from benchmarks.experiment.router_folder import ROUTER
-from benchmarks.experiment.thresholds import ThresholdJob, choose, obtained
+from benchmarks.experiment.shift import Count
+from benchmarks.experiment.thresholds import (
+    Chosen,
+    ThresholdJob,
+    choose,
+    try_thresholds,
+    wishes,
+)
 from benchmarks.records.provenance import ids_sha256
+from benchmarks.stats.paired import are_independent
+from benchmarks.verify.configuration import section
 from benchmarks.verify.figures import has_same_intervals
 from benchmarks.verify.rows import OURS, Finding, loader
 from benchmarks.verify.same import same
-from common.typed_json import to_json
-from reports.record import Analyses, Derivation, Leakage, Provenance, Record, Tuning
+from common.settings import Policy
+from common.typed_json import from_json, to_json
+from reports.reasons import Reason
+from reports.record import (
+    ALL,
+    Analyses,
+    CascadeResult,
+    Derivation,
+    HeldOutCounts,
+    Leakage,
+    Likeness,
+    Provenance,
+    Record,
+    ThresholdResult,
+    Tuning,
+)
 from reports.record_files import Result
-from reports.verification import Checked, Difference, Kind, Missing, NotDerived
+from reports.verification import Checked, Difference, Kind, Missing, NotDerived, Why
 from routers.errors import RouterError
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _COMMIT = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
 HEX = "a SHA-256"
+# Schema version since which a record has the kinds of its leaks, and the repeated questions of the test.
+KINDS_OF_LEAKS = 5
+OF_THRESHOLD = ("threshold", "obtained", "held_out", "shifts")
 
 
 def check_sections(result: Result) -> Checked:
     """Provenance, derivation, timings and analyses against the rows, the configuration and each other; and
     thresholds against the router that the run kept, where it is there."""
     record = result.record
+    thresholds, missing = _thresholds(result)
     found = [
         *_provenance(result),
         *_derivation(record.derivation, record),
         *_counts(result),
         *_analyses(result),
+        *thresholds,
     ]
-    thresholds = _kept_thresholds(result)
-    not_derived = [*_not_derived(record.analyses), *thresholds.not_derived]
-    return Checked([*map(_difference, _differing(found)), *thresholds.differences], not_derived)
-
-
-def _difference(finding: Finding) -> Difference:
-    name, recorded, derived = finding
-    return Difference(Kind.SECTION, name, "all", "value", recorded, derived)
-
-
-def _differing(findings: list[Finding]) -> list[Finding]:
-    return [one for one in findings if not same(one[1], one[2])]
+    differences = [
+        Difference(Kind.SECTION, name, ALL, "value", recorded, derived)
+        for name, recorded, derived in found
+        if not same(recorded, derived)
+    ]
+    return Checked(differences, [*_not_derived(record.analyses), *missing])
 
 
 def _provenance(result: Result) -> Iterator[Finding]:
     """Seed, names, splits and weights; and that checksums are checksums."""
     record, used = result.record, result.record.provenance
-    yield "router", record.router, _configured(record, "router.name", record.router)
-    yield "provenance.seed", used.seed, _configured(record, "seed", used.seed)
+    yield "router", record.router, record.setting("router.name", record.router)
+    yield "provenance.seed", used.seed, record.setting("seed", used.seed)
     data = used.dataset
     if loader(record).startswith(OURS):
-        yield "provenance.dataset.name", data.name, _configured(record, "dataset.name", data.name)
+        yield "provenance.dataset.name", data.name, record.setting("dataset.name", data.name)
     if data.test is not None:
         ids = ids_sha256(row.id for row in result.predictions)
         yield "provenance.dataset.test.ids_sha256", data.test.ids_sha256, ids
@@ -99,11 +122,11 @@ def _checksums(used: Provenance) -> Iterator[tuple[str, str]]:
 
 
 def _derivation(how: Derivation, record: Record) -> Iterator[Finding]:
-    yield "derivation.seed", how.seed, _configured(record, "seed", how.seed)
+    yield "derivation.seed", how.seed, record.setting("seed", how.seed)
     yield "derivation.classes", how.classes, sorted(set(how.classes))
     statistics = asdict(how.statistics)
-    yield "derivation.statistics", *_shared(statistics, _configured(record, "statistics", statistics))
-    policy, wanted = asdict(how.policy), _configured(record, "policy", asdict(how.policy))
+    yield "derivation.statistics", *_shared(statistics, record.setting("statistics", statistics))
+    policy, wanted = asdict(how.policy), record.setting("policy", asdict(how.policy))
     if _is_chosen(record):
         # What was chosen takes the place of what it was chosen for.
         chosen = {"threshold": policy["threshold"], "coverage": None, "accuracy": None}
@@ -113,15 +136,15 @@ def _derivation(how: Derivation, record: Record) -> Iterator[Finding]:
     else:
         yield "derivation.refuses", how.refuses, bool(how.policy.threshold)
     yield "derivation.policy", *_shared(policy, wanted)
-    if _configured(record, "multilabel", None) is not None:
-        asked = _configured(record, "multilabel", False)
-        threshold = _configured(record, "label_threshold", None) if asked else None
+    if record.setting("multilabel") is not None:
+        asked = record.setting("multilabel", False)
+        threshold = record.setting("label_threshold") if asked else None
         yield "derivation.label_threshold", how.label_threshold, threshold
 
 
 def _is_chosen(record: Record) -> bool:
     """True where the policy's threshold was chosen on held-out questions."""
-    policy = record.config.get("policy", {})
+    policy = section(record, "policy")
     return policy.get("coverage") is not None or policy.get("accuracy") is not None
 
 
@@ -129,16 +152,6 @@ def _shared(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Any
     """Both without keys that one of them lacks: a configuration of an older version has fewer."""
     keys = recorded.keys() & wanted.keys()
     return {key: recorded[key] for key in sorted(keys)}, {key: wanted[key] for key in sorted(keys)}
-
-
-def _configured(record: Record, name: str, otherwise: Any) -> Any:
-    """Value in the configuration by its dotted name; `otherwise` where it has none."""
-    found: Any = record.config
-    for key in name.split("."):
-        if not isinstance(found, Mapping) or key not in found:
-            return otherwise
-        found = found[key]
-    return found
 
 
 def _counts(result: Result) -> Iterator[Finding]:
@@ -165,16 +178,18 @@ def _analyses(result: Result) -> Iterator[Finding]:
     record, rows = result.record, result.predictions
     found, how = record.analyses, record.derivation
     if found.leakage is not None:
-        yield from _leakage(found.leakage, record)
+        yield from _leakage(found.leakage, result)
     if found.tuning is not None:
         yield from _tuning(found.tuning)
-    if has_same_intervals(record):
-        yield from _estimates(result)
+    if found.cascade is not None and has_same_intervals(record):
+        yield from _cascade(found.cascade, result)
     if found.flipped or any(row.changed for row in rows):
-        flipped = flipped_examples(rows, how.seed)
-        yield "analyses.flipped", to_json(found.flipped), to_json(flipped)
-        changes = {frozenset(row.changed) for row in rows if row.changed is not None}
-        yield "changed", sorted(map(sorted, changes)), [sorted(PERTURBATIONS)]
+        changes = sorted({tuple(sorted(row.changed)) for row in rows if row.changed is not None})
+        every = [tuple(sorted(PERTURBATIONS))]
+        yield "changed", changes, every
+        if changes == every:
+            flipped = flipped_examples(rows, how.seed)
+            yield "analyses.flipped", to_json(found.flipped), to_json(flipped)
     yield from _learning_curve(result)
     if found.cut_questions is not None:
         yield "analyses.cut_questions", found.cut_questions, sum(row.cut is True for row in rows)
@@ -182,29 +197,49 @@ def _analyses(result: Result) -> Iterator[Finding]:
         yield "analyses.learned", found.learned, record.timings.trained.learned
 
 
-def _estimates(result: Result) -> Iterator[Finding]:
-    """Figures of thresholds and of a cascade on the test, as recorded and as derived."""
-    found, how = result.record.analyses, result.record.derivation
-    for number, one in enumerate(found.thresholds):
-        derived = obtained(result.predictions, one.wish, one.threshold, how.statistics, how.seed)
-        yield f"analyses.thresholds[{number}].obtained", to_json(one.obtained), to_json(derived)
-    if found.cascade is not None:
-        sent_on = share_sent_on(result.predictions, how.statistics)
-        yield "analyses.cascade.sent_on", to_json(found.cascade.sent_on), to_json(sent_on)
+def _cascade(found: CascadeResult, result: Result) -> Iterator[Finding]:
+    """What the threshold was chosen for, and figures on the test; the questions that it was chosen on are as
+    recorded."""
+    record = result.record
+    tuned = record.analyses.tuning.chosen if record.analyses.tuning else {}
+    settings = {**section(record, "router"), **tuned}
+    is_given, share = settings.get("threshold") is not None, settings.get("share", found.share)
+    yield "analyses.cascade.share", found.share, None if is_given else share
+    loss = settings.get("loss", found.loss)
+    yield "analyses.cascade.loss", found.loss, None if is_given or share is not None else loss
+    sent_on = share_sent_on(result.predictions, record.derivation.statistics)
+    yield "analyses.cascade.sent_on", to_json(found.sent_on), to_json(sent_on)
+    labelled = [row for row in result.predictions if row.label is not None]
+    yield "analyses.cascade.shifts", bool(found.shifts), not is_given and are_independent(labelled)
+    for one in found.shifts:
+        is_share = 0 <= one.chosen_on <= 1 and one.n_chosen_on > 0
+        chosen_on = Count(round(one.chosen_on * one.n_chosen_on), one.n_chosen_on) if is_share else None
+        derived = shifts_of_sent_on(labelled, chosen_on)
+        yield "analyses.cascade.shifts", to_json(found.shifts), to_json(derived)
 
 
-def _leakage(found: Leakage, record: Record) -> Iterator[Finding]:
-    """The check as it was configured, and counts that a check in that mode can have."""
-    yield "analyses.leakage.mode", found.mode, _configured(record, "guard.mode", found.mode)
+def _leakage(found: Leakage, result: Result) -> Iterator[Finding]:
+    """The check as it was configured, and counts that a check in that mode, of these questions, can have."""
+    record, rows = result.record, result.predictions
+    yield "analyses.leakage.mode", found.mode, record.setting("guard.mode", found.mode)
     if found.mode == "off":
         yield "analyses.leakage.pairs", found.pairs, 0
     else:
-        cosine = _configured(record, "guard.near_duplicate", found.near_duplicate)
+        cosine = record.setting("guard.near_duplicate", found.near_duplicate)
         yield "analyses.leakage.near_duplicate", found.near_duplicate, cosine
     if found.mode != "drop":
         # A run with a pair would have been refused.
         yield "analyses.leakage.pairs", found.pairs, 0
         yield "analyses.leakage.dropped", found.dropped, 0
+    if record.schema_version >= KINDS_OF_LEAKS:
+        kinds = {kind: max(number, 1) for kind, number in found.kinds.items() if kind in set(Likeness)}
+        yield "analyses.leakage.kinds", found.kinds, kinds
+        yield "analyses.leakage.pairs", found.pairs, sum(found.kinds.values())
+        repeated = None
+        if found.mode != "off":
+            least = repeated_by_words([row.query for row in rows])
+            repeated = min(max(found.repeated or 0, least), max(len(rows) - 1, 0))
+        yield "analyses.leakage.repeated", found.repeated, repeated
     ids = sorted(set(found.dropped_ids))
     yield "analyses.leakage.dropped_ids", found.dropped_ids, ids
     # Copies of a question have one id, and a question is in one pair at least.
@@ -222,10 +257,18 @@ def _learning_curve(result: Result) -> Iterator[Finding]:
     record, rows = result.record, result.predictions
     labelled = [row for row in rows if row.label is not None]
     train = record.provenance.dataset.train
+    points = record.analyses.learning_curve
+    if not labelled:
+        yield "analyses.learning_curve", len(points), 0
+        return
     weighted = any(row.weight != 1 for row in labelled)
     independent = independent_questions(labelled)
-    for number, point in enumerate(record.analyses.learning_curve):
+    yield "analyses.learning_curve", *_sizes(record)
+    for number, point in enumerate(points):
         name = f"analyses.learning_curve[{number}]"
+        if not point.values or not all(0 <= value <= 1 for value in point.values):
+            yield f"{name}.values", point.values, "shares"
+            continue
         size = point.per_domain
         n_train = point.n_train if train is None else sum(min(size, n) for n in train.by_label.values())
         derived = learning_point(size, n_train, len(labelled), point.values, independent)
@@ -238,24 +281,69 @@ def _learning_curve(result: Result) -> Iterator[Finding]:
             yield f"{name}.values", point.values, shares
 
 
-def _kept_thresholds(result: Result) -> Checked:
-    """Thresholds as the router that the run kept chooses them on the questions that it held out."""
-    recorded = result.record.analyses.thresholds
-    if not recorded:
-        return Checked([], [])
-    if not has_same_intervals(result.record):
-        why = "before schema 5 thresholds were chosen without a bound"
-        return Checked([], [NotDerived(Missing.THRESHOLDS, {"error": why})])
-    folder = result.folder / ROUTER
+def _sizes(record: Record) -> tuple[Any, Any]:
+    """Sizes of the learning curve with their numbers of draws, as recorded and as configured: the whole
+    training split comes last, once."""
+    recorded = [[point.per_domain, len(point.values)] for point in record.analyses.learning_curve]
+    train = record.provenance.dataset.train
+    sizes = record.setting("learning_curve_sizes")
+    if not (recorded and train and train.by_label and sizes is not None):
+        return recorded, recorded
+    largest, draws = max(train.by_label.values()), record.setting("learning_curve_draws")
+    return recorded, [*([size, draws] for size in sorted(set(sizes)) if size < largest), [largest, 1]]
+
+
+def _thresholds(result: Result) -> tuple[list[Finding], list[NotDerived]]:
+    """Thresholds as the router that the run kept chooses them on the questions that it held out, and what
+    they do on the test; without that router those of the record are taken for chosen."""
+    record, how = result.record, result.record.derivation
+    recorded = record.analyses.thresholds
+    if not has_same_intervals(record):
+        older = NotDerived(Missing.THRESHOLDS, Why.OLDER_SCHEMA, {"version": record.schema_version})
+        return [], [older] if recorded else []
+    policy = from_json(record.setting("policy", asdict(how.policy)), Policy)
     try:
-        chosen = choose(ThresholdJob(str(folder), [one.wish for one in recorded]))
+        chosen = choose(ThresholdJob(str(result.folder / ROUTER), wishes(policy)))
     except RouterError as error:
-        return Checked([], [NotDerived(Missing.THRESHOLDS, {"error": str(error)})])
-    findings: list[Finding] = [
-        (f"analyses.thresholds[{number}].threshold", one.threshold, derived.threshold)
-        for number, (one, derived) in enumerate(zip(recorded, chosen, strict=True))
-    ]
-    return Checked([*map(_difference, _differing(findings))], [])
+        refused = NotDerived(Missing.THRESHOLDS, Why.REFUSED, {"error": str(error)})
+        return [*_as_recorded(result, policy)], [refused] if recorded else []
+    derived = try_thresholds(chosen, result.predictions, policy, how.statistics, how.seed)
+    reasons = [to_json(one) for one in record.unscored if one.reason == Reason.ACCURACY_NOT_SHOWN]
+    is_shown = policy.is_chosen and not derived.unscored
+    return [
+        *_of_thresholds(recorded, derived.results),
+        ("unscored", reasons, to_json(derived.unscored)),
+        ("derivation.refuses", how.refuses, bool(derived.policy.threshold) or is_shown),
+    ], []
+
+
+def _as_recorded(result: Result, policy: Policy) -> Iterator[Finding]:
+    """Wishes of recorded thresholds, and what these do on the test."""
+    how, recorded = result.record.derivation, result.record.analyses.thresholds
+    if not how.refuses:
+        # None could be shown to do what the policy wants.
+        policy = replace(policy, coverage=None, accuracy=None)
+    if recorded and len(recorded) != len(wishes(policy)):
+        yield "analyses.thresholds", len(recorded), len(wishes(policy))
+        return
+    chosen = [Chosen(one.threshold, one.held_out or HeldOutCounts(0, 0, 0)) for one in recorded]
+    for number, one in enumerate(chosen):
+        n, accepted, right = astuple(one.held_out)
+        if not 0 <= right <= accepted <= n:
+            yield f"analyses.thresholds[{number}].held_out", [n, accepted, right], "counts"
+            return
+    if chosen:
+        derived = try_thresholds(chosen, result.predictions, policy, how.statistics, how.seed)
+        yield from _of_thresholds(recorded, derived.results)
+
+
+def _of_thresholds(recorded: list[ThresholdResult], derived: list[ThresholdResult]) -> Iterator[Finding]:
+    wished, wanted = ([to_json(one.wish) for one in side] for side in (recorded, derived))
+    yield "analyses.thresholds", wished, wanted
+    for number, pair in enumerate(zip(recorded, derived, strict=False)):
+        for name in OF_THRESHOLD:
+            one, other = (to_json(getattr(side, name)) for side in pair)
+            yield f"analyses.thresholds[{number}].{name}", one, other
 
 
 def _not_derived(found: Analyses) -> Iterator[NotDerived]:
@@ -266,3 +354,5 @@ def _not_derived(found: Analyses) -> Iterator[NotDerived]:
         yield NotDerived(Missing.TUNING)
     if found.cascade is not None:
         yield NotDerived(Missing.CASCADE)
+    if found.leakage is not None and found.leakage.mode != "off":
+        yield NotDerived(Missing.NEAR_IN_MEANING)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.errors import BadInput
 from common.extras import need
+from reports.record import ALL
 from reports.record_files import RECORD
 from reports.verification import Difference, Kind
 
@@ -48,4 +49,4 @@ def check_signature(folder: Path, key: "PublicKey") -> list[Difference]:
         found = str(error)
     else:
         return []
-    return [Difference(Kind.SIGNATURE, SIGNATURE, "all", "value", found, "a signature with that key")]
+    return [Difference(Kind.SIGNATURE, SIGNATURE, ALL, "value", found, "a signature with that key")]

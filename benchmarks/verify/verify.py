@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.verify.again import check_again
 from benchmarks.verify.comparisons import check_comparisons
-from benchmarks.verify.configuration import DataPlaces
+from benchmarks.verify.configuration import DataPlaces, check_types
 from benchmarks.verify.data import check_data
 from benchmarks.verify.figures import check_figures, has_same_intervals
 from benchmarks.verify.rows import check_rows
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from minisign import PublicKey
 
 # What fitting again derives.
-OF_FITTING = {Missing.THRESHOLDS, Missing.LEARNING_CURVE, Missing.TUNING, Missing.CASCADE, Missing.ROUTED}
+OF_FITTING = {
+    Missing.THRESHOLDS,
+    Missing.LEARNING_CURVE,
+    Missing.TUNING,
+    Missing.CASCADE,
+    Missing.ROUTED,
+    Missing.NEAR_IN_MEANING,
+}
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,11 @@ def verify(result: Result, wanted: Wanted | None = None, workers: Workers | None
     and name the rest.
 
     Raises:
-        RecordError: the rows or the timings do not allow it, or the data that was named is another.
+        RecordError: the configuration, the rows or the timings do not allow it, or the data that was named is
+            another.
     """
     wanted = wanted or Wanted()
+    check_types(result)
     figures = check_figures(result)
     compared = check_comparisons(result)
     checked = [

@@ -39,7 +39,7 @@ def facts(ranking: Ranking, results: Mapping[str, Result]) -> Iterator[Statement
     yield from where or [state(Code.SEVERAL_MACHINES)]
     code = [state(Code.COMMIT, commit=found) for found in _common(records, commit)]
     yield from code or [state(Code.SEVERAL_COMMITS)]
-    weights = {str((record.config.get("weights") or {}).get("name", "")) for record in records}
+    weights = {str(record.setting("weights.name", "")) for record in records}
     if names := sorted(weights - {""}):
         yield state(Code.WEIGHTS, names=names)
 
@@ -88,8 +88,7 @@ def leakage_mode(record: Record) -> str | None:
     """Handling of training questions that are also in the test."""
     found = record.analyses.leakage
     # Records of schema 2 name the setting after the guard.
-    config = record.config.get("leakage") or record.config.get("guard") or {}
-    return found.mode if found else config.get("mode")
+    return found.mode if found else record.setting("leakage.mode", record.setting("guard.mode"))
 
 
 def latencies(record: Record) -> list[list[float]]:

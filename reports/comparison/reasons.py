@@ -27,10 +27,8 @@ from reports.comparison.recommend import (
     speed_unit,
 )
 from reports.comparison.sentences import MOST_NAMES, Code
-from reports.record import Estimate, Pair, Record
+from reports.record import OUT_OF_SCOPE, Estimate, Pair, Record
 
-# The part of a test whose questions belong to no domain.
-OUT_OF_SCOPE = "out_of_scope"
 # A share of another's memory or disk that is worth mentioning.
 SMALLER = 0.9
 # Fewer questions with a domain than this are called few.

@@ -15,6 +15,7 @@ from reports.gate.results import (
     Outcome,
     Remark,
 )
+from reports.record import ALL
 from reports.table import Cell, Column, Row, Table
 from reports.text.cells import NOTHING, counted, figure_text, in_points, p_text, shown
 from reports.text.unicode import one_line
@@ -118,7 +119,7 @@ def name(result: GateResult) -> str:
     if result.required is not None:
         return one_line(result.required)
     metric = one_line(result.metric)
-    return metric if result.slice == "all" else f"{metric}[{one_line(result.slice)}]"
+    return metric if result.slice == ALL else f"{metric}[{one_line(result.slice)}]"
 
 
 def value(result: GateResult, figure: float | None) -> str:

@@ -8,8 +8,6 @@ from common.settings import Statistics
 from reports.metric_info import MetricInfo
 from reports.record import DatasetUsed, Estimate, Metric, Provenance, Unscored
 
-OUT_OF_SCOPE = "out_of_scope"
-
 
 class Score(StrEnum):
     """Metric by which the contestants of a data set are compared."""

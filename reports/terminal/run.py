@@ -15,7 +15,7 @@ from reports.comparison.tables.metrics import first_table, group_tables
 from reports.confusions import worst_confusions, worst_domains
 from reports.metric_info import Glossary, Group, MetricInfo
 from reports.reasons import LIKENESS, Reason, sentence
-from reports.record import CascadeResult, Comparison, Record
+from reports.record import OUT_OF_SCOPE, CascadeResult, Comparison, Record
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.terminal.render import plain_console, print_lines, print_table
 from reports.text.cells import counted, figure_text, in_points, in_sentence, metric_column, p_text, shown
@@ -217,7 +217,7 @@ def _threshold_note(record: Record, coverage: float) -> str:
     )
     if accepted := record.metric("selective_accuracy"):
         line += f", {_percent(accepted.value)} of them right"
-    if refused := record.metric("out_of_scope_recall", "out_of_scope"):
+    if refused := record.metric("out_of_scope_recall", OUT_OF_SCOPE):
         line += f", and refuses {_percent(refused.value)} of those out of scope"
     return f"{line}; the rest {_FALLBACKS.get(policy.fallback, f'go to {policy.fallback}')}"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
+from reports.record import ALL
 from reports.terminal.render import plain_console, print_lines
 from reports.text.cells import counted, listed
 from reports.text.unicode import one_line
@@ -14,7 +15,7 @@ from reports.verification import Difference, Kind, Missing, Verified
 SHOWN, LONGEST = 10, 200
 _SENTENCES = {
     Missing.COMPARED_RUN: "the comparison with {name}: {why}",
-    Missing.THRESHOLDS: "the thresholds: {error}; --again chooses them anew",
+    Missing.THRESHOLDS: "the thresholds: {why}; --again chooses them anew",
     Missing.LEARNING_CURVE: "the learning curve's accuracies; --again fits them anew",
     Missing.TUNING: "the scores of tuning; --again tunes anew",
     Missing.CASCADE: "the cascade's threshold and loss; --again fits it anew",
@@ -24,6 +25,7 @@ _SENTENCES = {
     Missing.ROUTED: "scores and answers of each question; --again asks the router and the experts anew",
     Missing.ANSWERS: "answers: only local experts are asked again",
     Missing.MEASURED: "{what}: its raw values are not in the folder",
+    Missing.NEAR_IN_MEANING: "pairs of questions that are near in meaning alone; --again searches anew",
     Missing.SURROUNDINGS: "raw timings, machine, packages, commit; a signature vouches for them: --signed-by",
 }
 
@@ -98,7 +100,7 @@ def _differences(differences: Sequence[Difference]) -> Iterator[str]:
 def _words(difference: Difference) -> str:
     rows = {Kind.ROW: "of row", Kind.DATA: "of row", Kind.AGAIN: "of row", Kind.COMPARISON: "against"}
     between = rows.get(difference.kind, "of")
-    where = "" if difference.slice == "all" else f" {between} {difference.slice}"
+    where = "" if difference.slice == ALL else f" {between} {difference.slice}"
     what = "" if difference.field == "value" else f", {difference.field}"
     if difference.recorded is None and difference.derived is None:
         return f"{difference.metric}{where}: not as derived"
@@ -122,7 +124,10 @@ def _coverage(verified: Verified) -> Iterator[tuple[str, str]]:
     if not verified.intervals:
         yield intervals, "an older version computed them otherwise"
     for one in verified.not_derived:
-        yield incomplete if one.is_claim else outside, _SENTENCES[one.code].format(**one.details)
+        yield (
+            incomplete if one.is_claim else outside,
+            _SENTENCES[one.code].format(why=one.reason, **one.details),
+        )
 
 
 def _derived(verified: Verified) -> Iterator[str]:

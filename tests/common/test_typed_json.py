@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.typed_json import SEAL, from_json, sealed, to_json, unsealed
+from common.typed_json import SEAL, from_json, from_json_exactly, sealed, to_json, unsealed
 
 
 class Kind(StrEnum):
@@ -75,6 +75,15 @@ def test_another_shape_is_refused_with_its_place(change: dict[str, Any], place: 
     content = {"kind": "one", "inner": {}, "required": None, **change}
     with pytest.raises(msgspec.ValidationError, match=place):
         from_json(content, Outer)
+
+
+def test_a_key_that_nobody_reads_is_refused_with_its_place() -> None:
+    content = {"kind": "one", "inner": {"points": [[1.5, "a"]], "by_name": {"x": [1.0]}}, "required": None}
+    assert from_json_exactly(content, Outer) == from_json(content, Outer)
+    changes: list[dict[str, Any]] = [{"kidn": "one"}, {"inner": {"pionts": []}}]
+    for change in changes:
+        with pytest.raises(ValueError, match="Unknown key - at `\\$"):
+            from_json_exactly({**content, **change}, Outer)
 
 
 @given(st.dictionaries(texts, numbers | texts | st.lists(numbers), max_size=4))

@@ -1,7 +1,10 @@
 """Records made by hand."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from reports.reasons import Reason
@@ -138,3 +141,19 @@ def lines_of(text: str, start: str) -> list[list[str]]:
     return [
         words for line in text.splitlines() if (words := line.replace("│", " ").split()) and words[0] == start
     ]
+
+
+def write_sealed(folder: Path, record: Any, rows: Sequence[str]) -> None:
+    """Write JSON of any shape as a result, as somebody would who makes both checksums anew.
+
+    Args:
+        rows: lines of predictions.jsonl, of any content.
+    """
+    content = "".join(f"{row}\n" for row in rows).encode()
+    (folder / "predictions.jsonl").write_bytes(content)
+    if isinstance(record, dict):
+        kept = {key: value for key, value in record.items() if key != "record_sha256"}
+        kept["predictions_sha256"] = hashlib.sha256(content).hexdigest()
+        seal = json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        record = {**kept, "record_sha256": hashlib.sha256(seal.encode("utf-8")).hexdigest()}
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")

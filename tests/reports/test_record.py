@@ -1,8 +1,8 @@
 """The result contract: what is written is read, and nothing else passes for a result."""
 
-import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,15 @@ import pytest
 
 from reports.reasons import Reason, sentence
 from reports.record import SCHEMA_VERSION, Metric
-from reports.record_files import RecordError, read_predictions, read_record, read_result, write_record
-from tests.reports.samples import sample_answered, sample_predictions, sample_record
+from reports.record_files import (
+    DamagedResult,
+    RecordError,
+    read_predictions,
+    read_record,
+    read_result,
+    write_record,
+)
+from tests.reports.samples import sample_answered, sample_predictions, sample_record, write_sealed
 
 
 @pytest.fixture
@@ -24,12 +31,12 @@ def folder(tmp_path: Path) -> Path:
 
 def rewrite(folder: Path, **changes: Any) -> None:
     """Edit the record as somebody would who also makes the seal anew."""
-    path = folder / "record.json"
-    content = {**json.loads(path.read_text(encoding="utf-8")), **changes}
-    content.pop("record_sha256", None)
-    seal = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    content["record_sha256"] = hashlib.sha256(seal.encode("utf-8")).hexdigest()
-    path.write_text(json.dumps(content), encoding="utf-8")
+    content = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    write_sealed(folder, {**content, **changes}, lines(folder))
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / "predictions.jsonl").read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
 def test_round_trip(folder: Path) -> None:
@@ -185,7 +192,7 @@ def test_truncated_predictions(folder: Path, cut: int) -> None:
     path = folder / "predictions.jsonl"
     text = path.read_text(encoding="utf-8").rstrip()
     path.write_text(text[:-cut], encoding="utf-8")
-    with pytest.raises(RecordError, match=r"predictions\.jsonl is not a predictions file"):
+    with pytest.raises(RecordError, match=r"predictions\.jsonl:2 is not a prediction"):
         read_predictions(folder)
 
 
@@ -197,3 +204,68 @@ def test_what_is_not_a_number_is_refused(tmp_path: Path, value: float) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_record(tmp_path, sample_record(), odd)
     assert not (tmp_path / "record.json").exists()
+
+
+def edit_second_row(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit a row as somebody would who also makes both checksums anew."""
+    first, second = lines(folder)
+    row = json.loads(second)
+    edit(row)
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    write_sealed(folder, record, [first, json.dumps(row)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"confidence": None}, r"\$\.confidence"),
+        ({"confidence": "0.5"}, r"\$\.confidence"),
+        ({"confidence": math.nan}, "malformed"),
+        ({"scores": [0.5, 0.5]}, r"\$\.scores"),
+        ({"scores": {"car": None}}, r"\$\.scores"),
+        ({"label": [["car"]]}, r"\$\.label"),
+        ({"weihgt": 2.0}, r"Unknown key - at `\$\.weihgt`"),
+    ],
+)
+def test_rows_are_read_by_their_types(folder: Path, changes: dict[str, Any], place: str) -> None:
+    edit_second_row(folder, lambda row: row.update(changes))
+    with pytest.raises(
+        DamagedResult, match=rf"predictions\.jsonl:2 is not a prediction: .*{place}.*; restore"
+    ):
+        read_result(folder)
+
+
+def test_a_number_beyond_floats_and_a_missing_key_are_refused(folder: Path) -> None:
+    edit_second_row(folder, lambda row: row.pop("scores"))
+    with pytest.raises(DamagedResult, match=r"predictions\.jsonl:2 .*required field `scores`"):
+        read_result(folder)
+    path = folder / "predictions.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"0.75", b"1e400", 1))
+    with pytest.raises(DamagedResult, match=r"predictions\.jsonl:1 is not a prediction: .*; restore"):
+        read_predictions(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"metrics": [{"name": "accuracy"}]}, r"required field `value` - at `\$\.metrics"),
+        ({"analyses": {"learning_curves": []}}, r"Unknown key - at `\$\.analyses\.learning_curves`"),
+        ({"curves": {"reliability": [[1, 2]]}}, r"\$\.curves\.reliability"),
+        ({"timings": {"trained": {"train_seconds": "1"}}}, r"\$\.timings\.trained"),
+        ({"metric": []}, r"Unknown key - at `\$\.metric`"),
+    ],
+)
+def test_records_are_read_by_their_types(folder: Path, changes: dict[str, Any], place: str) -> None:
+    rewrite(folder, **changes)
+    for reader in (read_record, read_result):
+        with pytest.raises(DamagedResult, match=rf"record\.json is not a result record: .*{place}"):
+            reader(folder)
+
+
+def test_nesting_without_end_is_refused(folder: Path) -> None:
+    deep = "[" * 100_000
+    (folder / "predictions.jsonl").write_text(f'{{"id": {deep}\n', encoding="utf-8")
+    (folder / "record.json").write_text(deep, encoding="utf-8")
+    for reader in (read_record, read_predictions):
+        with pytest.raises(DamagedResult, match="restore it"):
+            reader(folder)

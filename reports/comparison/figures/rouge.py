@@ -18,7 +18,7 @@ from reports.comparison.figures.style import (
 )
 from reports.comparison.model import Figure
 from reports.comparison.tables.details import ALWAYS
-from reports.record import Metric
+from reports.record import ALL, Metric
 from reports.text.statistics import interval_words
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def draw_rouge(routers: Sequence[Shown]) -> Figure | None:
         metric.name.removeprefix("rougeL_"): metric
         for router in answered
         for metric in router.record.metrics
-        if metric.slice == "all" and metric.name.startswith("rougeL_")
+        if metric.slice == ALL and metric.name.startswith("rougeL_")
     }
     fixed = [
         Policy(name.replace(":", " "), metric)

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from reports.comparison.model import Choice, Question, Report
+from reports.record import OUT_OF_SCOPE
 
-OUT_OF_SCOPE = "out of scope"
+NO_DOMAIN = "out of scope"
 NO_ANSWER = "No answer: the router was not sure enough."
 
 
@@ -29,7 +30,7 @@ def questions_view(report: Report) -> dict[str, Any]:
     shown = report.questions
     routers = _once(choice.router for question in shown for choice in question.choices)
     labels = sorted({question.label for question in shown if question.label is not None})
-    domains = labels + [OUT_OF_SCOPE] * any(question.label is None for question in shown)
+    domains = labels + [NO_DOMAIN] * any(question.label is None for question in shown)
     slices = sorted({question.slice for question in shown})
     return {
         "questions": [_view(question, routers, domains, slices) for question in shown],
@@ -59,8 +60,8 @@ def _view(question: Question, routers: list[str], domains: list[str], slices: li
 
 def _summary(question: Question, wrong: list[str]) -> str:
     """Line that is visible before a question is opened."""
-    parts = [OUT_OF_SCOPE if question.label is None else f"right: {question.label}"]
-    if question.slice not in ("standard", "out_of_scope"):
+    parts = [NO_DOMAIN if question.label is None else f"right: {question.label}"]
+    if question.slice not in ("standard", OUT_OF_SCOPE):
         parts.append(_words(question.slice))
     if len(wrong) > 1 and len(wrong) == len(question.choices):
         parts.append("✗ wrong: every router")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reports.comparison.ranking import Ranking
-from reports.record import CascadeResult, Estimate, LearningPoint, Record, ThresholdResult
+from reports.record import ALL, OUT_OF_SCOPE, CascadeResult, Estimate, LearningPoint, Record, ThresholdResult
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.text.cells import shown
 
@@ -36,7 +36,7 @@ def detail_tables(ranking: Ranking) -> Iterator[Table]:
 
 def expert_domains(record: Record) -> list[str]:
     """Domains that have an expert."""
-    names = [metric.name for metric in record.metrics if metric.slice == "all"]
+    names = [metric.name for metric in record.metrics if metric.slice == ALL]
     return [name.removeprefix(ALWAYS) for name in names if name.startswith(ALWAYS)]
 
 
@@ -49,7 +49,7 @@ def _experts(record: Record) -> Table:
     for domain in domains:
         on_each = [metric_cell(record, f"{ALWAYS}{domain}", name) for name in few or [domain]]
         rows.append(Row(domain, [*on_each, metric_cell(record, "rougeL_gain", domain)]))
-    base = [metric_cell(record, "rougeL_base", name) for name in few or ["all"]]
+    base = [metric_cell(record, "rougeL_base", name) for name in few or [ALL]]
     rows.append(Row("base", [*base, Cell()], "without an adapter", section=1))
     return Table(
         key="experts",
@@ -94,7 +94,7 @@ def _thresholds(rows: list[Row]) -> Table:
 def _in_use(record: Record) -> Iterator[Row]:
     if record.metric("coverage"):
         policy = record.derivation.policy
-        slices = ("all", "all", "out_of_scope")
+        slices = (ALL, ALL, OUT_OF_SCOPE)
         shares = [metric_cell(record, name, part) for name, part in zip(_SHARES, slices, strict=True)]
         yield Row(record.router, [Cell(f"in use, by {policy.score}"), Cell(policy.threshold), *shares])
 

@@ -54,10 +54,10 @@ def _conditions(records: Sequence[Record], results: Mapping[str, Result]) -> Tab
             Column("leakage", "leakage", about="what happens to a training question that is in the test"),
             leakage_mode,
         ),
-        (Column("calibration", "calibration"), lambda record: record.config.get("calibration")),
+        (Column("calibration", "calibration"), lambda record: record.setting("calibration")),
         (
             _count("warmup", "warm-up questions", "served before the first is timed"),
-            lambda record: (record.config.get("measure") or {}).get("warmup") if latencies(record) else None,
+            lambda record: record.setting("measure.warmup") if latencies(record) else None,
         ),
         (
             _count("timed", "timed questions", "one at a time, over all processes"),

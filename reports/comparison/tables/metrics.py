@@ -18,12 +18,11 @@ from reports.comparison.conditions import (
 )
 from reports.comparison.ranking import BASELINE, Ranking
 from reports.metric_info import Glossary, Group, MetricInfo
-from reports.record import Metric, Record
+from reports.record import ALL, Metric, Record
 from reports.table import Cell, Column, Row, Table, metric_cell
 from reports.text.cells import listed, metric_column
 from reports.text.statistics import Paired, accuracy_test, interval_words, samples_in_words
 
-ALL = "all"
 POLICY = "policy"
 # Slices of a metric that have a column, in its group's table; the record has the others.
 MOST_SLICES = 8

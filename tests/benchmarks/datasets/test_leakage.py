@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.datasets.base import Dataset, Example
+from benchmarks.datasets.checks import SHOWN
 from benchmarks.datasets.leakage import (
-    SHOWN,
     Found,
     Guard,
     check_leakage,
@@ -161,7 +161,7 @@ def test_a_refusal_names_the_most_alike_pairs_and_the_way_out() -> None:
         check_leakage, many, Guard(), alike(*((row, row, 0.95 + row / 1000) for row in range(n)))
     )
     assert message.count(" ~ ") == SHOWN
-    assert "; and 3 more pairs" in message
+    assert "; and 3 more. " in message
     assert message.index("'l7' ~ 't7'") < message.index("'l6' ~ 't6'")
     assert "'l2'" not in message
 

@@ -22,11 +22,10 @@ TIMINGS = Timings(Fitting(train_seconds=1.0, train_peak_rss_bytes=5), serving([3
 def whole() -> Result:
     assert TIMINGS.served is not None
     assert TIMINGS.trained is not None
-    speed, _ = performance(TIMINGS.served, TIMINGS.trained, QUICK, 0)
+    speed, missing = performance(TIMINGS.served, TIMINGS.trained, QUICK, 0)
     made = result(ROWS)
-    quality = made.record.metrics[:-3]
-    metrics = [*quality, *speed]
-    return replace(made, record=replace(made.record, metrics=metrics, timings=TIMINGS))
+    metrics, unscored = [*made.record.metrics[:-3], *speed], [*made.record.unscored, *missing]
+    return replace(made, record=replace(made.record, metrics=metrics, unscored=unscored, timings=TIMINGS))
 
 
 def changed(whole: Result, name: str, **fields: Any) -> Result:
@@ -152,10 +151,13 @@ def test_the_time_of_answers_follows_from_the_rows() -> None:
     rows = [replace(row, rouge1=1.0, rouge2=0.0, rougeL=1.0) for row in rows]
     made = result(rows)
     experts = Answering(asked=3, from_cache=3, unanswered=0)
-    speed, _ = answering_performance(rows, experts)
+    speed, missing = answering_performance(rows, experts)
     assert [(metric.name, metric.value) for metric in speed] == [("generation_time", 2)]
     record = replace(
-        made.record, metrics=[*made.record.metrics[:-3], *speed], timings=Timings(experts=experts)
+        made.record,
+        metrics=[*made.record.metrics[:-3], *speed],
+        unscored=[*made.record.unscored, Unscored("latency_p50", Reason.NOT_MEASURED), *missing],
+        timings=Timings(experts=experts),
     )
     assert check_figures(replace(made, record=record)).differences == []
     (found,) = check_figures(changed(replace(made, record=record), "generation_time", value=0.5)).differences

@@ -24,7 +24,7 @@ from benchmarks.verify.configuration import DataPlaces
 from benchmarks.verify.verify import Wanted, verify
 from benchmarks.workers.in_process import InProcess
 from reports.reasons import Reason
-from reports.record import ConfusionMatrix, Git, Prediction, Unscored, Verdict
+from reports.record import ConfusionMatrix, Git, Likeness, Prediction, Unscored, Verdict, Wish
 from reports.record_files import RecordError, Result, read_result, write_record
 from reports.verification import Exit, Missing
 from routers.decision import choose
@@ -228,6 +228,40 @@ def invented_threshold(result: Result) -> Result:
     return in_derivation(changed, policy=replace(how.policy, threshold=better.threshold))
 
 
+def in_threshold(**changes: Any) -> Callable[[Result], Result]:
+    """The policy's own threshold with other fields."""
+
+    def tamper(result: Result) -> Result:
+        wanted, *others = result.record.analyses.thresholds
+        return in_analyses(result, thresholds=[replace(wanted, **changes), *others])
+
+    return tamper
+
+
+def milder_shifts(result: Result) -> Result:
+    shifts = result.record.analyses.thresholds[0].shifts
+    return in_threshold(shifts=[replace(one, p_adjusted=0.9, test=one.chosen_on) for one in shifts])(result)
+
+
+def better_held_out(result: Result) -> Result:
+    counts = result.record.analyses.thresholds[0].held_out
+    assert counts
+    return in_threshold(held_out=replace(counts, right=counts.right - 1))(result)
+
+
+def one_threshold_less(result: Result) -> Result:
+    return in_analyses(result, thresholds=result.record.analyses.thresholds[:-1])
+
+
+def invented_reason(result: Result) -> Result:
+    return in_record(result, unscored=[*result.record.unscored, Unscored("quality", Reason.NO_OUTCOMES)])
+
+
+def another_reason(result: Result) -> Result:
+    (one, *others) = result.record.unscored
+    return in_record(result, unscored=[replace(one, reason=Reason.NO_ROWS), *others])
+
+
 def better_obtained(result: Result) -> Result:
     wanted, *others = result.record.analyses.thresholds
     better = {name: replace(one, value=0.99) for name, one in wanted.obtained.items()}
@@ -255,6 +289,13 @@ def leakage(**changes: Any) -> Callable[[Result], Result]:
         return in_analyses(result, leakage=replace(found, **changes))
 
     return tamper
+
+
+def of_other_kinds(result: Result) -> Result:
+    """Equal questions passed off as near in meaning."""
+    found = result.record.analyses.leakage
+    assert found
+    return leakage(kinds={Likeness.MEANING.value: found.pairs})(result)
 
 
 def other_train(result: Result) -> Result:
@@ -381,6 +422,14 @@ CASES = [
     Case("a comparison left out", lambda it: in_record(it, comparisons=[]), "accuracy"),
     Case("a compared run that is missing", without_run, "compared_run", "incomplete"),
     Case("a compared run on other weights", other_run, "compared_run", "incomplete"),
+    Case("another reason for a missing metric", another_reason, "encode_p50"),
+    Case("a reason for a metric that does not apply", invented_reason, "quality"),
+    Case("other held-out questions of a threshold", better_held_out, "analyses.thresholds[0].held_out"),
+    Case("milder shifts of a threshold", milder_shifts, "analyses.thresholds[0].shifts"),
+    Case("shifts left out", in_threshold(shifts=[]), "analyses.thresholds[0].shifts"),
+    Case("a threshold for another wish", in_threshold(wish=Wish("probability", 0.8)), "analyses.thresholds"),
+    Case("a threshold left out", one_threshold_less, "analyses.thresholds"),
+    Case("a threshold denied", lambda it: in_derivation(it, refuses=False), "derivation.refuses"),
     Case("better figures of a threshold", better_obtained, "analyses.thresholds[0].obtained"),
     Case("an invented threshold", invented_threshold, "analyses.thresholds[0].threshold"),
     Case(
@@ -398,6 +447,7 @@ CASES = [
         curve(lambda values, _: [0.987 for _ in values]),
         "analyses.learning_curve[0].values",
     ),
+    Case("a learning curve of fewer draws", curve(lambda values, _: values[:1]), "analyses.learning_curve"),
     Case(
         "an invented learning curve",
         curve(lambda values, n: [1 / n for _ in values]),
@@ -408,6 +458,10 @@ CASES = [
     Case(
         "a guard that found nothing", leakage(pairs=0, dropped=0, dropped_ids=[]), "provenance.dataset.train"
     ),
+    Case("leaks of other kinds", of_other_kinds, "analyses.leakage.kinds"),
+    Case("leaks of no kind", leakage(kinds={}), "analyses.leakage.pairs"),
+    Case("more questions repeated than tested", leakage(repeated=999), "analyses.leakage.repeated"),
+    Case("repeated questions not counted", leakage(repeated=None), "analyses.leakage.repeated"),
     Case("a guard of another mode", leakage(mode="refuse"), "analyses.leakage.mode"),
     Case("another seed", provenance(seed=7), "provenance.seed"),
     Case("a commit that is none", provenance(git=Git("unknown", dirty=False)), "provenance.git.commit"),
