@@ -32,7 +32,6 @@ from common.typed_json import from_json, to_json
 from reports.reasons import Reason
 from reports.record import (
     ALL,
-    Analyses,
     CascadeResult,
     Derivation,
     HeldOutCounts,
@@ -72,7 +71,7 @@ def check_sections(result: Result) -> Checked:
         for name, recorded, derived in found
         if not same(recorded, derived)
     ]
-    return Checked(differences, [*_not_derived(record.analyses), *missing])
+    return Checked(differences, [*_not_derived(record), *missing])
 
 
 def _provenance(result: Result) -> Iterator[Finding]:
@@ -346,8 +345,9 @@ def _of_thresholds(recorded: list[ThresholdResult], derived: list[ThresholdResul
             yield f"analyses.thresholds[{number}].{name}", one, other
 
 
-def _not_derived(found: Analyses) -> Iterator[NotDerived]:
+def _not_derived(record: Record) -> Iterator[NotDerived]:
     """Parts of the analyses that only fitting again can derive."""
+    found = record.analyses
     if found.learning_curve:
         yield NotDerived(Missing.LEARNING_CURVE)
     if found.tuning is not None:
@@ -355,4 +355,6 @@ def _not_derived(found: Analyses) -> Iterator[NotDerived]:
     if found.cascade is not None:
         yield NotDerived(Missing.CASCADE)
     if found.leakage is not None and found.leakage.mode != "off":
-        yield NotDerived(Missing.NEAR_IN_MEANING)
+        has_kinds = record.schema_version >= KINDS_OF_LEAKS
+        pairs = NotDerived(Missing.MEASURED, details={"what": "pairs of leaks"})
+        yield NotDerived(Missing.NEAR_IN_MEANING) if has_kinds else pairs

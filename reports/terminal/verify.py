@@ -24,7 +24,7 @@ _SENTENCES = {
     Missing.DATA: "labels, weights and splits from the data: {why}",
     Missing.ROUTED: "scores and answers of each question; --again asks the router and the experts anew",
     Missing.ANSWERS: "answers: only local experts are asked again",
-    Missing.MEASURED: "{what}: its raw values are not in the folder",
+    Missing.MEASURED: "{what}: raw values are not in the folder",
     Missing.NEAR_IN_MEANING: "pairs of questions that are near in meaning alone; --again searches anew",
     Missing.SURROUNDINGS: "raw timings, machine, packages, commit; a signature vouches for them: --signed-by",
 }

@@ -320,6 +320,10 @@ def answers_counted(result: Result) -> Result:
     )
 
 
+def cut_everywhere(result: Result) -> Result:
+    return in_analyses(every(result, lambda row: {"cut": True}), cut_questions=len(result.predictions))
+
+
 def other_learned(result: Result) -> Result:
     return in_analyses(result, learned={**result.record.analyses.learned, "temperature": 0.5})
 
@@ -458,9 +462,11 @@ CASES = [
         "analyses.learning_curve",
         "again",
     ),
-    Case("guard pairs set to 0", leakage(pairs=0), "analyses.leakage.pairs"),
+    Case("guard pairs set to 0", leakage(pairs=0, kinds={}), "analyses.leakage.pairs"),
     Case(
-        "a guard that found nothing", leakage(pairs=0, dropped=0, dropped_ids=[]), "provenance.dataset.train"
+        "a guard that found nothing",
+        leakage(pairs=0, kinds={}, dropped=0, dropped_ids=[]),
+        "provenance.dataset.train",
     ),
     Case("leaks of other kinds", of_other_kinds, "analyses.leakage.kinds"),
     Case("leaks of no kind", leakage(kinds={}), "analyses.leakage.pairs"),
@@ -485,6 +491,7 @@ CASES = [
     ),
     Case("other facts of the fit", other_learned, "analyses.learned"),
     Case("questions cut", lambda result: in_analyses(result, cut_questions=5), "analyses.cut_questions"),
+    Case("every question cut", cut_everywhere, "cut", "again"),
     Case("other numbers of answers", answers_counted, "timings.experts.asked"),
 ]
 
