@@ -51,6 +51,8 @@ _COMMIT = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
 HEX = "a SHA-256"
 # Schema version since which a record has the kinds of its leaks, and the repeated questions of the test.
 KINDS_OF_LEAKS = 5
+# Schema version since which every record has these sections.
+ALWAYS_THERE = 5
 OF_THRESHOLD = ("threshold", "obtained", "held_out", "shifts")
 
 
@@ -178,6 +180,8 @@ def _analyses(result: Result) -> Iterator[Finding]:
     found, how = record.analyses, record.derivation
     if found.leakage is not None:
         yield from _leakage(found.leakage, result)
+    elif record.schema_version >= ALWAYS_THERE:
+        yield "analyses.leakage", None, "what the check found"
     if found.tuning is not None:
         yield from _tuning(found.tuning)
     if found.cascade is not None and has_same_intervals(record):
@@ -190,7 +194,7 @@ def _analyses(result: Result) -> Iterator[Finding]:
             flipped = flipped_examples(rows, how.seed)
             yield "analyses.flipped", to_json(found.flipped), to_json(flipped)
     yield from _learning_curve(result)
-    if found.cut_questions is not None:
+    if found.cut_questions is not None or record.schema_version >= ALWAYS_THERE:
         yield "analyses.cut_questions", found.cut_questions, sum(row.cut is True for row in rows)
     if record.timings.trained is not None:
         yield "analyses.learned", found.learned, record.timings.trained.learned
@@ -319,10 +323,12 @@ def _thresholds(result: Result) -> tuple[list[Finding], list[NotDerived]]:
 def _as_recorded(result: Result, policy: Policy) -> Iterator[Finding]:
     """Wishes of recorded thresholds, and what these do on the test."""
     how, recorded = result.record.derivation, result.record.analyses.thresholds
+    if not recorded and not policy.is_chosen and result.record.setting("calibration", "none") == "none":
+        return
     if not how.refuses:
         # None could be shown to do what the policy wants.
         policy = replace(policy, coverage=None, accuracy=None)
-    if recorded and len(recorded) != len(wishes(policy)):
+    if len(recorded) != len(wishes(policy)):
         yield "analyses.thresholds", len(recorded), len(wishes(policy))
         return
     chosen = [Chosen(one.threshold, one.held_out or HeldOutCounts(0, 0, 0)) for one in recorded]
@@ -331,9 +337,8 @@ def _as_recorded(result: Result, policy: Policy) -> Iterator[Finding]:
         if not 0 <= right <= accepted <= n:
             yield f"analyses.thresholds[{number}].held_out", [n, accepted, right], "counts"
             return
-    if chosen:
-        derived = try_thresholds(chosen, result.predictions, policy, how.statistics, how.seed)
-        yield from _of_thresholds(recorded, derived.results)
+    derived = try_thresholds(chosen, result.predictions, policy, how.statistics, how.seed)
+    yield from _of_thresholds(recorded, derived.results)
 
 
 def _of_thresholds(recorded: list[ThresholdResult], derived: list[ThresholdResult]) -> Iterator[Finding]:

@@ -9,9 +9,11 @@ from benchmarks.measure.latency import BLOCK
 from benchmarks.metrics.compute import compute_metrics
 from common.settings import Statistics
 from reports.record import (
+    Analyses,
     DatasetUsed,
     Derivation,
     Git,
+    Leakage,
     Machine,
     Metric,
     Prediction,
@@ -93,5 +95,6 @@ def result(
         confusion_matrix=computed.confusion_matrix,
         timings=Timings(served=serving(ratios)),
         curves=computed.curves,
+        analyses=Analyses(leakage=Leakage("off"), cut_questions=sum(row.cut is True for row in rows)),
     )
     return Result(Path("outputs") / router, record, list(rows))

@@ -150,3 +150,6 @@ def test_thresholds_are_those_that_were_wished_for(chosen: Result) -> None:
         assert "analyses.thresholds" in found(chosen, thresholds=thresholds)
     right = [replace(threshold, wish=wish) for wish in usual]
     assert "analyses.thresholds" not in found(chosen, thresholds=right)
+    # Nothing was held out, unless the configuration says so.
+    assert "analyses.thresholds" not in found(chosen, thresholds=[])
+    assert "analyses.thresholds" in found(configured(chosen, calibration="temperature"), thresholds=[])

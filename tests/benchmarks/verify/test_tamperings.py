@@ -472,6 +472,11 @@ CASES = [
     Case("leaks of no kind", leakage(kinds={}), "analyses.leakage.pairs"),
     Case("more questions repeated than tested", leakage(repeated=999), "analyses.leakage.repeated"),
     Case("repeated questions not counted", leakage(repeated=None), "analyses.leakage.repeated"),
+    Case("a guard that is not mentioned", lambda it: in_analyses(it, leakage=None), "analyses.leakage"),
+    Case(
+        "cut questions not counted", lambda it: in_analyses(it, cut_questions=None), "analyses.cut_questions"
+    ),
+    Case("no threshold", lambda it: in_analyses(it, thresholds=[]), "analyses.thresholds"),
     Case("a guard of another mode", leakage(mode="refuse"), "analyses.leakage.mode"),
     Case("another seed", provenance(seed=7), "provenance.seed"),
     Case("a commit that is none", provenance(git=Git("unknown", dirty=False)), "provenance.git.commit"),
