@@ -141,14 +141,16 @@ def _entry(measure: str, policy: str) -> QualityMetric:
     suffix, title, words = _POLICIES[policy]
     routed = policy == "routed"
     return QualityMetric(
-        **mean_of(partial(_column, measure=measure, policy=policy)),
+        **mean_of(
+            partial(_column, measure=measure, policy=policy),
+            Bounds(-1 if policy in ("gain", "regret") else 0, 1),
+        ),
         name=f"{measure}{suffix}",
         title=f"{MEASURES[measure]}{title}",
         description=f"{MEASURES[measure]} (F1; Lin, 2004) of {words}",
         group=Group.ANSWERS,
         unit="F1",
         higher_is_better=policy != "regret",
-        own_bounds=Bounds(-1, 1) if policy in ("gain", "regret") else None,
         first=routed and measure == "rougeL",
         scope=WITH_REFERENCE,
         slices=by_slice_and_domain,

@@ -18,14 +18,13 @@ from benchmarks.metrics.entry import (
     QualityMetric,
     Questions,
     Sample,
-    limits_without_mistake,
     mean_of,
     metric,
     of_sums,
     ratio,
 )
-from benchmarks.stats.bootstrap import chunks
-from benchmarks.stats.shares import Limits
+from benchmarks.stats.bootstrap import Interval, chunks
+from benchmarks.stats.shares import Limits, bounded_limits, effective_sizes
 from reports.metric_info import Group
 from reports.record import Prediction, ReliabilityBin, RiskPoint
 
@@ -114,9 +113,8 @@ def ece_by_chance(rows: Floats, draws: Draws) -> Floats:
 
 
 def bins_and_outcomes(questions: Questions) -> Floats:
-    """Bin, probability and outcome of each row, and the seed: (n_rows, 4)."""
-    columns = (questions.of(_bins), questions.of(probability), questions.of(right))
-    return np.stack([*columns, np.full(len(questions.rows), questions.how.seed)], axis=1)
+    """Bin, probability and outcome of each row: (n_rows, 3)."""
+    return np.stack([questions.of(_bins), questions.of(probability), questions.of(right)], axis=1)
 
 
 def squared_error(bins: NDArray[np.int64], gaps: Floats, weights: Floats) -> Floats:
@@ -147,9 +145,34 @@ def squared_error(bins: NDArray[np.int64], gaps: Floats, weights: Floats) -> Flo
     return np.asarray((shares * squares).sum(axis=-1))
 
 
-def _error_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:
-    has_gap = (rows[:, 1] != rows[:, 2]).any()
-    return None if has_gap else limits_without_mistake(values, sample)
+def _error_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
+    """All errors whose square is within z standard errors of that of `values`, where the error is that at the
+    square itself, as in Wilson's (1927) interval of a share.
+
+    With bins of share sᵦ whose mean gap is normally distributed around mᵦ with the variance tᵦ, the squared
+    error θ² = Σ sᵦ mᵦ² has the variance 4 Σ sᵦ² mᵦ² tᵦ + 2 Σ sᵦ² tᵦ². At other θ the mᵦ² are in the same
+    proportion as they were seen, in which each has tᵦ in it. For tᵦ stands the mean square of the bin's gaps
+    over its number of rows, with the bin's part of one more row that is surely wrong: where no row is wrong,
+    there may be others that are.
+    """
+    # `scipy.stats` takes seconds to import.
+    from scipy.special import ndtri
+
+    # Where probabilities tie there are empty bins.
+    _, bins = np.unique(rows[:, 0], return_inverse=True)
+    gaps, weights, clusters = rows[:, 2] - rows[:, 1], sample.weights, sample.clusters
+    n = float(effective_sizes(np.ones(len(rows)), weights, clusters)[0])
+    total = np.bincount(bins, weights)
+    shares = total / weights.sum()
+    means, squares = (np.bincount(bins, weights * power) / total for power in (gaps, gaps**2))
+    variances = (n * squares + 1) / (n + 1) / effective_sizes(gaps, weights, clusters, bins, len(total))
+    parts = shares * (means**2 + variances)
+    squared_z = ndtri((1 + sample.confidence) / 2) ** 2
+    by_square = 4 * squared_z * (parts @ (shares * variances)) / parts.sum()
+    fixed = 2 * squared_z * ((shares * variances) ** 2).sum()
+    middle = values**2 + by_square / 2
+    reach = np.sqrt(middle**2 - values**4 + fixed)
+    return Limits(np.sqrt(np.maximum(middle - reach, 0)), np.sqrt(np.minimum(middle + reach, 1)))
 
 
 @metric(
@@ -181,7 +204,7 @@ def calibration_p(rows: Floats, draws: Draws) -> Floats:
     outcomes by them (consistency resampling, Bröcker & Smith, 2007)."""
     bins, chance, weights = rows[:, 0].astype(np.int64), rows[:, 1], draws.weights[:1]
     observed = squared_error(bins, (rows[:, 2] - chance)[None], weights)[0]
-    generator = np.random.default_rng(int(rows[0, 3]))
+    generator = np.random.default_rng(draws.seed)
     as_large = 1
     for size in chunks(TEST_DRAWS, len(rows)):
         drawn: Floats = (generator.random((size, len(rows))) < chance) - chance
@@ -201,13 +224,12 @@ def squared_errors(questions: Questions) -> Floats:
 
 
 brier = QualityMetric(
-    **mean_of(squared_errors, highest=2),
+    **mean_of(squared_errors, Bounds(0, 2)),
     name="brier",
     title="Brier score",
     description="Mean over questions of the squared error summed over domains, 0 to 2 (Brier, 1950)",
     group=Group.CALIBRATION,
     higher_is_better=False,
-    own_bounds=Bounds(0, 2),
     gate=Gate(),
 )
 
@@ -222,8 +244,35 @@ def _ends(ordered: Floats) -> NDArray[np.int64]:
     return np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
 
 
-def _area_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:
-    return None if 0 < values[0] < 1 else limits_without_mistake(values, sample)
+def area_influence(rows: Floats, weights: Floats) -> Floats:
+    """Derivative of `area` by the weight of each row, times that weight (n_rows,).
+
+    The area is A = Σ wᵢ rᵢ / Σ w, where rᵢ is the share of errors among the aᵢ rows, by weight, that are at
+    least as sure as row i. A row j takes part in the rᵢ of all rows i that are no surer than it: the
+    derivative is (rⱼ − A + Σᵢ wᵢ (eⱼ − rᵢ) / aᵢ) / Σ w, where eⱼ is 1 for a wrong row.
+    """
+    _, rank = np.unique(-rows[:, 0], return_inverse=True)
+    wrong = 1 - rows[:, 1]
+    own = np.bincount(rank, weights)
+    accepted = np.cumsum(own)
+    risk = np.cumsum(np.bincount(rank, weights * wrong)) / accepted
+    area = own @ risk / accepted[-1]
+    parts, risks = (np.cumsum(values[::-1])[::-1] for values in (own / accepted, own * risk / accepted))
+    return np.asarray(weights / accepted[-1] * (risk[rank] - area + wrong * parts[rank] - risks[rank]))
+
+
+def _area_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
+    """Those of a mean of values from 0 to 1: a wrong row adds −ln c at coverage c, which is 1 in the mean."""
+    found = bounded_limits(
+        float(values[0]),
+        area_influence(rows, sample.weights),
+        sample.weights,
+        sample.clusters,
+        Interval(0, 1),
+        Interval(0, 1),
+        sample.confidence,
+    )
+    return Limits(*np.array(found)[:, None])
 
 
 def area(rows: Floats, draws: Draws) -> Floats:

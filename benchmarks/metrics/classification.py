@@ -16,7 +16,6 @@ from benchmarks.metrics.entry import (
     by_class,
     by_slice,
     classes_of,
-    limits_without_mistake,
     mean,
     mean_defined,
     mean_of_shares,
@@ -25,7 +24,7 @@ from benchmarks.metrics.entry import (
     ratio,
     share_of_class,
 )
-from benchmarks.stats.shares import Limits, auroc_limits, effective_sizes
+from benchmarks.stats.shares import Limits, auroc_limits, clopper_pearson, effective_sizes
 from reports.metric_info import Group
 from reports.reasons import Reason
 from reports.record import ConfusionMatrix, Derivation, Prediction
@@ -163,8 +162,27 @@ def _auroc_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
     return auroc_limits(values, positives, negatives, sample.confidence)
 
 
-def _fpr95_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:
-    return None if 0 < values[0] < 1 else limits_without_mistake(values, sample.of(rows[:, 1] == 0))
+def _fpr95_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
+    """Limits of a share beyond a threshold that is uncertain, too. Those of the share at that threshold are
+    Clopper & Pearson's (1934), and those of the threshold the lowest and the highest whose recall has 95 %
+    within such limits. Both uncertainties add up by their squares, as Newcombe (2011, Communications in
+    Statistics 40, 3154-3180) combines limits of independent estimates.
+    """
+    kinds = rows[:, 1] > 0, rows[:, 1] == 0
+    of_kinds = [sample.of(kind) for kind in kinds]
+    sizes = [effective_sizes(np.ones(len(one.weights)), one.weights, one.clusters) for one in of_kinds]
+    # By threshold from the lowest, which accepts everything, to one above all rows.
+    recalls, accepted = (
+        np.append(np.cumsum(part[0, ::-1])[::-1] / part.sum(), 0.0)
+        for part in _accepted(rows, Draws(sample.weights[None]))
+    )
+    low, high = clopper_pearson(recalls, np.full(len(recalls), sizes[0]), sample.confidence)
+    possible = np.append(accepted[(low <= RECALL) & (high >= RECALL)], values)
+    below, above = clopper_pearson(values, sizes[1], sample.confidence)
+    return Limits(
+        np.maximum(values - np.hypot(values - below, values - possible.min()), 0),
+        np.minimum(values + np.hypot(above - values, possible.max() - values), 1),
+    )
 
 
 @metric(

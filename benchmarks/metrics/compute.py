@@ -1,7 +1,7 @@
 """Every quality metric of a record, from its prediction rows and its `derivation` alone.
 
-`run` computes them here for its record, and `verify` computes them again. Intervals of shares and of their
-means are in closed form; all others see the same resamples.
+`run` computes them here for its record, and `verify` computes them again. Most intervals are in closed form;
+all others see the same resamples.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,9 @@ from benchmarks.metrics.classification import confusion_matrix
 from benchmarks.metrics.cost_quality import cost_curves
 from benchmarks.metrics.entry import LABELLED, Draws, Floats, Missing, QualityMetric, Questions, Sample, Scope
 from benchmarks.metrics.table import QUALITY
-from benchmarks.stats.bootstrap import percentile_interval, resamples
+from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.shares import Limits
+from benchmarks.stats.significance import ROUNDING
 from common.settings import Policy, Statistics
 from reports.metric_info import Group
 from reports.reasons import Reason
@@ -100,7 +101,7 @@ class Part:
                 continue
             known = (name, float(value), entry.unit, entry.higher_is_better, slice_, n)
             ends = (float(limits.low[column]), float(limits.high[column])) if limits else ()
-            yield Metric(*known, *ends)
+            yield Metric(*known, *(() if np.isnan(ends).any() else ends))
 
 
 def parts_of(entry: QualityMetric, questions: Questions) -> list[Part] | Missing:
@@ -155,23 +156,33 @@ def values_of(parts: Sequence[Part], weights: Floats, counts: Floats) -> list[Fl
         key = (part.entry.scope, part.slice)
         if key not in shared:
             whole = len(part.numbers) == weighted.shape[1]
-            shared[key] = Draws(weighted if whole else weighted[:, part.numbers])
+            drawn = weighted if whole else weighted[:, part.numbers]
+            shared[key] = Draws(drawn, part.inside.how.seed)
         values.append(part.values(shared[key]))
     return values
 
 
 def _limits(parts: Sequence[Part], values: Sequence[Floats], questions: Questions) -> list[Limits | None]:
     """Intervals of each part's values (n_variants,); None where its metric has none."""
-    sample = Sample(questions.weights, questions.clusters, questions.how.statistics.confidence)
+    how = questions.how
+    sample = Sample(questions.weights, questions.clusters, how.statistics.confidence, how.prices)
     found = [
         part.closed_form(own, sample) if part.entry.interval else None
         for part, own in zip(parts, values, strict=True)
     ]
     rest = [place for place, part in enumerate(parts) if part.entry.interval and found[place] is None]
     for place, drawn in zip(rest, _resampled([parts[place] for place in rest], questions), strict=True):
-        intervals = [percentile_interval(column, sample.confidence) for column in drawn.T]
+        intervals = [_resampled_interval(column, sample.confidence) for column in drawn.T]
         found[place] = Limits(*np.array(intervals).T)
     return found
+
+
+def _resampled_interval(values: Floats, confidence: float) -> Interval:
+    """Percentile interval of a figure's resamples (n_resamples,); NaN, which is none, where they are all the
+    same: then they do not show how far off the figure may be."""
+    defined = values[~np.isnan(values)]
+    varies = len(defined) > 0 and np.ptp(defined) > ROUNDING
+    return percentile_interval(defined, confidence) if varies else Interval(np.nan, np.nan)
 
 
 def _resampled(parts: Sequence[Part], questions: Questions) -> list[Floats]:

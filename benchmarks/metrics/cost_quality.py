@@ -3,8 +3,9 @@
 The cost of a question is the price of the model asked, in US dollars for a million tokens: every call counts
 as the same number of tokens, because the data sets say how good an answer was, not how long.
 
-Intervals are bootstrapped over the rows: the thresholds, prices and choices stay those of all rows, and their
-shares, means and hull are computed anew from each resample.
+Intervals of quality and cost are those of means within bounds: 0 and 1, the lowest and the highest price.
+Those of all other figures are bootstrapped over the rows: the thresholds, prices and choices stay those of
+all rows, and their shares, means and hull are computed anew from each resample.
 """
 
 import math
@@ -178,7 +179,7 @@ def _choice(name: str, policy: str) -> QualityMetric:
     return _metric(
         name,
         policy,
-        **mean_of(partial(_values, of_cost=of_cost, policy=policy), None if of_cost else 1),
+        **mean_of(partial(_values, of_cost=of_cost, policy=policy), Bounds(0, math.inf if of_cost else 1)),
         name=f"{name}{policy}",
         title=f"{name.capitalize()}{title}",
         description=f"{what} of {words}",

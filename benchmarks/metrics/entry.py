@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stats.bootstrap import Interval, clusters_of
-from benchmarks.stats.shares import Limits, clopper_pearson, effective_size_of_mean, effective_sizes
+from benchmarks.stats.shares import (
+    Limits,
+    clopper_pearson,
+    effective_size_of_mean,
+    effective_sizes,
+    mean_limits,
+)
 from reports.metric_info import Group, MetricInfo
 from reports.reasons import Reason
 from reports.record import ALL, OUT_OF_SCOPE, Derivation, Prediction
@@ -98,10 +104,12 @@ class Questions:
 
 
 class Draws:
-    """Resamples of some rows: `weights` (n_resamples, n_rows) is how much each row counts."""
+    """Resamples of some rows: `weights` (n_resamples, n_rows) is how much each row counts, and `seed` that of
+    whatever else a statistic draws."""
 
-    def __init__(self, weights: Floats) -> None:
+    def __init__(self, weights: Floats, seed: int = 0) -> None:
         self.weights = weights
+        self.seed = seed
         # With the features themselves: an array that is gone leaves its id to another.
         self._known: dict[tuple[int, Any], tuple[Floats, Any]] = {}
 
@@ -126,15 +134,17 @@ class Sample(NamedTuple):
         weights: number of questions that each row stands for (n_rows,).
         clusters: number of each row's conversation, or of the row itself (n_rows,).
         confidence: of the intervals that are asked for.
+        prices: of every model, in US dollars for a million tokens.
     """
 
     weights: Floats
     clusters: NDArray[np.int64]
     confidence: float
+    prices: Mapping[str, float] = {}
 
     def of(self, rows: NDArray[Any]) -> "Sample":
         """Those rows, by number or mask."""
-        return Sample(self.weights[rows], self.clusters[rows], self.confidence)
+        return self._replace(weights=self.weights[rows], clusters=self.clusters[rows])
 
 
 @dataclass(frozen=True)
@@ -151,6 +161,9 @@ class Bounds(NamedTuple):
 
     low: float
     high: float
+
+
+UNIT = Bounds(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -325,26 +338,24 @@ def of_sums(**more: Any) -> Callable[[Callable[[Floats], Floats]], QualityMetric
     )
 
 
-def mean(
-    highest: float = 1, **more: Any
-) -> Callable[[Callable[[Prediction, Derivation], float | None]], QualityMetric]:
-    """The same, of a function that gives the value of a row, from 0 to `highest`, or None for a row that does
-    not count."""
+def mean(**more: Any) -> Callable[[Callable[[Prediction, Derivation], float | None]], QualityMetric]:
+    """The same, of a function that gives the value of a row, from 0 to 1, or None for a row that does not
+    count."""
 
     def entry(value: Callable[[Prediction, Derivation], float | None]) -> QualityMetric:
         def column(questions: Questions) -> Floats:
             values = [value(row, questions.how) for row in questions.rows]
             return np.array([np.nan if one is None else one for one in values], dtype=np.float64)[:, None]
 
-        return named_after(value, **mean_of(column, highest), **more)
+        return named_after(value, **mean_of(column), **more)
 
     return entry
 
 
-def mean_of(values: Callable[[Questions], Floats], highest: float | None = 1) -> dict[str, Any]:
-    """Arguments of a `QualityMetric` that is the mean of `values` (n_rows, n_variants), NaN where a row does
-    not count. If all of them are 0 or `highest`, the mean is a share and has a share's interval; None where
-    values have no upper bound."""
+def mean_of(values: Callable[[Questions], Floats], bounds: Bounds = UNIT) -> dict[str, Any]:
+    """Arguments of a `QualityMetric` that is the mean of `values` (n_rows, n_variants) within `bounds`, NaN
+    where a row does not count; values without an upper bound are prices of the models. If all values are at
+    the bounds, the mean is a share and has a share's interval."""
 
     def features(questions: Questions) -> Floats:
         columns = questions.of(values)
@@ -359,18 +370,31 @@ def mean_of(values: Callable[[Questions], Floats], highest: float | None = 1) ->
         numbers: list[int] = np.split(rows, 2, axis=1)[1].sum(axis=0).astype(int).tolist()
         return numbers
 
-    def limits(rows: Floats, means: Floats, sample: Sample) -> Limits | None:
+    def limits(rows: Floats, means: Floats, sample: Sample) -> Limits:
         columns, defined = np.split(rows, 2, axis=1)
-        if highest is None or not ((columns == 0) | (columns == highest)).all():
-            return None
-        sizes = [
-            effective_sizes(column[inside], *sample.of(inside)[:2])[0]
+        prices = sample.prices.values()
+        ends = Interval(*(bounds if math.isfinite(bounds.high) else (min(prices), max(prices))))
+        parts = [
+            (column[inside], sample.of(inside))
             for column, inside in zip(columns.T, defined.T.astype(bool), strict=True)
         ]
-        low, high = clopper_pearson(means / highest, np.array(sizes), sample.confidence)
-        return Limits(highest * low, highest * high)
+        if all(np.isin(column, ends).all() for column, _ in parts) and ends.low < ends.high:
+            sizes = [effective_sizes(column, part.weights, part.clusters)[0] for column, part in parts]
+            width = ends.high - ends.low
+            low, high = clopper_pearson((means - ends.low) / width, np.array(sizes), sample.confidence)
+            return Limits(ends.low + width * low, ends.low + width * high)
+        found = [
+            mean_limits(column, part.weights, part.clusters, ends, part.confidence) for column, part in parts
+        ]
+        return Limits(*np.array(found).T)
 
-    return {"features": features, "statistic": statistic, "count": count, "limits": limits}
+    return {
+        "features": features,
+        "statistic": statistic,
+        "count": count,
+        "limits": limits,
+        "own_bounds": bounds,
+    }
 
 
 class ByClass(NamedTuple):
@@ -445,13 +469,6 @@ def share_of_class(which: Callable[[Classes], NDArray[np.int64]]) -> ClosedForm:
         return clopper_pearson(values, sizes, sample.confidence)
 
     return limits
-
-
-def limits_without_mistake(values: Floats, sample: Sample) -> Limits:
-    """Intervals of values (n_variants,) that are 0 or 1 because no row is wrong, or all are: no resample says
-    anything else, so they are those of a share of the sample's rows."""
-    sizes = effective_sizes(np.ones(len(sample.weights)), sample.weights, sample.clusters)
-    return clopper_pearson(values, sizes, sample.confidence)
 
 
 class Derivative(NamedTuple):

@@ -1,8 +1,9 @@
 """Several domains for one question: the set of those that score enough, evaluated as a set.
 
 Each class with a score of `label_threshold` or more, and always the best one, against every right class.
-Definitions as in Tsoumakas & Katakis (2007, International Journal of Data Warehousing and Mining 3(3), 1-13),
-who average each figure over questions; micro-F1 is over all of them together.
+Each figure is averaged over questions, as in Tsoumakas's library Mulan (github.com/tsoumakas/mulan,
+`ExampleBasedRecall` and its like) and by `average="samples"` in scikit-learn; micro-F1 is over all of them
+together.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stats.bootstrap import Interval, chunks
-from benchmarks.stats.shares import limits_of_counts
+from benchmarks.stats.shares import independent_clusters, limits_of_counts, mean_limits
 from benchmarks.stats.significance import AT_ONCE, PERMUTATIONS, ROUNDING, holm, holm_levels, mcnemar
 from reports.record import PairedDifference, Verdict
 
@@ -109,9 +109,10 @@ def permutation_evidence(
     no difference, the two sides of each row might as well be swapped.
 
     A random half of the rows is swapped, which is as extreme as what was observed where the mean gain of the
-    half or that of the rest is on the other side of 0. The same test of other values than 0 gives the limits:
+    half or that of the rest is on the other side of 0. The same test of other values than 0 gives limits:
     quantiles of the means of random halves (Hartigan, 1969, Journal of the American Statistical Association
-    64, 1303-1317).
+    64, 1303-1317). Where few rows have a gain, or all have the same, halves do not show what other rows may
+    have: then the wider limits of `mean_limits` hold.
 
     Args:
         gains, weights: (n_pairs, n_rows); a weight of 0 leaves a row out of that pair.
@@ -126,12 +127,10 @@ def permutation_evidence(
         difference = float(total.sum() / size.sum())
         low, high = lows[:, pair], highs[:, pair]
         beyond = (low <= 0).sum() if difference >= 0 else (high >= 0).sum()
-        limits: Callable[[float], Interval] = partial(_quantiles, low, high)
-        if not total.any():
-            # As many rows as would have the same variance if all weighed the same (Kish, 1965).
-            limits = partial(none_seen, float(size.sum() ** 2 / (size @ size)))
-        n = int((weights[pair] > 0).sum())
-        found.append(Evidence(difference, n, float(1 + beyond) / (1 + number), limits))
+        here = weights[pair] > 0
+        rows = (gains[pair, here], weights[pair, here], clusters[here])
+        limits = partial(_permutation_limits, low, high, *rows)
+        found.append(Evidence(difference, int(here.sum()), float(1 + beyond) / (1 + number), limits))
     return found
 
 
@@ -176,9 +175,25 @@ def _means(totals: Floats, sizes: Floats) -> Floats:
     return np.where(np.abs(means) < ROUNDING, 0.0, means)
 
 
-def _quantiles(lows: Floats, highs: Floats, level: float) -> Interval:
-    """Limits that a share `level` of these (n,) lie beyond, within [-1, 1]."""
+def _permutation_limits(
+    lows: Floats, highs: Floats, gains: Floats, weights: Floats, clusters: NDArray[np.int64], level: float
+) -> Interval:
+    """Limits of a mean gain: those that a share `level` of the halves' means lie beyond, or those of a mean
+    of gains in [-1, 1] where they are wider. Where these would take in 0, though the test excludes it, rows
+    unlike those that were seen count as 0.
+
+    Args:
+        lows, highs: means of halves (n_halves,).
+        gains, weights, clusters: of each row (n_rows,).
+    """
+    wider = mean_limits(gains, weights, clusters, Interval(-1, 1), 1 - level)
+    if not gains.any():
+        return wider
     place = math.floor(level * (1 + len(lows))) - 1
     low = float(np.partition(lows, place)[place])
     high = float(-np.partition(-highs, place)[place])
-    return Interval(max(low, -1.0), min(high, 1.0))
+    seen = 1 - none_seen(independent_clusters(weights, clusters), level).high
+    return Interval(
+        max(-1.0, seen * low if low > 0 >= wider.low else min(low, wider.low)),
+        min(1.0, seen * high if high < 0 <= wider.high else max(high, wider.high)),
+    )

@@ -1,10 +1,12 @@
-"""Closed-form intervals of shares, which also hold near 0 and 1, where those of a bootstrap fail."""
+"""Closed-form intervals of shares and of means within bounds, which also hold near the bounds, where those of
+a bootstrap fail."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.stats.bootstrap import Interval
 from reports.record import Estimate
 
 Floats = NDArray[Any]
@@ -95,6 +97,74 @@ def effective_size_of_mean(
     if variance * share * (1 - share) == 0:
         return float(1 / (np.bincount(clusters, mass) ** 2).sum())
     return min(share * (1 - share) / variance, float(1 / (mass**2).sum()))
+
+
+def mean_limits(
+    values: Floats, weights: Floats, clusters: NDArray[np.int64], bounds: Interval, confidence: float
+) -> Interval:
+    """Limits of the weighted mean of values (n_rows,) that lie within bounds, by `bounded_limits`; NaN of
+    none."""
+    if not len(values):
+        return Interval(np.nan, np.nan)
+    shares = weights / weights.sum()
+    mean = float(shares @ values)
+    seen = Interval(float(values.min()), float(values.max()))
+    return bounded_limits(mean, shares * (values - mean), weights, clusters, seen, bounds, confidence)
+
+
+def independent_clusters(weights: Floats, clusters: NDArray[np.int64]) -> float:
+    """Number of clusters of equal weight that those of rows with these weights (n_rows,) are worth (Kish,
+    1965): (Σw)² / Σw²."""
+    totals = np.bincount(clusters, weights)
+    return float(totals.sum() ** 2 / (totals @ totals))
+
+
+def bounded_limits(
+    mean: float,
+    influence: Floats,
+    weights: Floats,
+    clusters: NDArray[np.int64],
+    seen: Interval,
+    bounds: Interval,
+    confidence: float,
+) -> Interval:
+    """Limits of a mean of values that lie within bounds, or of a figure that is nearly such a mean.
+
+    The upper one adds a row at the upper bound, which stands for what no row shows, and gives the rows random
+    parts that sum to 1, Dirichlet(1, …, 1): the bound of Learned-Miller & Thomas (2019, arXiv 1905.06208),
+    who conjecture that it holds for all distributions. Of values at the bounds alone it is Clopper &
+    Pearson's (1934). Its quantile is that of the beta distribution with this mean and variance over the same
+    range. The lower limit mirrors it.
+
+    Args:
+        influence: derivative of the mean by the weight of each row, times that weight (n_rows,).
+        weights, clusters: of each row (n_rows,). As many rows are reckoned as there are independent clusters,
+            with the variance that the influence has by cluster.
+        seen: the smallest and the largest of the values.
+        bounds: the smallest and the largest that a value may be.
+    """
+    size = independent_clusters(weights, clusters)
+    variance = size * float((np.bincount(clusters, influence) ** 2).sum())
+    level = (1 - confidence) / 2
+    high = _upper_limit(mean, variance, size, Interval(seen.low, bounds.high), level)
+    low = -_upper_limit(-mean, variance, size, Interval(-seen.high, -bounds.low), level)
+    return Interval(low, high)
+
+
+def _upper_limit(mean: float, variance: float, size: float, ends: Interval, level: float) -> float:
+    """Upper limit of the mean of so many rows whose values lie between these ends."""
+    # `scipy.stats` takes seconds to import.
+    from scipy.special import betaincinv
+
+    if mean >= ends.high or ends.low >= ends.high:
+        return ends.high
+    width = ends.high - ends.low
+    share, spread = (mean - ends.low) / width, variance / width**2
+    # Mean and variance of the rows and of one more at the upper end.
+    center = (size * share + 1) / (size + 1)
+    spread = (size * (spread + (share - center) ** 2) + (1 - center) ** 2) / (size + 1)
+    total = center * (1 - center) * (size + 2) / spread - 1
+    return ends.low + width * float(betaincinv(center * total, (1 - center) * total, 1 - level))
 
 
 def share_estimate(

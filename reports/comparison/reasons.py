@@ -33,9 +33,10 @@ from reports.record import OUT_OF_SCOPE, Estimate, Pair, Record
 SMALLER = 0.9
 # Fewer questions with a domain than this are called few.
 FEW = 100
-# An ECE is called poor when it is this many times what chance alone makes of a calibrated router, and
-# this much more.
-POOR_TIMES, POOR_MORE = 1.5, 0.02
+# A calibration error that chance does not explain is called poor from this size on. Records before schema 5
+# have ECE alone: it is poor when it is so many times what chance makes of a calibrated router, and this much
+# more.
+POOR, POOR_TIMES = 0.02, 1.5
 # By so much less accurate a part of the questions is worth mentioning.
 WEAKER = 0.05
 
@@ -195,11 +196,21 @@ def caveats(ranking: Ranking, chosen: Record, shortlist: Sequence[Record]) -> It
         yield state(Code.CUT_QUESTIONS, n=cut)
     if chosen.is_dirty:
         yield state(Code.UNCOMMITTED)
-    ece, chance = chosen.metric("ece"), chosen.metric("ece_by_chance")
-    if ece and chance and ece.value > max(POOR_TIMES * chance.value, POOR_MORE + chance.value):
-        yield state(Code.POOR_CALIBRATION, ece=ece.value, chance=chance.value)
+    yield from _poor_calibration(chosen)
     if len(ranking.records) == 1:
         yield state(Code.NOTHING_COMPARED)
+
+
+def _poor_calibration(chosen: Record) -> Iterator[Statement]:
+    error, p = chosen.metric("calibration_error"), chosen.metric("calibration_p")
+    if error and p:
+        alpha = 1 - chosen.derivation.statistics.confidence
+        if p.value <= alpha and error.value >= POOR:
+            yield state(Code.POOR_CALIBRATION, error=estimate(error) or error.value, p=p.value)
+        return
+    ece, chance = chosen.metric("ece"), chosen.metric("ece_by_chance")
+    if ece and chance and ece.value > max(POOR_TIMES * chance.value, POOR + chance.value):
+        yield state(Code.POOR_ECE, ece=ece.value, chance=chance.value)
 
 
 def _refuses(chosen: Record) -> Iterator[Statement]:

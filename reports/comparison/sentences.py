@@ -127,6 +127,10 @@ class Code(Enum):
     UNCOMMITTED = "It ran from uncommitted changes, so that nobody can run the same code again."
     CUT_QUESTIONS = "{n:,} of its test questions are longer than it reads: it saw only their beginning."
     POOR_CALIBRATION = (
+        "Its probabilities are off by {error:hundred} points (root mean square), which chance does not "
+        "explain (p = {p:p}): calibrate it before a threshold depends on them."
+    )
+    POOR_ECE = (
         "Its probabilities are off by {ece:hundred} points on average, where chance alone would make "
         "{chance:hundred}: calibrate it before a threshold depends on them."
     )

@@ -14,8 +14,10 @@ from reports.text.dates import date_of
 _ABOUT = [
     "Each router is measured alone, in fresh processes, beside a fixed reference workload.",
     "Shares of questions: Clopper–Pearson. Macro-F1 and balanced accuracy: the same, of as many questions as "
-    "have their variance (Korn & Graubard, 1998). Out-of-scope AUROC: Newcombe's method 5. Other quality: "
-    "percentile bootstrap over questions.",
+    "have their variance (Korn & Graubard, 1998). Other means and AURC: Learned-Miller & Thomas (2019), with "
+    "a question at the bound for what none shows. Out-of-scope AUROC: Newcombe's method 5; FPR: limits of "
+    "share and threshold, combined. Calibration error: standard errors at the limits, as Wilson's. Figures "
+    "of cost and quality together: percentile bootstrap over questions.",
     "Latency p50, p95, p99 and stages: percentile bootstrap that draws processes, then timings within each; "
     "throughput: over batches.",
     "Latency ÷ reference, first query and load time: one value a process, Student's t on their logarithms.",

@@ -8,7 +8,9 @@ import pytest
 from benchmarks.metrics.calibration import (
     BINS,
     CURVE_POINTS,
+    area_influence,
     aurc,
+    calibration_error,
     ece,
     equal_mass_bins,
     reliability_curve,
@@ -16,7 +18,7 @@ from benchmarks.metrics.calibration import (
     squared_error,
 )
 from benchmarks.metrics.classification import ranks
-from benchmarks.metrics.entry import Draws, Floats
+from benchmarks.metrics.entry import Draws, Floats, QualityMetric, Sample
 from reports.record import Prediction, RiskPoint
 from tests.benchmarks.metrics.samples import computed, interval, metric
 
@@ -214,7 +216,74 @@ def test_a_calibrated_router_and_one_that_is_too_sure() -> None:
 
 def test_a_sure_router_without_a_mistake_may_still_be_off() -> None:
     found = metric(computed([predicted("a", 1.0)] * 30), "calibration_error")
-    assert (found.value, *interval(found)) == (0, 0, pytest.approx(1 - 0.025 ** (1 / 30)))
+    # One bin, and a variance of 1/31: z times the standard error of a square x is x itself.
+    low, high = interval(found)
+    variance = 1 / 31 / 30
+    error = 1.959964 * (4 * high**2 * variance + 2 * variance**2) ** 0.5
+    assert (found.value, low, high**2) == (0, 0, pytest.approx(error))
+    assert high == pytest.approx(0.13, abs=0.01)
+
+
+def test_the_limits_of_the_error_are_a_number_of_standard_errors_away() -> None:
+    # Ten bins of 40 rows; one more than 400 is wrong.
+    generator = np.random.default_rng(1)
+    bins = np.repeat(np.arange(10), 40)
+    probability = np.full(400, 0.95)
+    outcome = (generator.random(400) < 0.7).astype(float)
+    rows = np.stack([bins, probability, outcome], axis=1)
+    value = np.ravel(calibration_error.statistic(rows, Draws(np.ones((1, 400)))))
+    found = calibration_error.limits(rows, value, Sample(np.ones(400), np.arange(400), 0.95))
+    assert found
+    gaps = (outcome - probability).reshape(10, 40)
+    variances = (400 * (gaps**2).mean(axis=1) + 1) / 401 / 40
+    seen = gaps.mean(axis=1) ** 2 + variances
+    for square in (found.low[0] ** 2, found.high[0] ** 2):
+        # 4 Σ m² t / 10² where Σ m² / 10 is the square, and 2 Σ t² / 10².
+        error = (4 * square * (seen @ variances) / seen.sum() / 10 + 2 * (variances**2).sum() / 100) ** 0.5
+        assert abs(value[0] ** 2 - square) == pytest.approx(1.959964 * error)
+
+
+def test_the_influence_of_a_row_on_the_area_is_its_derivative() -> None:
+    generator = np.random.default_rng(0)
+    rows = np.stack([generator.integers(0, 6, 20), generator.random(20) < 0.6], axis=1).astype(float)
+    weights = generator.integers(1, 4, 20).astype(float)
+    step = 1e-6
+    moved = weights + step * np.eye(20)
+    slopes = (aurc.statistic(rows, Draws(moved)) - aurc.statistic(rows, Draws(weights[None]))) / step
+    found = area_influence(rows, weights)
+    assert found == pytest.approx(weights * slopes, abs=1e-5)
+    assert found.sum() == pytest.approx(0)
+
+
+def calibrated(n: int, accuracy: float, generator: np.random.Generator) -> tuple[Floats, Floats]:
+    """Probabilities of a calibrated router of about this accuracy, and whether it is right."""
+    spread = generator.uniform(0.4, 1.6, n)
+    sure = 1 - (1 - accuracy) * spread
+    return sure, (generator.random(n) < sure).astype(float)
+
+
+def holds(entry: QualityMetric, rows: Floats, truth: float) -> bool:
+    n = len(rows)
+    value = np.ravel(entry.statistic(rows, Draws(np.ones((1, n)))))
+    limits = entry.limits(rows, value, Sample(np.ones(n), np.arange(n), 0.95))
+    assert limits
+    return bool(limits.low[0] <= truth <= limits.high[0])
+
+
+@pytest.mark.parametrize("n", [30, 240])
+@pytest.mark.parametrize("accuracy", [0.5, 0.95, 0.99])
+def test_coverage_is_as_stated(n: int, accuracy: float) -> None:
+    generator = np.random.default_rng(n)
+    sure, right = calibrated(400_000, accuracy, generator)
+    truth = float(area(np.ones((1, 400_000)), sure, right)[0])
+    held = np.zeros(2)
+    for _ in range(800):
+        sure, right = calibrated(n, accuracy, generator)
+        held += (
+            holds(aurc, np.stack([ranks(sure), right], axis=1), truth),
+            holds(calibration_error, np.stack([equal_mass_bins(sure), sure, right], axis=1), 0.0),
+        )
+    assert held.min() / 800 >= 0.93
 
 
 def test_intervals_are_of_what_resamples_do_not_bias() -> None:

@@ -1,14 +1,16 @@
 """Quality of routing against hand-computed cases."""
 
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from benchmarks.metrics.classification import macro_f1
+from benchmarks.metrics.classification import macro_f1, out_of_scope_fpr95, ranks
 from benchmarks.metrics.entry import Draws, QualityMetric, Questions, Sample
 from benchmarks.metrics.table import entry_of
 from benchmarks.stats.bootstrap import resamples
+from benchmarks.stats.shares import clopper_pearson
 from reports.reasons import Reason
 from reports.record import Derivation
 from tests.benchmarks.helpers import row
@@ -183,11 +185,52 @@ def test_thirty_of_thirty_are_not_surely_perfect(name: str, slice_: str, n: int)
 
 @pytest.mark.parametrize(
     ("name", "slice_", "n"),
-    [("out_of_scope_fpr95", "out_of_scope", 20), ("aurc", "all", 30), ("aurc_confidence", "all", 30)],
+    [("out_of_scope_fpr95", "out_of_scope", 60), ("aurc", "all", 90), ("aurc_confidence", "all", 90)],
 )
 def test_nor_is_no_mistake_a_certain_zero(name: str, slice_: str, n: int) -> None:
-    found = metric(computed(PERFECT), name, slice_)
+    found = metric(computed(PERFECT * 3), name, slice_)
     assert (found.value, *interval(found)) == (0, 0, pytest.approx(1 - 0.025 ** (1 / n)))
+
+
+def test_too_few_questions_in_scope_leave_their_threshold_open() -> None:
+    # Without one in 20 below it, 71 of 71 in scope may be on one side of the threshold that 95 % reach.
+    for n, high in ((71, 1.0), (72, 1 - 0.025 ** (1 / 20))):
+        rows = [row("a", "a", 0.9)] * n + [row(None, "a", 0.1)] * 20
+        found = metric(computed(rows), "out_of_scope_fpr95", "out_of_scope")
+        assert (found.value, *interval(found)) == (0, 0, pytest.approx(high))
+
+
+def test_the_limits_of_the_false_positive_rate_by_hand() -> None:
+    # Of 100 in scope 95 reach the threshold of 0.05. Clopper-Pearson's limits have 95 % in them for 90 to 99
+    # of 100: thresholds of 0.10 and 0.01, which accept 30 and 60 of the 100 out of scope.
+    inside = [row("a", "a", number / 100) for number in range(100)]
+    outside = [0.5] * 30 + [0.07] * 15 + [0.03] * 15 + [0.0] * 40
+    found = metric(
+        computed([*inside, *(row(None, "a", one) for one in outside)]), "out_of_scope_fpr95", "out_of_scope"
+    )
+    low, high = clopper_pearson(np.array([0.45]), np.array([100]), 0.95)
+    assert found.value == 0.45
+    assert interval(found) == pytest.approx(
+        (0.45 - np.hypot(0.45 - low[0], 0.15), 0.45 + np.hypot(high[0] - 0.45, 0.15))
+    )
+
+
+@pytest.mark.parametrize("n", [30, 100, 240, 1000])
+@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.95, 0.99])
+def test_coverage_of_the_false_positive_rate_is_as_stated(n: int, accuracy: float) -> None:
+    # Confidence of both kinds is normal, so that the AUROC is this; half of the questions are out of scope.
+    apart = 2**0.5 * NormalDist().inv_cdf(accuracy)
+    truth = 1 - NormalDist().cdf(apart + NormalDist().inv_cdf(0.05))
+    generator, held = np.random.default_rng(n), 0
+    sample = Sample(np.ones(n), np.arange(n), 0.95)
+    inside = np.arange(n) < n // 2
+    for _ in range(400):
+        rows = np.stack([ranks(generator.normal(size=n) + apart * inside), inside], axis=1).astype(float)
+        value = out_of_scope_fpr95.statistic(rows, Draws(np.ones((1, n))))
+        limits = out_of_scope_fpr95.limits(rows, value, sample)
+        assert limits
+        held += limits.low[0] <= truth <= limits.high[0]
+    assert held / 400 >= 0.93
 
 
 def test_an_area_of_one_has_a_lower_limit() -> None:

@@ -216,8 +216,17 @@ def test_answers_for_nothing_have_no_arena_score() -> None:
 def test_the_best_single_model_stays_that_of_all_rows_in_every_resample() -> None:
     found = cost_quality(HAND, TWO)
     (gain,) = [one for one in metrics(found) if one.name == "gain_over_best"]
-    # On the rows a, b, c, d the router is as good as the large model, whichever rows are drawn.
-    assert (gain.ci_low, gain.ci_high) == (0, 0)
+    # On the rows a, b, c, d the router is as good as the large model, whichever rows are drawn: they do not
+    # show how far it may be from it on others.
+    assert (gain.value, gain.ci_low, gain.ci_high) == (0, None, None)
+
+
+def test_a_router_that_always_asks_the_cheap_model_may_ask_another() -> None:
+    rows = [of_two(str(number), 1, 1, 0.1) for number in range(30)]
+    found = {one.name: one for one in metrics(cost_quality(rows, TWO))}
+    other = 1 - 0.025 ** (1 / 30)
+    assert (found["cost"].value, *samples.interval(found["cost"])) == (1, 1, pytest.approx(1 + 4 * other))
+    assert (found["quality"].value, *samples.interval(found["quality"])) == (1, pytest.approx(1 - other), 1)
 
 
 def test_the_oracle_asks_the_cheapest_of_the_best() -> None:

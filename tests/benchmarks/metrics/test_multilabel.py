@@ -1,6 +1,8 @@
 """Sets of domains, by hand."""
 
+import numpy as np
 import pytest
+from sklearn.metrics import hamming_loss, jaccard_score, precision_score, recall_score
 
 from benchmarks.metrics.multilabel import predicted_labels
 from reports.record import Metric, Prediction
@@ -49,6 +51,21 @@ def test_every_metric_by_hand() -> None:
         "label_recall": pytest.approx((1 + 1 + 0) / 3),
         "label_precision": pytest.approx((1 + 1 / 2 + 0) / 3),
     }
+
+
+def test_scikit_learn_agrees() -> None:
+    generator = np.random.default_rng(0)
+    scores, right = generator.random((60, 3)), generator.random((60, 3)) < 0.4
+    right[~right.any(axis=1), 0] = True
+    labels = ["".join(np.array(CLASSES)[one]) for one in right]
+    found = values(
+        evaluated([row(*one) for one in zip(labels, map(tuple, scores.tolist()), strict=True)], 0.6)
+    )
+    chosen = (scores >= 0.6) | (scores == scores.max(axis=1, keepdims=True))
+    assert found["label_recall"] == pytest.approx(recall_score(right, chosen, average="samples"))
+    assert found["label_precision"] == pytest.approx(precision_score(right, chosen, average="samples"))
+    assert found["jaccard"] == pytest.approx(jaccard_score(right, chosen, average="samples"))
+    assert found["hamming_loss"] == pytest.approx(hamming_loss(right, chosen))
 
 
 def test_slices_are_evaluated_by_themselves() -> None:

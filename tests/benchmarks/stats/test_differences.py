@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.stats.bootstrap import Interval
 from benchmarks.stats.differences import (
     alone,
     compare_together,
@@ -15,6 +16,7 @@ from benchmarks.stats.differences import (
     permutation_evidence,
     share_difference,
 )
+from benchmarks.stats.shares import mean_limits
 from benchmarks.stats.significance import mcnemar
 from reports.record import PairedDifference, Verdict
 
@@ -85,22 +87,34 @@ def test_a_permutation_test_and_its_limits_by_hand() -> None:
     assert permuted(np.ones(200))[0].p_value == 1 / 10_001
 
 
-def test_limits_are_means_of_halves() -> None:
-    gains = np.arange(12) / 12
+def test_limits_are_means_of_halves_or_those_of_a_mean_within_bounds() -> None:
+    gains = np.arange(12) / 60
     (found,) = permuted(gains)
     subsets = [list(part) for size in range(1, 12) for part in combinations(range(12), size)]
     means = np.sort([gains[part].mean() for part in subsets])
     # Of all 4,096 halves, two are empty or leave nothing: 2.5 % lie beyond either limit.
     place = round(0.025 * 4096) - 2
-    assert found.ci_low == pytest.approx(means[place], abs=0.02)
-    assert found.ci_high == pytest.approx(means[-1 - place], abs=0.02)
+    low, high = mean_limits(gains, np.ones(12), np.arange(12), Interval(-1, 1), 1 - ALPHA)
+    # Another of twelve rows may have a gain of -1; the test says that the mean is above 0, so it counts as 0.
+    assert low < 0 < means[place]
+    assert found.ci_low == pytest.approx(means[place] * 0.025 ** (1 / 12), abs=0.004)
+    assert found.ci_high == high > means[-1 - place]
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.2])
+def test_gains_that_are_all_the_same_are_not_those_of_all_questions(gain: float) -> None:
+    (found,) = permuted(np.full(100, gain), weights=np.full(100, 2.0))
+    other = 1 - 0.025**0.01
+    assert found.ci_low == pytest.approx(gain - (gain + 1) * other)
+    assert found.ci_high == pytest.approx(gain + (1 - gain) * other)
+    assert found.verdict == Verdict.BETTER
 
 
 def test_too_few_rows_leave_everything_open() -> None:
     (found,) = permuted(np.array([1.0, 1.0]))
     assert (found.ci_low, found.ci_high, found.verdict) == (-1, 1, Verdict.CANNOT_TELL)
     (same,) = permuted(np.zeros(4), weights=np.array([2.0, 2.0, 2.0, 2.0]))
-    assert (same.p_value, same.ci_low, same.ci_high) == (1, *none_seen(4, ALPHA))
+    assert (same.p_value, same.ci_low, same.ci_high) == pytest.approx((1, *none_seen(4, ALPHA)))
 
 
 def test_a_weight_of_zero_leaves_a_row_out() -> None:

@@ -1,4 +1,4 @@
-"""Intervals of shares: by hand, and their coverage near 1, where those of a bootstrap fail."""
+"""Intervals of shares and of means within bounds: by hand, and their coverage near the bounds."""
 
 import math
 from statistics import NormalDist
@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.stats.bootstrap import clusters_of
+from benchmarks.stats.bootstrap import Interval, clusters_of
 from benchmarks.stats.shares import (
     auroc_limits,
     clopper_pearson,
     effective_size_of_mean,
     effective_sizes,
+    mean_limits,
     share_estimate,
 )
 
@@ -123,3 +124,69 @@ def test_coverage_of_weighted_rows_and_of_conversations() -> None:
         found = share_estimate(right, generator.integers(1, 4, 240).astype(float), 0.95, clusters)
         held += found.ci_low <= 0.1 * 0.6 + 0.9 * 0.99 <= found.ci_high
     assert held / 300 >= LEAST
+
+
+UNIT = Interval(0, 1)
+
+
+def limits_of(
+    values: Floats, weights: Floats | None = None, clusters: Any = None, bounds: Interval = UNIT
+) -> Interval:
+    n = len(values)
+    weighed = np.ones(n) if weights is None else weights
+    return mean_limits(values, weighed, np.arange(n) if clusters is None else clusters, bounds, 0.95)
+
+
+@pytest.mark.parametrize("right", [0, 1, 7, 19, 20])
+def test_limits_of_a_mean_are_those_of_a_share(right: int) -> None:
+    low, high = clopper_pearson(np.array([right / 20]), np.array([20]), 0.95)
+    assert limits_of(np.repeat([1.0, 0.0], [right, 20 - right])) == pytest.approx((low[0], high[0]))
+
+
+def test_values_that_do_not_vary_leave_room_for_others() -> None:
+    # A part of at most 1 - 0.025^(1/n) of other questions, all at one of the bounds.
+    other = 1 - 0.025 ** (1 / 30)
+    assert limits_of(np.full(30, 0.3)) == pytest.approx((0.3 - 0.3 * other, 0.3 + 0.7 * other))
+    assert limits_of(np.zeros(30), bounds=Interval(-1, 1)) == pytest.approx((-other, other))
+    assert limits_of(np.full(30, 0.7)) == pytest.approx(
+        tuple(1 - end for end in limits_of(np.full(30, 0.3))[::-1])
+    )
+    # Bounds that meet leave none.
+    assert limits_of(np.full(30, 0.3), bounds=Interval(0.3, 0.3)) == (0.3, 0.3)
+    assert np.isnan(limits_of(np.zeros(0))).all()
+
+
+def test_a_mean_of_weighted_rows_and_of_conversations_by_hand() -> None:
+    generator = np.random.default_rng(0)
+    values = generator.random(20)
+    plain = limits_of(values)
+    assert limits_of(values, np.full(20, 3.0)) == pytest.approx(plain)
+    # Rows twice, together, are as many rows as before.
+    assert limits_of(np.repeat(values, 2), clusters=np.repeat(np.arange(20), 2)) == pytest.approx(plain)
+    # A row that weighs nearly all is hardly more than one row.
+    low, high = limits_of(np.array([0.5, *values]), np.array([1e6, *np.ones(20)]))
+    assert high - low > 0.9
+
+
+def test_limits_of_a_mean_are_quantiles_of_random_parts() -> None:
+    # Learned-Miller & Thomas draw what is a beta distribution here.
+    generator = np.random.default_rng(0)
+    values = np.array([0.0, 0, 0, 0.1, 0.2, 0.2, 0.4, 0.5, 0.6, 1])
+    parts = generator.dirichlet(np.ones(11), 100_000)
+    found = limits_of(values)
+    assert found.high == pytest.approx(np.quantile(parts @ [*values, 1.0], 0.975), abs=0.01)
+    assert found.low == pytest.approx(np.quantile(parts @ [*values, 0.0], 0.025), abs=0.01)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_coverage_of_a_mean_is_as_stated(n: int, truth: float) -> None:
+    # Answers of which most are exact where the router is right, and most are worth nothing where it is wrong.
+    generator, held = np.random.default_rng(n), 0
+    mean = truth * (0.6 + 0.4 * 0.4) + (1 - truth) * 0.3 / 6
+    for _ in range(400):
+        good = np.where(generator.random(n) < 0.6, 1.0, generator.beta(2, 3, n))
+        bad = np.where(generator.random(n) < 0.7, 0.0, generator.beta(1, 5, n))
+        low, high = limits_of(np.where(generator.random(n) < truth, good, bad))
+        held += low <= mean <= high
+    assert held / 400 >= LEAST

@@ -84,7 +84,7 @@ EXAMPLES = {
     "domain": "car",
     "domains": ["sleep", "weather"],
     "compared": 15,
-    **dict.fromkeys(("regret", "quality", "rouge", "random"), _SHARE),
+    **dict.fromkeys(("regret", "quality", "rouge", "random", "error"), _SHARE),
     **dict.fromkeys(("coverage", "ece", "chance", "share", "chosen_on", "test"), 0.125),
     **dict.fromkeys(("router", "other", "classifier", "embedding"), "knn"),
     **dict.fromkeys(("n", "needed", "inside", "outside", "n_chosen_on", "n_test"), 1234),

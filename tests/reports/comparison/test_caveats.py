@@ -175,11 +175,28 @@ def test_a_threshold_that_refuses_questions(coverage: float, refuses: bool) -> N
         assert statement(found, Code.REFUSES) == {"threshold": 0.5, "score": "confidence", "coverage": 0.2}
 
 
+@pytest.mark.parametrize(
+    ("error", "p", "poor"), [(0.05, 0.03, True), (0.05, 0.06, False), (0.019, 0.001, False)]
+)
+def test_probabilities_that_are_off_by_more_than_chance_explains(error: float, p: float, poor: bool) -> None:
+    # ECE is far from what chance makes, and says nothing where there is a test.
+    figures = [
+        Metric("ece", 0.1, "fraction", False, "all", 240),
+        Metric("calibration_p", p, "p", False, "all", 240),
+    ]
+    off = Metric("calibration_error", error, "fraction", False, "all", 240, error / 2, error * 2)
+    found = given(with_knn(off, *figures))
+    assert Code.POOR_ECE not in codes(found)
+    assert (Code.POOR_CALIBRATION in codes(found)) == poor
+    if poor:
+        assert statement(found, Code.POOR_CALIBRATION) == {"error": Estimate(0.05, 0.025, 0.1), "p": 0.03}
+
+
 @pytest.mark.parametrize(("ece", "poor"), [(0.04, False), (0.049, False), (0.051, True)])
-def test_poor_calibration(ece: float, poor: bool) -> None:
+def test_probabilities_that_are_off_in_an_older_record(ece: float, poor: bool) -> None:
     # By chance 3.0 points.
     found = given(with_knn(Metric("ece", ece, "fraction", False, "all", 240)))
-    assert (Code.POOR_CALIBRATION in codes(found)) == poor
+    assert (Code.POOR_ECE in codes(found)) == poor
 
 
 def test_better_answers_of_another() -> None:
