@@ -127,7 +127,7 @@ class PairedDifference:
             together with the confidence of one, or at that of the step at which Holm's test decides. It
             excludes 0 exactly where the verdict is significant.
         p_value: of McNemar's exact test, two-sided; where questions have weights or are of one conversation,
-            and for ROUGE-L, of a permutation test.
+            where a router draws its choices, and for ROUGE-L, of a permutation test.
         p_adjusted: the same after Holm's correction for all pairs that were compared together.
         verdict: of the first against the second.
     """
@@ -148,22 +148,25 @@ class Pair(PairedDifference):
     Attributes:
         first, second: their names.
         weighted: whether questions have weights, or several are of one conversation.
-        only_first, only_second: questions that one alone got right, whatever their weight.
+        drawn: whether one of the two draws its choices, so that accuracy is tested by permutation.
+        only_first, only_second: questions that one alone got right, whatever their weight; their expected
+            number where one draws.
         disagreements: in the order of the questions.
         rows_needed: questions with a domain with which the test of all pairs would tell these two apart with
             80 % power, if what was observed is the truth; None where no difference was observed or they are
-            `weighted`.
+            `weighted` or `drawn`.
         rouge: ROUGE-L of their answers; None where it was not compared.
     """
 
     first: str
     second: str
     weighted: bool
-    only_first: int
-    only_second: int
+    only_first: float
+    only_second: float
     disagreements: list[Disagreement]
     rows_needed: int | None = None
     rouge: PairedDifference | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,8 @@ class Prediction:
         expected: the same as the router predicted it, of a router that does.
         sent_on: whether a cascade asked its expensive router.
         cut: True where the router read only the beginning of the query.
+        chances: probability of each domain to be chosen, of a router that draws its choice; `predicted`,
+            `scores`, `changed` and `answer` are then of one draw. None of any other router.
         changed: by kind of change to the question, the domain that was then the most probable.
         history: messages of the user before the query in its conversation, the oldest first.
         dialogue: name of that conversation; resamples draw its queries together.
@@ -204,7 +209,8 @@ class Prediction:
             follows only with experts on.
         expert: who was asked, by the policy; None when it abstained.
         answer: what the expert said; None when there is none.
-        rouge1, rouge2, rougeL: F1 of `answer` against `reference`; 0 where the policy abstained.
+        rouge1, rouge2, rougeL: F1 of `answer` against `reference`; 0 where the policy abstained; the mean
+            over the choices of a router that draws.
         answer_seconds, answer_tokens: time of generating `answer`, in whichever run that was (in a batch its
             equal share), and its length; None where that is not known.
         answers: of every expert by domain, and of the base model as `base`.
@@ -224,6 +230,7 @@ class Prediction:
     expected: dict[str, float] | None = None
     sent_on: bool | None = None
     cut: bool | None = None
+    chances: dict[str, float] | None = None
     changed: dict[str, str] | None = None
     history: list[str] | None = None
     dialogue: str | None = None
@@ -237,6 +244,16 @@ class Prediction:
     notes: dict[str, str] | None = None
     answer_seconds: float | None = None
     answer_tokens: int | None = None
+
+    @property
+    def choices(self) -> dict[str, float]:
+        """Probability by domain that the router chooses it: 1 for one of them, unless it draws."""
+        return {self.predicted: 1.0} if self.chances is None else self.chances
+
+    @property
+    def right(self) -> float:
+        """Probability that the router chooses the right domain: 1 or 0, unless it draws."""
+        return 0.0 if self.label is None else self.choices.get(self.label, 0.0)
 
     @property
     def messages(self) -> list[str]:
@@ -263,6 +280,7 @@ _WHERE_KNOWN = {
     "expected": None,
     "sent_on": None,
     "cut": None,
+    "chances": None,
     "changed": None,
     "history": None,
     "dialogue": None,
@@ -383,7 +401,8 @@ class Derivation:
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
-    """Rows by true and predicted class, or the sum of their weights."""
+    """Rows by true and predicted class, or the sum of their weights; their expected numbers, of a router that
+    draws its choices."""
 
     labels: list[str] = field(default_factory=list)
     rows_true_columns_predicted: list[list[float]] = field(default_factory=list)
@@ -746,6 +765,7 @@ class Record:
         family: what kind of router: `embedding`, `classifier`, `composite`, `baseline` or `other`.
         config: as composed, with every value; no path of the machine.
         derivation: what the quality metrics were computed with, besides the rows.
+        draws: whether the router draws its choices, so that quality is the mean over draws.
         schema_version: of the file that was read; a record that is written has the newest.
     """
 
@@ -761,6 +781,7 @@ class Record:
     comparisons: list[Comparison] = field(default_factory=list)
     curves: Curves = field(default_factory=Curves)
     analyses: Analyses = field(default_factory=Analyses)
+    draws: bool = False
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property

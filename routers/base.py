@@ -46,6 +46,9 @@ class Inference(NamedTuple):
             that has no second one.
         cut: bool (n_queries,), whether the router read only the beginning of the query; None where nobody
             asked (`routers.inference.with_cut`).
+        chances: float32 (n_queries, n_classes), of a router that draws its choice by chance: how probable
+            each class is to be drawn, rows sum to 1. `proba` is then that of the draw, highest at the class
+            that was drawn, and quality is evaluated in the mean over draws. None of any other router.
     """
 
     proba: FloatArray
@@ -53,6 +56,14 @@ class Inference(NamedTuple):
     expected: FloatArray | None = None
     sent_on: NDArray[np.bool_] | None = None
     cut: NDArray[np.bool_] | None = None
+    chances: FloatArray | None = None
+
+    @property
+    def choices(self) -> FloatArray:
+        """How probably each class is chosen, (n_queries, n_classes): 1 for one unless the router draws."""
+        if self.chances is not None:
+            return self.chances
+        return np.asarray(np.eye(self.proba.shape[1], dtype=np.float32)[self.proba.argmax(axis=1)])
 
 
 class Hit(TypedDict):

@@ -52,7 +52,8 @@ class RandomRouter(PriorRouter):
     """A class drawn by prior; the same question and seed always draw the same.
 
     Like scikit-learn's `DummyClassifier(strategy="stratified")`, the probabilities are
-    one-hot at the drawn class.
+    one-hot at the drawn class. The chances are the prior, so that quality is evaluated
+    without the luck of the draw.
     """
 
     seed: int = 0
@@ -63,7 +64,11 @@ class RandomRouter(PriorRouter):
         edges = np.cumsum(self.prior_, dtype=np.float64)
         # Clipped because rounding may leave the last edge just under 1.
         columns = np.searchsorted(edges, draws[:, 0], side="right").clip(max=len(edges) - 1)
-        return Inference(np.eye(len(edges), dtype=np.float32)[columns], draws[:, 1].astype(np.float32))
+        return Inference(
+            np.eye(len(edges), dtype=np.float32)[columns],
+            draws[:, 1].astype(np.float32),
+            chances=np.tile(self.prior_, (len(queries), 1)),
+        )
 
     def _draws(self, query: str) -> list[float]:
         text = hashlib.sha256(f"{self.seed}\0{query}".encode("utf-8", "surrogatepass")).digest()

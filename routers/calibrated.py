@@ -267,11 +267,16 @@ class CalibratedRouter(CompositeRouter):
     def _calibrate_inference(self, said: Inference) -> Inference:
         """Answer of the router inside, with calibrated probabilities."""
         said = self._in_columns(said)
+        if self.method == "isotonic":
+            # It may make another class than the drawn one the most probable.
+            said = said._replace(chances=None)
         return said._replace(proba=self._calibrated(said.proba))
 
     def _in_columns(self, said: Inference) -> Inference:
-        proba = in_columns(said.proba, self.parts_["router"].classes_, self.classes_)
-        return said._replace(proba=proba)
+        names, chances = self.parts_["router"].classes_, said.chances
+        if chances is not None:
+            chances = in_columns(chances, names, self.classes_)
+        return said._replace(proba=in_columns(said.proba, names, self.classes_), chances=chances)
 
     @property
     def batch_changes_scores(self) -> bool:

@@ -70,11 +70,13 @@ class CompositeRouter(Router):
         progress("cross-validating", len(folds), len(folds))
 
     def _in_own_columns(self, part: Router, said: Inference) -> Inference:
-        """Answer of a part with the columns of the whole; 0 in those that the part lacks."""
+        """Answer of a part with the columns of the whole; 0 in those that the part lacks. Without chances,
+        since several answers are made into one."""
         expected = said.expected
         if expected is not None:
             expected = in_columns(expected, part.models_, self.models_)
-        return said._replace(proba=in_columns(said.proba, part.classes_, self.classes_), expected=expected)
+        proba = in_columns(said.proba, part.classes_, self.classes_)
+        return said._replace(proba=proba, expected=expected, chances=None)
 
     def _declared_classes(self) -> set[str]:
         return {name for part in self._parts().values() for name in part._declared_classes()}

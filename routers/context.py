@@ -99,6 +99,8 @@ class Reading:
         """Output for each conversation, a row each, from the router's output for `texts`."""
         if len(self.texts) == len(self.counts):
             return said
+        # Of several draws that are made into one decision nobody knows the chances.
+        said = said._replace(chances=None)
         ends = np.cumsum(self.counts)
         return concatenate(
             [

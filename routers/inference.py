@@ -40,6 +40,7 @@ def check_inference(router: Router, queries: Sequence[str], said: Inference) -> 
         "expected": (len(queries), len(getattr(router, "models_", ()))),
         "sent_on": (len(queries),),
         "cut": (len(queries),),
+        "chances": (len(queries), len(router.classes_)),
     }
     # The first is enough: what follows may come of it.
     for complaint in _complaints(said, shapes, queries):
@@ -60,15 +61,16 @@ def _complaints(said: Any, shapes: dict[str, tuple[int, ...]], queries: Sequence
             yield f"{name} is of type {kind}, not a numpy array of {wanted}"
         if array.shape != shape:
             yield f"{name} has shape {array.shape}, not {shape}: {_AXES[name]}"
-    for name in ("proba", "confidence"):
-        array = getattr(said, name)
+    distributions = {"proba": said.proba} | ({} if said.chances is None else {"chances": said.chances})
+    for name, array in {**distributions, "confidence": said.confidence}.items():
         # Also of what is not a number.
         for place in np.argwhere(~((array >= -ROUNDING) & (array <= 1 + ROUNDING))):
             query = shortened(queries[int(place[0])])
             yield f"{name} has {array[tuple(place)]:g} for {query}, not a number from 0 to 1"
-    sums = said.proba.sum(axis=1, dtype=np.float64)
-    for row in np.flatnonzero(abs(sums - 1) > SUM_TOLERANCE):
-        yield f"proba sums to {sums[row]:g} for {shortened(queries[int(row)])}, not to 1"
+    for name, array in distributions.items():
+        sums = array.sum(axis=1, dtype=np.float64)
+        for row in np.flatnonzero(abs(sums - 1) > SUM_TOLERANCE):
+            yield f"{name} sums to {sums[row]:g} for {shortened(queries[int(row)])}, not to 1"
 
 
 _AXES = {
@@ -77,4 +79,5 @@ _AXES = {
     "expected": "a row a query, a column a model of models_",
     "sent_on": "one truth value a query",
     "cut": "one truth value a query",
+    "chances": "a row a query, a column a class of classes_",
 }

@@ -15,7 +15,7 @@ from benchmarks.answers.experts import ExpertSet, build_experts
 from benchmarks.answers.sample import Asked
 from benchmarks.datasets.base import Dataset
 from benchmarks.measure.memory import cuda_peak, peak_rss
-from benchmarks.metrics.answers import rouge_of
+from benchmarks.metrics.answers import experts_of, rouge_of
 from benchmarks.metrics.selective import score_of
 from benchmarks.workers.launch import Workers
 from common.files import cache_dir
@@ -191,7 +191,8 @@ def _attach(
         shown = reference if row.label is None else None
         return replace(row, reference=shown, expert=expert, answers={})
     chosen = own[expert] if expert is not None else Answer(None)
-    scores = rouge_of(str(reference), expert, chosen.text)
+    texts = {name: found.text for name, found in own.items()}
+    scores = rouge_of(str(reference), experts_of(row, policy), texts)
     remarks = {name: found.error or found.note for name, found in own.items()}
     return replace(
         row,
@@ -201,7 +202,7 @@ def _attach(
         rouge1=scores.get("rouge1"),
         rouge2=scores.get("rouge2"),
         rougeL=scores.get("rougeL"),
-        answers={name: found.text for name, found in own.items()},
+        answers=texts,
         notes={name: remark for name, remark in remarks.items() if remark},
         answer_seconds=None if chosen.text is None else chosen.seconds,
         answer_tokens=None if chosen.text is None else chosen.tokens,

@@ -13,7 +13,7 @@ from benchmarks.metrics.compute import compute_metrics
 from benchmarks.metrics.performance import answering_performance, performance
 from benchmarks.records.provenance import provenance
 from benchmarks.settings import Run
-from benchmarks.stats.paired import compare
+from benchmarks.stats.paired import compare, draws
 from reports.reasons import Reason
 from reports.record import Derivation, Leakage, Prediction, Record, Timings, Unscored
 
@@ -65,6 +65,7 @@ def evaluate(
         analyses=replace(
             analysed.analyses, leakage=leakage, cut_questions=sum(row.cut is True for row in rows)
         ),
+        draws=draws(rows),
     )
     return Evaluated(record, rows)
 

@@ -47,8 +47,11 @@ def learning_curve(
     accuracies: dict[int, list[float]] = {}
     n_train: dict[int, int] = {}
     for (size, rows), (classes, _, output) in zip(subsets, outputs, strict=True):
-        predicted = reading.carried(output).proba.argmax(axis=1)
-        right = [classes[best] == example.label for best, example in zip(predicted, tested, strict=True)]
+        column = {name: number for number, name in enumerate(classes)}
+        right = [
+            float(chances[column[str(example.label)]]) if example.label in column else 0.0
+            for chances, example in zip(reading.carried(output).choices, tested, strict=True)
+        ]
         accuracies.setdefault(size, []).append(float(np.average(right, weights=weights)))
         n_train[size] = len(rows)
     size_of_test = independent_questions(tested)

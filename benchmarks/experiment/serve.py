@@ -134,6 +134,7 @@ def _rows(dataset: Dataset, output: Inference, models: Sequence[str]) -> list[Pr
     expected = None if output.expected is None else output.expected.tolist()
     sent_on = None if output.sent_on is None else output.sent_on.tolist()
     cut = None if output.cut is None else output.cut.tolist()
+    chances = None if output.chances is None else output.chances.tolist()
     return [
         Prediction(
             id=example.id,
@@ -149,6 +150,7 @@ def _rows(dataset: Dataset, output: Inference, models: Sequence[str]) -> list[Pr
             expected=None if expected is None else dict(zip(models, expected[row], strict=True)),
             sent_on=None if sent_on is None else sent_on[row],
             cut=True if cut and cut[row] else None,
+            chances=None if chances is None else dict(zip(dataset.classes, chances[row], strict=True)),
             history=list(example.history) or None,
             dialogue=example.dialogue,
         )

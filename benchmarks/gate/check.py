@@ -12,7 +12,7 @@ from benchmarks.gate.quality import ACCURACY, Side, quality_results
 from benchmarks.gate.requirements import requirement_results
 from benchmarks.gate.rules import Rules
 from benchmarks.records.folders import dataset_of
-from benchmarks.stats.paired import aligned
+from benchmarks.stats.paired import aligned, draws
 from common.typed_json import to_json
 from reports.gate.results import ChangedQuestion, Check, Code, Outcome, Remark
 from reports.record import ALL, Prediction, Provenance, Record
@@ -58,13 +58,12 @@ def required_alone(run: Result, rules: Rules) -> Check:
 def _alone(
     before: Sequence[Prediction], after: Sequence[Prediction], right_before: bool
 ) -> list[ChangedQuestion]:
-    """Questions that the baseline alone got right, or the run alone."""
+    """Questions that the baseline alone got right, or the run alone; none of a router that draws."""
+    wanted = (1.0, 0.0) if right_before else (0.0, 1.0)
     return [
         ChangedQuestion(now.id, now.shown, now.label, then.predicted, now.predicted)
         for then, now in zip(before, after, strict=True)
-        if now.label is not None
-        and (then.predicted == now.label) == right_before
-        and (now.predicted == now.label) != right_before
+        if now.label is not None and (then.right, now.right) == wanted
     ]
 
 
@@ -80,6 +79,8 @@ def _refusals(run: Result, baseline: Result, committed: bool) -> Iterator[Remark
     routers = {"baseline": baseline.record.router, "run": run.record.router}
     if routers["baseline"] != routers["run"]:
         yield Remark(Code.OTHER_ROUTER, {"folder": folder, **routers})
+    if draws(run.predictions) != draws(baseline.predictions):
+        yield Remark(Code.ONE_DRAWS, {"folder": folder})
     try:
         aligned({"the run": run.predictions, "the baseline": baseline.predictions})
     except BadInput as error:

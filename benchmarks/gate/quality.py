@@ -13,7 +13,7 @@ from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import WHOLE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
 from benchmarks.stats.differences import share_difference
-from benchmarks.stats.paired import accuracy_gains, is_weighted
+from benchmarks.stats.paired import accuracy_gains, draws, is_weighted
 from benchmarks.stats.power import detectable_loss, detectable_shift
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
 from benchmarks.stats.tango import score_limits, score_p
@@ -75,7 +75,8 @@ class _Tested:
     Attributes:
         changes: run minus baseline in each of the paired resamples (n_resamples,).
         p_worse, p_better: of so large a change that way without a difference.
-        discordant: of accuracy whose rows are alike and independent, which is tested exactly; else None.
+        discordant: of accuracy whose rows are alike, independent and right or wrong, which is tested exactly;
+            else None.
     """
 
     pair: _Pair
@@ -236,14 +237,14 @@ def _part(metric: Metric, questions: Questions) -> Part | None:
 
 def _tested(pairs: Sequence[_Pair], run: Side, baseline: Side) -> list[_Tested]:
     """The same paired resamples for all. p by McNemar's test for accuracy of rows without weights or
-    conversations, else by permutation, both one-sided."""
+    conversations whose router does not draw, else by permutation, both one-sided."""
     how = baseline.record.derivation
     questions = Questions(run.rows, run.record.derivation)
     weights = questions.weights
     clusters = questions.clusters
     drawn = resamples(questions.groups, how.statistics.resamples, how.seed, clusters)
     changes = np.concatenate([_changes(pairs, weights, counts) for counts in drawn])
-    exact = not is_weighted(run.rows)
+    exact = not (is_weighted(run.rows) or draws(run.rows))
     discordant = [_discordant(pair) if pair.before.name == ACCURACY and exact else None for pair in pairs]
     permuted = [pair for pair, counts in zip(pairs, discordant, strict=True) if counts is None]
     chances = iter(_permuted(permuted, weights, clusters, how.seed))
@@ -264,7 +265,7 @@ def _changes(pairs: Sequence[_Pair], weights: Floats, counts: Floats) -> Floats:
 
 def _discordant(pair: _Pair) -> _Discordant:
     now, then = (
-        np.array([row.predicted == row.label for row in part.inside.rows])
+        np.array([row.right == 1 for row in part.inside.rows], dtype=bool)
         for part in (pair.run, pair.baseline)
     )
     return _Discordant(int((now & ~then).sum()), int((then & ~now).sum()), len(now))
@@ -384,7 +385,8 @@ def _against_margin(one: _Tested, alpha: float, margin: float) -> GateResult:
 
 def _effective(pair: _Pair) -> tuple[float, float, float]:
     """Gained rows, lost rows and all rows of accuracy, as numbers of independent rows of equal weight: in all
-    Kish's number (1965) of the conversations, each of which counts as one row."""
+    Kish's number (1965) of the conversations, each of which counts as one row. Where the router draws, a row
+    is gained or lost in part, which varies less than the test takes it to."""
     inside = pair.run.inside
     gains = accuracy_gains(inside.rows, pair.baseline.inside.rows)
     together = np.bincount(inside.clusters, inside.weights)

@@ -3,7 +3,7 @@
 Every expert answered every question that has a domain and a reference, so that any policy can be evaluated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -22,10 +22,13 @@ from benchmarks.metrics.entry import (
     mean,
     mean_of,
 )
+from benchmarks.metrics.selective import score_of
+from common.settings import Policy
 from experts.base import BASE
 from reports.metric_info import Group
 from reports.reasons import Reason
 from reports.record import Derivation, Prediction
+from routers.decision import choose
 
 MEASURES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 # Policies whose score needs the answers of more than one expert.
@@ -38,12 +41,27 @@ def rouge(reference: str, answer: str) -> dict[str, float]:
     return {name: float(score.fmeasure) for name, score in _scorer().score(reference, answer).items()}
 
 
-def rouge_of(reference: str, expert: str | None, answer: str | None) -> dict[str, float]:
-    """ROUGE of what a user got: 0 where nobody was asked, and nothing where the expert failed, since nobody
-    knows what it would have said."""
-    if expert is None:
-        return dict.fromkeys(MEASURES, 0.0)
-    return {} if answer is None else rouge(reference, answer)
+def experts_of(row: Prediction, policy: Policy) -> dict[str | None, float]:
+    """How probably the policy asks each expert, 1 for one of them unless the router draws; None is nobody."""
+    asked: dict[str | None, float] = {}
+    for domain, chance in row.choices.items():
+        expert = choose(domain, score_of(row, policy), policy.threshold, policy.fallback)
+        asked[expert] = asked.get(expert, 0.0) + chance
+    return {expert: chance for expert, chance in asked.items() if chance}
+
+
+def rouge_of(
+    reference: str, asked: Mapping[str | None, float], answers: Mapping[str, str | None]
+) -> dict[str, float]:
+    """ROUGE of what a user gets, in the mean over the experts that may be asked: 0 where nobody is, and
+    nothing where one of them failed, since nobody knows what it would have said."""
+    texts = {expert: answers.get(expert) for expert in asked if expert is not None}
+    if None in texts.values():
+        return {}
+    scores = {expert: rouge(reference, str(text)) for expert, text in texts.items()}
+    return {
+        name: sum((asked[expert] * found[name] for expert, found in scores.items()), 0.0) for name in MEASURES
+    }
 
 
 @cache
@@ -67,6 +85,10 @@ def _score(row: Prediction, expert: str | None, measure: str) -> float:
     return float("nan") if text is None else rouge(str(row.reference), text)[measure]
 
 
+def _asked(row: Prediction, how: Derivation) -> dict[str | None, float]:
+    return {row.expert: 1.0} if row.chances is None else experts_of(row, how.policy)
+
+
 def _each(questions: Questions, measure: str) -> Floats:
     """Score of every expert's answer: (n_rows, n_domains)."""
     rows = [[_score(row, name, measure) for name in questions.how.classes] for row in questions.rows]
@@ -85,8 +107,11 @@ def _column(questions: Questions, measure: str, policy: str) -> Floats:
 
     match policy:
         case "routed":
-            abstained = np.array([[row.expert is None] for row in questions.rows])
-            return np.where(abstained, 0.0, chosen(lambda row: row.expert))
+            got = [
+                rouge_of(str(row.reference), _asked(row, questions.how), row.answers or {})
+                for row in questions.rows
+            ]
+            return np.array([[found.get(measure, np.nan)] for found in got], dtype=np.float64)
         case "oracle":
             return chosen(lambda row: row.label)
         case "base":
@@ -179,4 +204,5 @@ ROUGE: Sequence[QualityMetric] = [_entry(measure, policy) for measure in MEASURE
 def answered(row: Prediction, how: Derivation) -> float:
     """Share of questions with a reference that got an answer from the chosen expert; abstentions and failures
     count as none."""
-    return float(row.answer is not None)
+    given = {expert for expert, text in (row.answers or {}).items() if text is not None}
+    return sum(chance for expert, chance in _asked(row, how).items() if expert in given)

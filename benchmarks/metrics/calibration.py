@@ -47,8 +47,8 @@ def confidence(questions: Questions) -> Floats:
 
 
 def right(questions: Questions) -> Floats:
-    """1 for a row sent to the right domain, else 0 (n_rows,)."""
-    return np.array([row.predicted == row.label for row in questions.rows], dtype=np.float64)
+    """Probability that each row is sent to the right domain (n_rows,): 1 or 0, unless the router draws."""
+    return np.array([row.right for row in questions.rows], dtype=np.float64)
 
 
 def equal_mass_bins(values: Floats, most: int = BINS) -> NDArray[np.int64]:
@@ -213,11 +213,16 @@ def calibration_p(rows: Floats, draws: Draws) -> Floats:
 
 
 def squared_errors(questions: Questions) -> Floats:
-    """Squared error of each row's scores, summed over domains: (n_rows, 1)."""
+    """Squared error of each row's scores, summed over domains: (n_rows, 1). Of a router that draws the mean
+    over draws: another would have had the highest score elsewhere."""
 
     def error(row: Prediction) -> float:
         scores = np.fromiter(row.scores.values(), np.float64, len(row.scores))
         of_label = row.scores.get(str(row.label), 0.0)
+        if row.chances is not None:
+            highest = row.scores[row.predicted]
+            others = (1 - highest) / (len(scores) - 1)
+            of_label = row.right * highest + (1 - row.right) * others
         return float(scores @ scores) - of_label**2 + (of_label - 1) ** 2
 
     return np.array([[error(row)] for row in questions.rows])

@@ -39,7 +39,7 @@ _WEIGHTED = Redefined(5, lambda questions: bool((questions.weights != 1).any()))
 @mean(title="Accuracy", group=Group.QUALITY, first=True, slices=by_slice, gate=Gate(slices=True))
 def accuracy(row: Prediction, how: Derivation) -> float:
     """Share of questions sent to the right domain."""
-    return float(row.predicted == row.label)
+    return row.right
 
 
 def _recalls(rows: Floats, value: float, weights: Floats) -> Derivative:
@@ -242,10 +242,16 @@ def sent_on(row: Prediction, how: Derivation) -> float | None:
 
 
 def confusion_matrix(questions: Questions) -> ConfusionMatrix:
-    """Questions with a domain by true and predicted domain, each as its weight says."""
+    """Questions with a domain by true and predicted domain, each as its weight says; of a router that draws
+    their expected numbers."""
     classes = questions.how.classes
     column = {name: number for number, name in enumerate(classes)}
-    cells = [column[str(row.label)] * len(classes) + column[row.predicted] for row in questions.rows]
-    counts = np.bincount(np.array(cells, dtype=np.int64), questions.weights, minlength=len(classes) ** 2)
+    cells = [
+        (column[str(row.label)] * len(classes) + column[name], row.weight * chance)
+        for row in questions.rows
+        for name, chance in row.choices.items()
+    ]
+    places, amounts = np.array(cells, dtype=np.float64).reshape(-1, 2).T
+    counts = np.bincount(places.astype(np.int64), amounts, minlength=len(classes) ** 2)
     table = counts.astype(float).reshape(len(classes), len(classes))
     return ConfusionMatrix(list(classes), table.tolist())

@@ -46,8 +46,9 @@ class Outcomes(NamedTuple):
     Attributes:
         price: of each model (n_models,); NaN where it is not known.
         quality: of each model's answer (n_rows, n_models).
-        expected: the same as the router predicts it; its probabilities where it predicts no quality.
-        chosen: column of the model that the router chose (n_rows,).
+        expected: the same as the router predicts it; its probabilities where it predicts no quality, those of
+            its choice where it draws.
+        chosen: how probably the router chose each model, 1 or 0 unless it draws (n_rows, n_models).
         weights: how many questions a row stands for (n_rows,).
     """
 
@@ -55,7 +56,7 @@ class Outcomes(NamedTuple):
     price: Floats
     quality: Floats
     expected: Floats
-    chosen: NDArray[np.int64]
+    chosen: Floats
     weights: Floats
 
     def mean(self, values: Floats) -> Floats:
@@ -88,13 +89,13 @@ def outcomes(questions: Questions) -> Outcomes:
     rows, prices = questions.rows, questions.how.prices
     models = sorted(rows[0].outcomes or {}, key=lambda model: (prices.get(model, 0.0), model))
     with_expected = all(row.expected is not None for row in rows)
-    expected = [(row.expected or {}) if with_expected else row.scores for row in rows]
+    expected = [(row.expected or {}) if with_expected else row.chances or row.scores for row in rows]
     return Outcomes(
         models,
         np.array([prices.get(model, np.nan) for model in models]),
         np.array([[(row.outcomes or {})[model] for model in models] for row in rows], dtype=float),
         np.array([[known.get(model, 0.0) for model in models] for known in expected], dtype=float),
-        np.array([models.index(row.predicted) for row in rows]),
+        np.array([[row.choices.get(model, 0.0) for model in models] for row in rows]),
         questions.weights,
     )
 
@@ -126,8 +127,8 @@ def _incomplete(questions: Questions) -> Missing | None:
         missing = sorted(known ^ set(row.outcomes or {}))
         if missing:
             return Missing(Reason.OUTCOME_MISSING, {"id": row.id, "model": missing[0]})
-        if row.predicted not in known:
-            return Missing(Reason.NOT_AMONG_OUTCOMES, {"model": row.predicted})
+        if unknown := [model for model, chance in row.choices.items() if chance and model not in known]:
+            return Missing(Reason.NOT_AMONG_OUTCOMES, {"model": unknown[0]})
     return None
 
 
@@ -157,10 +158,9 @@ def _values(questions: Questions, of_cost: bool, policy: str) -> Floats:
         case "_random":
             return np.asarray(values.mean(axis=1, keepdims=True))
         case "_oracle":
-            columns = table.cheapest_best
-        case _:
-            columns = table.chosen
-    return np.asarray(np.take_along_axis(values, columns[:, None], axis=1))
+            return np.asarray(np.take_along_axis(values, table.cheapest_best[:, None], axis=1))
+    # Added up for the chosen ones alone: a price that is not known is NaN.
+    return np.asarray(np.where(table.chosen > 0, table.chosen * values, 0).sum(axis=1, keepdims=True))
 
 
 # Title and description.
@@ -376,11 +376,13 @@ def _trade_off_and_single(questions: Questions) -> Floats:
     """Cost of each row under every setting of the router's trade-off and by its own choice, the quality of
     each, and cost and quality by the best single model: (n_rows, 2 * n_settings + 2)."""
     table = questions.of(outcomes)
-    chosen = np.concatenate([sweep(table.expected, table.price), table.chosen[:, None]], axis=1)
-    quality = np.take_along_axis(table.quality, chosen, axis=1)
+    swept = sweep(table.expected, table.price)
+    quality = np.take_along_axis(table.quality, swept, axis=1)
+    own_cost, own_quality = (_values(questions, of_cost, "") for of_cost in (True, False))
     single = table.best_single
     price = np.full((len(quality), 1), table.price[single])
-    return np.concatenate([table.price[chosen], quality, price, table.quality[:, [single]]], axis=1)
+    parts = [table.price[swept], own_cost, quality, own_quality, price, table.quality[:, [single]]]
+    return np.concatenate(parts, axis=1)
 
 
 def _saved(rows: Floats, draws: Draws) -> Floats:

@@ -398,7 +398,8 @@ def mean_of(values: Callable[[Questions], Floats], bounds: Bounds = UNIT) -> dic
 
 
 class ByClass(NamedTuple):
-    """Rows (n_resamples, n_classes) predicted right, of the true class, and of the predicted class."""
+    """Rows (n_resamples, n_classes) predicted right, of the true class, and of the predicted class; expected
+    numbers, of a router that draws."""
 
     right: Floats
     true: Floats
@@ -406,29 +407,53 @@ class ByClass(NamedTuple):
 
 
 def class_numbers(questions: Questions) -> Floats:
-    """Number of each row's true and predicted class, and how many classes there are: (n_rows, 3)."""
-    classes = questions.how.classes
+    """How many classes there are, and of each row the number of its true class, those of the classes that it
+    may be sent to, and how probably to each: (n_rows, 2 + 2 * n), where n is 1 unless the router draws."""
+    classes, rows = questions.how.classes, questions.rows
     column = {name: number for number, name in enumerate(classes)}
-    numbers = [(column[str(row.label)], column[row.predicted], len(classes)) for row in questions.rows]
-    return np.array(numbers, dtype=np.float64).reshape(-1, 3)
+    most = len(classes) if any(row.chances is not None for row in rows) else 1
+    found = np.zeros((len(rows), 2 + 2 * most))
+    for features, row in zip(found, rows, strict=True):
+        chosen = [column[name] for name in row.choices]
+        features[:2] = len(classes), column[str(row.label)]
+        features[2 : 2 + len(chosen)] = chosen
+        features[2 + most : 2 + most + len(chosen)] = list(row.choices.values())
+    return found
 
 
 class Classes(NamedTuple):
-    """`class_numbers` as whole numbers: classes of each row (n_rows,), and how many classes there are."""
+    """Content of `class_numbers`.
+
+    Attributes:
+        true: class of each row (n_rows,).
+        sent, chances: classes that each row may be sent to, and how probably (n_rows, n).
+        number: how many classes there are.
+    """
 
     true: NDArray[np.int64]
-    predicted: NDArray[np.int64]
+    sent: NDArray[np.int64]
+    chances: Floats
     number: int
 
     @property
-    def right(self) -> NDArray[np.bool_]:
-        return np.asarray(self.true == self.predicted)
+    def are_drawn(self) -> bool:
+        return bool(self.sent.shape[1] > 1)
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Class that each row is sent to (n_rows,), of a router that does not draw."""
+        return self.sent[:, 0]
+
+    @property
+    def right(self) -> Floats:
+        """Probability that each row is sent to its true class (n_rows,)."""
+        return np.asarray((self.chances * (self.sent == self.true[:, None])).sum(axis=1))
 
 
 def classes_of(rows: Floats) -> Classes:
     """The classes in features that `class_numbers` made of at least one row."""
-    true, predicted, number = rows.astype(np.int64).T
-    return Classes(true, predicted, int(number[0]))
+    sent, chances = np.split(rows[:, 2:], 2, axis=1)
+    return Classes(rows[:, 1].astype(np.int64), sent.astype(np.int64), chances, int(rows[0, 0]))
 
 
 def _rows_by_class(weights: Floats, features: Floats) -> ByClass:
@@ -437,23 +462,31 @@ def _rows_by_class(weights: Floats, features: Floats) -> ByClass:
     classes = classes_of(features)
     places = np.arange(len(features))
 
-    def sums(numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> Floats:
+    def sums(numbers: NDArray[np.int64], values: Floats) -> Floats:
         # Sparse, because a row is of one class, whether there are two of them or a thousand.
-        members = csr_array((np.ones(len(rows)), (numbers[rows], rows)), (classes.number, len(features)))
+        rows = np.repeat(places, numbers.size // len(places))
+        members = csr_array((values.ravel(), (numbers.ravel(), rows)), (classes.number, len(places)))
         return np.asarray((members @ weights.T).T)
 
-    right = np.flatnonzero(classes.right)
-    return ByClass(sums(classes.true, right), sums(classes.true, places), sums(classes.predicted, places))
+    return ByClass(
+        sums(classes.true, classes.right),
+        sums(classes.true, np.ones(len(places))),
+        sums(classes.sent, classes.chances),
+    )
 
 
-def by_class(**more: Any) -> Callable[[Callable[[ByClass], Floats]], QualityMetric]:
-    """The same as `metric`, of a function of how many rows each class has: right, true and predicted."""
+def by_class(limits: ClosedForm, **more: Any) -> Callable[[Callable[[ByClass], Floats]], QualityMetric]:
+    """The same as `metric`, of a function of how many rows each class has: right, true and predicted. Where
+    these are expected numbers, the interval is of the bootstrap instead of `limits`."""
 
     def entry(function: Callable[[ByClass], Floats]) -> QualityMetric:
         def statistic(rows: Floats, draws: Draws) -> Floats:
             return function(draws.of(rows, _rows_by_class))
 
-        return named_after(function, statistic=statistic, features=class_numbers, **more)
+        def own_limits(rows: Floats, values: Floats, sample: Sample) -> Limits | None:
+            return None if classes_of(rows).are_drawn else limits(rows, values, sample)
+
+        return named_after(function, statistic=statistic, features=class_numbers, limits=own_limits, **more)
 
     return entry
 
@@ -464,8 +497,9 @@ def share_of_class(which: Callable[[Classes], NDArray[np.int64]]) -> ClosedForm:
 
     def limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
         classes = classes_of(rows)
-        right = classes.right.astype(np.float64)
-        sizes = effective_sizes(right, sample.weights, sample.clusters, which(classes), classes.number)
+        sizes = effective_sizes(
+            classes.right, sample.weights, sample.clusters, which(classes), classes.number
+        )
         return clopper_pearson(values, sizes, sample.confidence)
 
     return limits

@@ -67,6 +67,23 @@ def sets(questions: Questions) -> Sets:
     )
 
 
+def over_draws(questions: Questions, function: Callable[[Sets], Floats]) -> Floats:
+    """Figures of each row's two sets (n_rows, …); of a router that draws the mean over draws: another
+    would have exchanged the drawn class and its own."""
+    rows, classes = questions.of(sets), questions.how.classes
+    if all(row.chances is None for row in questions.rows):
+        return function(rows)
+    every = np.arange(len(questions.rows))
+    drawn = np.array([classes.index(row.predicted) for row in questions.rows])
+    mean: Floats = np.zeros(1)
+    for column, name in enumerate(classes):
+        chosen = rows.chosen.copy()
+        chosen[every, drawn], chosen[:, column] = rows.chosen[:, column], rows.chosen[every, drawn]
+        chances = np.array([row.choices.get(name, 0.0) for row in questions.rows])
+        mean = mean + (chances * function(rows._replace(chosen=chosen)).T).T
+    return mean
+
+
 _OF_SETS: dict[str, Any] = {
     "group": Group.SEVERAL_LABELS,
     "slices": by_slice,
@@ -81,7 +98,7 @@ def _mean(title: str, **more: Any) -> Callable[[Callable[[Sets], Floats]], Quali
 
     def entry(function: Callable[[Sets], Floats]) -> QualityMetric:
         def column(questions: Questions) -> Floats:
-            return function(questions.of(sets)).astype(np.float64)[:, None]
+            return over_draws(questions, function).astype(np.float64)[:, None]
 
         return named_after(function, title=title, **mean_of(column), **_OF_SETS, **more)
 
@@ -108,8 +125,11 @@ def hamming_loss(rows: Sets) -> Floats:
 
 def _sizes(questions: Questions) -> Floats:
     """Size of both sets' intersection, and of the two sets together: (n_rows, 2)."""
-    rows = questions.of(sets)
-    return np.stack([rows.both, rows.true.sum(axis=1) + rows.chosen.sum(axis=1)], axis=1).astype(np.float64)
+
+    def sizes(rows: Sets) -> Floats:
+        return np.stack([rows.both, rows.true.sum(axis=1) + rows.chosen.sum(axis=1)], axis=1)
+
+    return over_draws(questions, sizes).astype(np.float64)
 
 
 def _micro_f1(rows: Floats, value: float, weights: Floats) -> Derivative:

@@ -44,7 +44,7 @@ def coverage(row: Prediction, how: Derivation) -> float:
 )
 def selective_accuracy(row: Prediction, how: Derivation) -> float | None:
     """Accuracy on the questions that the policy's threshold accepts."""
-    return float(row.predicted == row.label) if is_accepted(row, how) else None
+    return row.right if is_accepted(row, how) else None
 
 
 @mean(

@@ -71,7 +71,7 @@ def against_constant(
     for row in questions:
         weights[str(row.label)] = weights.get(str(row.label), 0.0) + row.weight
     label = max(sorted(weights), key=weights.__getitem__)
-    always = [replace(row, predicted=label) for row in questions]
+    always = [replace(row, predicted=label, chances=None) for row in questions]
     gains = [accuracy_gains(theirs, always) for theirs in rows.values()]
     alpha = 1 - statistics.confidence
     found = compare_gains(gains, questions, alpha, seed, permuted=is_weighted(questions))
@@ -92,13 +92,15 @@ def _pairs(
     alpha = 1 - statistics.confidence
     gains = [accuracy_gains(rows[one], rows[other]) for one, other in chosen]
     answers = [_rouge_gains(rows[one], rows[other]) for one, other in chosen]
-    alones = [alone(gain) for gain in gains]
-    needed = [None] * len(chosen) if weighted else rows_needed_together(alones, len(questions), alpha)
+    drawn = [draws(rows[one]) or draws(rows[other]) for one, other in chosen]
+    compared = compare_gains(gains, questions, alpha, seed, permuted=weighted)
+    counts = [None if weighted or both else alone(gain) for gain, both in zip(gains, drawn, strict=True)]
+    p_values = [one.p_value for one in compared]
     found = zip(
         chosen,
-        compare_gains(gains, questions, alpha, seed, permuted=weighted),
-        alones,
-        needed,
+        compared,
+        drawn,
+        rows_needed_together(counts, p_values, len(questions), alpha),
         _answered_together(answers, questions, alpha, seed),
         strict=True,
     )
@@ -108,32 +110,37 @@ def _pairs(
             first=first,
             second=second,
             weighted=weighted,
-            only_first=only_first,
-            only_second=only_second,
+            drawn=is_drawn,
+            only_first=_alone(rows[first], rows[second]),
+            only_second=_alone(rows[second], rows[first]),
             disagreements=_disagreements((first, second), rows[first], rows[second]),
             rows_needed=rows_needed,
             rouge=rouge,
         )
-        for (first, second), accuracy, (only_first, only_second), rows_needed, rouge in found
+        for (first, second), accuracy, is_drawn, rows_needed, rouge in found
     ]
 
 
 def compare_gains(
     gains: Sequence[Floats], rows: Sequence[Prediction], alpha: float, seed: int, *, permuted: bool
 ) -> list[PairedDifference]:
-    """The mean gain of each pair on rows, (n_rows,), tested together at `alpha`: by McNemar's test of gains
-    of 1, 0 and -1, or by a permutation test, where rows have weights and those of one conversation count as
-    one. NaN leaves a row out."""
+    """The mean gain of each pair on rows, (n_rows,), tested together at `alpha`: by McNemar's test where all
+    gains are 1, 0 and -1 and nothing is to be `permuted`, else by a permutation test, where rows have weights
+    and those of one conversation count as one. NaN leaves a row out."""
     if not gains:
         return []
-    if not permuted:
+    exact = [not permuted and bool(np.isin(gain, (-1, 0, 1)).all()) for gain in gains]
+    if all(exact):
         return compare_together([exact_evidence(gain) for gain in gains], alpha)
     table = np.stack(gains)
     known = ~np.isnan(table)
     weights = np.array([row.weight for row in rows], dtype=np.float64) * known
     clusters = clusters_of([row.dialogue for row in rows])
     evidence = permutation_evidence(np.where(known, table, 0.0), weights, clusters, alpha, seed)
-    return compare_together(evidence, alpha)
+    found = zip(gains, exact, evidence, strict=True)
+    return compare_together(
+        [exact_evidence(gain) if is_exact else one for gain, is_exact, one in found], alpha
+    )
 
 
 def _answered_together(
@@ -161,14 +168,21 @@ def _labelled(rows: Sequence[Prediction]) -> list[Prediction]:
     return [row for row in rows if row.label is not None]
 
 
-def _is_right(row: Prediction) -> bool:
-    return row.predicted == row.label
+def draws(rows: Sequence[Prediction]) -> bool:
+    """Tell whether the router draws its choices, so that each row is right with a probability."""
+    return any(row.chances is not None for row in rows)
 
 
 def accuracy_gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> Floats:
-    """1 for each row that the first alone got right, -1 for the second alone: (n_rows,)."""
-    pairs = zip(rows, others, strict=True)
-    return np.array([float(_is_right(row)) - float(_is_right(other)) for row, other in pairs])
+    """1 for each row that the first alone got right, -1 for the second alone: (n_rows,). Where one of them
+    draws, the difference of the probabilities of being right."""
+    return np.array([row.right - other.right for row, other in zip(rows, others, strict=True)])
+
+
+def _alone(rows: Sequence[Prediction], others: Sequence[Prediction]) -> float:
+    """Number of rows that the first alone got right; the expected one where one of them draws."""
+    found = sum(row.right * (1 - other.right) for row, other in zip(rows, others, strict=True))
+    return found if draws(rows) or draws(others) else int(found)
 
 
 def _rouge_gains(rows: Sequence[Prediction], others: Sequence[Prediction]) -> Floats:
@@ -183,10 +197,9 @@ def _disagreements(
     found = []
     for row, other in zip(rows, others, strict=True):
         if row.predicted != other.predicted:
-            right = names[0] if _is_right(row) else names[1] if _is_right(other) else None
-            found.append(
-                Disagreement(row.id, row.shown, str(row.label), row.predicted, other.predicted, right)
-            )
+            first, second, label = row.predicted, other.predicted, str(row.label)
+            right = names[0] if first == label else names[1] if second == label else None
+            found.append(Disagreement(row.id, row.shown, label, first, second, right))
     return found
 
 

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.stats.significance import ROUNDING, holm_steps, mcnemar
+from benchmarks.stats.significance import ROUNDING, holm_steps
 
 POWER = 0.8
 # Halvings of [0, 1]: the loss is exact to a ten-thousandth of a point.
@@ -102,18 +102,23 @@ def rows_needed(
     return math.ceil(enough / step) * step
 
 
-def rows_needed_together(alone: Sequence[tuple[int, int]], n: int, alpha: float) -> list[int | None]:
+def rows_needed_together(
+    alone: Sequence[tuple[int, int] | None], p_values: Sequence[float], n: int, alpha: float
+) -> list[int | None]:
     """`rows_needed` of several pairs, tested together by Holm's procedure at `alpha`: each at the level that
     its p meets, and not before those whose p is smaller.
 
     Args:
-        alone: by pair, rows that the first alone and the second alone got right.
+        alone: by pair, rows that the first alone and the second alone got right; None where it is tested
+            otherwise than by McNemar's test.
+        p_values: of the pairs' tests.
         n: rows.
     """
     needed: list[int | None] = [None] * len(alone)
     before = 0
-    for index, level in holm_steps([mcnemar(*one) for one in alone], alpha):
-        found = rows_needed(*alone[index], n, level)
+    for index, level in holm_steps(p_values, alpha):
+        counts = alone[index]
+        found = None if counts is None else rows_needed(*counts, n, level)
         if found is not None:
             needed[index] = before = max(before, found)
     return needed

@@ -240,8 +240,8 @@ def _counts(row: Prediction, score: Score) -> bool:
 
 def _score(row: Prediction, score: Score) -> float:
     if score == Score.QUALITY and row.outcomes is not None:
-        return row.outcomes[row.predicted]
-    return float(row.predicted == row.label)
+        return sum(chance * row.outcomes[model] for model, chance in row.choices.items())
+    return row.right
 
 
 def _with_fronts(found: DatasetResults, records: Mapping[str, Record]) -> DatasetResults:

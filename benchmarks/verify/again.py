@@ -24,7 +24,7 @@ from reports.record_files import Result
 from reports.verification import Checked, Difference, Kind, Missing, NotDerived, Why
 
 # What a router says of a question; its best domain follows from the scores.
-OF_ROUTER = ("scores", "confidence", "expected", "sent_on", "cut", "changed")
+OF_ROUTER = ("scores", "confidence", "expected", "sent_on", "chances", "cut", "changed")
 
 
 def check_again(result: Result, places: DataPlaces, workers: Workers | None = None) -> Checked:

@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.datasets.base import message_id
-from benchmarks.metrics.answers import rouge_of
+from benchmarks.metrics.answers import experts_of, rouge_of
 from benchmarks.metrics.selective import score_of
+from benchmarks.stats.paired import draws
 from benchmarks.verify.same import repeated, same
 from experts.base import BASE
 from reports.record import Derivation, Prediction, Record
@@ -32,6 +34,9 @@ def check_rows(result: Result) -> Checked:
     """Rows that contradict themselves, the record's domains or its policy, and ids that are not those of
     their questions."""
     record, rows = result.record, result.predictions
+    if draws(rows):
+        # Every choice is drawn, or none.
+        rows = [replace(row, chances=row.chances or {}) for row in rows]
     differences = [
         Difference(Kind.ROW, field, row.id, "value", recorded, derived)
         for row in rows
@@ -66,20 +71,29 @@ def _findings(row: Prediction, record: Record) -> Iterator[Finding]:
 
 
 def _probabilities(row: Prediction, how: Derivation) -> Iterator[Finding]:
-    if sorted(row.scores) != sorted(how.classes):
-        yield "scores", ", ".join(sorted(row.scores)), ", ".join(how.classes)
-        return
-    values = list(row.scores.values())
-    wrong = [value for value in values if not _is_probability(value)]
     if not _is_probability(row.confidence):
         yield "confidence", row.confidence, PROBABILITY
-    if wrong:
-        yield "scores", wrong[0], PROBABILITY
+    yield from _distribution("scores", row.scores, row.predicted, max(row.scores.values(), default=1.0), how)
+    if row.chances is not None:
+        yield from _distribution("chances", row.chances, row.predicted, math.ulp(0.0), how)
+
+
+def _distribution(
+    name: str, values: dict[str, float], predicted: str, least: float, how: Derivation
+) -> Iterator[Finding]:
+    """Probabilities of all domains, of which the predicted one has at least so much."""
+    if sorted(values) != sorted(how.classes):
+        yield name, ", ".join(sorted(values)), ", ".join(how.classes)
         return
-    if abs(math.fsum(values) - 1) > SUM_TOLERANCE:
-        yield "sum of scores", math.fsum(values), 1.0
-    if row.scores[row.predicted] != max(values):
-        yield "predicted", row.predicted, max(row.scores, key=row.scores.__getitem__)
+    wrong = [value for value in values.values() if not _is_probability(value)]
+    if wrong:
+        yield name, wrong[0], PROBABILITY
+        return
+    total = math.fsum(values.values())
+    if abs(total - 1) > SUM_TOLERANCE:
+        yield f"sum of {name}", total, 1.0
+    if values[predicted] < least:
+        yield "predicted", predicted, max(values, key=values.__getitem__)
 
 
 def _is_probability(value: float) -> bool:
@@ -114,8 +128,8 @@ def _answers(row: Prediction, how: Derivation, has_zeros: bool) -> Iterator[Find
     if row.answer != text:
         yield "answer", row.answer, text
     scored: dict[str, float] = {}
-    if row.reference and row.label is not None:
-        scored = rouge_of(row.reference, expert, text) if has_zeros or expert is not None else {}
+    if row.reference and row.label is not None and (has_zeros or expert is not None):
+        scored = rouge_of(row.reference, experts_of(row, policy), answers)
     for name in ROUGE:
         if not same(getattr(row, name), scored.get(name)):
             yield name, getattr(row, name), scored.get(name)

@@ -22,7 +22,7 @@ from benchmarks.experiment.thresholds import (
     wishes,
 )
 from benchmarks.records.provenance import ids_sha256
-from benchmarks.stats.paired import are_independent
+from benchmarks.stats.paired import are_independent, draws
 from benchmarks.verify.configuration import section
 from benchmarks.verify.figures import has_same_intervals
 from benchmarks.verify.rows import OURS, Finding, loader
@@ -77,8 +77,9 @@ def check_sections(result: Result) -> Checked:
 
 
 def _provenance(result: Result) -> Iterator[Finding]:
-    """Seed, names, splits and weights; and that checksums are checksums."""
+    """Kind of choices, seed, names, splits and weights; and that checksums are checksums."""
     record, used = result.record, result.record.provenance
+    yield "draws", record.draws, draws(result.predictions)
     yield "router", record.router, record.setting("router.name", record.router)
     yield "provenance.seed", used.seed, record.setting("seed", used.seed)
     data = used.dataset
@@ -278,7 +279,7 @@ def _learning_curve(result: Result) -> Iterator[Finding]:
         if not has_same_intervals(record):
             derived = replace(derived, ci_low=point.ci_low, ci_high=point.ci_high)
         yield name, to_json(point), to_json(derived)
-        if not weighted:
+        if not (weighted or record.draws):
             # Shares of the questions.
             shares = [round(value * len(labelled)) / len(labelled) for value in point.values]
             yield f"{name}.values", point.values, shares

@@ -51,6 +51,7 @@ class Code(StrEnum):
     NO_RUN = "no_run"  # [error]
     DIRTY_BASELINE = "dirty_baseline"  # [folder]
     OTHER_ROUTER = "other_router"  # [folder, baseline, run]
+    ONE_DRAWS = "one_draws"  # [folder]
     OTHER_QUESTIONS = "other_questions"  # [baseline, run: names of the data sets; difference]
     NO_ACCURACY = "no_accuracy"
     # Notes: what differs besides figures, and what to do next.

@@ -54,6 +54,10 @@ TEMPLATES = {
     Code.OTHER_ROUTER: (
         "{folder} is a baseline of {baseline}, and the run is of {run}: compare a run of the same router"
     ),
+    Code.ONE_DRAWS: (
+        "of the run and {folder} one has the probabilities that its router draws choices with, and the other "
+        "has choices alone; make a new baseline with check --update"
+    ),
     Code.OTHER_QUESTIONS: (
         "other data ({run} and {baseline}): {difference}; compare a run on the baseline's test questions"
     ),

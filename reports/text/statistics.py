@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from reports.record import Record, Verdict
 
+ROUNDING = 1e-3
 # In tables; better and worse are significant ones.
 VERDICTS = {
     Verdict.BETTER: "better",
@@ -54,13 +55,19 @@ def samples_in_words(records: Iterable[Record]) -> str | None:
     return f"ROUGE of a sample (n = {found[0].questions:,} of {found[0].of:,})"
 
 
-def accuracy_test(weighted: bool) -> str:
-    """The test behind the verdict on two routers, by `Pair.weighted`."""
-    return "a permutation test" if weighted else "McNemar's exact test"
+def accuracy_test(weighted: bool, drawn: bool = False) -> str:
+    """The test behind verdicts on two routers: where all are `Pair.weighted`, or some are `Pair.drawn`."""
+    if weighted:
+        return "a permutation test"
+    exception = " (of a router that draws its choices, a permutation test)" if drawn else ""
+    return f"McNemar's exact test{exception}"
 
 
 def by_weight(record: Record) -> bool:
     """True if the confusion matrix has sums of weights, and not counts of questions."""
     cells = [cell for row in record.confusion_matrix.rows_true_columns_predicted for cell in row]
     accuracy = record.metric("accuracy")
-    return any(cell % 1 for cell in cells) or (accuracy is not None and sum(cells) != accuracy.n)
+    # Chances are float32, whose sums are rounded.
+    differ = accuracy is not None and abs(sum(cells) - accuracy.n) > ROUNDING
+    # Expected numbers need not be whole.
+    return differ or (not record.draws and any(cell % 1 for cell in cells))

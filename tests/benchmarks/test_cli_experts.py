@@ -256,9 +256,12 @@ def f1(row: dict[str, Any], expert: str, measure: str) -> float:
 def policy_scores(rows: list[dict[str, Any]], measure: str) -> dict[str, list[float]]:
     """By hand, from the rows of predictions.jsonl and rouge-score alone."""
     by_expert = {name: [f1(row, name, measure) for row in rows] for name in (*DOMAINS, "base")}
-    routed, oracle = (
-        [by_expert[row[key]][index] for index, row in enumerate(rows)] for key in ("expert", "label")
-    )
+    oracle = [by_expert[row["label"]][index] for index, row in enumerate(rows)]
+    # The router draws: each expert counts as often as it would be asked.
+    routed = [
+        sum(chance * by_expert[name][index] for name, chance in row["chances"].items())
+        for index, row in enumerate(rows)
+    ]
     return {
         "": routed,
         "_oracle": oracle,
@@ -296,7 +299,7 @@ def test_rouge_follows_from_the_predictions_alone(swept: Swept, measure: str) ->
     for row in asked:
         assert row["expert"] == row["predicted"]
         assert row["answer"] == row["answers"][row["expert"]]
-        assert row[measure] == pytest.approx(f1(row, row["expert"], measure), abs=1e-12)
+        assert row[measure] == pytest.approx(policy_scores([row], measure)[""][0], abs=1e-12)
 
 
 def test_the_right_expert_is_worth_something_here(swept: Swept) -> None:
@@ -415,7 +418,7 @@ def through(cwd: Path, data: Path, url: str, *models: str, **changes: str) -> Do
         for name, model in zip((*DOMAINS, "base"), models, strict=True)
     ]
     quick = ["experts=openai", f"experts.base_url={url}", "experts.max_retries=0", "experts.timeout=5"]
-    others = [*on(data), *MEASURED_ONCE, NO_ENCODER, "measure.enabled=false", "router=random", "~baselines"]
+    others = [*on(data), *MEASURED_ONCE, NO_ENCODER, "measure.enabled=false", "router=tfidf", "~baselines"]
     return in_process("run", *quick, *named, *others, cwd=cwd, OPENAI_API_KEY=KEY, **changes)
 
 

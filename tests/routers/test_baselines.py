@@ -54,7 +54,9 @@ def test_majority_gives_the_prior_to_every_question() -> None:
 
 def test_random_draws_by_prior() -> None:
     router = RandomRouter(seed=1).fit(["x"] * 10, PRIOR_LABELS)
-    proba, confidence, *_ = router.infer(MANY)
+    proba, confidence, *_, chances = router.infer(MANY)
+    assert chances is not None
+    assert chances == pytest.approx(np.array([[0.7, 0.2, 0.1]] * len(MANY)))
     assert set(np.unique(proba)) == {0.0, 1.0}
     assert (proba.sum(axis=1) == 1).all()
     assert proba.mean(axis=0) == pytest.approx([0.7, 0.2, 0.1], abs=0.025)

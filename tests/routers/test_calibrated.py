@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from routers.base import Router, RouterError
-from routers.baselines import MajorityRouter, TfidfRouter
+from routers.baselines import MajorityRouter, RandomRouter, TfidfRouter
 from routers.calibrated import METHODS, CalibratedRouter, HeldOut, OutOfReach
 from routers.cascade import CascadeRouter
 from tests.routers.spies import Saying
@@ -79,6 +79,16 @@ def test_confidence_expected_and_sent_on_pass_through() -> None:
     assert said.sent_on.tolist() == [query[0] == "s" for query in QUERIES]
     assert np.array_equal(said.proba.argmax(axis=1), plain.proba.argmax(axis=1))
     assert not np.allclose(said.proba, plain.proba)
+
+
+def test_chances_pass_through_where_the_draw_stays_the_most_probable() -> None:
+    labels = ["a"] * 30 + ["b"] * 10
+    queries = [f"question {number}" for number in range(40)]
+    for method, known in (("temperature", True), ("none", True), ("isotonic", False)):
+        said = CalibratedRouter(RandomRouter(), method).fit(queries, labels).infer(queries)
+        assert (said.chances is not None) == known
+        if said.chances is not None:
+            assert said.chances == pytest.approx(np.array([[0.75, 0.25]] * 40), abs=0.03)
 
 
 @pytest.mark.parametrize(

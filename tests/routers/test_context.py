@@ -103,6 +103,13 @@ def test_a_conversation_is_cut_if_one_of_its_texts_is() -> None:
         assert found.cut.tolist() == [any(cut)]
 
 
+def test_of_several_draws_nobody_knows_the_chances() -> None:
+    chances = np.array([[0.5, 0.5]] * 3, dtype=np.float32)
+    together = said(((1, 0), 1), ((0, 1), 0.5), ((1, 0), 1), chances=chances)
+    assert Reading(STAY, ["1", "2", "3"], [2, 1]).carried(together).chances is None
+    assert Reading(STAY, ["1", "2", "3"], [1, 1, 1]).carried(together).chances is chances
+
+
 @pytest.mark.parametrize("n_domains", [2, 3, 7])
 def test_rows_are_probabilities_of_each_conversation(n_domains: int) -> None:
     draw = np.random.default_rng(n_domains)

@@ -36,6 +36,7 @@ def router() -> Router:
         # Of rounding, and of other types that mean the same.
         FINE._replace(proba=np.array([[0.5, 0.5004], [1 + 1e-7, -1e-7]])),
         FINE._replace(proba=np.array([[0, 1], [1, 0]]), confidence=np.array([1, 0])),
+        FINE._replace(chances=np.array([[0.5, 0.5], [1, 0]], dtype=np.float32)),
     ],
 )
 def test_what_is_promised_is_passed_on(router: Router, said: Inference) -> None:
@@ -71,6 +72,9 @@ def test_what_is_promised_is_passed_on(router: Router, said: Inference) -> None:
             FINE._replace(proba=FINE.proba * [[1], [0.5]]),
             "proba sums to 0.5 for 'how long?', not ",
         ),
+        (FINE._replace(chances=FINE.proba[:, :1]), "chances has shape (2, 1), not (2, 2): a row a query, a"),
+        (FINE._replace(chances=FINE.proba * 2), "chances has 1.5 for 'why?', not a number from 0 to 1"),
+        (FINE._replace(chances=FINE.proba / 2), "chances sums to 0.5 for 'why?', not to 1"),
     ],
 )
 def test_what_is_not_is_refused_by_name(router: Router, said: Any, complaint: str) -> None:

@@ -14,6 +14,7 @@ FULL = Inference(
     np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32),
     np.array([True, False]),
     np.array([False, True]),
+    np.array([[0.5, 0.5], [0.25, 0.75]], dtype=np.float32),
 )
 
 

@@ -238,6 +238,7 @@ def _is_comparable(field: _Field, rivals: Sequence[Record]) -> bool:
 
 
 def _about(ranking: Ranking, fields: Iterable[_Field], paired: Paired) -> Iterator[str]:
+    drawn = any(record.draws for record in ranking.records)
     # Of three routers or more.
     corrected = ", corrected for all pairs (Holm)" if len(ranking.records) > 2 else ""
     yield (
@@ -245,9 +246,14 @@ def _about(ranking: Ranking, fields: Iterable[_Field], paired: Paired) -> Iterat
     )
     if len(ranking.records) > 1:
         yield (
-            f"Bold: significantly better than every other. Accuracy: {accuracy_test(ranking.weighted)} at "
-            f"{paired.level}{corrected}. ROUGE-L: a permutation test at {paired.level}{corrected}. Others: "
-            "intervals that do not overlap."
+            "Bold: significantly better than every other. Accuracy: "
+            f"{accuracy_test(ranking.weighted, drawn)} at {paired.level}{corrected}. ROUGE-L: a "
+            f"permutation test at {paired.level}{corrected}. Others: intervals that do not overlap."
+        )
+    if drawn:
+        yield (
+            "A router that draws its choices, such as random, is measured by the mean over all draws: its "
+            "intervals are over questions alone."
         )
     if sample := samples_in_words(ranking.records):
         yield f"{sample}."

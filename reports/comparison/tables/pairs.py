@@ -31,12 +31,18 @@ def table_of_pairs(pairs: Sequence[Pair], n_compared: int, paired: Paired) -> Ta
     """A row a pair, at least one, of `n_compared` that were compared together."""
     answered = any(pair.rouge for pair in pairs)
     several = n_compared > 1
+    drawn = any(pair.drawn for pair in pairs)
     corrected = f", corrected for all {n_compared} pairs (Holm)" if several else ""
     about = [
         f"On the same {pairs[0].n:,} questions with a domain: the router named first minus the second.",
-        f"The verdict is on accuracy: {accuracy_test(pairs[0].weighted)} on the questions that one of the "
-        f"two alone got right, at {paired.level}{corrected}.",
+        f"The verdict is on accuracy: {accuracy_test(pairs[0].weighted, drawn)} on the questions that one of "
+        f"the two alone got right, at {paired.level}{corrected}.",
     ]
+    if drawn:
+        about.append(
+            "A router that draws its choices, such as random, is measured by the mean over all draws; where "
+            "choices are shown, they are of one draw."
+        )
     if answered:
         about.append(f"ROUGE-L: a permutation test at {paired.level}{corrected}.")
     about.append(
@@ -75,7 +81,7 @@ def _columns(answered: bool, several: bool, paired: Paired) -> list[Column]:
             "questions needed",
             "",
             f"for a significant difference at {paired.level}{corrected}, with 80 % power, if the difference "
-            "seen is the true one; empty where there is none, or where questions have weights",
+            "seen is the true one; empty where there is none, or where the test is a permutation test",
             digits=0,
         ),
     ]

@@ -109,5 +109,17 @@ def test_a_test_question_counts_by_its_weight() -> None:
     assert curve(right_on(1), [], heavy)[0].accuracy == pytest.approx(3 / 5)
 
 
+def test_a_router_that_draws_is_right_by_its_chances() -> None:
+    def tell(number: int, _: ToldFit) -> FitOutput:
+        drawn, chances = (
+            np.eye(2, dtype=np.float32)[[0, 0, 0]],
+            np.array([[0.75, 0.25]] * 3, dtype=np.float32),
+        )
+        return FitOutput(["a", "b"], [], Inference(drawn, drawn[:, 0], chances=chances))
+
+    (whole,) = curve(ToldFits(tell=tell), [])
+    assert whole.values == [pytest.approx((0.75 + 0.25 + 0.25) / 3)]
+
+
 def test_classes_may_be_in_another_order() -> None:
     assert curve(right_on(2, classes="ba"), [])[0].accuracy == pytest.approx(2 / 3)

@@ -24,6 +24,7 @@ from tests.benchmarks.gate_samples import HOW, MACHINE, prediction, predictions,
 
 ROWS = predictions(200, wrong=range(20))
 BASELINE = result(ROWS)
+DRAWN = [replace(row, chances={"a": 0.6, "b": 0.4}) for row in ROWS]
 
 
 def checked(run: Result, baseline: Result = BASELINE, **tolerances: float) -> Check:
@@ -43,6 +44,27 @@ def test_the_same_is_fine() -> None:
     assert names >= {("accuracy", "all"), ("accuracy", "overlap"), ("macro_f1", "all"), ("brier", "all")}
     assert names >= {(name, "all") for name in ("latency_mean_vs_reference", "peak_rss_vs_reference")}
     assert (check.refusals, check.notes) == ([], [])
+
+
+def test_a_router_that_draws_is_fine_whatever_it_drew() -> None:
+    # Of other questions the baseline drew the right domain.
+    before = [replace(row, chances=DRAWN[0].chances) for row in predictions(200, wrong=range(20, 90))]
+    check = checked(result(DRAWN), result(before))
+    assert check.exit_code == FINE
+    found = result_of(check, "accuracy")
+    assert (found.baseline, found.run, found.change, found.outcome) == (0.5, 0.5, 0, Outcome.PASSED)
+    assert (check.newly_wrong, check.newly_right) == ([], [])
+
+
+def test_a_router_that_draws_worse_is_a_regression() -> None:
+    # Nine of ten questions are about a.
+    rows = [replace(row, label="b" if number % 10 == 0 else "a") for number, row in enumerate(DRAWN)]
+    worse = [replace(row, chances={"a": 0.5, "b": 0.5}) for row in rows]
+    check = checked(result(worse), result(rows))
+    found = result_of(check, "accuracy")
+    assert (found.change, found.outcome) == (pytest.approx(0.5 - 0.58), Outcome.REGRESSION)
+    same = gate(result(rows), result(rows), Rules(margin=0.02))
+    assert result_of(same, "accuracy").reason == Remark(Code.WITHIN_MARGIN, {"margin": 0.02})
 
 
 def test_worse_quality_is_a_regression() -> None:
@@ -200,10 +222,11 @@ def test_a_metric_that_only_the_run_has_is_skipped() -> None:
         (result(ROWS), result(ROWS, git=Git("abc", dirty=True)), Code.DIRTY_BASELINE),
         (result(ROWS), result(ROWS, own_git=Git("abc", dirty=True)), Code.DIRTY_BASELINE),
         (result(ROWS, router="tfidf"), BASELINE, Code.OTHER_ROUTER),
+        (result(DRAWN), BASELINE, Code.ONE_DRAWS),
         (result(predictions(199)), BASELINE, Code.OTHER_QUESTIONS),
         (result([replace(ROWS[0], label="b"), *ROWS[1:]]), BASELINE, Code.OTHER_QUESTIONS),
     ],
-    ids=["dirty", "own", "router", "questions", "labels"],
+    ids=["dirty", "own", "router", "drawn", "questions", "labels"],
 )
 def test_results_that_cannot_be_compared_are_refused(run: Result, baseline: Result, code: Code) -> None:
     check = checked(run, baseline)

@@ -63,7 +63,7 @@ def evaluated(
     statistics: Statistics = QUICK,
 ) -> Evaluated:
     attached = attach(rows, dataset, answers, policy)
-    found = compute_metrics(attached, Derivation(dataset.classes, 0, statistics))
+    found = compute_metrics(attached, Derivation(dataset.classes, 0, statistics, policy))
     metrics = [entry for entry in found.metrics if entry.name.startswith(("rouge", "answered"))]
     return Evaluated(attached, metrics, [one for one in found.unscored if one.name.startswith("rouge")])
 

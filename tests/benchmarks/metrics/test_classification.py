@@ -249,7 +249,8 @@ def test_coverage_of_macro_f1_is_as_stated(n: int, truth: float) -> None:
     for _ in range(400):
         true = generator.integers(0, 2, n)
         predicted = np.where(generator.random(n) < truth, true, 1 - true)
-        rows = np.stack([true, predicted, np.full(n, 2)], axis=1).astype(float)
+        # Of two domains; each row is sent to one of them for sure.
+        rows = np.stack([np.full(n, 2), true, predicted, np.ones(n)], axis=1)
         value = macro_f1.statistic(rows, Draws(np.ones((1, n))))
         limits = macro_f1.limits(rows, value, sample)
         assert limits

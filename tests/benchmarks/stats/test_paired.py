@@ -82,6 +82,32 @@ def test_a_conversation_counts_as_one_question() -> None:
     assert pairwise(alone, QUICK, seed=0)[0].p_value == pytest.approx(2 * 12 / 2**11)
 
 
+def test_a_router_that_draws_is_compared_by_its_chances() -> None:
+    labels = "aaaabbbb"
+    named = {
+        "x": answers("aaabbbba", labels),
+        "y": answers("aaaaabbb", labels),
+        "drawn": answers("a" * 8, labels),
+    }
+    named["drawn"] = [replace(one, chances={"a": 0.5, "b": 0.5}) for one in named["drawn"]]
+    plain, pair, _ = pairwise(named, QUICK, seed=0)
+    # Right are 6 of 8, and each by a half: of signs of eight equal gains 37 of 256 come as far on one side.
+    assert (pair.difference, pair.only_first, pair.only_second) == (pytest.approx(0.25), 3, 1)
+    assert pair.p_value == pytest.approx(2 * 37 / 256, abs=0.02)
+    assert (pair.drawn, pair.weighted, pair.rows_needed) == (True, False, None)
+    # The others are compared as before: y alone is right on 2, x alone on 1.
+    assert (plain.only_first, plain.only_second, plain.p_value, plain.drawn) == (1, 2, 1.0, False)
+    found = compare(named["x"], {"drawn": named["drawn"]}, QUICK, seed=0)
+    assert [one.difference for one in found] == [pytest.approx(0.25)]
+    constant = against_constant({"drawn": named["drawn"]}, QUICK, seed=0)
+    assert constant is not None
+    assert (constant.accuracy, constant.gains["drawn"].difference, constant.gains["drawn"].p_value) == (
+        0.5,
+        0,
+        1,
+    )
+
+
 def test_where_two_disagree_and_who_was_right() -> None:
     named = {"x": answers("abcb", "aab-"), "y": answers("aaca", "aab-")}
     named["z"] = answers("bcac", "aab-")

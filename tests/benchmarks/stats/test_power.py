@@ -90,17 +90,24 @@ def test_without_a_difference_no_number_of_rows_is_enough() -> None:
     assert rows_needed(0, 0, 100) is None
 
 
+def together(alone: list[tuple[int, int]]) -> list[int | None]:
+    return rows_needed_together(alone, [mcnemar(*one) for one in alone], 100, 0.05)
+
+
 def test_rows_needed_by_the_test_that_is_made() -> None:
     # p are 1, 0.375, 0.002: the last is tested at 0.05 / 3, then 4 to 1 at 0.05 / 2.
-    first, second, third = rows_needed_together([(5, 5), (4, 1), (10, 0)], 100, 0.05)
+    first, second, third = together([(5, 5), (4, 1), (10, 0)])
     assert first is None
     assert third == rows_needed(10, 0, 100, level=0.05 / 3)
     assert second == rows_needed(4, 1, 100, level=0.05 / 2)
     # What is tested later is not decided earlier.
-    early, late = rows_needed_together([(30, 16), (10, 3)], 100, 0.05)
+    early, late = together([(30, 16), (10, 3)])
     assert early is not None
     assert late is not None
     assert late >= early
+    # A pair that is tested otherwise, and first, leaves the others their steps.
+    none, second = rows_needed_together([None, (4, 1)], [0.001, 0.375], 100, 0.05)
+    assert (none, second) == (None, rows_needed(4, 1, 100, level=0.05))
 
 
 @pytest.mark.parametrize("alone", [(15, 5), (40, 20), (9, 0)])

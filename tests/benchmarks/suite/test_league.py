@@ -98,6 +98,20 @@ def test_the_score_of_a_data_set_with_outcomes_is_the_quality_of_the_answers(fou
     assert (other.permuted, beaten(other)) == (True, {"a": ["b"], "b": []})
 
 
+def test_a_contestant_that_draws_has_the_mean_score_of_its_draws() -> None:
+    chances = {"large": 0.5, "small": 0.5}
+    rows = [replace(row, chances=chances) for row in models(120, ())]
+    cells = {
+        "models": {"small": suite()["models"]["majority"], "drawn": result("drawn", rows, MODELS, MODELS)}
+    }
+    of = dataset(made(cells), "models")
+    scores = {entry.contestant: entry.metric(of.score) for entry in of.entries}
+    assert scores["drawn"] is not None
+    # Half of the answers of the small model are good, and four in five of the large one's.
+    assert scores["drawn"].value == pytest.approx((0.5 + 0.8) / 2)
+    assert (beaten(of)["drawn"], of.permuted) == (["small"], True)
+
+
 def test_the_best_constant_and_the_oracle_follow_from_the_data(found: League) -> None:
     first, of_models = dataset(found, "first"), dataset(found, "models")
     constant, oracle = first.constant.metric("accuracy"), first.oracle.metric("accuracy")

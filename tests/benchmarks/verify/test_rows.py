@@ -51,11 +51,23 @@ def row(**changes: Any) -> Prediction:
         ({"labels": ["a", "c"]}, "labels"),
         ({"outcomes": {"a": 1.2}}, "outcomes"),
         ({"changed": {"typos": "c"}}, "changed"),
+        ({"chances": {"a": 0.5, "c": 0.5}}, "chances"),
+        ({"chances": {"a": -0.5, "b": 1.5}}, "chances"),
+        ({"chances": {"a": float("nan"), "b": 1.0}}, "chances"),
+        ({"chances": {"a": 0.5, "b": 0.4}}, "sum of chances"),
+        # It was drawn.
+        ({"chances": {"a": 1.0, "b": 0.0}}, "predicted"),
         ({"answers": {"a": "x", "c": "y"}, "expert": "b"}, "answers"),
     ],
 )
 def test_a_value_that_a_row_cannot_have(changes: dict[str, Any], name: str) -> None:
     assert name in {one[0] for one in found(row(**changes))}
+
+
+def test_choices_are_all_drawn_or_none() -> None:
+    drawn = row(chances={"a": 0.9, "b": 0.1})
+    assert found(drawn, drawn) == []
+    assert [name for name, *_ in found(drawn, row())] == ["chances"]
 
 
 def test_a_row_as_it_is_served() -> None:

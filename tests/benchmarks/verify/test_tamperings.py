@@ -12,7 +12,7 @@ import pytest
 from benchmarks.experiment.learning_curve import learning_point
 from benchmarks.experiment.robustness import flipped_examples
 from benchmarks.experiment.thresholds import obtained, shifts_of
-from benchmarks.metrics.answers import rouge
+from benchmarks.metrics.answers import experts_of, rouge, rouge_of
 from benchmarks.metrics.compute import compute_metrics
 from benchmarks.metrics.entry import QualityMetric
 from benchmarks.metrics.performance import performance
@@ -157,6 +157,21 @@ def flips(row: Prediction) -> dict[str, Any]:
 
 def wrong_left_out(result: Result) -> Result:
     return consistent(result, [row for row in result.predictions if row.label in (None, row.predicted)])
+
+
+def drawn(result: Result) -> Result:
+    """Every decision as one of a router that would have drawn the right one by nine in ten."""
+    policy = result.record.derivation.policy
+
+    def change(row: Prediction) -> dict[str, Any]:
+        chances = {name: 0.9 if name == (row.label or row.predicted) else 0.1 for name in row.scores}
+        if not row.answers:
+            return {"chances": chances}
+        asked = experts_of(replace(row, chances=chances), policy)
+        return {"chances": chances, **rouge_of(str(row.reference), asked, row.answers)}
+
+    changed = compared_anew(every(result, change))
+    return in_record(changed, draws=True)
 
 
 def hidden(result: Result) -> Result:
@@ -410,6 +425,21 @@ CASES = [
         "rougeL",
     ),
     Case("invented scores", sharpened, "scores", "again"),
+    Case(
+        "chances that sum to 1.8",
+        lambda it: every(it, lambda row: {"chances": dict.fromkeys(row.scores, 0.9)}),
+        "sum of chances",
+    ),
+    Case(
+        "chances without what was drawn",
+        lambda it: every(
+            it, lambda row: {"chances": {name: float(name == row.label) for name in row.scores}}
+        ),
+        "predicted",
+    ),
+    Case("chances of one question", lambda it: first(it, chances={"car": 0.5, "sleep": 0.5}), "chances"),
+    Case("a router that is said to draw", lambda it: in_record(it, draws=True), "draws"),
+    Case("invented chances", drawn, "chances", "again"),
     Case("invented flips", lambda it: every(it, flips), "changed", "again"),
     Case("another metric", lambda it: in_metrics(it, "accuracy", value=0.99), "accuracy"),
     Case("a narrower interval", lambda it: in_metrics(it, "accuracy", ci_low=0.9), "accuracy"),

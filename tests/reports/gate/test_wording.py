@@ -57,6 +57,7 @@ DETAILS: dict[Code, dict[str, Any]] = {
     Code.NO_RUN: {"error": "outputs/run has no run yet"},
     Code.DIRTY_BASELINE: {"folder": "baselines/knn"},
     Code.OTHER_ROUTER: {"folder": "baselines/knn", "baseline": "knn", "run": "svm"},
+    Code.ONE_DRAWS: {"folder": "baselines/random"},
     Code.OTHER_QUESTIONS: {"baseline": "car_sleep", "run": "clinc150", "difference": "9 are missing"},
     Code.OTHER_COMMIT: {"repository": "own_git", "baseline": None, "run": "31727c7"},
     Code.OTHER_CODE_NOW: {"run": "d38a7f5", "run_dirty": False, "now": "d38a7f5", "now_dirty": True},

@@ -29,3 +29,6 @@ def test_a_confusion_matrix_has_weights_where_it_does_not_count_the_questions() 
     assert not by_weight(matrix(31, 0, 9, 0))
     assert by_weight(matrix(31, 0, 9, 1200))
     assert by_weight(matrix(30.5, 0.5, 9, 0))
+    # Expected numbers, of a router that draws.
+    assert not by_weight(replace(matrix(30.5, 0.5, 9, 0), draws=True))
+    assert by_weight(replace(matrix(31, 0, 9, 1200), draws=True))
