@@ -420,6 +420,7 @@ class Fitting:
             and memory then say nothing. None otherwise.
         untimed: True where sentence vectors came from the cache, or other work ran beside it; time and memory
             are then 0 and say nothing. None otherwise.
+        cut_questions: training questions that are longer than the router reads; None in older records.
     """
 
     train_seconds: float
@@ -429,6 +430,7 @@ class Fitting:
     from_cache: bool = False
     training_skipped: bool | None = None
     untimed: bool | None = None
+    cut_questions: int | None = None
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,11 @@ class Table:
     head: str = "router"
     about: list[str] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """True if there is nothing in any cell."""
+        return all(cell.value is None for row in self.rows for cell in row.cells)
+
 
 def metric_cell(record: Record, name: str, slice_: str = ALL, instead: str | None = None) -> Cell:
     """The metric of that name; where it is missing the reason given for it, or for `instead`."""

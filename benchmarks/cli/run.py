@@ -48,5 +48,8 @@ def command(workers: "Workers | None") -> None:
             from benchmarks.metrics.table import glossary
             from reports.terminal.run import print_tables
 
-            shown = [*(records[0] for records in finished), *finished[-1][1:]]
+            contestants = [records[0] for records in finished]
+            routers = [record.config["router"] for record in contestants]
+            baselines = [record for record in finished[-1][1:] if record.config["router"] not in routers]
+            shown = [*contestants, *baselines]
             print_tables(shown, glossary(shown))

@@ -167,6 +167,8 @@ def fit_and_save(job: FitJob) -> Fitting:
     seconds = perf_counter() - start
     router.save(Path(job.folder))
     fitting = Fitting(seconds, peak_rss(), router.weights_sha256(), router.facts())
+    # Asked once everything was timed: long questions are tokenised for it.
+    fitting = replace(fitting, cut_questions=sum(map(router.is_cut, lessons.queries)))
     if router.training_skipped:
         fitting = replace(fitting, training_skipped=True)
     if job.vectors is not None:

@@ -44,7 +44,7 @@ def run_spec(config: DictConfig) -> RunSpec:
 
 
 def baseline_specs(spec: RunSpec) -> dict[str, RunSpec]:
-    """The baselines beside it, by name."""
+    """The baselines beside it, by name; a router that is one of them does not run beside itself."""
     return {
         name: replace(
             spec,
@@ -54,4 +54,5 @@ def baseline_specs(spec: RunSpec) -> dict[str, RunSpec]:
             full=False,
         )
         for name, router in spec.settings.baselines.items()
+        if spec.config["baselines"][name] != spec.config["router"]
     }

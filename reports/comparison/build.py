@@ -1,6 +1,7 @@
 """A comparison report from the records of its results."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from reports.comparison.balance import balance
 from reports.comparison.conditions import facts, notices
@@ -103,8 +104,10 @@ def _none(ranking: Ranking, constant: Constant) -> Recommendation:
 
 
 def _tables(ranking: Ranking, chosen: str | None, paired: Paired, glossary: Glossary) -> Iterator[Table]:
-    for table in (families_table(ranking), pairs_table(ranking, chosen, paired)):
-        if table is not None:
-            yield table
-    yield from group_tables(ranking, glossary)
-    yield from detail_tables(ranking)
+    """The tables that have something in them, in order."""
+    tables = chain(
+        (families_table(ranking), pairs_table(ranking, chosen, paired)),
+        group_tables(ranking, glossary),
+        detail_tables(ranking),
+    )
+    return (table for table in tables if table is not None and not table.is_empty)

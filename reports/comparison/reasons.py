@@ -192,8 +192,7 @@ def caveats(ranking: Ranking, chosen: Record, shortlist: Sequence[Record]) -> It
         yield state(Code.TIED, n=round(tied.value * tied.n), share=tied.value)
     yield from few(chosen)
     yield from _speeds(ranking, shortlist)
-    if cut := chosen.analyses.cut_questions:
-        yield state(Code.CUT_QUESTIONS, n=cut)
+    yield from cut(chosen)
     if chosen.is_dirty:
         yield state(Code.UNCOMMITTED)
     yield from _poor_calibration(chosen)
@@ -316,6 +315,14 @@ def few(chosen: Record) -> Iterator[Statement]:
     open_ = accuracy.ci_low != accuracy.ci_high
     low, high = (accuracy.ci_low, accuracy.ci_high) if open_ else (None, None)
     yield state(Code.FEW_QUESTIONS, n=accuracy.n, low=low, high=high)
+
+
+def cut(record: Record) -> Iterator[Statement]:
+    """A caveat where questions were longer than the router reads."""
+    tested = record.analyses.cut_questions or 0
+    trained = record.timings.trained and record.timings.trained.cut_questions
+    if tested or trained:
+        yield state(Code.CUT_QUESTIONS, router=record.router, n=tested, n_training=trained or None)
 
 
 def _speeds(ranking: Ranking, shortlist: Sequence[Record]) -> Iterator[Statement]:

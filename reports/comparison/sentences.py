@@ -125,7 +125,10 @@ class Code(Enum):
         "measure.rounds to 2 or more."
     )
     UNCOMMITTED = "It ran from uncommitted changes, so that nobody can run the same code again."
-    CUT_QUESTIONS = "{n:,} of its test questions are longer than it reads: it saw only their beginning."
+    CUT_QUESTIONS = (
+        "{router} saw only the beginning of questions longer than it reads: {n:,} of the test"
+        "[, {n_training:,} of the training]."
+    )
     POOR_CALIBRATION = (
         "Its probabilities are off by {error:hundred} points (root mean square), which chance does not "
         "explain (p = {p:p}): calibrate it before a threshold depends on them."

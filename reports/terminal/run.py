@@ -8,7 +8,7 @@ from typing import Any
 from reports.comparison.balance import balance
 from reports.comparison.model import state
 from reports.comparison.ranking import BASELINE, Ranking
-from reports.comparison.reasons import unlike
+from reports.comparison.reasons import cut, few, unlike
 from reports.comparison.sentences import Code
 from reports.comparison.tables.details import detail_tables, wish_of
 from reports.comparison.tables.metrics import first_table, group_tables
@@ -70,22 +70,22 @@ def domain_tables(record: Record, glossary: Glossary) -> Iterator[Table]:
     matrix = record.confusion_matrix
     infos = [info for info in glossary.values() if info.group == Group.BY_DOMAIN]
     unit, digits = ("weight", None) if by_weight(record) else ("questions", 0)
-    few = len(matrix.labels) <= _MOST_DOMAINS
+    is_small = len(matrix.labels) <= _MOST_DOMAINS
     shown_labels = worst_domains(matrix, _MOST_ROWS)
-    counts = dict(zip(matrix.labels, matrix.rows_true_columns_predicted, strict=True)) if few else {}
+    counts = dict(zip(matrix.labels, matrix.rows_true_columns_predicted, strict=True)) if is_small else {}
     rows = []
     for label in shown_labels:
         figures = [metric_cell(record, info.name, label) for info in infos]
         rows.append(Row(label, [*figures, *map(Cell, counts.get(label, []))]))
     columns = [Column(f"to:{label}", f"→ {label}", unit, digits=digits) for label in counts]
-    title = f"{record.router} by domain" + (", and where it sent the questions" if few else "")
+    title = f"{record.router} by domain" + (", and where it sent the questions" if is_small else "")
     if len(shown_labels) < len(matrix.labels):
         title = (
             f"{record.router} on the {len(shown_labels)} domains of {len(matrix.labels):,} with the most "
             "mistakes (record.json has all)"
         )
     yield Table("domains", title, [*map(metric_column, infos), *columns], rows, "domain")
-    mistakes = [] if few else worst_confusions(matrix, _MOST_MISTAKES)
+    mistakes = [] if is_small else worst_confusions(matrix, _MOST_MISTAKES)
     if mistakes:
         yield Table(
             "mistakes",
@@ -166,8 +166,8 @@ def headline(record: Record, glossary: Glossary) -> str:
 
 
 def notes(record: Record) -> Iterator[str]:
-    """Sentences on untrained weights, domains that accuracy says little of, leakage, questions that were cut,
-    tuning, fine-tuned encoders, the threshold, a cascade, and missing answers."""
+    """Sentences on untrained weights, domains that accuracy says little of, leakage, few test questions,
+    questions that were cut, tuning, fine-tuned encoders, the threshold, a cascade, and missing answers."""
     if why := record.derivation.why_unscored:
         yield f"Quality is not scored: {sentence(Reason.UNTRAINED_WEIGHTS, why)}"
     yield from (statement.message for statement in balance([record]))
@@ -178,8 +178,7 @@ def notes(record: Record) -> Iterator[str]:
         yield f"Leakage: {leakage.dropped} training questions left out, too close to a test question{listed}"
     if leakage and leakage.repeated:
         yield state(Code.REPEATED_QUESTIONS, n=leakage.repeated).message
-    if cut := record.analyses.cut_questions:
-        yield f"Cut: {cut} of the test questions are longer than the router reads; it saw their beginning"
+    yield from (statement.message for statement in (*few(record), *cut(record)))
     if tuning:
         chosen = ", ".join(f"{name}={value}" for name, value in tuning.chosen.items())
         yield f"Tuned by {tuning.folds}-fold cross-validation on the training questions: {chosen}"

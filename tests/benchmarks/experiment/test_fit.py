@@ -64,6 +64,19 @@ def test_cheap_routers_are_not_cached(tmp_path: Path, own_cache: Path) -> None:
     assert not own_cache.exists()
 
 
+def test_training_questions_longer_than_the_router_reads_are_counted(tmp_path: Path) -> None:
+    train = [Example(f"a-{n}", query, "ab"[n % 2]) for n, query in enumerate(("eight ch", "nine char", "a"))]
+
+    def cut_by(target: str) -> int | None:
+        spec = {"_target_": target}
+        folder = tmp_path / target
+        return fit_router(spec, Dataset("two", train, []), {}, folder, InProcess(), "fake")[1].cut_questions
+
+    assert cut_by("tests.benchmarks.fakes.Short") == 1
+    # It reads all of them.
+    assert cut_by("tests.benchmarks.fakes.Even") == 0
+
+
 def test_the_order_of_the_rows_makes_no_difference(tmp_path: Path, own_cache: Path) -> None:
     # Words in common make sums that round; equal questions under two labels tie.
     train = [Example(f"{label}-{n}", f"how do i {n % 5} it", label) for n in range(30) for label in "ab"]

@@ -90,6 +90,22 @@ def test_a_question_that_is_longer_than_the_router_reads_is_counted(
     assert [row.id for row in read_predictions(tmp_path / "out") if row.cut] == ["l-0"]
 
 
+def test_a_router_that_is_a_baseline_does_not_run_beside_itself(
+    run_on: Callable[..., Record], tmp_path: Path
+) -> None:
+    def beside() -> list[str]:
+        return sorted(folder.name for folder in (tmp_path / "out" / "baselines").iterdir())
+
+    others = {one.other for one in run_on("clean", "router=tfidf", baselines=BASELINES).comparisons}
+    assert others == {"majority", "random"}
+    assert beside() == ["majority", "random"]
+    # With settings of its own it is another router.
+    others = {
+        one.other for one in run_on("clean", "router=tfidf", "router.c=1", baselines=BASELINES).comparisons
+    }
+    assert others == {"majority", "random", "tfidf"}
+
+
 def lessons(job: Any) -> list[str]:
     """The texts that a job learns, calibrates or tunes with; its type must be known here."""
     match job:

@@ -56,7 +56,8 @@ def test_one_router_of_a_bare_record() -> None:
     )
     report = build_report({"knn": bare}, [], PAIRED, GLOSSARY)
     assert report.dataset == "unknown"
-    assert [table.key for table in report.tables] == ["families"]
+    # A table without a figure is left out.
+    assert report.tables == []
     assert report.comparison.columns == []
     assert sample_report({"knn": bare}, []).recommendation.router == "knn"
 
@@ -87,7 +88,7 @@ EXAMPLES = {
     **dict.fromkeys(("regret", "quality", "rouge", "random", "error"), _SHARE),
     **dict.fromkeys(("coverage", "ece", "chance", "share", "chosen_on", "test"), 0.125),
     **dict.fromkeys(("router", "other", "classifier", "embedding"), "knn"),
-    **dict.fromkeys(("n", "needed", "inside", "outside", "n_chosen_on", "n_test"), 1234),
+    **dict.fromkeys(("n", "needed", "inside", "outside", "n_chosen_on", "n_test", "n_training"), 1234),
     "figure": "sent_on",
     **dict.fromkeys(("routers", "names", "conditions"), _NAMES),
     "accuracy": 0.833,

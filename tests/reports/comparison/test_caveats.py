@@ -15,10 +15,12 @@ from reports.record import (
     CascadeResult,
     ConfusionMatrix,
     Estimate,
+    Fitting,
     Metric,
     Pair,
     Shift,
     Split,
+    Timings,
     Verdict,
 )
 from reports.record_files import Result
@@ -154,8 +156,17 @@ def test_a_domain_that_is_never_recognised() -> None:
 def test_questions_that_were_cut() -> None:
     for cut in (None, 0):
         assert Code.CUT_QUESTIONS not in codes(given(with_knn(analyses=Analyses(cut_questions=cut))))
-    cut_off = given(with_knn(analyses=Analyses(cut_questions=3)))
-    assert statement(cut_off, Code.CUT_QUESTIONS) == {"n": 3}
+    tested = Analyses(cut_questions=3)
+    trained = Timings(Fitting(1.5, 200_000_000, cut_questions=5))
+    cut_off = [
+        given(with_knn(analyses=analyses, timings=timings))
+        for analyses, timings in ((tested, Timings()), (tested, trained), (Analyses(), trained))
+    ]
+    assert [statement(found, Code.CUT_QUESTIONS) for found in cut_off] == [
+        {"router": "knn", "n": 3},
+        {"router": "knn", "n": 3, "n_training": 5},
+        {"router": "knn", "n": 0, "n_training": 5},
+    ]
 
 
 def test_a_speed_of_one_process() -> None:
