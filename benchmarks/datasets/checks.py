@@ -3,7 +3,8 @@
 import math
 import reprlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +40,41 @@ def refuse(complaints: Sequence[str], remedy: str) -> None:
     none."""
     if complaints:
         raise BadInput(f"{listed(complaints, '; ')}. {remedy}")
+
+
+class BadData(BadInput):
+    """Data that cannot be used, and its place: a file, a line, a row or an entry."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where, self.problem = where, problem
+
+
+class Problems:
+    """Problems of data, collected so that one refusal names them all."""
+
+    def __init__(self) -> None:
+        # The places of each, in order, each once.
+        self._places: dict[str, dict[str, None]] = {}
+
+    def add(self, where: str, problem: str) -> None:
+        """Note a problem and its place."""
+        self._places.setdefault(problem, {})[where] = None
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Note what the block refuses, instead of ending with it."""
+        try:
+            yield
+        except BadData as error:
+            self.add(error.where, error.problem)
+
+    def refuse(self, remedy: str = "") -> None:
+        """Raises BadInput with the first problems, the first places of each, and the remedy; nothing if there
+        is none."""
+        if self._places:
+            problems = [f"{listed(list(places))}: {problem}" for problem, places in self._places.items()]
+            raise BadInput(f"{listed(problems, '; ')}{f'. {remedy}' if remedy else ''}")
 
 
 def check_alike(kind: str, places: Mapping[str, str]) -> None:
@@ -87,25 +123,25 @@ def question_text(value: Any, where: str) -> str:
     """Check that `value`, read from `where`, is a question, and return it.
 
     Raises:
-        BadInput: it is empty, has only characters that nobody sees, or is not text.
+        BadData: it is empty, has only characters that nobody sees, or is not text.
     """
     if not isinstance(value, str) or not visible(value).strip():
-        raise BadInput(f"{where}: the question is missing, not text, or without a visible character")
-    check_surrogates(value, f"{where}: the question")
+        raise BadData(where, "the question is missing, not text, or without a visible character")
+    check_surrogates(value, "the question", where)
     return value
 
 
-def check_surrogates(text: str, what: str) -> None:
-    """Raises BadInput, which names `what`, where `text` has half a surrogate pair."""
+def check_surrogates(text: str, what: str, where: str) -> None:
+    """Raises BadData, which names `what`, where `text` has half a surrogate pair."""
     if valid_text(text) != text:
-        raise BadInput(f"{what} has half a surrogate pair, which is not text")
+        raise BadData(where, f"{what} has half a surrogate pair, which is not text")
 
 
 def score(value: Any, model: str, where: str) -> float:
     """Score of an answer, in [0, 1], from a truth value, a number, or either as text.
 
     Raises:
-        BadInput: anything else.
+        BadData: anything else.
     """
     number = {"true": 1.0, "false": 0.0}.get(value.strip().lower()) if isinstance(value, str) else None
     try:
@@ -113,9 +149,7 @@ def score(value: Any, model: str, where: str) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= 1:
-        raise BadInput(
-            f"{where}: {model} has {quoted(value)}, not a score: True, False or a number from 0 to 1"
-        )
+        raise BadData(where, f"{model} has {quoted(value)}, not a score: True, False or a number from 0 to 1")
     return number
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.datasets.base import Dataset, Example, question_id
-from benchmarks.datasets.checks import check_learnable, question_text
+from benchmarks.datasets.checks import Problems, check_learnable, question_text
 from benchmarks.datasets.source import Fetched, fetch
 from benchmarks.datasets.tables import class_name, class_names, column, read_json_file, read_table
 from benchmarks.errors import BadInput
@@ -113,13 +113,14 @@ def _table(path: Path) -> Queries:
         raise BadInput(
             f"{path}: not the CLINC150 format: no class names of a column 'intent' in its metadata"
         )
-    return [
-        (
-            column(row, "text", where),
-            class_name(column(row, "intent", where), names, where),
-        )
-        for where, row in read_table(path)
-    ]
+    problems, queries = Problems(), []
+    for where, row in read_table(path):
+        with problems.collect():
+            queries.append(
+                (column(row, "text", where), class_name(column(row, "intent", where), names, where))
+            )
+    problems.refuse()
+    return queries
 
 
 def _read_domains(path: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ import msgspec
 
 from benchmarks.datasets import files
 from benchmarks.datasets.base import Dataset, Example, message_id, visible
-from benchmarks.datasets.checks import check_surrogates, quoted
+from benchmarks.datasets.checks import BadData, Problems, check_surrogates, quoted
 from benchmarks.datasets.tables import read_json_file
 from benchmarks.errors import BadInput
 from common.checks import constrained, fraction, one_of
@@ -58,8 +58,8 @@ class Place(NamedTuple):
         turn = "" if self.turn is None else f", turn {self.turn}"
         return f"{self.path}: dialogue {self.dialogue}{turn}"
 
-    def refuse(self, complaint: str) -> BadInput:
-        return BadInput(f"{self}: {complaint}")
+    def refuse(self, complaint: str) -> BadData:
+        return BadData(str(self), complaint)
 
 
 @constrained("dataset.", test_fraction=fraction, split=one_of(*SPLITS, ALL))
@@ -88,18 +88,20 @@ def load(name: str, path: str, train_path: str, split: str = TEST, test_fraction
     if taken:
         raise BadInput(f"{train_path}: no domain can be called {taken[0]!r}, a kind of turn; rename it")
     file = Path(path)
-    tested, found = [], set()
+    problems, tested, found = Problems(), list[Example](), set()
     numbers: dict[str | None, int] = {}
     for number, content in enumerate(read_json_file(file, Content).dialogues, start=1):
         place = Place(file, number)
-        dialogue = _dialogue(place, content)
-        examples = _examples(place, dialogue, learned.classes)
-        # Or the same conversation would be tested twice, as far as the two are alike.
-        first = numbers.setdefault(examples[0].dialogue, number)
-        if first != number:
-            raise place.refuse(f"it begins with the message of dialogue {first}; keep one, or change it")
-        found.add(dialogue.split)
-        tested += examples if split in (ALL, dialogue.split) else []
+        with problems.collect():
+            dialogue = _dialogue(place, content)
+            examples = _examples(place, dialogue, learned.classes)
+            # Or the same conversation would be tested twice, as far as the two are alike.
+            first = numbers.setdefault(examples[0].dialogue, number)
+            if first != number:
+                raise place.refuse(f"it begins with the message of dialogue {first}; keep one, or change it")
+            found.add(dialogue.split)
+            tested += examples if split in (ALL, dialogue.split) else []
+    problems.refuse()
     if not tested:
         there = ", ".join(sorted(found)) or "no dialogue at all"
         raise BadInput(f"{file}: no dialogue has the split {split!r} (dataset.split=…); there is: {there}")
@@ -145,7 +147,7 @@ def _kind(place: Place, turn: Turn, before: str | None, domains: Sequence[str]) 
     """Kind of a turn after one of the domain `before`. Raises BadInput for a turn that cannot be one."""
     if not visible(turn.message).strip():
         raise place.refuse("the message is empty; write one, or leave the turn out")
-    check_surrogates(turn.message, f"{place}: the message")
+    check_surrogates(turn.message, "the message", str(place))
     if turn.domain not in domains:
         raise place.refuse(f"the domain {quoted(turn.domain)} is not one of {', '.join(domains)}; mend it")
     if before is None:

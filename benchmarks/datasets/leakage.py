@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.assets.packages import package_dir
 from benchmarks.datasets.base import Dataset, Example, fold
-from benchmarks.datasets.checks import listed
+from benchmarks.datasets.checks import listed, quoted
 from benchmarks.datasets.wording import Alike, reworded, without_templates
 from benchmarks.errors import BadInput
 from benchmarks.workers.launch import Workers
@@ -263,7 +263,8 @@ def _refusal(dataset: Dataset, leaks: Sequence[Leak]) -> str:
     counts = Counter(leak.kind for leak in leaks)
     kinds = ", ".join(f"{count} {LIKENESS[kind]}" for kind, count in counts.items())
     pairs = [
-        f"{leak.learned.query!r} ~ {leak.tested.query!r} ({LIKENESS[leak.kind]}, {leak.similarity:.3f})"
+        f"{quoted(leak.learned.query)} ~ {quoted(leak.tested.query)} "
+        f"({LIKENESS[leak.kind]}, {leak.similarity:.3f})"
         for leak in leaks
     ]
     return (

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from benchmarks.datasets.base import Dataset
-from benchmarks.datasets.checks import check_learnable, numbered, question_text, score
+from benchmarks.datasets.checks import Problems, check_learnable, numbered, question_text, score
 from benchmarks.datasets.outcomes import Scored, check_models, labelled
 from benchmarks.datasets.source import fetch
 from benchmarks.datasets.tables import read_json_file
@@ -73,7 +73,12 @@ def load(
 
 def _read(path: Path) -> list[tuple[str, Scored]]:
     entries: list[Entry] = read_json_file(path, Annotated[list[Entry], msgspec.Meta(min_length=1)])
-    return [_scored(entry, f"{path}: entry {number}") for number, entry in enumerate(entries, start=1)]
+    problems, rows = Problems(), []
+    for number, entry in enumerate(entries, start=1):
+        with problems.collect():
+            rows.append(_scored(entry, f"{path}: entry {number}"))
+    problems.refuse()
+    return rows
 
 
 def _scored(entry: Entry, where: str) -> tuple[str, Scored]:

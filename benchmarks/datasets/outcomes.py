@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.datasets.base import Example, question_id
-from benchmarks.errors import BadInput
+from benchmarks.datasets.checks import Problems
 
 
 class Scored(NamedTuple):
@@ -42,8 +42,9 @@ def by_price(train: Sequence[Scored], prices: Mapping[str, float]) -> list[str]:
 def check_models(rows: Sequence[tuple[str, Scored]]) -> None:
     """Raises BadInput if a row, given with its place, has other models than the first row."""
     expected = set(rows[0][1].scores)
+    problems = Problems()
     for where, row in rows:
-        differing = sorted(expected ^ set(row.scores))
-        if differing:
-            state = "has no score" if differing[0] in expected else "has a score that other rows have not"
-            raise BadInput(f"{where}: {differing[0]} {state}")
+        for model in sorted(expected ^ set(row.scores)):
+            state = "has no score" if model in expected else "has a score that other rows have not"
+            problems.add(where, f"{model} {state}")
+    problems.refuse()

@@ -14,6 +14,7 @@ not (`anwser`) is refused, so that nothing is lost in silence.
 """
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -25,7 +26,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from benchmarks.datasets.base import OVERLAP, STANDARD, Example, fold, fold_name, question_id, reserved_slice
-from benchmarks.datasets.checks import check_surrogates, question_text, quoted, refuse
+from benchmarks.datasets.checks import (
+    BadData,
+    Problems,
+    check_surrogates,
+    listed,
+    question_text,
+    quoted,
+    refuse,
+)
 from benchmarks.datasets.tables import (
     READERS,
     class_name,
@@ -45,6 +54,7 @@ from routers.base import valid_text
 TEST_ONLY = (OVERLAP, OUT_OF_SCOPE)
 # Weights whose sums and squares neither overflow nor vanish.
 LIGHTEST, HEAVIEST = 1e-12, 1e12
+WHERE = f"dataset.path is a folder with one qna JSON file a domain, or a table ({', '.join(READERS)})"
 QNA = '{"qna": [{"question": …, "answer": …}, …]}'
 
 
@@ -119,7 +129,7 @@ def read_folder(folder: Path, test_only: bool, skip: str | None = None) -> Quest
         skip: patterns of files to leave unread, `|` between them.
 
     Raises:
-        BadInput: no such folder, no domain in it, a file that is not `qna` JSON, or a bad entry.
+        BadInput: no such folder, no domain in it, files that are not `qna` JSON, or bad entries.
     """
     paths, unread = _qna_files(folder, skip)
     files: dict[str, Path] = {}
@@ -132,11 +142,12 @@ def read_folder(folder: Path, test_only: bool, skip: str | None = None) -> Quest
     if not domains:
         rest = f"; not read: {names_of(unread)}" if unread else ""
         tables = [name for name in unread if is_table(Path(name)) and not name.startswith(".")]
-        remedy = f". A table is read by its own name: dataset.path={folder / tables[0]}" if tables else ""
-        raise BadInput(f"{folder}: no <domain>.json file in it{rest}{remedy}")
+        by_name = shlex.quote(f"dataset.path={folder / tables[0]}") if tables else ""
+        remedy = f"a table is read by its own name: {by_name}" if tables else WHERE
+        raise BadInput(f"{folder}: no <domain>.json file in it{rest}; {remedy}")
     if unread:
         say(f"{folder}: not read: {names_of(unread)}")
-    placed = [one for name, path in files.items() for one in _read_file(path, name)]
+    placed = _read_files(files)
     checksums = {f"{folder.name}/{path.name}": sha256_file(path) for path in paths}
     return _questions(folder, placed, domains, checksums, test_only)
 
@@ -161,10 +172,7 @@ def _qna_files(folder: Path, skip: str | None) -> tuple[list[Path], list[str]]:
 
 
 def _no_folder(folder: Path, found: str) -> BadInput:
-    return BadInput(
-        f"{folder}: {found}; dataset.path is a folder with one qna JSON file a domain, "
-        f"or a table ({', '.join(READERS)})"
-    )
+    return BadInput(f"{folder}: {found}; {WHERE}")
 
 
 class _Qna(msgspec.Struct):
@@ -173,29 +181,45 @@ class _Qna(msgspec.Struct):
     qna: list[dict[str, Any]]
 
 
-def _read_file(path: Path, name: str) -> list[Placed]:
-    """Questions of the file of a domain, or of a slice that is only tested on."""
-    try:
-        content: _Qna = read_json_file(path, _Qna)
-    except BadInput as error:
-        raise BadInput(
-            f"{error}. A domain's file is {QNA}; dataset.skip={path.name} leaves this one out"
-        ) from error
-    of_slice, of_domain = (name, None) if name in TEST_ONLY else (None, name)
-    rows = ((f"{path}: entry {number}", entry) for number, entry in enumerate(content.qna, start=1))
-    return [_placed(where, entry, KEYS, of_slice=of_slice, of_domain=of_domain) for where, entry in rows]
+def _read_files(files: Mapping[str, Path]) -> list[Placed]:
+    """Questions of files, each of a domain or of a slice that is only tested on, by its name.
+
+    Raises:
+        BadInput: all files that are not `qna` JSON, or else all bad entries.
+    """
+    unread, contents = Problems(), dict[str, _Qna]()
+    for name, path in files.items():
+        with unread.collect():
+            contents[name] = read_json_file(path, _Qna)
+    others = [path.name for name, path in files.items() if name not in contents]
+    skip = shlex.quote(f"dataset.skip={listed(others, '|')}")
+    unread.refuse(f"A domain's file is {QNA}; {skip} leaves out what is not one")
+    problems, placed = Problems(), []
+    for name, content in contents.items():
+        of_slice, of_domain = (name, None) if name in TEST_ONLY else (None, name)
+        for number, entry in enumerate(content.qna, start=1):
+            where = f"{files[name]}: entry {number}"
+            with problems.collect():
+                placed.append(_placed(where, entry, KEYS, of_slice=of_slice, of_domain=of_domain))
+    problems.refuse()
+    return placed
 
 
 def read_question_table(path: Path, columns: Columns, test_only: bool) -> Questions:
     """Read the questions of a table; those of slices that are only tested on are kept if `test_only`.
 
     Raises:
-        BadInput: not a table, a column that is not there, or a bad row.
+        BadInput: not a table, a column that is not there, or all bad rows.
     """
     rows = list(read_table(path))
     _check_renamed(path, columns, {name for _, row in rows for name in row})
-    names = class_names(path, _found(*rows[0], columns).get("label", columns.label))
-    placed = [_placed(where, row, columns, names=names) for where, row in rows]
+    problems, names, placed = Problems(), None, []
+    with problems.collect():
+        names = class_names(path, _found(*rows[0], columns).get("label", columns.label))
+    for where, row in rows:
+        with problems.collect():
+            placed.append(_placed(where, row, columns, names=names))
+    problems.refuse()
     domains: dict[str, str] = {}
     for where, example in placed:
         if example.slice not in TEST_ONLY:
@@ -222,22 +246,22 @@ def _check_renamed(path: Path, columns: Columns, there: set[str]) -> None:
             raise _no_column(str(path), key, columns, sorted(there))
 
 
-def _no_column(where: str, key: str, columns: Columns, there: Iterable[str]) -> BadInput:
+def _no_column(where: str, key: str, columns: Columns, there: Iterable[str]) -> BadData:
     name = getattr(columns, key)
     missing = f"key {name!r}" if columns is KEYS else f"column {name!r} (dataset.{key}_column=…)"
-    return BadInput(f"{where}: no {missing}; there is: {names_of(there)}")
+    return BadData(where, f"no {missing}; there is: {names_of(there)}")
 
 
 def _found(where: str, row: Mapping[str, Any], columns: Columns) -> dict[str, str]:
     """Name of each column of a row, or key of an entry, by key of `Columns`.
 
     Raises:
-        BadInput: it has no question, or a column that could be meant for another.
+        BadData: it has no question, or a column that could be meant for another.
     """
     try:
         found = _matched(tuple(row), columns)
     except BadInput as error:
-        raise BadInput(f"{where}: {error}") from error
+        raise BadData(where, str(error)) from error
     if "question" not in found:
         raise _no_column(where, "question", columns, row)
     return found
@@ -285,26 +309,24 @@ def _placed(
         names: of the classes whose numbers are the labels.
 
     Raises:
-        BadInput: a question, label, answer, slice, weight or list of domains that cannot be one.
+        BadData: a question, label, answer, slice, weight or list of domains that cannot be one.
     """
     cells = {key: row[name] for key, name in _found(where, row, columns).items()}
     question = question_text(cells["question"], where)
     slice_ = _slice(cells.get("slice"), columns.slice, where)
     if of_slice is not None and slice_ not in (None, of_slice):
-        raise BadInput(f"{where}: the slice is {quoted(slice_)}, in the file of {of_slice}; keep one")
+        raise BadData(where, f"the slice is {quoted(slice_)}, in the file of {of_slice}; keep one")
     slice_ = of_slice or slice_ or STANDARD
     label = of_domain
     # A table may say anything of a question that belongs to no domain.
     if slice_ != OUT_OF_SCOPE or columns is KEYS:
         label = _label(cells.get("label"), of_domain, names, where)
     if slice_ == OUT_OF_SCOPE and label is not None:
-        raise BadInput(
-            f"{where}: {quoted(question)} is out of scope and has domain {quoted(label)}; keep one"
-        )
+        raise BadData(where, f"{quoted(question)} is out of scope and has domain {quoted(label)}; keep one")
     if slice_ != OUT_OF_SCOPE and label is None:
         if "label" not in cells:
             raise _no_column(where, "label", columns, row)
-        raise BadInput(f"{where}: no label in column {columns.label!r}")
+        raise BadData(where, f"no label in column {columns.label!r}")
     labels = _labels(cells.get("labels"), label, names, where)
     return Placed(
         where,
@@ -324,7 +346,7 @@ def _slice(value: Any, name: str, where: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or valid_text(value) != value:
-        raise BadInput(f"{where}: {quoted(value)} in column {name!r} is not text")
+        raise BadData(where, f"{quoted(value)} in column {name!r} is not text")
     return reserved_slice(value) or value.strip() or None
 
 
@@ -334,9 +356,7 @@ def _label(value: Any, of_domain: str | None, names: list[str] | None, where: st
         return of_domain
     label = class_name(value, names, where)
     if of_domain is not None and fold_name(label) != fold_name(of_domain):
-        raise BadInput(
-            f"{where}: the domain is {quoted(label)}, in the file of {quoted(of_domain)}; keep one"
-        )
+        raise BadData(where, f"the domain is {quoted(label)}, in the file of {quoted(of_domain)}; keep one")
     return of_domain or label
 
 
@@ -347,13 +367,13 @@ def _labels(value: Any, label: str | None, names: list[str] | None, where: str) 
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise BadInput(f"{where}: the domains are not a list of names")
+        raise BadData(where, "the domains are not a list of names")
     domains = sorted({class_name(name, names, where) for name in value})
     if label is None and domains:
-        raise BadInput(f"{where}: the question is out of scope and has domains; keep one")
+        raise BadData(where, "the question is out of scope and has domains; keep one")
     if label is not None and label not in domains:
-        raise BadInput(
-            f"{where}: the domain {quoted(label)} is not among those of the question: {names_of(domains)}"
+        raise BadData(
+            where, f"the domain {quoted(label)} is not among those of the question: {names_of(domains)}"
         )
     return tuple(domains) if len(domains) > 1 else ()
 
@@ -363,8 +383,8 @@ def _answer(value: Any, where: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise BadInput(f"{where}: the answer is {quoted(value)}, not text")
-    check_surrogates(value, f"{where}: the answer")
+        raise BadData(where, f"the answer is {quoted(value)}, not text")
+    check_surrogates(value, "the answer", where)
     return value
 
 
@@ -376,7 +396,7 @@ def _weight(value: Any, name: str, where: str) -> float:
     except (TypeError, ValueError, OverflowError):
         weight = math.nan
     if not LIGHTEST <= weight <= HEAVIEST:
-        raise BadInput(
-            f"{where}: {quoted(value)} in column {name!r} is not a number from {LIGHTEST:g} to {HEAVIEST:g}"
+        raise BadData(
+            where, f"{quoted(value)} in column {name!r} is not a number from {LIGHTEST:g} to {HEAVIEST:g}"
         )
     return weight

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets.base import Dataset, fold_of
-from benchmarks.datasets.checks import check_learnable, numbered, question_text, score
+from benchmarks.datasets.checks import Problems, check_learnable, numbered, question_text, score
 from benchmarks.datasets.outcomes import Scored, labelled
 from benchmarks.datasets.source import fetch
 from benchmarks.datasets.tables import column, read_table
@@ -81,10 +81,11 @@ def load(
 
 
 def _read(path: Path, question_column: str, models: tuple[str, str]) -> list[Scored]:
-    return [
-        Scored(
-            question_text(column(row, question_column, where), where),
-            {model: score(column(row, model, where), model, where) for model in models},
-        )
-        for where, row in read_table(path)
-    ]
+    problems, rows = Problems(), []
+    for where, row in read_table(path):
+        with problems.collect():
+            question = question_text(column(row, question_column, where), where)
+            scores = {model: score(column(row, model, where), model, where) for model in models}
+            rows.append(Scored(question, scores))
+    problems.refuse()
+    return rows

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.datasets.base import Dataset, Example, question_id, split
-from benchmarks.datasets.checks import check_learnable, numbered, question_text
+from benchmarks.datasets.checks import Problems, check_learnable, numbered, question_text
 from benchmarks.datasets.source import fetch
 from benchmarks.datasets.tables import class_name, class_names, column, read_table
 from common.checks import at_least, constrained
@@ -51,9 +51,11 @@ def load(
 
 def _read(path: Path, question_column: str, label_column: str) -> list[Example]:
     names = class_names(path, label_column)
-    examples = []
+    problems, examples = Problems(), []
     for where, row in read_table(path):
-        question = question_text(column(row, question_column, where), where)
-        label = class_name(column(row, label_column, where), names, where)
-        examples.append(Example(question_id(question, label), question, label))
+        with problems.collect():
+            question = question_text(column(row, question_column, where), where)
+            label = class_name(column(row, label_column, where), names, where)
+            examples.append(Example(question_id(question, label), question, label))
+    problems.refuse()
     return numbered(examples)

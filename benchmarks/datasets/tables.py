@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.datasets.base import visible
-from benchmarks.datasets.checks import first_line, listed, quoted
+from benchmarks.datasets.checks import BadData, Problems, first_line, listed, quoted
 from benchmarks.errors import BadInput
 from common.extras import need
 from routers.base import valid_text
@@ -31,55 +31,60 @@ LONGEST_FIELD = 2**31 - 1
 
 
 def check_file(path: Path) -> None:
-    """Raises BadInput where there is no regular file: reading a pipe might never end."""
+    """Raises BadData where there is no regular file: reading a pipe might never end."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not stat.S_ISREG(mode):
-        raise BadInput(f"{path}: {'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'}, not a file")
+        raise BadData(str(path), f"{'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'}, not a file")
 
 
-def unreadable(path: Path, error: Exception) -> BadInput:
+def unreadable(path: Path, error: Exception) -> BadData:
     """Refusal of a file or folder that the system does not let be read."""
-    return BadInput(f"{path}: cannot be read: {getattr(error, 'strerror', None) or first_line(error)}")
+    return BadData(str(path), f"cannot be read: {getattr(error, 'strerror', None) or first_line(error)}")
 
 
 def read_json_file(path: Path, kind: Any = Any) -> Any:
     """Value of a JSON file.
 
     Raises:
-        BadInput: it cannot be read, is not JSON of that kind, or has a key twice in one object.
+        BadData: it cannot be read, is not JSON of that kind, or has a key twice in one object.
     """
     value = _parse_json(_text(path), path)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise BadData(str(path), str(error)) from error
     except UnicodeEncodeError as error:
-        raise BadInput(f"{path}: it has half a surrogate pair, which is not text") from error
+        raise BadData(str(path), "it has half a surrogate pair, which is not text") from error
 
 
 def _parse_json(text: str, path: Path, line: int | None = None) -> Any:
     """Value of JSON text, that of a file or of its line number `line`."""
     where = f"{path}" if line is None else f"{path}:{line}"
+    twice: list[str] = []
     try:
-        return json.loads(text, object_pairs_hook=partial(_object, where))
+        value = json.loads(text, object_pairs_hook=partial(_object, twice))
     # Also an integer of more digits than Python converts, and what is nested too deeply.
     except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError):
             where += f":{error.colno}" if line else f":{error.lineno}:{error.colno}"
-            raise BadInput(f"{where}: not valid JSON: {error.msg}") from error
-        raise BadInput(f"{where}: not valid JSON: {first_line(error)}") from error
+            raise BadData(where, f"not valid JSON: {error.msg}") from error
+        raise BadData(where, f"not valid JSON: {first_line(error)}") from error
+    if twice:
+        raise BadData(where, f"{listed(twice, '; ')}; keep one")
+    return value
 
 
-def _object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(twice: list[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs; a key that it has twice is noted in `twice`."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise BadInput(
-                f"{where}: the key {quoted(key)} stands twice in one object, with {quoted(found[key])} and "
-                f"{quoted(value)}; keep one"
+            twice.append(
+                f"the key {quoted(key)} stands twice in one object, with {quoted(found[key])} and "
+                f"{quoted(value)}"
             )
         found[key] = value
     return found
@@ -106,25 +111,27 @@ def read_table(path: Path) -> Rows:
     skipped. The file is read as the rows are taken.
 
     Raises:
-        BadInput: no such file, another suffix, no text, not what the suffix says, a row that does
-            not fit the header, or no row at all.
+        BadInput: no such file, another suffix, no text, not what the suffix says, or no row at all; after the
+            last row, those that do not fit the header or are no objects, all at once.
     """
     reader = READERS.get(_kind(path))
     if reader is None:
         raise BadInput(f"{path}: a table is one of {', '.join(READERS)}")
     check_file(path)
+    problems = Problems()
     empty = True
-    for row in reader(path):
+    for row in reader(path, problems):
         empty = False
         yield row
+    problems.refuse()
     if empty:
         raise BadInput(f"{path}: the table has no rows")
 
 
 def column(row: dict[str, Any], name: str, where: str) -> Any:
-    """Value of a column. Raises BadInput, which names the columns there are, if it is missing."""
+    """Value of a column. Raises BadData, which names the columns there are, if it is missing."""
     if name not in row:
-        raise BadInput(f"{where}: no column {name!r}; there is: {names_of(row)}")
+        raise BadData(where, f"no column {name!r}; there is: {names_of(row)}")
     return row[name]
 
 
@@ -162,7 +169,7 @@ def class_name(value: Any, names: list[str] | None, where: str) -> str:
     """Label as text: the name of its number if there are names, else the value as Python writes it.
 
     Raises:
-        BadInput: a label that is missing or is no text, whole number or truth value, or a number without a
+        BadData: a label that is missing or is no text, whole number or truth value, or a number without a
             name.
     """
     if isinstance(value, int):
@@ -170,13 +177,13 @@ def class_name(value: Any, names: list[str] | None, where: str) -> str:
             return str(value)
         if 0 <= value < len(names):
             return names[value]
-        raise BadInput(f"{where}: class {quoted(value)} has no name; there are {len(names)}")
+        raise BadData(where, f"class {quoted(value)} has no name; there are {len(names)}")
     if isinstance(value, str) and visible(value).strip() and valid_text(value) == value:
         return value.strip()
-    raise BadInput(f"{where}: the label is {quoted(value)}, not text")
+    raise BadData(where, f"the label is {quoted(value)}, not text")
 
 
-def _csv_rows(path: Path) -> Rows:
+def _csv_rows(path: Path, problems: Problems) -> Rows:
     csv.field_size_limit(LONGEST_FIELD)
     text = _text(path)
     delimiter = max(DELIMITERS, key=partial(_header_fields, text))
@@ -190,14 +197,16 @@ def _csv_rows(path: Path) -> Rows:
         except StopIteration:
             return
         except csv.Error as error:
-            raise BadInput(f"{where}: not valid CSV: {error}") from error
+            # What follows may begin within quotes.
+            problems.add(where, f"not valid CSV: {error}")
+            return
         if not fields:
             continue
         if header is None:
             header = fields
             _check_header(header, where)
         elif len(fields) != len(header):
-            raise BadInput(f"{where}: {len(fields)} fields, but the header has {len(header)}")
+            problems.add(where, f"{len(fields)} fields, but the header has {len(header)}")
         else:
             yield where, dict(zip(header, fields, strict=True))
 
@@ -211,31 +220,33 @@ def _header_fields(text: str, delimiter: str) -> int:
         return 0
 
 
-def _json_rows(path: Path) -> Rows:
+def _json_rows(path: Path, problems: Problems) -> Rows:
     rows = read_json_file(path)
     if not isinstance(rows, list):
         raise BadInput(
             f'{path}: not a list of objects, a row each; of a file {{"qna": …}} dataset.path is the folder'
         )
     for number, row in enumerate(rows, start=1):
-        yield _checked_row(row, f"{path}: entry {number}")
+        with problems.collect():
+            yield _checked_row(row, f"{path}: entry {number}")
 
 
-def _jsonl_rows(path: Path) -> Rows:
+def _jsonl_rows(path: Path, problems: Problems) -> Rows:
     # By "\n" alone: JSON text may hold the other characters at which Python would split lines.
     for number, line in enumerate(_text(path).split("\n"), start=1):
         if not line.strip():
             continue
-        yield _checked_row(_parse_json(line, path, number), f"{path}:{number}")
+        with problems.collect():
+            yield _checked_row(_parse_json(line, path, number), f"{path}:{number}")
 
 
 def _checked_row(row: Any, where: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(row, dict):
-        raise BadInput(f"{where}: expected a JSON object, {{column: value}}")
+        raise BadData(where, "expected a JSON object, {column: value}")
     return where, row
 
 
-def _parquet_rows(path: Path) -> Rows:
+def _parquet_rows(path: Path, problems: Problems) -> Rows:
     need("parquet", f"{path.name}, a Parquet file,")
     import pyarrow
     from pyarrow.parquet import ParquetFile
@@ -253,7 +264,7 @@ def _parquet_rows(path: Path) -> Rows:
         raise BadInput(f"{path}: cannot be read as Parquet: {first_line(error)}") from error
 
 
-READERS: dict[str, Callable[[Path], Rows]] = {
+READERS: dict[str, Callable[[Path, Problems], Rows]] = {
     ".csv": _csv_rows,
     ".tsv": _csv_rows,
     ".json": _json_rows,
@@ -272,7 +283,7 @@ def _text(path: Path) -> str:
         # The byte order mark of UTF-8 is removed afterwards, so that positions count it.
         return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not {encoding} text at byte {error.start}; save it as UTF-8") from error
+        raise BadData(str(path), f"not {encoding} text at byte {error.start}; save it as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from error
 

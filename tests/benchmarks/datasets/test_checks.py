@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from benchmarks.datasets.base import Dataset, Example
 from benchmarks.datasets.checks import (
+    BadData,
+    Problems,
     check_alike,
     check_domain_names,
     check_learnable,
@@ -106,6 +108,15 @@ def test_an_error_names_the_first_of_many_and_quotes_little_of_a_long_text() -> 
     message = refusal(refuse, [f"f:{line}: {'wrong'}" for line in range(1, 13)], "Mend them")
     assert message == "f:1: wrong; f:2: wrong; f:3: wrong; f:4: wrong; f:5: wrong; and 7 more. Mend them"
     refuse([], "Nothing to mend")
+    problems = Problems()
+    problems.refuse("Nothing to mend")
+    for line in range(1, 9):
+        with problems.collect():
+            raise BadData(f"f:{line}", "no label" if line > 1 else "no question")
+    problems.add("f:2", "no label")
+    assert refusal(problems.refuse, "Mend them") == (
+        "f:1: no question; f:2, f:3, f:4, f:5, f:6, and 2 more: no label. Mend them"
+    )
     assert quoted("x" * 50) == repr("x" * 50)
     assert len(quoted("x" * 1_000_000)) <= 100
     assert len(quoted([["x" * 99] * 9] * 9)) <= 101

@@ -228,6 +228,16 @@ def test_a_test_question_that_was_trained_on_is_left_to_the_leakage_check(tmp_pa
                 assert message in refusal(check_leakage, load("files", str(folder)), Guard(), workers)
 
 
+def test_a_folder_of_tables_is_refused_with_what_to_type(tmp_path: Path) -> None:
+    folder = tmp_path / "my data"
+    folder.mkdir()
+    (folder / "a.csv").touch()
+    assert complaint(folder) == (
+        f"{folder}: no <domain>.json file in it; not read: a.csv; a table is read by its own name: "
+        f"'dataset.path={folder}/a.csv'"
+    )
+
+
 def test_files_that_are_not_read_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, car=CAR, sleep=SLEEP)
     assert len(load("files", str(tmp_path)).train) == 2
@@ -246,8 +256,9 @@ def test_files_that_are_not_read_are_named(tmp_path: Path, capsys: pytest.Captur
 def test_a_stray_file_can_be_skipped(tmp_path: Path) -> None:
     write(tmp_path, car=CAR, sleep=SLEEP, package='{"name": "x"}', tsconfig="{}")
     message = complaint(tmp_path)
-    assert message.startswith(f"{tmp_path}/package.json: Object missing required field `qna`. ")
-    assert "dataset.skip=package.json " in message
+    both = f"{tmp_path}/package.json, {tmp_path}/tsconfig.json"
+    assert message.startswith(f"{both}: Object missing required field `qna`. ")
+    assert "'dataset.skip=package.json|tsconfig.json' " in message
     dataset = load("files", str(tmp_path), skip="package.json|ts*")
     assert dataset.classes == ["car", "sleep"]
     assert set(dataset.files) == {f"{tmp_path.name}/car.json", f"{tmp_path.name}/sleep.json"}

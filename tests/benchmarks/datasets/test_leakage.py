@@ -164,6 +164,8 @@ def test_a_refusal_names_the_most_alike_pairs_and_the_way_out() -> None:
     assert "; and 3 more. " in message
     assert message.index("'l7' ~ 't7'") < message.index("'l6' ~ 't6'")
     assert "'l2'" not in message
+    long = "x" * 100_000
+    assert len(refusal(check_leakage, dataset([long], [long]), Guard(), alike())) < 500
 
 
 @pytest.mark.usefixtures("own_cache")

@@ -144,6 +144,25 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path, row: dict[str, Any], m
     assert complaint(path).startswith(f"{path}{message}")
 
 
+@pytest.mark.parametrize(("kind", "first"), [("csv", 2), ("jsonl", 1), ("parquet", 1)])
+def test_all_bad_rows_are_named_with_their_lines(tmp_path: Path, kind: str, first: int) -> None:
+    bad = [{"question": " ", "label": "car"}, {"question": "a", "label": " "}, {"question": "b", "label": ""}]
+    path = WRITERS[kind](tmp_path / f"a.{kind}", [ROWS[0], *bad, *ROWS[1:], bad[0]])
+    assert complaint(path) == (
+        f"{path}:{first + 1}, {path}:{first + 9}: the question is missing, not text, or without a visible "
+        f"character; {path}:{first + 2}, {path}:{first + 3}: no label in column 'label'"
+    )
+
+
+def test_a_column_that_no_row_has_is_one_problem(tmp_path: Path) -> None:
+    rows = [{"question": row["question"]} for row in ROWS]
+    path = write_csv(tmp_path / "a.csv", rows)
+    places = ", ".join(f"{path}:{line}" for line in range(2, 7))
+    assert complaint(path) == (
+        f"{places}, and 1 more: no column 'label' (dataset.label_column=…); there is: question"
+    )
+
+
 def test_checks_across_rows_are_those_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.csv"
     clash = {"question": "is the OIL  low?", "label": "sleep"}

@@ -80,14 +80,15 @@ def test_repetitions_stay_together_and_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weak": "tiny"}, ":2: no column 'tiny'; there is: subject, prompt, small, large"),
-        ({"question_column": "query"}, ":2: no column 'query'; there is: subject, prompt, small, large"),
-        ({"weak": "subject"}, ":2: subject has 's', not a score: True, False or a number from 0 to 1"),
+        ({"weak": "tiny"}, ": no column 'tiny'; there is: subject, prompt, small, large"),
+        ({"question_column": "query"}, ": no column 'query'; there is: subject, prompt, small, large"),
+        ({"weak": "subject"}, ": subject has 's', not a score: True, False or a number from 0 to 1"),
     ],
 )
 def test_bad_columns(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     path = write(tmp_path / "a.csv", ROWS)
-    assert complaint(path, **options) == f"{path}{message}"
+    assert complaint(path, **options).startswith(f"{path}:2, {path}:4, ")
+    assert complaint(path, **options).endswith(message)
 
 
 def test_bad_files(tmp_path: Path) -> None:

@@ -151,6 +151,40 @@ def test_what_is_wrong_is_named_with_the_place(
     assert complaint(path).startswith(f"{path}{message}")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "problems"),
+    [
+        (
+            "a.csv",
+            'q,l\na\nb,c\nd\ne,f,g\n"h',
+            "{0}:2, {0}:4: 1 fields, but the header has 2; {0}:5: 3 fields, but the header has 2; "
+            "{0}:6: not valid CSV: unexpected end of data",
+        ),
+        (
+            "a.jsonl",
+            '{"q": 1}\n{"q": }\n[]\n{"q": 2, "q": 3}\n7\n',
+            "{0}:2:7: not valid JSON: Expecting value; "
+            "{0}:3, {0}:5: expected a JSON object, {{column: value}}; "
+            "{0}:4: the key 'q' stands twice in one object, with 2 and 3; keep one",
+        ),
+        (
+            "a.json",
+            '[{"q": 1}, [], 7]',
+            "{0}: entry 2, {0}: entry 3: expected a JSON object, {{column: value}}",
+        ),
+        (
+            "a.json",
+            '[{"q": 1, "q": 2}, {"q": 3, "q": 4}]',
+            "{0}: the key 'q' stands twice in one object, with 1 and 2; the key 'q' stands twice in one "
+            "object, with 3 and 4; keep one",
+        ),
+    ],
+)
+def test_all_bad_rows_are_named(tmp_path: Path, name: str, content: str, problems: str) -> None:
+    path = save(tmp_path, name, content)
+    assert complaint(path) == problems.format(path)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".json", ".jsonl", ".parquet"])
 @settings(max_examples=40)
 @given(content=st.binary(max_size=40))
