@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -253,9 +254,11 @@ def flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def explain(error: BaseException) -> str:
     """Message of `error` on one line, with the key and the values that it could have."""
-    from hydra.errors import HydraException, OverrideParseException
+    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 
     for cause in _chain(error):
+        if isinstance(cause, MissingConfigException) and cause.options:
+            return _no_option(str(cause.missing_cfg_file), cause.options)
         if isinstance(cause, OverrideParseException):
             word = without_urls(cause.override)
             return f"{word}: cannot be read; put text into quotes within quotes: {how_to_quote(word)}"
@@ -287,6 +290,8 @@ def explain(error: BaseException) -> str:
     text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
     text = re.sub(r"\n\t", ", ", text)
     text = re.sub(r"\s*\n\s*", " ", text).strip()
+    if missing := re.search(r"Missing mandatory value: (\S+)$", text):
+        return f"{missing[1]} has no value; give one with {missing[1]}=…"
     key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
     if key and "is not a ListConfig" in text:
         return f"{key} takes a list, in brackets: {key}=[…]"
@@ -446,6 +451,14 @@ def _no_key(key: str, schema: object) -> str:
     parent = key.rpartition(".")[0]
     known = ", ".join(sorted(name for name in _field_names(schema) if not name.startswith("_")))
     return f"no key {key}; {f'{parent} has' if parent else 'there is'}: {known}" if known else f"no key {key}"
+
+
+def _no_option(file: str, options: Sequence[str]) -> str:
+    """Message on a file of a group that is not there: `router/kn`."""
+    group, _, name = file.rpartition("/")
+    near = get_close_matches(name.lower(), options, n=1, cutoff=0.8)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"{group}={name}: no such {group}; {meant}there is: {', '.join(options)}"
 
 
 def _field_names(schema: object) -> list[str]:

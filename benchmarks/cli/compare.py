@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.workers.launch import Workers
 
 
-@click.command("compare", cls=Configured, config="compare")
+@click.command("compare", cls=Configured, config="compare", example="compare.routers=[knn,svm]")
 @click.pass_obj
 def command(workers: "Workers | None") -> None:
     """Run several routers on the same questions and compare them."""

@@ -44,6 +44,7 @@ class Configured(click.Command):
         sweeps: whether a key may have several values, with `-m`.
         questions: whether words may be questions; every word after `--` is one.
         hydra_help: whether `--help` shows every key with its value, which is Hydra's help text.
+        example: of KEY=VALUE, for a word that is none.
         named: keys under which the user makes up names, as in `routers.NAME=…`.
     """
 
@@ -56,9 +57,11 @@ class Configured(click.Command):
         sweeps: bool = False,
         questions: bool = False,
         hydra_help: bool = True,
+        example: str = "router=knn",
         named: Sequence[str] = (),
         **settings: Any,
     ) -> None:
+        self.example = example
         self.config, self.questions, self.named = config, questions, tuple(f"{key}." for key in named)
         self.options = hydra_options(sweeps)
         if hydra_help:
@@ -76,6 +79,8 @@ class Configured(click.Command):
         # click takes whatever begins with a dash for an option.
         dashed = [word for word in args[:end] if self.questions and DASHED_QUESTION.match(word)]
         ctx.meta["in_order"], ctx.meta["dashed"] = args[:end], dashed
+        if not ctx.resilient_parsing:
+            self._refuse_dashed_keys(ctx, args[:end])
         try:
             return super().parse_args(ctx, [word for word in args[:end] if word not in dashed])
         except click.NoSuchOption as error:
@@ -88,6 +93,7 @@ class Configured(click.Command):
         from benchmarks.overrides import as_override
 
         questions, overrides = self.split(ctx.params.pop("words"))
+        self._refuse_bare(ctx, overrides)
         if self.questions:
             self._refuse_unknown(overrides)
         sweeps = bool(ctx.params.get("multirun"))
@@ -111,6 +117,26 @@ class Configured(click.Command):
     def _is_question(self, word: str) -> bool:
         """True for what is no KEY=VALUE, and for several words after what is no key: `E=mc2 explained`."""
         return not KEY_VALUE.match(word) or (" " in word and not self._has_key(word))
+
+    def _refuse_dashed_keys(self, ctx: click.Context, words: Sequence[str]) -> None:
+        """Raises UsageError for a key with dashes before it: `--router=knn`, or `--router knn`."""
+        options = {name for option in self.params for name in option.opts}
+        for word in words:
+            option = word.partition("=")[0]
+            key = option.lstrip("-")
+            if word.startswith("-") and option not in options and self._has_key(key):
+                raise click.UsageError(f"{option}: a key has no dashes before it: {key}=VALUE", ctx)
+
+    def _refuse_bare(self, ctx: click.Context, words: Sequence[str]) -> None:
+        """Raises UsageError for a word that is neither KEY=VALUE nor deletes a key."""
+        from benchmarks.config import without_urls
+
+        for word in words:
+            if "=" not in word and not word.startswith("~"):
+                rules = "no spaces go around the =, and a value with spaces goes into quotes"
+                raise click.UsageError(
+                    f"{without_urls(word)}: not KEY=VALUE, such as {self.example}; {rules}", ctx
+                )
 
     def _refuse_unknown(self, overrides: Sequence[str]) -> None:
         """Raises BadInput for one word behind what is no key: a mistyped key, or a question."""

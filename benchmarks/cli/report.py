@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-@click.command("report", cls=Configured, config="report")
+@click.command("report", cls=Configured, config="report", example="runs=[outputs/run/A,outputs/run/B]")
 def command() -> None:
     """Write the same report from existing runs."""
     from benchmarks.config import hydra_application

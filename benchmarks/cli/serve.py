@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from benchmarks.settings import Serve
 
 
-@click.command("serve", cls=Configured, config="serve", named=("routers", "locate"))
+@click.command(
+    "serve", cls=Configured, config="serve", example="run=outputs/run/A", named=("routers", "locate")
+)
 def command() -> int:
     """Serve the router and the experts that a run kept."""
     from benchmarks.config import hydra_application

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.workers.launch import Workers
 
 
-@click.command("suite", cls=Configured, config="suite")
+@click.command("suite", cls=Configured, config="suite", example="suite.name=mine")
 @click.pass_obj
 def command(workers: "Workers | None") -> None:
     """Run contestants on several data sets, and rank them."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchmarks.workers.launch import Workers
 
 
-@click.command("train", cls=Configured, config="train")
+@click.command("train", cls=Configured, config="train", example="experts=local")
 @click.pass_obj
 def command(workers: "Workers | None") -> None:
     """Fine-tune the experts' LoRA adapters."""

@@ -126,7 +126,23 @@ def test_configuration_is_shown_and_nothing_is_run(tmp_path: Path) -> None:
 BAD_INPUTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "unknown-verb": (["race"], ["no verb 'race'; there is: run, compare, ", "--help"]),
     "no-baseline": (["check"], ["--baseline"]),
-    "unknown-router": (["run", "router=bert"], ["bert", "centroid", "knn", "tinyllama"]),
+    "unknown-router": (
+        ["run", "router=bert"],
+        ["router=bert: no such router; there is: ", "centroid", "knn", "tinyllama"],
+    ),
+    "misspelt-router": (["run", "router=Kn"], ["router=Kn: no such router; did you mean knn? there is: "]),
+    "no-router": (["run", "~router"], ["router has no value; give one with router=…"]),
+    "option-for-a-key": (
+        ["run", "--router=knn"],
+        ["--router: a key has no dashes before it: router=VALUE", "--help"],
+    ),
+    "option-and-value": (["compare", "--seed", "1"], ["--seed: a key has no dashes before it: seed=VALUE"]),
+    "router-alone": (["run", "knn"], ["knn: not KEY=VALUE", "benchmarks run --help"]),
+    "spaces": (
+        ["run", "router", "=", "knn"],
+        ["router: not KEY=VALUE, such as router=knn; no spaces go around the ="],
+    ),
+    "folder-alone": (["report", "outputs/run/A"], ["outputs/run/A: not KEY=VALUE, such as runs=["]),
     "unknown-key": (["run", "router.kk=3"], ["router.kk", "temperature"]),
     "wrong-type": (["run", "router.k=abc"], ["router.k", "abc"]),
     "out-of-range": (["run", "router.k=0"], ["router.k=0: must be at least 1"]),
@@ -322,6 +338,16 @@ def test_comparisons_are_with_every_baseline_on_the_same_rows(knn: Ran) -> None:
 
 
 # Sweeps --------------------------------------------------------------------------------------
+
+
+def test_a_sweep_lists_each_router_once(tmp_path: Path, shared_qna: Path) -> None:
+    options = ["guard=off", "measure.enabled=false", *without("majority", "random")]
+    done = in_process("run", "-m", "router=tfidf,majority", *on(shared_qna), *FAST, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    # The last tables are of all routers.
+    tables = done.stdout.rpartition("Put it to work")[2]
+    rows = [len(re.findall(rf"^ *{name} ", tables, flags=re.MULTILINE)) for name in ("tfidf", "majority")]
+    assert rows[0] == rows[1] > 0
 
 
 def test_a_failing_job_does_not_lose_the_others(tmp_path: Path, shared_qna: Path) -> None:
