@@ -7,8 +7,8 @@ from reports.comparison.balance import balance
 from reports.comparison.conditions import facts, notices
 from reports.comparison.model import Figure, Recommendation, Report, Skipped, state
 from reports.comparison.ranking import BASELINE, Ranking, difference, estimate, rank, value_of
-from reports.comparison.reasons import caveats, few, reasons
-from reports.comparison.recommend import choose, contenders, shortlist
+from reports.comparison.reasons import caveats, few, lost_to_baselines, reasons
+from reports.comparison.recommend import choose, contenders, recovered, shortlist
 from reports.comparison.sentences import Code
 from reports.comparison.tables.details import detail_tables
 from reports.comparison.tables.families import families_table
@@ -65,13 +65,17 @@ def build_report(
 
 def recommendation(ranking: Ranking) -> Recommendation:
     """The router to take by the rule of `choose`, why, and what speaks against it; none where every candidate
-    ran on untrained weights, or is no better than always choosing one domain."""
+    ran on untrained weights, is no better than always choosing one domain, or is beaten by a baseline."""
     if not ranking.eligible:
         routers = [record.router for record in ranking.candidates]
         return Recommendation(None, state(Code.NOTHING_SCORED, routers=routers), [], [])
     if ranking.constant and not contenders(ranking):
         return _none(ranking, ranking.constant)
     chosen, decided = choose(ranking)
+    # Where models of different prices are chosen between, accuracy is not all.
+    if (lost := lost_to_baselines(ranking, chosen)) and not recovered(chosen):
+        headline = state(Code.NONE_ABOVE_BASELINE, router=chosen.router, gains=lost)
+        return Recommendation(None, headline, [], list(few(chosen)))
     code = Code.ONLY_BASELINES if chosen.family == BASELINE else Code.TAKE
     if len(ranking.records) == 1:
         code = Code.ONLY_ROUTER

@@ -174,11 +174,16 @@ def _families(ranking: Ranking) -> Iterator[Statement]:
     )
 
 
+def lost_to_baselines(ranking: Ranking, chosen: Record) -> dict[str, Estimate]:
+    """Accuracy that each baseline has more than `chosen`, as far as that is significant."""
+    better = ranking.beating(chosen.router, ranking.baselines)
+    return {name: gains(ranking, name, [chosen.router])[chosen.router] for name in better}
+
+
 def caveats(ranking: Ranking, chosen: Record, shortlist: Sequence[Record]) -> Iterator[Statement]:
     """Caveats about `chosen`, which is one of the `shortlist`."""
-    if better := ranking.beating(chosen.router, ranking.baselines):
-        lost = {name: gains(ranking, name, [chosen.router])[chosen.router] for name in better}
-        yield state(Code.BASELINE_BETTER, router=chosen.router, gains=lost)
+    if lost := lost_to_baselines(ranking, chosen):
+        yield state(Code.BASELINE_BETTER, gains=lost)
     if missed := never_right(chosen):
         yield state(Code.NEVER_RIGHT, domains=missed)
     yield from _refuses(chosen)

@@ -34,6 +34,10 @@ class Code(Enum):
         "No router is recommended: on {n:,} test question{n:s} none is significantly more accurate than "
         "always choosing {domain}, which is right on {constant:percent}."
     )
+    NONE_ABOVE_BASELINE = (
+        "No router is recommended: a baseline is significantly more accurate than {router}, which would be "
+        "taken otherwise: {gains:gains}."
+    )
     # Reasons for the router that is recommended
     CLOSEST = (
         "{router} has the highest accuracy, {accuracy:percent}: {difference:points} beside always {domain}, "
@@ -75,9 +79,7 @@ class Code(Enum):
         "[; time and memory do not compare: different {conditions:list}]."
     )
     # Caveats
-    BASELINE_BETTER = (
-        "A baseline is significantly more accurate: {gains:gains}. As it is, {router} is not worth having."
-    )
+    BASELINE_BETTER = "A baseline is significantly more accurate: {gains:gains}."
     REFUSES = (
         "Its accuracy counts the best guess for every question, but its threshold of {threshold:figure} by "
         "{score} accepts only {coverage:percent} of the questions with a domain[, {accuracy:percent} of them "

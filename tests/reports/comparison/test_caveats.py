@@ -29,7 +29,6 @@ from tests.reports.comparison.samples import (
     codes,
     in_one_process,
     sample_difference,
-    sample_pair,
     sample_provenance,
     sample_ranking,
     sample_result,
@@ -112,13 +111,6 @@ def test_only_some_of_many_are_named() -> None:
     assert statement(unclear(5), Code.MORE_NOT_SIGNIFICANT)["n"] == 2
     # One more takes no more room than saying that there is one.
     assert codes(unclear(4)).count(Code.TOO_FEW_TO_TELL) == 4
-
-
-def test_a_baseline_that_is_better_is_the_first_caveat() -> None:
-    pairs = [unclear_pair("knn", "centroid"), sample_pair("tfidf", "knn"), sample_pair("tfidf", "centroid")]
-    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
-    assert found[0].code == Code.BASELINE_BETTER
-    assert found[0].details["gains"] == {"tfidf": Estimate(0.125, 0.0625, 0.1875)}
 
 
 @pytest.mark.parametrize(

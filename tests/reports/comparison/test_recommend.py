@@ -200,8 +200,20 @@ def test_choosing_between_models_of_different_prices(metrics: list[str], measure
         0.5,
     )
     assert ("quality" in details) == ("quality" in metrics)
-    # Accuracy is not all, so that a baseline as accurate is not as good.
+    # Accuracy is not all: a baseline that is as accurate is not as good, and one that is more so not better.
     assert Code.BASELINE_MAY_DO not in codes(found.caveats)
+    found = given(results, [sample_pair("tfidf", "knn")])
+    assert (found.router, codes(found.caveats)[0]) == ("knn", Code.BASELINE_BETTER)
+
+
+def test_where_a_baseline_beats_every_router_nobody_is_recommended() -> None:
+    pairs = [unclear_pair("knn", "centroid"), sample_pair("tfidf", "knn"), sample_pair("tfidf", "centroid")]
+    found = given(sample_results("knn", "centroid", "tfidf"), pairs)
+    assert (found.router, found.headline.code) == (None, Code.NONE_ABOVE_BASELINE)
+    assert found.headline.details == {
+        "router": "centroid",
+        "gains": {"tfidf": Estimate(0.125, 0.0625, 0.1875)},
+    }
 
 
 def test_the_best_classifier_beside_the_best_embedding_router() -> None:
