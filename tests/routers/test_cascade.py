@@ -45,14 +45,14 @@ def cascade(
 
 
 def test_hesitation_is_sent_on_in_one_batch() -> None:
-    proba, confidence, expected, sent_on, _ = cascade(threshold=0.6).infer(QUERIES)
+    said = cascade(threshold=0.6).infer(QUERIES)
     assert Counting.asked == [["torn", "even"]]
-    assert proba == pytest.approx(np.array([CHEAP["sure"], CHEAP["so-so"], DEAR["torn"], DEAR["even"]]))
-    assert sent_on is not None
-    assert sent_on.tolist() == [False, False, True, True]
+    assert said.proba == pytest.approx(np.array([CHEAP["sure"], CHEAP["so-so"], DEAR["torn"], DEAR["even"]]))
+    assert said.sent_on is not None
+    assert said.sent_on.tolist() == [False, False, True, True]
     # One scale, that of the cheap router.
-    assert confidence == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    assert expected is None
+    assert said.confidence == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert said.expected is None
 
 
 def test_the_threshold_itself_is_not_under_it() -> None:
@@ -62,11 +62,11 @@ def test_the_threshold_itself_is_not_under_it() -> None:
 
 
 def test_nothing_sent_on_asks_nobody() -> None:
-    proba, _, _, sent_on, _ = cascade(threshold=0.0).infer(QUERIES)
+    said = cascade(threshold=0.0).infer(QUERIES)
     assert Counting.asked == []
-    assert proba == pytest.approx(np.array(list(CHEAP.values())))
-    assert sent_on is not None
-    assert not sent_on.any()
+    assert said.proba == pytest.approx(np.array(list(CHEAP.values())))
+    assert said.sent_on is not None
+    assert not said.sent_on.any()
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ def soft(weights: dict[str, float] | None = None) -> EnsembleRouter:
 
 
 def test_a_soft_vote_is_the_mean() -> None:
-    proba, confidence, expected, sent_on, _ = soft().fit(*TRAIN).infer(ASKED)
-    assert proba == pytest.approx(np.array([[0.6, 0.4], [0.2, 0.8]]))
-    assert confidence == pytest.approx([0.4, 0.7])
-    assert (expected, sent_on) == (None, None)
+    said = soft().fit(*TRAIN).infer(ASKED)
+    assert said.proba == pytest.approx(np.array([[0.6, 0.4], [0.2, 0.8]]))
+    assert said.confidence == pytest.approx([0.4, 0.7])
+    assert (said.expected, said.sent_on) == (None, None)
 
 
 def test_expected_is_the_mean_over_the_members_that_predict_it() -> None:

@@ -4,13 +4,12 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.stats.paired import pairwise
 from common.settings import Statistics
-from reports.record import Prediction
+from reports.record import Derivation, Prediction
 from reports.record_files import write_record
 from tests.benchmarks.helpers import in_process, row
 from tests.reports.samples import sample_record
@@ -24,10 +23,18 @@ def predictions(wrong: int, prefix: str = "q") -> list[Prediction]:
     return [*inside, row(None, "car", id_=f"{prefix}-none")]
 
 
-def result(folder: Path, router: str, rows: list[Prediction], dataset: str = "mine", **config: Any) -> Path:
+def result(
+    folder: Path,
+    router: str,
+    rows: list[Prediction],
+    dataset: str = "mine",
+    seed: int = 0,
+    statistics: Statistics | None = None,
+) -> Path:
     provenance = {"threads": 1, "dataset": {"name": dataset}}
+    derivation = Derivation(["car", "sleep"], seed, statistics or Statistics())
     folder.mkdir(parents=True)
-    write_record(folder, sample_record(router, provenance=provenance, config={"seed": 0, **config}), rows)
+    write_record(folder, sample_record(router, provenance=provenance, derivation=derivation), rows)
     return folder
 
 
@@ -73,8 +80,7 @@ def test_json_holds_everything(here: Path) -> None:
 
 
 def test_as_the_first_run_was_configured(here: Path) -> None:
-    config = {"statistics": {"resamples": 100, "confidence": 0.5, "later": 1}}
-    result(here / "c", "tfidf", predictions(4), **config)
+    result(here / "c", "tfidf", predictions(4), statistics=Statistics(100, 0.5))
     assert json.loads(diff("c", "a", "--json", cwd=here).stdout)["confidence"] == 0.5
     assert json.loads(diff("a", "c", "--json", cwd=here).stdout)["confidence"] == 0.95
 
