@@ -175,18 +175,29 @@ def _means(totals: Floats, sizes: Floats) -> Floats:
     return np.where(np.abs(means) < ROUNDING, 0.0, means)
 
 
+def _bounds(gains: Floats) -> Interval:
+    """Bounds that the gains of rows which were not seen are taken to have: -1 and 1 where all that were seen
+    are the same. Else either way (k + 1) / k of the largest of k gains, which is where they end on average if
+    they are evenly spread."""
+    if not np.ptp(gains):
+        return Interval(-1, 1)
+    seen = int(np.count_nonzero(gains))
+    most = min(1.0, float(np.abs(gains).max()) * (seen + 1) / seen)
+    return Interval(-most, most)
+
+
 def _permutation_limits(
     lows: Floats, highs: Floats, gains: Floats, weights: Floats, clusters: NDArray[np.int64], level: float
 ) -> Interval:
     """Limits of a mean gain: those that a share `level` of the halves' means lie beyond, or those of a mean
-    of gains in [-1, 1] where they are wider. Where these would take in 0, though the test excludes it, rows
-    unlike those that were seen count as 0.
+    of gains within `_bounds` where they are wider. Where these would take in 0, though the test excludes it,
+    rows unlike those that were seen count as 0.
 
     Args:
         lows, highs: means of halves (n_halves,).
         gains, weights, clusters: of each row (n_rows,).
     """
-    wider = mean_limits(gains, weights, clusters, Interval(-1, 1), 1 - level)
+    wider = mean_limits(gains, weights, clusters, _bounds(gains), 1 - level)
     if not gains.any():
         return wider
     place = math.floor(level * (1 + len(lows))) - 1

@@ -87,18 +87,30 @@ def test_a_permutation_test_and_its_limits_by_hand() -> None:
     assert permuted(np.ones(200))[0].p_value == 1 / 10_001
 
 
-def test_limits_are_means_of_halves_or_those_of_a_mean_within_bounds() -> None:
-    gains = np.arange(12) / 60
-    (found,) = permuted(gains)
+def lowest_of_halves(gains: Floats) -> float:
+    """The mean that 2.5 % of the means of halves of twelve gains lie under."""
     subsets = [list(part) for size in range(1, 12) for part in combinations(range(12), size)]
     means = np.sort([gains[part].mean() for part in subsets])
-    # Of all 4,096 halves, two are empty or leave nothing: 2.5 % lie beyond either limit.
-    place = round(0.025 * 4096) - 2
-    low, high = mean_limits(gains, np.ones(12), np.arange(12), Interval(-1, 1), 1 - ALPHA)
-    # Another of twelve rows may have a gain of -1; the test says that the mean is above 0, so it counts as 0.
-    assert low < 0 < means[place]
-    assert found.ci_low == pytest.approx(means[place] * 0.025 ** (1 / 12), abs=0.004)
-    assert found.ci_high == high > means[-1 - place]
+    # Of all 4,096 halves, two are empty or leave nothing.
+    return float(means[round(0.025 * 4096) - 2])
+
+
+def test_limits_are_those_of_a_mean_within_bounds_where_they_are_wider() -> None:
+    gains = np.arange(12) / 60
+    (found,) = permuted(gains)
+    # Eleven gains of up to 11 / 60 end at 12 / 60.
+    low, high = mean_limits(gains, np.ones(12), np.arange(12), Interval(-0.2, 0.2), 1 - ALPHA)
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high))
+    assert 0 < low < lowest_of_halves(gains)
+
+
+def test_where_the_test_excludes_zero_other_rows_count_as_none() -> None:
+    gains = np.array([1.0, *[0.02] * 11])
+    (found,) = permuted(gains)
+    # Another of twelve rows may have a gain of -1.
+    assert mean_limits(gains, np.ones(12), np.arange(12), Interval(-1, 1), 1 - ALPHA).low < 0
+    assert found.verdict == Verdict.BETTER
+    assert found.ci_low == pytest.approx(0.02 * 0.025 ** (1 / 12))
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.2])
