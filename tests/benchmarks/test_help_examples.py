@@ -7,10 +7,12 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reports.record_files import read_result, write_record
 from tests.benchmarks.helpers import MEASURED_ONCE, in_process, results
 from tests.test_readme import RUNS as IN_README
 
@@ -74,6 +76,13 @@ def made_small(arguments: list[str]) -> list[str]:
     ]
 
 
+def make_another(folder: Path) -> None:
+    """Turn the result in the folder into that of another run, since a run is not compared with itself."""
+    found = read_result(folder)
+    provenance = replace(found.record.provenance, python="3.11.0")
+    write_record(folder, replace(found.record, provenance=provenance), found.predictions)
+
+
 @pytest.mark.process
 def test_every_example_works(tmp_path: Path, shared_qna: Path) -> None:
     shutil.copytree(shared_qna, tmp_path / "questions")
@@ -85,6 +94,7 @@ def test_every_example_works(tmp_path: Path, shared_qna: Path) -> None:
     for name, source in EARLIER.items():
         shutil.copytree(source, tmp_path / "outputs" / "run" / name)
     kept.rename(tmp_path / "outputs" / "run" / "A" / "router")
+    make_another(tmp_path / "reports" / "baselines" / "ci" / "knn")
     assert len(EXAMPLES) >= 12
     for example in EXAMPLES:
         # One after the other: some read what those before them wrote.
