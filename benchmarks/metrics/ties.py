@@ -1,18 +1,19 @@
 """Ties: questions whose best domain is no better than the next."""
 
+import numpy as np
+
 from benchmarks.metrics.entry import EVERY, Questions, mean
 from reports.metric_info import Group
 from reports.record import Derivation, Prediction
 
 # Probabilities are float32; the last figures of their sums are rounding.
 SAME = 1e-6
-_LEAST_TO_TIE = 2
 
 
 def is_tied(row: Prediction) -> bool:
     """Tell whether the two best domains of a question are equally probable, but for rounding."""
-    best = sorted(row.scores.values())[-_LEAST_TO_TIE:]
-    return len(best) == _LEAST_TO_TIE and best[1] - best[0] <= SAME
+    scores = np.fromiter(row.scores.values(), np.float64, len(row.scores))
+    return bool(np.count_nonzero(scores >= scores.max(initial=0) - SAME) > 1)
 
 
 def _any_tied(questions: Questions) -> bool:
