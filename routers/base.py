@@ -60,7 +60,7 @@ class Inference(NamedTuple):
 
     @property
     def choices(self) -> FloatArray:
-        """How probably each class is chosen, (n_queries, n_classes): 1 for one unless the router draws."""
+        """Probability that each class is chosen, (n_queries, n_classes): 1 for one unless it is drawn."""
         if self.chances is not None:
             return self.chances
         return np.asarray(np.eye(self.proba.shape[1], dtype=np.float32)[self.proba.argmax(axis=1)])

@@ -43,7 +43,7 @@ class Alone:
     share: float | None
     loss: float | None
     predicted: list[str]
-    chosen_on: Count | None = None
+    chosen_on: Count | None
 
 
 def check_cascade(

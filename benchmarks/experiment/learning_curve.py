@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.datasets.base import Dataset, Example, subset
 from benchmarks.experiment.fit_batch import Fit, fit_batch
 from benchmarks.stats.bootstrap import clusters_of
-from benchmarks.stats.shares import clopper_pearson, effective_sizes
+from benchmarks.stats.shares import clopper_pearson, independent_clusters
 from benchmarks.workers.launch import Workers
 from common.settings import Context
 from reports.record import LearningPoint, Prediction
@@ -71,7 +71,7 @@ def independent_questions(rows: Sequence[Example] | Sequence[Prediction]) -> flo
     one conversation count together."""
     weights = np.array([row.weight for row in rows], dtype=np.float64)
     clusters = clusters_of([row.dialogue for row in rows])
-    return float(effective_sizes(np.ones(len(weights)), weights, clusters)[0])
+    return independent_clusters(weights, clusters)
 
 
 def learning_point(

@@ -142,7 +142,7 @@ def choose_thresholds(
 def try_thresholds(
     chosen: Sequence[Chosen], rows: Sequence[Prediction], policy: Policy, statistics: Statistics, seed: int
 ) -> Thresholds:
-    """What the thresholds that were chosen for `wishes(policy)` do on `rows`; see `choose_thresholds`."""
+    """Try the thresholds that were chosen for `wishes(policy)` on `rows`; see `choose_thresholds`."""
     unscored: list[Unscored] = []
     if policy.is_chosen and (shortfall := chosen[0].shortfall):
         details = _details(wishes(policy)[0], chosen[0], shortfall)

@@ -58,7 +58,7 @@ def missing(before: Metric, run: Record, tolerance: float) -> GateResult:
 
 
 def why_missing(run: Record, name: str, slice_: str) -> Unscored | None:
-    """What the record says of a metric that it does not have; nothing was measured where latency was not."""
+    """Reason in the record for a metric that it does not have; nothing was measured where latency was not."""
     unscored = run.missing(name, slice_)
     return run.missing("latency_p50") if unscored is None and kind_of(name) != QUALITY else unscored
 

@@ -12,9 +12,10 @@ from benchmarks.gate.rules import Rules
 from benchmarks.metrics.compute import Part, evaluate, parts_of, values_of
 from benchmarks.metrics.entry import WHOLE, Floats, QualityMetric, Questions
 from benchmarks.stats.bootstrap import Interval, percentile_interval, resamples
-from benchmarks.stats.differences import share_difference
+from benchmarks.stats.differences import alone, share_difference
 from benchmarks.stats.paired import accuracy_gains, draws, is_weighted
 from benchmarks.stats.power import detectable_loss, detectable_shift
+from benchmarks.stats.shares import independent_clusters
 from benchmarks.stats.significance import Chance, holm, mcnemar, permutation_test
 from benchmarks.stats.tango import score_limits, score_p
 from reports.gate.results import Code, GateResult, Outcome, Remark
@@ -145,19 +146,20 @@ def _results(
     whole = [one for one in tested if one.pair.is_whole]
     names = [one.pair.before.name for one in whole]
     first = next((name for name in PRIMARY if name in names), None)
-    alone = {first} if margin is None else {first, ACCURACY}
+    at_whole_level = {first} if margin is None else {first, ACCURACY}
     uncorrected = [
         _against_margin(one, alpha, margin)
         if margin is not None and one.pair.before.name == ACCURACY
         else _at_full_strength(one, allowed, alpha)
         for one in whole
-        if one.pair.before.name in alone
+        if one.pair.before.name in at_whole_level
     ]
     uncorrected = [replace(found, primary=found.metric == first) for found in uncorrected]
+    rest = [one for one in whole if one.pair.before.name not in at_whole_level]
     outcome = next((found.outcome for found in uncorrected if found.primary), Outcome.REGRESSION)
     return [
         *uncorrected,
-        *_family([one for one in whole if one.pair.before.name not in alone], allowed, alpha, outcome),
+        *_family(rest, allowed, alpha, outcome),
         *_family([one for one in tested if not one.pair.is_whole], allowed, alpha, outcome),
     ]
 
@@ -264,11 +266,12 @@ def _changes(pairs: Sequence[_Pair], weights: Floats, counts: Floats) -> Floats:
 
 
 def _discordant(pair: _Pair) -> _Discordant:
-    now, then = (
-        np.array([row.right == 1 for row in part.inside.rows], dtype=bool)
-        for part in (pair.run, pair.baseline)
-    )
-    return _Discordant(int((now & ~then).sum()), int((then & ~now).sum()), len(now))
+    gains = _gains(pair)
+    return _Discordant(*alone(gains), len(gains))
+
+
+def _gains(pair: _Pair) -> Floats:
+    return accuracy_gains(pair.run.inside.rows, pair.baseline.inside.rows)
 
 
 def _exact(counts: _Discordant) -> Chance:
@@ -387,9 +390,7 @@ def _effective(pair: _Pair) -> tuple[float, float, float]:
     """Gained rows, lost rows and all rows of accuracy, as numbers of independent rows of equal weight: in all
     Kish's number (1965) of the conversations, each of which counts as one row. Where the router draws, a row
     is gained or lost in part, which varies less than the test takes it to."""
-    inside = pair.run.inside
-    gains = accuracy_gains(inside.rows, pair.baseline.inside.rows)
-    together = np.bincount(inside.clusters, inside.weights)
-    n = float(together.sum() ** 2 / (together @ together))
+    inside, gains = pair.run.inside, _gains(pair)
+    n = independent_clusters(inside.weights, inside.clusters)
     of_each = n * inside.weights / inside.weights.sum()
     return float(of_each @ np.maximum(gains, 0)), float(of_each @ np.maximum(-gains, 0)), n

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 
 from benchmarks.errors import BadInput
 from benchmarks.gate.outcomes import kind_of, why_missing
-from benchmarks.metrics.entry import Bounds, Entry
+from benchmarks.metrics.entry import Entry
 from benchmarks.metrics.table import TABLE, entry_of
+from benchmarks.stats.bootstrap import Interval
 from reports.gate.results import Code, GateResult, Outcome, Remark
 from reports.record import ALL, Metric, Record
 
@@ -110,7 +111,7 @@ def _check_decides(text: str, name: str, limit: float, entry: Entry) -> None:
     )
 
 
-def _span(bounds: Bounds) -> str:
+def _span(bounds: Interval) -> str:
     if math.isinf(bounds.high):
         return f"is at least {bounds.low:g}"
     if math.isinf(bounds.low):

@@ -11,7 +11,6 @@ import numpy as np
 
 from benchmarks.metrics.entry import (
     WITH_REFERENCE,
-    Bounds,
     Floats,
     Gate,
     Missing,
@@ -23,6 +22,7 @@ from benchmarks.metrics.entry import (
     mean_of,
 )
 from benchmarks.metrics.selective import score_of
+from benchmarks.stats.bootstrap import Interval
 from common.settings import Policy
 from experts.base import BASE
 from reports.metric_info import Group
@@ -42,7 +42,7 @@ def rouge(reference: str, answer: str) -> dict[str, float]:
 
 
 def experts_of(row: Prediction, policy: Policy) -> dict[str | None, float]:
-    """How probably the policy asks each expert, 1 for one of them unless the router draws; None is nobody."""
+    """Probability that the policy asks each expert, 1 for one unless the router draws; None is nobody."""
     asked: dict[str | None, float] = {}
     for domain, chance in row.choices.items():
         expert = choose(domain, score_of(row, policy), policy.threshold, policy.fallback)
@@ -168,7 +168,7 @@ def _entry(measure: str, policy: str) -> QualityMetric:
     return QualityMetric(
         **mean_of(
             partial(_column, measure=measure, policy=policy),
-            Bounds(-1 if policy in ("gain", "regret") else 0, 1),
+            Interval(-1 if policy in ("gain", "regret") else 0, 1),
         ),
         name=f"{measure}{suffix}",
         title=f"{MEASURES[measure]}{title}",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.classification import ROUNDING, ranks
 from benchmarks.metrics.entry import (
-    Bounds,
+    UNIT,
     Draws,
     Floats,
     Gate,
@@ -24,7 +24,7 @@ from benchmarks.metrics.entry import (
     ratio,
 )
 from benchmarks.stats.bootstrap import Interval, chunks
-from benchmarks.stats.shares import Limits, bounded_limits, effective_sizes
+from benchmarks.stats.shares import Limits, bounded_limits, effective_sizes, independent_clusters
 from reports.metric_info import Group
 from reports.record import Prediction, ReliabilityBin, RiskPoint
 
@@ -161,7 +161,7 @@ def _error_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
     # Where probabilities tie there are empty bins.
     _, bins = np.unique(rows[:, 0], return_inverse=True)
     gaps, weights, clusters = rows[:, 2] - rows[:, 1], sample.weights, sample.clusters
-    n = float(effective_sizes(np.ones(len(rows)), weights, clusters)[0])
+    n = independent_clusters(weights, clusters)
     total = np.bincount(bins, weights)
     shares = total / weights.sum()
     means, squares = (np.bincount(bins, weights * power) / total for power in (gaps, gaps**2))
@@ -213,8 +213,8 @@ def calibration_p(rows: Floats, draws: Draws) -> Floats:
 
 
 def squared_errors(questions: Questions) -> Floats:
-    """Squared error of each row's scores, summed over domains: (n_rows, 1). Of a router that draws the mean
-    over draws: another would have had the highest score elsewhere."""
+    """Squared error of each row's scores, summed over domains: (n_rows, 1). For a router that draws, the
+    mean over draws, as the domain that is drawn has the highest score."""
 
     def error(row: Prediction) -> float:
         scores = np.fromiter(row.scores.values(), np.float64, len(row.scores))
@@ -229,7 +229,7 @@ def squared_errors(questions: Questions) -> Floats:
 
 
 brier = QualityMetric(
-    **mean_of(squared_errors, Bounds(0, 2)),
+    **mean_of(squared_errors, Interval(0, 2)),
     name="brier",
     title="Brier score",
     description="Mean over questions of the squared error summed over domains, 0 to 2 (Brier, 1950)",
@@ -267,14 +267,14 @@ def area_influence(rows: Floats, weights: Floats) -> Floats:
 
 
 def _area_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
-    """Those of a mean of values from 0 to 1: a wrong row adds −ln c at coverage c, which is 1 in the mean."""
+    """Limits as of a mean of values from 0 to 1: a wrong row adds −ln c at coverage c, on average 1."""
     found = bounded_limits(
         float(values[0]),
         area_influence(rows, sample.weights),
         sample.weights,
         sample.clusters,
-        Interval(0, 1),
-        Interval(0, 1),
+        UNIT,
+        UNIT,
         sample.confidence,
     )
     return Limits(*np.array(found)[:, None])

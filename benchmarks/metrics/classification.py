@@ -24,7 +24,13 @@ from benchmarks.metrics.entry import (
     ratio,
     share_of_class,
 )
-from benchmarks.stats.shares import Limits, auroc_limits, clopper_pearson, effective_sizes
+from benchmarks.stats.shares import (
+    Limits,
+    auroc_limits,
+    clopper_pearson,
+    effective_sizes,
+    independent_clusters,
+)
 from reports.metric_info import Group
 from reports.reasons import Reason
 from reports.record import ConfusionMatrix, Derivation, Prediction
@@ -169,8 +175,7 @@ def _fpr95_limits(rows: Floats, values: Floats, sample: Sample) -> Limits:
     Statistics 40, 3154-3180) combines limits of independent estimates.
     """
     kinds = rows[:, 1] > 0, rows[:, 1] == 0
-    of_kinds = [sample.of(kind) for kind in kinds]
-    sizes = [effective_sizes(np.ones(len(one.weights)), one.weights, one.clusters) for one in of_kinds]
+    sizes = [np.array([independent_clusters(*sample.of(kind)[:2])]) for kind in kinds]
     # By threshold from the lowest, which accepts everything, to one above all rows.
     recalls, accepted = (
         np.append(np.cumsum(part[0, ::-1])[::-1] / part.sum(), 0.0)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.entry import (
     WITH_OUTCOMES,
-    Bounds,
     Draws,
     Floats,
     Gate,
@@ -32,6 +31,7 @@ from benchmarks.metrics.llmrouterbench import gain, gap, saved
 from benchmarks.metrics.routellm import Deferral, apgr, auc, calls_for, optimal, selections, thresholds
 from benchmarks.metrics.routerarena import arena_score
 from benchmarks.metrics.routerbench import aiq, hull, sweep
+from benchmarks.stats.bootstrap import Interval
 from reports.metric_info import Group
 from reports.reasons import Reason
 from reports.record import CostCurves, ModelPoint
@@ -179,7 +179,7 @@ def _choice(name: str, policy: str) -> QualityMetric:
     return _metric(
         name,
         policy,
-        **mean_of(partial(_values, of_cost=of_cost, policy=policy), Bounds(0, math.inf if of_cost else 1)),
+        **mean_of(partial(_values, of_cost=of_cost, policy=policy), Interval(0, math.inf if of_cost else 1)),
         name=f"{name}{policy}",
         title=f"{name.capitalize()}{title}",
         description=f"{what} of {words}",
@@ -299,7 +299,7 @@ DEFERRAL = [
         "APGR",
         "Average performance gap recovered between the two models",
         apgr,
-        own_bounds=Bounds(-math.inf, math.inf),
+        own_bounds=Interval(-math.inf, math.inf),
     ),
     *_of_curve(
         "auc_deferral",
@@ -426,7 +426,7 @@ OF_OTHER_BENCHMARKS = [
         "(LLMRouterBench, Li et al., 2026)",
         features=_single_and_best,
         statistic=lambda rows, draws: gain(*draws.sums(rows)[:, :2].T),
-        own_bounds=Bounds(-1, math.inf),
+        own_bounds=Interval(-1, math.inf),
         since=_SINCE,
     ),
     _metric(
@@ -451,7 +451,7 @@ OF_OTHER_BENCHMARKS = [
         "(LLMRouterBench, Li et al., 2026)",
         features=_trade_off_and_single,
         statistic=_saved,
-        own_bounds=Bounds(-math.inf, 1),
+        own_bounds=Interval(-math.inf, 1),
         why=_why_nothing_saved,
         # Resamples that reach that quality at no setting would be left out of it.
         interval=False,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stats.bootstrap import Interval, clusters_of
+from benchmarks.stats.paired import draws
 from benchmarks.stats.shares import (
     Limits,
     clopper_pearson,
@@ -156,14 +157,7 @@ class Redefined:
     on: Callable[[Questions], bool] = lambda questions: True
 
 
-class Bounds(NamedTuple):
-    """Lowest and highest value that a metric can have; infinite where there is none."""
-
-    low: float
-    high: float
-
-
-UNIT = Bounds(0.0, 1.0)
+UNIT = Interval(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -188,7 +182,8 @@ class Entry:
     Attributes:
         name: as in a record; `*` stands for the variants of a family.
         title, description, unit, higher_is_better, group, first: see `reports.metric_info.MetricInfo`.
-        own_bounds: of its values, where these are not those of other metrics with its unit.
+        own_bounds: lowest and highest value that it can have, infinite where there is none; None where these
+            are those of other metrics with its unit.
         gate: None when the gate does not test it.
         since: schema version of the record that first had it.
         redefined: its last change, if records have values from before it.
@@ -201,7 +196,7 @@ class Entry:
     group: Group
     unit: str = "fraction"
     higher_is_better: bool = True
-    own_bounds: Bounds | None = None
+    own_bounds: Interval | None = None
     first: bool = False
     gate: Gate | None = None
     since: int = 2
@@ -209,9 +204,9 @@ class Entry:
     placeholder: str = ""
 
     @property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> Interval:
         """Bounds of its values, in its unit."""
-        return self.own_bounds or Bounds(0.0, 1.0 if self.unit in _SHARES else math.inf)
+        return self.own_bounds or Interval(0.0, 1.0 if self.unit in _SHARES else math.inf)
 
     def describes(self, name: str) -> bool:
         """True if a metric of that name is this one, or of this family."""
@@ -352,7 +347,7 @@ def mean(**more: Any) -> Callable[[Callable[[Prediction, Derivation], float | No
     return entry
 
 
-def mean_of(values: Callable[[Questions], Floats], bounds: Bounds = UNIT) -> dict[str, Any]:
+def mean_of(values: Callable[[Questions], Floats], bounds: Interval = UNIT) -> dict[str, Any]:
     """Arguments of a `QualityMetric` that is the mean of `values` (n_rows, n_variants) within `bounds`, NaN
     where a row does not count; values without an upper bound are prices of the models. If all values are at
     the bounds, the mean is a share and has a share's interval."""
@@ -373,7 +368,7 @@ def mean_of(values: Callable[[Questions], Floats], bounds: Bounds = UNIT) -> dic
     def limits(rows: Floats, means: Floats, sample: Sample) -> Limits:
         columns, defined = np.split(rows, 2, axis=1)
         prices = sample.prices.values()
-        ends = Interval(*(bounds if math.isfinite(bounds.high) else (min(prices), max(prices))))
+        ends = bounds if math.isfinite(bounds.high) else Interval(min(prices), max(prices))
         parts = [
             (column[inside], sample.of(inside))
             for column, inside in zip(columns.T, defined.T.astype(bool), strict=True)
@@ -407,11 +402,12 @@ class ByClass(NamedTuple):
 
 
 def class_numbers(questions: Questions) -> Floats:
-    """How many classes there are, and of each row the number of its true class, those of the classes that it
-    may be sent to, and how probably to each: (n_rows, 2 + 2 * n), where n is 1 unless the router draws."""
+    """Features of each row: how many classes there are, the number of its true class, those of the classes
+    that it may be sent to, and the probability of each: (n_rows, 2 + 2 * n), where n is 1 unless the router
+    draws."""
     classes, rows = questions.how.classes, questions.rows
     column = {name: number for number, name in enumerate(classes)}
-    most = len(classes) if any(row.chances is not None for row in rows) else 1
+    most = len(classes) if draws(rows) else 1
     found = np.zeros((len(rows), 2 + 2 * most))
     for features, row in zip(found, rows, strict=True):
         chosen = [column[name] for name in row.choices]

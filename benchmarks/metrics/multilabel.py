@@ -26,6 +26,7 @@ from benchmarks.metrics.entry import (
     of_sums,
     ratio,
 )
+from benchmarks.stats.paired import draws
 from reports.metric_info import Group
 from reports.record import Prediction
 
@@ -68,10 +69,10 @@ def sets(questions: Questions) -> Sets:
 
 
 def over_draws(questions: Questions, function: Callable[[Sets], Floats]) -> Floats:
-    """Figures of each row's two sets (n_rows, …); of a router that draws the mean over draws: another
-    would have exchanged the drawn class and its own."""
+    """Figures of each row's two sets (n_rows, …). For a router that draws, their mean over draws: to draw
+    another class would have exchanged it with the one that was drawn."""
     rows, classes = questions.of(sets), questions.how.classes
-    if all(row.chances is None for row in questions.rows):
+    if not draws(questions.rows):
         return function(rows)
     every = np.arange(len(questions.rows))
     drawn = np.array([classes.index(row.predicted) for row in questions.rows])

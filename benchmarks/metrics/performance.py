@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure.ratios import over_rounds, total, typical
-from benchmarks.metrics.entry import Bounds, Entry, Figure, Gate, Missing
+from benchmarks.metrics.entry import Entry, Figure, Gate, Missing
 from benchmarks.stats.bootstrap import Interval, bootstrap_rounds
 from benchmarks.stats.shares import share_estimate
 from common.settings import Statistics
@@ -275,7 +275,7 @@ SERVING = [
     _memory("cuda_peak", "Peak CUDA memory", "MB", lambda raw: _megabytes(raw.served.cuda_peak_bytes),
             "Largest CUDA allocation of serving, where there is a GPU", gate=Gate(share=SHARE)),
     _outside("retries", "Sent again", "fraction", _share_of_events("retries", "requests"),
-             "Requests that were sent again, as a share of the requests", own_bounds=Bounds(0, math.inf)),
+             "Requests that were sent again, as a share of the requests", own_bounds=Interval(0, math.inf)),
     _outside("changed_answers", "Changed", "fraction", _share_of_events("changed", "repeated"),
              "Questions asked again that got other scores, as a share of those asked again"),
     _outside("routing_tokens", "Tokens", "tokens", _share_of_events("tokens", "counted"),

@@ -14,7 +14,7 @@ Floats = NDArray[Any]
 
 
 class Interval(NamedTuple):
-    """Limits of a confidence interval."""
+    """Lower and upper end of a range, such as the limits of a confidence interval."""
 
     low: float
     high: float

@@ -94,7 +94,9 @@ def _pairs(
     answers = [_rouge_gains(rows[one], rows[other]) for one, other in chosen]
     drawn = [draws(rows[one]) or draws(rows[other]) for one, other in chosen]
     compared = compare_gains(gains, questions, alpha, seed, permuted=weighted)
-    counts = [None if weighted or both else alone(gain) for gain, both in zip(gains, drawn, strict=True)]
+    counts = [
+        None if weighted or is_drawn else alone(gain) for gain, is_drawn in zip(gains, drawn, strict=True)
+    ]
     p_values = [one.p_value for one in compared]
     found = zip(
         chosen,

@@ -79,10 +79,8 @@ def _most_for_the_loser(discordant: Numbers, level: float) -> Floats:
     return np.asarray(np.where(decides, tried, -1).max(axis=1))
 
 
-def rows_needed(
-    only_first: int, only_second: int, n: int, level: float = 0.05, power: float = POWER
-) -> int | None:
-    """Rows with which McNemar's exact test at `level` finds the observed difference with `power`, if what was
+def rows_needed(only_first: int, only_second: int, n: int, level: float = 0.05) -> int | None:
+    """Rows with which McNemar's exact test at `level` finds the observed difference with `POWER`, if what was
     observed of `n` rows is the truth; to three digits. None where no difference was observed."""
     if only_first == only_second:
         return None
@@ -90,7 +88,7 @@ def rows_needed(
     first = only_first / (only_first + only_second)
 
     def is_enough(rows: int) -> bool:
-        return mcnemar_power(rows, discordant, first, level) >= power
+        return mcnemar_power(rows, discordant, first, level) >= POWER
 
     enough = 1
     while not is_enough(enough):

@@ -81,7 +81,6 @@ def test_rows_needed_by_hand() -> None:
     assert needed is not None
     assert 155 < needed < 175
     assert (rows_needed(15, 5, 100, level=0.01) or 0) > needed
-    assert (rows_needed(15, 5, 100, power=0.9) or 0) > needed
     assert (rows_needed(4, 0, 8, level=0.05 / 15) or 0) > 15
 
 
