@@ -16,6 +16,7 @@ from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
     InterpolationKeyError,
+    InterpolationToMissingValueError,
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
@@ -268,8 +269,11 @@ def explain(error: BaseException) -> str:
                 f"{word}: a comma separates values; a list goes into brackets, {how_to_quote(word)} is one "
                 "value, and run -m tries one after the other"
             )
-        if isinstance(cause, MissingMandatoryValue):
+        if isinstance(cause, MissingMandatoryValue | InterpolationToMissingValueError):
             key = cause.full_key or cause.key
+            # The value of an interpolation's key is another's, which the message alone names.
+            if source := re.search(r"interpolation: Missing mandatory value: (\S+)", str(cause)):
+                key = source[1]
             return f"{key} has no value; give one with {key}=…"
         if isinstance(cause, InterpolationKeyError):
             source = re.search(r"'([^']+)' not found", str(cause))
@@ -290,8 +294,6 @@ def explain(error: BaseException) -> str:
     text = re.sub(r":\n\t", ": ", text.replace("\n\n", ". "))
     text = re.sub(r"\n\t", ", ", text)
     text = re.sub(r"\s*\n\s*", " ", text).strip()
-    if missing := re.search(r"Missing mandatory value: (\S+)$", text):
-        return f"{missing[1]} has no value; give one with {missing[1]}=…"
     key = next((cause.full_key for cause in _chain(error) if isinstance(cause, OmegaConfBaseException)), None)
     if key and "is not a ListConfig" in text:
         return f"{key} takes a list, in brackets: {key}=[…]"

@@ -39,7 +39,7 @@ def from_json(content: Any, kind: type[Kind]) -> Kind:
 
 
 def from_json_exactly(content: Any, kind: type[Kind]) -> Kind:
-    """The same. Raises `ValueError`, which names the place, for a key that `kind` does not have, too."""
+    """Undo `to_json`. Raises `ValueError`, which names the place, for another shape or an unknown key."""
     found = from_json(content, kind)
     for place in _unknown(content, found, "$"):
         raise ValueError(f"Unknown key - at `{place}`")

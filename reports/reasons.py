@@ -7,7 +7,7 @@ Details = Mapping[str, str | int | float]
 
 
 class Reason(StrEnum):
-    """Code in `record.json`; other tools read it."""
+    """Code in a file that other tools read, such as `record.json`, or of `verify`."""
 
     NOT_MEASURED = "not_measured"
     NO_CUDA_DEVICE = "no_cuda_device"
@@ -46,8 +46,17 @@ class Reason(StrEnum):
     TOO_FEW_TEXTS = "too_few_texts"
     TOO_FEW_CORES = "too_few_cores"
     PROCESS_ENDED = "process_ended"
-    REFUSED = "refused"
     TOO_FEW_POINTS = "too_few_points"
+    # Of verify: parts that were not derived.
+    NO_RESULT = "no_result"
+    OTHER_QUESTIONS = "other_questions"
+    OLDER_SCHEMA = "older_schema"
+    OTHER_LOADER = "other_loader"
+    ON_HUB = "on_hub"
+    OTHER_FILE = "other_file"
+    ONE_SIDE = "one_side"
+    # Whatever refused it says so in `error`.
+    REFUSED = "refused"
     # A sentence of an older record, in `text`.
     AS_RECORDED = "as_recorded"
 
@@ -96,8 +105,15 @@ _SENTENCES = {
     Reason.TOO_FEW_TEXTS: "this router learns from text; at most {most:,} are made (grow.most_texts)",
     Reason.TOO_FEW_CORES: "this process may use {cores} cores",
     Reason.PROCESS_ENDED: "{error}",
-    Reason.REFUSED: "{error}",
     Reason.TOO_FEW_POINTS: "an exponent needs two points with a figure above 0",
+    Reason.NO_RESULT: "its result is not there",
+    Reason.OTHER_QUESTIONS: "{folder} has other questions: {difference}",
+    Reason.OLDER_SCHEMA: "records of schema {version} were made otherwise",
+    Reason.OTHER_LOADER: "its loader is not one of Router Derby's",
+    Reason.ON_HUB: "it is on the hub; --data names files of this machine",
+    Reason.OTHER_FILE: "{file} has SHA-256 {found:.12}…, the record has {recorded:.12}…",
+    Reason.ONE_SIDE: "{file} is in the {side} alone",
+    Reason.REFUSED: "{error}",
     Reason.AS_RECORDED: "{text}",
 }
 

@@ -3,6 +3,8 @@
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
+from reports.reasons import Details, Reason, sentence
+
 
 class Kind(StrEnum):
     """Part of a result that a difference is in."""
@@ -54,32 +56,6 @@ class Missing(StrEnum):
     SURROUNDINGS = "surroundings"
 
 
-class Why(StrEnum):
-    """Code of the reason for it."""
-
-    NO_RESULT = "no_result"
-    OTHER_QUESTIONS = "other_questions"
-    OLDER_SCHEMA = "older_schema"
-    OTHER_LOADER = "other_loader"
-    ON_HUB = "on_hub"
-    OTHER_FILE = "other_file"
-    ONE_SIDE = "one_side"
-    # Whatever refused it says so in `error`.
-    REFUSED = "refused"
-
-
-_REASONS = {
-    Why.NO_RESULT: "its result is not there",
-    Why.OTHER_QUESTIONS: "{folder} has other questions: {difference}",
-    Why.OLDER_SCHEMA: "records of schema {version} were made otherwise",
-    Why.OTHER_LOADER: "its loader is not one of Router Derby's",
-    Why.ON_HUB: "it is on the hub; --data names files of this machine",
-    Why.OTHER_FILE: "{file} has SHA-256 {found:.12}…, the record has {recorded:.12}…",
-    Why.ONE_SIDE: "{file} is in the {side} alone",
-    Why.REFUSED: "{error}",
-}
-
-
 # Codes of a verification that is incomplete; the others are of every folder.
 CLAIMS = frozenset(
     {
@@ -101,13 +77,13 @@ class NotDerived(NamedTuple):
     """
 
     code: Missing
-    why: Why | None = None
-    details: dict[str, str | int] = {}  # noqa: RUF012 - nobody changes it
+    why: Reason | None = None
+    details: Details = {}  # noqa: RUF012 - nobody changes it
 
     @property
     def reason(self) -> str:
         """The reason in words; empty where there is none."""
-        return _REASONS[self.why].format(**self.details) if self.why else ""
+        return sentence(self.why, self.details) if self.why else ""
 
     @property
     def is_claim(self) -> bool:

@@ -44,7 +44,7 @@ class Configured(click.Command):
         sweeps: whether a key may have several values, with `-m`.
         questions: whether words may be questions; every word after `--` is one.
         hydra_help: whether `--help` shows every key with its value, which is Hydra's help text.
-        example: of KEY=VALUE, for a word that is none.
+        example: a KEY=VALUE word to show where one is expected.
         named: keys under which the user makes up names, as in `routers.NAME=…`.
     """
 

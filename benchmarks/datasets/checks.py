@@ -35,11 +35,11 @@ def listed(items: Sequence[str], separator: str = ", ", shown: int = SHOWN) -> s
     return separator.join([*items[:shown], *more])
 
 
-def refuse(complaints: Sequence[str], remedy: str) -> None:
-    """Raises BadInput with the first complaints, which name their places, and the remedy; nothing if there is
-    none."""
+def refuse(complaints: Sequence[str], remedy: str = "") -> None:
+    """Raises BadInput with the first complaints, which name their places, and the remedy if there is one;
+    nothing without a complaint."""
     if complaints:
-        raise BadInput(f"{listed(complaints, '; ')}. {remedy}")
+        raise BadInput(f"{listed(complaints, '; ')}{f'. {remedy}' if remedy else ''}")
 
 
 class BadData(BadInput):
@@ -70,11 +70,9 @@ class Problems:
             self.add(error.where, error.problem)
 
     def refuse(self, remedy: str = "") -> None:
-        """Raises BadInput with the first problems, the first places of each, and the remedy; nothing if there
-        is none."""
-        if self._places:
-            problems = [f"{listed(list(places))}: {problem}" for problem, places in self._places.items()]
-            raise BadInput(f"{listed(problems, '; ')}{f'. {remedy}' if remedy else ''}")
+        """Raises BadInput with the first problems, the first places of each, and the remedy; nothing without
+        a problem."""
+        refuse([f"{listed(list(places))}: {problem}" for problem, places in self._places.items()], remedy)
 
 
 def check_alike(kind: str, places: Mapping[str, str]) -> None:

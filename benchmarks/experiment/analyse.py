@@ -46,8 +46,7 @@ def analyse(spec: RunSpec, fitted: Fitted, served: Served, dataset: Dataset, wor
         chosen = choose_thresholds(
             fitted.folder, rows, policy, settings.statistics, seed, workers, must_reach=spec.full
         )
-        has_threshold = bool(chosen.policy.threshold) or (policy.is_chosen and not chosen.unscored)
-        policy, unscored = chosen.policy, chosen.unscored
+        policy, has_threshold, unscored = chosen.policy, chosen.has_threshold, chosen.unscored
         analyses = replace(analyses, thresholds=chosen.results)
     if spec.full and not fitted.untrained and isinstance(build(fitted.uncalibrated_spec), CascadeRouter):
         cascade = check_cascade(spec.name, fitted.folder, rows, context, settings.statistics, seed, workers)

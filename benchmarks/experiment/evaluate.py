@@ -10,12 +10,11 @@ from benchmarks.experiment.fit import Fitted
 from benchmarks.experiment.serve import Served
 from benchmarks.experiment.spec import RunSpec
 from benchmarks.metrics.compute import compute_metrics
-from benchmarks.metrics.performance import answering_performance, performance
+from benchmarks.metrics.performance import timing_metrics
 from benchmarks.records.provenance import provenance
 from benchmarks.settings import Run
 from benchmarks.stats.paired import compare, draws
-from reports.reasons import Reason
-from reports.record import Derivation, Leakage, Prediction, Record, Timings, Unscored
+from reports.record import Derivation, Leakage, Prediction, Record, Timings
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,8 @@ def evaluate(
     how = _derivation(spec, fitted, analysed, dataset)
     rows = attach(analysed.rows, dataset, answered.answers, how.policy) if answered else analysed.rows
     computed = compute_metrics(rows, how)
-    metrics, unscored = [*computed.metrics], [*computed.unscored, *analysed.unscored]
     timings = Timings(fitted.fitting, served.serving, answered.timings if answered else None)
-    if served.serving:
-        speed, missing = performance(served.serving, fitted.fitting, how.statistics, how.seed)
-        metrics, unscored = [*metrics, *speed], [*unscored, *missing]
-    else:
-        unscored.append(Unscored("latency_p50", Reason.NOT_MEASURED))
-    if answered:
-        speed, missing = answering_performance(rows, answered.timings)
-        metrics, unscored = [*metrics, *speed], [*unscored, *missing]
+    speed, untimed = timing_metrics(timings, rows, how)
     source = provenance(dataset, settings.seed, settings.measure.threads, fitted.weights)
     record = Record(
         router=spec.name,
@@ -57,8 +48,8 @@ def evaluate(
         config=spec.config,
         provenance=replace(source, experts=answered.experts.weights if answered else None),
         derivation=how,
-        metrics=metrics,
-        unscored=unscored,
+        metrics=[*computed.metrics, *speed],
+        unscored=[*computed.unscored, *analysed.unscored, *untimed],
         confusion_matrix=computed.confusion_matrix,
         timings=timings,
         curves=computed.curves,

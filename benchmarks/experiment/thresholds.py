@@ -26,9 +26,14 @@ COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The policy with its threshold, what each wished threshold does on the test, and what is missing."""
+    """The policy with its threshold, what each wished threshold does on the test, and what is missing.
+
+    Attributes:
+        has_threshold: whether the policy has one, given or chosen; a chosen one may be 0.
+    """
 
     policy: Policy
+    has_threshold: bool
     results: list[ThresholdResult]
     unscored: list[Unscored]
 
@@ -157,8 +162,9 @@ def try_thresholds(
     ]
     if policy.is_chosen:
         results[0] = replace(results[0], shifts=shifts_of(rows, results[0]))
-    thresholds = [one.threshold for one in chosen]
-    return Thresholds(with_chosen(policy, thresholds), results, unscored)
+    has_threshold = policy.is_chosen or bool(policy.threshold)
+    decided = with_chosen(policy, [one.threshold for one in chosen])
+    return Thresholds(decided, has_threshold, results, unscored)
 
 
 def choose(job: ThresholdJob) -> list[Chosen]:

@@ -16,7 +16,18 @@ from benchmarks.stats.shares import share_estimate
 from common.settings import Statistics
 from reports.metric_info import Group
 from reports.reasons import Reason
-from reports.record import ALL, Answering, AnswerSession, Fitting, Metric, Prediction, Serving, Unscored
+from reports.record import (
+    ALL,
+    Answering,
+    AnswerSession,
+    Derivation,
+    Fitting,
+    Metric,
+    Prediction,
+    Serving,
+    Timings,
+    Unscored,
+)
 
 MB = 1e6
 MS = 1e3
@@ -55,6 +66,19 @@ class AnsweringMetric(Entry):
     """Metric of generating answers; None where there is nothing to say."""
 
     figure: Callable[[Generated], Figure | Missing | None]
+
+
+def timing_metrics(
+    timings: Timings, rows: Sequence[Prediction], how: Derivation
+) -> tuple[list[Metric], list[Unscored]]:
+    """Metrics of all raw timings of a router and its answers, and those that could not be taken."""
+    metrics, unscored = list[Metric](), [Unscored("latency_p50", Reason.NOT_MEASURED)]
+    if timings.served is not None and timings.trained is not None:
+        metrics, unscored = performance(timings.served, timings.trained, how.statistics, how.seed)
+    if timings.experts is not None:
+        speed, missing = answering_performance(rows, timings.experts)
+        metrics, unscored = [*metrics, *speed], [*unscored, *missing]
+    return metrics, unscored
 
 
 def performance(

@@ -19,9 +19,10 @@ from benchmarks.verify.same import FITTED, same
 from benchmarks.workers.launch import Workers
 from common.errors import UserError
 from common.typed_json import to_json
+from reports.reasons import Reason
 from reports.record import ALL, SCHEMA_VERSION, Prediction, Record
 from reports.record_files import Result
-from reports.verification import Checked, Difference, Kind, Missing, NotDerived, Why
+from reports.verification import Checked, Difference, Kind, Missing, NotDerived
 
 # What a router says of a question; its best domain follows from the scores.
 OF_ROUTER = ("scores", "confidence", "expected", "sent_on", "chances", "cut", "changed")
@@ -36,11 +37,11 @@ def check_again(result: Result, places: DataPlaces, workers: Workers | None = No
     """
     version = result.record.schema_version
     if version < SCHEMA_VERSION:
-        return Checked([], [NotDerived(Missing.NOT_REPEATED, Why.OLDER_SCHEMA, {"version": version})])
+        return Checked([], [NotDerived(Missing.NOT_REPEATED, Reason.OLDER_SCHEMA, {"version": version})])
     try:
         made = _made_again(result, places, workers)
     except (UserError, WorkerError) as error:
-        return Checked([], [NotDerived(Missing.NOT_REPEATED, Why.REFUSED, {"error": str(error)})])
+        return Checked([], [NotDerived(Missing.NOT_REPEATED, Reason.REFUSED, {"error": str(error)})])
     differences = [*_of_rows(result.predictions, made.predictions), *_of_record(result.record, made.record)]
     were, are = (any(row.answers for row in rows) for rows in (result.predictions, made.predictions))
     return Checked(differences, [NotDerived(Missing.ANSWERS)] if were and not are else [])

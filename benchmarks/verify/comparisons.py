@@ -9,9 +9,10 @@ from benchmarks.stats.paired import aligned, compare, difference_of_questions, i
 from benchmarks.verify.configuration import section
 from benchmarks.verify.figures import INTERVAL, has_same_intervals
 from benchmarks.verify.same import differing_fields, repeated
+from reports.reasons import Reason
 from reports.record import Prediction, Record
 from reports.record_files import RecordError, Result, read_result
-from reports.verification import Difference, Kind, Missing, NotDerived, Why
+from reports.verification import Difference, Kind, Missing, NotDerived
 
 # Fields that depend on the rows of the two alone, and those that depend on all that were compared.
 OF_TWO = ("difference", "n")
@@ -25,7 +26,7 @@ class Others:
     rows: dict[str, list[Prediction]] = field(default_factory=dict)
     absent: list[NotDerived] = field(default_factory=list)
 
-    def miss(self, name: str, why: Why, **details: str) -> None:
+    def miss(self, name: str, why: Reason, **details: str) -> None:
         """Add a router that the record cannot be compared with."""
         self.absent.append(NotDerived(Missing.COMPARED_RUN, why, {"name": name, **details}))
 
@@ -91,16 +92,16 @@ def _others(result: Result) -> Others:
         places = (result.folder / "baselines" / name, result.folder.resolve().parent / name)
         place = next(filter(is_result, places), None)
         if place is None:
-            found.miss(name, Why.NO_RESULT)
+            found.miss(name, Reason.NO_RESULT)
             continue
         try:
             other = read_result(place)
         except RecordError as error:
-            found.miss(name, Why.REFUSED, error=str(error))
+            found.miss(name, Reason.REFUSED, error=str(error))
             continue
         difference = difference_of_questions(result.predictions, other.predictions)
         if difference:
-            found.miss(name, Why.OTHER_QUESTIONS, folder=str(place), difference=difference)
+            found.miss(name, Reason.OTHER_QUESTIONS, folder=str(place), difference=difference)
         elif other.record.is_scored:
             found.rows[name] = other.predictions
     return found

@@ -17,9 +17,10 @@ from benchmarks.verify.same import same
 from benchmarks.verify.sections import KINDS_OF_LEAKS
 from common.errors import UserError
 from common.typed_json import to_json
+from reports.reasons import Reason
 from reports.record import ALL, Leakage, Likeness, Prediction, Record
 from reports.record_files import RecordError, Result
-from reports.verification import Checked, Difference, Kind, Missing, NotDerived, Why
+from reports.verification import Checked, Difference, Kind, Missing, NotDerived
 
 OF_QUESTION = ("query", "label", "slice", "labels", "weight", "outcomes", "history", "dialogue")
 
@@ -39,18 +40,18 @@ def check_data(result: Result, places: DataPlaces) -> Checked:
     """
     record = result.record
     if not loader(record).startswith(OURS):
-        return _not_derived(Why.OTHER_LOADER)
+        return _not_derived(Reason.OTHER_LOADER)
     try:
         arguments = dataset_arguments(result, places)
         if arguments.get("hub") is not None and not places.given:
-            return _not_derived(Why.ON_HUB)
+            return _not_derived(Reason.ON_HUB)
         dataset = load_dataset(arguments)
     except (UserError, OSError, ImportError, AttributeError, TypeError, ValueError) as error:
         # Another version may have had another loader, with other arguments.
         if places.given:
             # Of the other folders it would be as wrong.
             raise BadInput(f"--data, for {result.folder}: {error}") from error
-        return _not_derived(Why.REFUSED, error=str(error))
+        return _not_derived(Reason.REFUSED, error=str(error))
     if dataset.files != record.provenance.dataset.files:
         other = _other_file(dataset.files, record.provenance.dataset.files)
         if places.given:
@@ -60,17 +61,17 @@ def check_data(result: Result, places: DataPlaces) -> Checked:
     return Checked(differences, [])
 
 
-def _not_derived(why: Why, **details: str) -> Checked:
-    return Checked([], [NotDerived(Missing.DATA, why, dict(details))])
+def _not_derived(why: Reason, **details: str) -> Checked:
+    return Checked([], [NotDerived(Missing.DATA, why, details)])
 
 
 def _other_file(found: dict[str, str], recorded: dict[str, str]) -> NotDerived:
     name = next(name for name in sorted({*found, *recorded}) if found.get(name) != recorded.get(name))
     if name in found and name in recorded:
         sides = {"found": found[name], "recorded": recorded[name]}
-        return NotDerived(Missing.DATA, Why.OTHER_FILE, {"file": name, **sides})
+        return NotDerived(Missing.DATA, Reason.OTHER_FILE, {"file": name, **sides})
     side = "record" if name in recorded else "data"
-    return NotDerived(Missing.DATA, Why.ONE_SIDE, {"file": name, "side": side})
+    return NotDerived(Missing.DATA, Reason.ONE_SIDE, {"file": name, "side": side})
 
 
 def _of_rows(rows: list[Prediction], dataset: Dataset) -> Iterator[Difference]:

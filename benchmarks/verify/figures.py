@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from benchmarks.metrics.compute import Computed, compute_metrics
 from benchmarks.metrics.entry import Questions
-from benchmarks.metrics.performance import AnsweringMetric, answering_performance, performance
+from benchmarks.metrics.performance import AnsweringMetric, timing_metrics
 from benchmarks.metrics.table import entry_of
 from benchmarks.verify.same import differing_fields, repeated, same
 from common.typed_json import to_json
@@ -55,7 +55,7 @@ def check_figures(result: Result) -> Figures:
             if row.predicted not in row.scores:
                 raise ValueError(f"{row.id} was sent to {row.predicted}, which has no score")
         computed = compute_metrics(result.predictions, record.derivation)
-        speed, untimed = _performance(result)
+        speed, untimed = timing_metrics(record.timings, result.predictions, record.derivation)
         metrics, unscored = [*computed.metrics, *speed], [*computed.unscored, *untimed]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise RecordError(
@@ -76,19 +76,6 @@ def check_figures(result: Result) -> Figures:
     names = ", ".join(dict.fromkeys(metric.name for metric in taken))
     not_derived = [NotDerived(Missing.MEASURED, details={"what": names})] if taken else []
     return Figures(len(known), differences, not_derived)
-
-
-def _performance(result: Result) -> tuple[list[Metric], list[Unscored]]:
-    """Metrics of speed and memory, and those that could not be taken."""
-    timings, how = result.record.timings, result.record.derivation
-    metrics: list[Metric] = []
-    unscored = [Unscored("latency_p50", Reason.NOT_MEASURED)]
-    if timings.served is not None and timings.trained is not None:
-        metrics, unscored = performance(timings.served, timings.trained, how.statistics, how.seed)
-    if timings.experts is not None:
-        speed, untimed = answering_performance(result.predictions, timings.experts)
-        metrics, unscored = [*metrics, *speed], [*unscored, *untimed]
-    return metrics, unscored
 
 
 def _is_known(name: str, result: Result) -> bool:

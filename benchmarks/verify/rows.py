@@ -75,13 +75,15 @@ def _probabilities(row: Prediction, how: Derivation) -> Iterator[Finding]:
         yield "confidence", row.confidence, PROBABILITY
     yield from _distribution("scores", row.scores, row.predicted, max(row.scores.values(), default=1.0), how)
     if row.chances is not None:
+        # Nothing without a chance is drawn.
         yield from _distribution("chances", row.chances, row.predicted, math.ulp(0.0), how)
 
 
 def _distribution(
     name: str, values: dict[str, float], predicted: str, least: float, how: Derivation
 ) -> Iterator[Finding]:
-    """Probabilities of all domains, of which the predicted one has at least so much."""
+    """Probabilities of other domains, outside [0, 1], or with another sum than 1; and a predicted domain that
+    has less than `least`."""
     if sorted(values) != sorted(how.classes):
         yield name, ", ".join(sorted(values)), ", ".join(how.classes)
         return

@@ -37,7 +37,7 @@ def same(one: Any, other: Any, tolerance: Tolerance = ROUNDED) -> bool:
 
 
 def repeated(kind: Kind, keys: Iterable[Key]) -> Iterator[Difference]:
-    """What stands there more than once: a reader would see one of them."""
+    """A difference for each key that occurs more than once: a reader would see one of them."""
     for key, times in Counter(keys).items():
         if times > 1:
             yield Difference(kind, *key, "times", times, 1)

@@ -43,7 +43,7 @@ from reports.record import (
     Tuning,
 )
 from reports.record_files import Result
-from reports.verification import Checked, Difference, Kind, Missing, NotDerived, Why
+from reports.verification import Checked, Difference, Kind, Missing, NotDerived
 from routers.errors import RouterError
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -129,7 +129,7 @@ def _derivation(how: Derivation, record: Record) -> Iterator[Finding]:
     statistics = asdict(how.statistics)
     yield "derivation.statistics", *_shared(statistics, record.setting("statistics", statistics))
     policy, wanted = asdict(how.policy), record.setting("policy", asdict(how.policy))
-    if _is_chosen(record):
+    if _policy(record).is_chosen:
         # What was chosen takes the place of what it was chosen for.
         chosen = {"threshold": policy["threshold"], "coverage": None, "accuracy": None}
         wanted = {**wanted, **chosen}
@@ -144,10 +144,9 @@ def _derivation(how: Derivation, record: Record) -> Iterator[Finding]:
         yield "derivation.label_threshold", how.label_threshold, threshold
 
 
-def _is_chosen(record: Record) -> bool:
-    """True where the policy's threshold was chosen on held-out questions."""
-    policy = section(record, "policy")
-    return policy.get("coverage") is not None or policy.get("accuracy") is not None
+def _policy(record: Record) -> Policy:
+    """The policy as configured; that of the derivation where the configuration has none."""
+    return from_json(record.setting("policy", asdict(record.derivation.policy)), Policy)
 
 
 def _shared(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -202,8 +201,8 @@ def _analyses(result: Result) -> Iterator[Finding]:
 
 
 def _cascade(found: CascadeResult, result: Result) -> Iterator[Finding]:
-    """What the threshold was chosen for, and figures on the test; the questions that it was chosen on are as
-    recorded."""
+    """Share or loss that the threshold was chosen for, and figures on the test. Counts of the questions that
+    it was chosen on are taken from the record."""
     record = result.record
     tuned = record.analyses.tuning.chosen if record.analyses.tuning else {}
     settings = {**section(record, "router"), **tuned}
@@ -303,21 +302,20 @@ def _thresholds(result: Result) -> tuple[list[Finding], list[NotDerived]]:
     record, how = result.record, result.record.derivation
     recorded = record.analyses.thresholds
     if not has_same_intervals(record):
-        older = NotDerived(Missing.THRESHOLDS, Why.OLDER_SCHEMA, {"version": record.schema_version})
+        older = NotDerived(Missing.THRESHOLDS, Reason.OLDER_SCHEMA, {"version": record.schema_version})
         return [], [older] if recorded else []
-    policy = from_json(record.setting("policy", asdict(how.policy)), Policy)
+    policy = _policy(record)
     try:
         chosen = choose(ThresholdJob(str(result.folder / ROUTER), wishes(policy)))
     except RouterError as error:
-        refused = NotDerived(Missing.THRESHOLDS, Why.REFUSED, {"error": str(error)})
+        refused = NotDerived(Missing.THRESHOLDS, Reason.REFUSED, {"error": str(error)})
         return [*_as_recorded(result, policy)], [refused] if recorded else []
     derived = try_thresholds(chosen, result.predictions, policy, how.statistics, how.seed)
     reasons = [to_json(one) for one in record.unscored if one.reason == Reason.ACCURACY_NOT_SHOWN]
-    is_shown = policy.is_chosen and not derived.unscored
     return [
         *_of_thresholds(recorded, derived.results),
         ("unscored", reasons, to_json(derived.unscored)),
-        ("derivation.refuses", how.refuses, bool(derived.policy.threshold) or is_shown),
+        ("derivation.refuses", how.refuses, derived.has_threshold),
     ], []
 
 

@@ -149,13 +149,14 @@ def test_every_reason_has_a_sentence_and_a_foreign_one_stays_a_code() -> None:
         "score": "confidence",
         "accuracy": 0.95,
         "confidence_level": 0.9,
-        **{"accepted": 30, "right": 28, "fewest": 45},
+        **{"accepted": 30, "right": 28, "fewest": 45, "version": 4},
         "n": 40,
         "most": 10_000,
         "cores": 2,
         "best": 0.9,
         "threshold": 0.5,
         **dict.fromkeys(("id", "model", "strong", "weak", "error", "text", "weights", "datasets"), "x"),
+        **dict.fromkeys(("folder", "difference", "file", "found", "recorded", "side"), "x"),
     }
     sentences = {reason: sentence(reason, details) for reason in Reason}
     assert [reason for reason, text in sentences.items() if text in ("", reason)] == []

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.experiment.thresholds import wishes
 from benchmarks.verify.sections import check_sections
 from common.settings import Policy
+from reports.reasons import Reason
 from reports.record import (
     SCHEMA_VERSION,
     CascadeResult,
@@ -22,7 +23,7 @@ from reports.record import (
     Wish,
 )
 from reports.record_files import Result
-from reports.verification import Missing, Why
+from reports.verification import Missing
 from tests.benchmarks.gate_samples import predictions, result
 
 
@@ -35,9 +36,9 @@ def chosen() -> Result:
     return replace(made, record=replace(made.record, analyses=analyses))
 
 
-@pytest.mark.parametrize(("version", "reason"), [(SCHEMA_VERSION, Why.REFUSED), (4, Why.OLDER_SCHEMA)])
+@pytest.mark.parametrize(("version", "reason"), [(SCHEMA_VERSION, Reason.REFUSED), (4, Reason.OLDER_SCHEMA)])
 def test_thresholds_are_not_derived_as_another_version_chose_them(
-    chosen: Result, version: int, reason: Why
+    chosen: Result, version: int, reason: Reason
 ) -> None:
     older = replace(chosen, record=replace(chosen.record, schema_version=version))
     missing = {one.code: one.why for one in check_sections(older).not_derived}

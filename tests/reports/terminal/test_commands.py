@@ -8,6 +8,7 @@ from benchmarks.growth.figures import glossary
 from reports.comparison.model import state
 from reports.comparison.sentences import Code
 from reports.growth.model import Axis
+from reports.reasons import Reason
 from reports.record import Disagreement, Pair, Verdict
 from reports.terminal.adapters import print_trained, print_versions
 from reports.terminal.check import print_check
@@ -16,7 +17,7 @@ from reports.terminal.grow import print_axis, print_growth
 from reports.terminal.report import print_report
 from reports.terminal.verify import print_coverage, print_verified
 from reports.text.statistics import Paired
-from reports.verification import Difference, Kind, Missing, NotDerived, Verified, Why
+from reports.verification import Difference, Kind, Missing, NotDerived, Verified
 from tests.reports.comparison.samples import answered_report
 from tests.reports.gate.samples import ACCURACY, refused_check, sample_check
 from tests.reports.golden_files import same_as_golden
@@ -102,7 +103,7 @@ def test_verify_golden(printed: Printed) -> None:
         *(Difference(Kind.AGAIN, "confidence", f"q{number}", "value", 0.9, 0.5) for number in range(13)),
         Difference(Kind.SIGNATURE, "record.json.minisig", "all", "value", None, "a signature with that key"),
     ]
-    absent = NotDerived(Missing.COMPARED_RUN, Why.NO_RESULT, {"name": "::tfidf"})
+    absent = NotDerived(Missing.COMPARED_RUN, Reason.NO_RESULT, {"name": "::tfidf"})
     outside = NotDerived(Missing.SURROUNDINGS)
     results = {
         "outputs/a": Verified(30, 2, True, [], [outside]),
