@@ -3,16 +3,14 @@
 import re
 import shlex
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reports.comparison.figures.accuracy_latency import draw_accuracy_latency
 from reports.comparison.figures.style import shown, styled
-from reports.record import Git
-from reports.record_files import read_record, read_result, write_record
-from tests.benchmarks.helpers import git, in_process
+from reports.record_files import read_record, read_result
+from tests.benchmarks.helpers import git, in_process, make_another
 from tests.conftest import write_qna
 
 ROOT = Path(__file__).parent.parent
@@ -68,15 +66,10 @@ def newcomer(tmp_path: Path, kept_router: Path) -> Path:
     # A run that did what the committed baseline did.
     shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", tmp_path / EARLIER_RUN)
     shutil.copytree(kept_router, tmp_path / EARLIER_RUN / "router")
-    # A run of main of another commit that is kept as a pooled baseline, and losses that are accepted.
-    committed = read_result(ROOT / "reports" / "baselines" / "ci" / "knn")
-    provenance = replace(committed.record.provenance, git=Git("0" * 40, dirty=False))
-    (tmp_path / "main-runs" / "2026-01-01_knn").mkdir(parents=True)
-    write_record(
-        tmp_path / "main-runs" / "2026-01-01_knn",
-        replace(committed.record, provenance=provenance),
-        committed.predictions,
-    )
+    # A run of main that is kept as a pooled baseline, and losses that are accepted.
+    kept = tmp_path / "main-runs" / "2026-01-01_knn"
+    shutil.copytree(ROOT / "reports" / "baselines" / "ci" / "knn", kept)
+    make_another(kept)
     accepted = next(text for language, text in BLOCKS if "expires:" in text and language == "yaml")
     (tmp_path / "accepted.yaml").write_text(accepted, encoding="utf-8")
     (tmp_path / "my_conf" / "router").mkdir(parents=True)
@@ -156,11 +149,11 @@ def smaller(arguments: list[str]) -> list[str]:
     given = {word.partition("=")[0] for word in arguments}
     if arguments[2] == "suite":
         return SMALLER["suite"]
-    # That check runs.
+    # `check --against` makes runs, and takes their settings.
     verb = "run" if "--against" in arguments else arguments[2]
     chosen = [word for word in SMALLER[verb] if word.partition("=")[0] not in given]
     if "--against" in arguments and "--pairs" not in arguments:
-        # Each is two runs in processes.
+        # Each pair is two runs in processes of their own.
         chosen = ["--pairs=1", *chosen]
     if not has_experts(arguments):
         # Those with experts are measured.

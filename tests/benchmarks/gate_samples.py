@@ -25,7 +25,7 @@ from reports.record import (
     Timings,
     WeightsUsed,
 )
-from reports.record_files import Result
+from reports.record_files import Result, write_record
 
 MACHINE = Machine(cpu="AMD EPYC", cores=2)
 PROVENANCE = Provenance(
@@ -98,3 +98,10 @@ def result(
         analyses=Analyses(leakage=Leakage("off"), cut_questions=sum(row.cut is True for row in rows)),
     )
     return Result(Path("outputs") / router, record, list(rows))
+
+
+def written(folder: Path, made: Result) -> Path:
+    """The folder, new, with a result in it."""
+    folder.mkdir(parents=True)
+    write_record(folder, made.record, made.predictions)
+    return folder

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from time import sleep
@@ -19,7 +20,8 @@ from benchmarks.cli.main import main
 from benchmarks.schema import LocalExperts
 from benchmarks.workers.in_process import InProcess
 from benchmarks.workers.launch import Job, Result, Workers
-from reports.record import Prediction
+from reports.record import Git, Prediction
+from reports.record_files import read_result, write_record
 
 # Enough to run every step of a measurement, not enough for steady figures.
 MEASURED_ONCE = (
@@ -154,6 +156,13 @@ def in_process(
 def results(cwd: Path) -> list[Path]:
     """Finished result folders of `run`, oldest name first."""
     return sorted(path for path in (cwd / "outputs" / "run").glob("*") if path.name != ".unfinished")
+
+
+def make_another(folder: Path) -> None:
+    """Turn the result in the folder into that of another commit: a run is not compared with itself."""
+    found = read_result(folder)
+    provenance = replace(found.record.provenance, git=Git("0" * 40, dirty=False))
+    write_record(folder, replace(found.record, provenance=provenance), found.predictions)
 
 
 def leftovers(cwd: Path) -> list[Path]:

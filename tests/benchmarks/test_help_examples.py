@@ -7,13 +7,11 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reports.record_files import read_result, write_record
-from tests.benchmarks.helpers import MEASURED_ONCE, in_process, results
+from tests.benchmarks.helpers import MEASURED_ONCE, in_process, make_another, results
 from tests.test_readme import RUNS as IN_README
 
 ROOT = Path(__file__).parent.parent.parent
@@ -52,7 +50,7 @@ SMALLER = {
     "serve": ("--cfg", "job"),
 }
 BASELINES = ROOT / "reports" / "baselines"
-# What the examples take for there.
+# Results that the examples expect.
 EARLIER = {
     "A": BASELINES / "ci" / "knn",
     "A/baselines/tfidf": BASELINES / "car_sleep" / "tfidf",
@@ -74,13 +72,6 @@ def made_small(arguments: list[str]) -> list[str]:
         *arguments,
         *(word for word in SMALLER.get(arguments[0], ()) if word.partition("=")[0] not in given),
     ]
-
-
-def make_another(folder: Path) -> None:
-    """Turn the result in the folder into that of another run, since a run is not compared with itself."""
-    found = read_result(folder)
-    provenance = replace(found.record.provenance, python="3.11.0")
-    write_record(folder, replace(found.record, provenance=provenance), found.predictions)
 
 
 @pytest.mark.process

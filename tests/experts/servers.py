@@ -15,9 +15,6 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-# Longer than any timeout of a test; a held request ends with the server.
-HELD = 30.0
-
 
 def completion(content: Any, **rest: Any) -> dict[str, Any]:
     message = {"role": "assistant", "content": content}
@@ -74,6 +71,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = Lock()
+        # Held requests end when it is set.
         self.closing = Event()
         # Set when a client closes its connection while it is answered.
         self.left = Event()
@@ -117,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
             status, said = STATUSES[model]
             self.say(said, status)
         elif model == "held":
-            self.server.closing.wait(HELD)
+            self.server.closing.wait()
         elif model == "dropped":
             self.close_connection = True
         elif model == "broken once" and tries == 1:
@@ -149,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         if model == "refuses to count" and "stream_options" in body:
             return self.say({"error": {"message": "unknown field stream_options"}}, 400)
         if model == "held":
-            self.server.closing.wait(HELD)
+            self.server.closing.wait()
             return None
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -169,7 +167,7 @@ class Handler(BaseHTTPRequestHandler):
             return send("[DONE]")
         send(piece(content="Check "))
         if model == "stream held":
-            self.server.closing.wait(HELD)
+            self.server.closing.wait()
         elif model == "endless":
             try:
                 while not self.server.closing.wait(0.01):

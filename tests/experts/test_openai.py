@@ -16,10 +16,9 @@ import pytest
 
 from experts.base import Answer, ExpertError, Request, Turn, Usage
 from experts.openai import PATIENCE, OpenAIExperts
-from tests.benchmarks.helpers import as_in_a_shell
+from tests.benchmarks.helpers import as_in_a_shell, wait_until
 from tests.experts.servers import (
     BODIES,
-    HELD,
     STATUSES,
     Server,
     closed_port,
@@ -44,9 +43,15 @@ def server() -> Iterator[Server]:
 
 
 def experts(url: str, *models: str, **settings: Any) -> OpenAIExperts:
-    """Experts whose domains have the names of their models, quick to give up."""
-    settings = {"timeout": 5, "max_retries": 0, **settings}
+    """Experts whose domains have the names of their models, and who ask once."""
+    settings = {"timeout": 600, "max_retries": 0, **settings}
     return OpenAIExperts(url, {model: model for model in models}, **settings)
+
+
+def requests_seen(server: Server, number: int) -> bool:
+    """Tell whether the server gets this number of requests, the last of which it may not have read yet."""
+    wait_until(lambda: len(server.seen) >= number)
+    return len(server.seen) == number
 
 
 def ask(url: str, model: str, question: str = "Why?", **settings: Any) -> Answer:
@@ -60,9 +65,10 @@ def test_what_is_sent(server: Server) -> None:
     asked = experts(
         server.url, "car", "base", system_prompt="You know {domain}; {braces} stay.", max_new_tokens=12
     )
+    start = time.perf_counter()
     answer = asked.answers([Request("car", "Wozu Öl?")])[0]
+    assert 0 < answer.seconds < time.perf_counter() - start
     assert answer._replace(seconds=0) == Answer("car: Wozu Öl?", tokens=7)
-    assert 0 < answer.seconds < 5
     assert server.seen == [
         {
             "model": "car",
@@ -222,7 +228,7 @@ def test_a_server_that_starts_late_is_asked_again(server: Server) -> None:
 def test_retries_are_told(server: Server, model: str, retries: int, reason: str) -> None:
     answer = ask(server.url, model, timeout=0.5 if model == "held" else 30, max_retries=retries)
     assert answer.error == f"{reason} (model {model} at {server.url})"
-    assert len(server.seen) == (1 if model == "unknown" else retries + 1)
+    assert requests_seen(server, 1 if model == "unknown" else retries + 1)
 
 
 def test_nobody_listens() -> None:
@@ -256,18 +262,32 @@ def test_a_server_that_hangs_is_given_up(server: Server) -> None:
     errors = [str(answer.error) for answer in asked.answers([Request("held", "Why?")] * 8)]
     assert [error.startswith("no answer within 0.5 s") for error in errors] == [True] * 5 + [False] * 3
     assert all(error.startswith("not asked after 5 failures in a row: no answer") for error in errors[5:])
-    assert len(server.seen) == 5
+    assert requests_seen(server, 5)
 
 
+@pytest.fixture
+def only_held_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timeout for the other models, which a busy machine may answer late."""
+    from openai.resources.chat.completions import Completions
+
+    create = Completions.create
+
+    def patient(self: Completions, **body: Any) -> Any:
+        return create(self, **body if body["model"] == "held" else {**body, "timeout": None})
+
+    monkeypatch.setattr(Completions, "create", patient)
+
+
+@pytest.mark.usefixtures("only_held_times_out")
 def test_any_other_end_between_them_is_a_sign_of_life(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PATIENCE, "timeout", 2)
-    asked = experts(server.url, "held", "broken", "car", max_concurrency=1, timeout=1)
+    asked = experts(server.url, "held", "broken", "car", max_concurrency=1, timeout=0.5)
     domains = ["held", "broken", "held", "car", "held"]
     answers = asked.answers([Request(domain, "Why?") for domain in domains])
     assert not any(str(answer.error).startswith("not asked") for answer in answers)
-    assert len(server.seen) == len(domains)
+    assert requests_seen(server, len(domains))
 
 
 def test_statuses_never_give_up(server: Server) -> None:
@@ -313,9 +333,8 @@ def test_an_interrupt_does_not_wait_for_the_server(server: Server) -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        while not server.seen:
-            assert process.poll() is None
-            time.sleep(0.02)
+        wait_until(lambda: server.seen or process.poll() is not None)
+        assert process.poll() is None
         process.send_signal(signal.SIGINT)
         # Long before its own timeout: pytest ends a test that hangs.
         _, errors = process.communicate()
@@ -339,10 +358,11 @@ def test_a_stream(server: Server) -> None:
 
 
 def test_a_stream_comes_as_it_is_written(server: Server) -> None:
-    pieces = experts(server.url, "stream held", timeout=1).stream(Request("stream held", "Why?"))
+    pieces = experts(server.url, "stream held").stream(Request("stream held", "Why?"))
+    # The server writes no more until it is told to.
     assert next(pieces) == "Check "
-    with pytest.raises(ExpertError, match=r"^no answer within 1 s \(model stream held at http"):
-        next(pieces)
+    server.closing.set()
+    assert list(pieces) == ["the oil."]
 
 
 @pytest.mark.parametrize(
@@ -410,19 +430,28 @@ def test_another_end_is_told_as_it_is(server: Server) -> None:
 
 def test_a_server_sees_that_its_stream_is_left(server: Server) -> None:
     usage = Usage()
-    pieces = experts(server.url, "endless", timeout=30).stream(Request("endless", "Why?"), usage=usage)
+    pieces = experts(server.url, "endless").stream(Request("endless", "Why?"), usage=usage)
     assert [next(pieces), next(pieces)] == ["Check ", "and "]
     assert not server.left.is_set()
     pieces.close()
-    # Longer than a busy machine takes; an endless answer would never end.
-    assert server.left.wait(60)
+    # An endless answer would never end: pytest ends a test that hangs.
+    assert server.left.wait()
     assert usage == Usage()
 
 
-@pytest.mark.parametrize(("model", "said"), [("held", []), ("stream held", ["Check "])])
-def test_a_server_that_falls_silent_holds_no_thread(server: Server, model: str, said: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("model", "said", "timeout", "reason"),
+    [
+        ("held", [], 0.5, "no answer within 0.5 s after 1 retry"),
+        # The first piece comes within this, also on a busy machine.
+        ("stream held", ["Check "], 3, "no answer within 3 s"),
+    ],
+)
+def test_a_server_that_falls_silent_holds_no_thread(
+    server: Server, model: str, said: list[str], timeout: float, reason: str
+) -> None:
     """Whoever listens may have gone meanwhile: the thread that waits for the server ends by itself."""
-    asked = experts(server.url, model, timeout=0.5, max_retries=1)
+    asked = experts(server.url, model, timeout=timeout, max_retries=1)
     heard: list[str] = []
     errors: list[str] = []
 
@@ -434,13 +463,12 @@ def test_a_server_that_falls_silent_holds_no_thread(server: Server, model: str, 
 
     thread = Thread(target=listen, daemon=True)
     thread.start()
-    # Less than the server is silent, more than a busy machine takes.
-    thread.join(HELD - 5)
-    assert not thread.is_alive()
+    # The server is silent for good: pytest ends a test that hangs.
+    thread.join()
     assert heard == said
-    assert errors[0].startswith("no answer within 0.5 s")
+    assert errors == [f"{reason} (model {model} at {server.url})"]
     # What was said is not asked for again.
-    assert len(server.seen) == (1 if said else 2)
+    assert requests_seen(server, 1 if said else 2)
 
 
 # Secrets, addresses, identity.

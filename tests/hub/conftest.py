@@ -109,7 +109,7 @@ class Machine:
         self.cwd.mkdir(parents=True)
 
     def variables(self, hub: Hub) -> dict[str, str]:
-        """Those of a user who is online."""
+        """Environment variables of a user who is online."""
         return {"HF_ENDPOINT": hub.url, "HF_HOME": str(self.home), "HF_HUB_OFFLINE": "0"}
 
     def derby(self, hub: Hub, *arguments: str, **changes: str) -> Done:
@@ -119,7 +119,7 @@ class Machine:
         return derby(*arguments, cwd=self.cwd, **self.variables(hub) | few | changes)
 
     def here(self, hub: Hub, *arguments: str, **changes: str) -> Done:
-        """The same in this process, which is quicker; not for Xet's client, which nobody can set anew."""
+        """Run it in this process, which is quicker; not for Xet's client, which reads its settings once."""
         variables = self.variables(hub) | changes
         with read_anew(variables):
             return in_process(*arguments, cwd=self.cwd, **variables)

@@ -37,7 +37,7 @@ def bge(request: pytest.FixtureRequest, hub: Hub, encoder_files: dict[Named, Fil
 
 
 def downloading(hub: Hub, machine: Machine) -> Callable[..., Done]:
-    """How bge-base is asked for: Xet's client needs a process."""
+    """The way to run a command that downloads bge-base: Xet's client needs a process."""
     return machine.derby if hub.repositories["models", BGE_BASE.path].xet else machine.here
 
 

@@ -13,19 +13,13 @@ import pytest
 
 from benchmarks.records.provenance import git_states
 from reports.record import Git
-from reports.record_files import Result, read_result, write_record
-from tests.benchmarks.gate_samples import predictions, result
+from reports.record_files import Result, read_result
+from tests.benchmarks.gate_samples import predictions, result, written
 from tests.benchmarks.helpers import command, derby, in_process, json_file
 
 ROWS = predictions(200, wrong=range(20))
 WORSE = predictions(200, wrong=range(40))
 DIRTY = Git("abc", dirty=True)
-
-
-def written(folder: Path, made: Result) -> Path:
-    folder.mkdir(parents=True)
-    write_record(folder, made.record, made.predictions)
-    return folder
 
 
 @pytest.fixture
@@ -43,7 +37,7 @@ NEWEST = "outputs/run/2026-01-03_00-00-00_knn"
 
 
 def checked(*words: str, cwd: Path, code: int) -> dict[str, Any]:
-    """What `check` writes as JSON, with that exit code."""
+    """JSON that `check` writes, with that exit code."""
     done = in_process("check", *words, "--json", "check.json", cwd=cwd)
     found = json_file(cwd / "check.json")
     assert (done.returncode, done.stderr, found["exit_code"]) == (code, "", code)

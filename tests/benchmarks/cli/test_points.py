@@ -12,7 +12,7 @@ from tests.benchmarks.helpers import in_process, json_lines
 
 @pytest.fixture(scope="module")
 def exported(shared_qna: Path, encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pair written by the command; the encoder, which says so, was exported before."""
+    """A pair written by the command, which is silent as the encoder was exported before."""
     cwd = tmp_path_factory.mktemp("exported")
     done = in_process("points", "export", "pair", "dataset=files", f"dataset.path={shared_qna}", cwd=cwd)
     assert (done.returncode, done.stderr) == (0, "")

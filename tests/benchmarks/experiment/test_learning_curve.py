@@ -111,10 +111,8 @@ def test_a_test_question_counts_by_its_weight() -> None:
 
 def test_a_router_that_draws_is_right_by_its_chances() -> None:
     def tell(number: int, _: ToldFit) -> FitOutput:
-        drawn, chances = (
-            np.eye(2, dtype=np.float32)[[0, 0, 0]],
-            np.array([[0.75, 0.25]] * 3, dtype=np.float32),
-        )
+        drawn = np.eye(2, dtype=np.float32)[[0, 0, 0]]
+        chances = np.array([[0.75, 0.25]] * 3, dtype=np.float32)
         return FitOutput(["a", "b"], [], Inference(drawn, drawn[:, 0], chances=chances))
 
     (whole,) = curve(ToldFits(tell=tell), [])

@@ -10,8 +10,8 @@ from benchmarks.gate.pool import Pool, history, pool, results_in
 from benchmarks.gate.rules import Rules
 from reports.gate.results import CANNOT_TELL, FINE, Code, Outcome, Remark
 from reports.record import Git
-from reports.record_files import Result, read_result, write_record
-from tests.benchmarks.gate_samples import MACHINE, predictions, result
+from reports.record_files import Result, read_result
+from tests.benchmarks.gate_samples import MACHINE, predictions, result, written
 
 GOOD = predictions(200, wrong=range(20))
 BAD = predictions(200, wrong=range(80))
@@ -104,12 +104,6 @@ def test_a_copy_of_the_run_is_no_other_run(tmp_path: Path) -> None:
     check, _ = check_run(str(run.folder), alone, Rules(), last=5)
     assert [remark.code for remark in check.refusals] == [Code.ONLY_ITSELF]
     assert check.exit_code == CANNOT_TELL
-
-
-def written(folder: Path, made: Result) -> Path:
-    folder.mkdir(parents=True)
-    write_record(folder, made.record, made.predictions)
-    return folder
 
 
 def test_the_history_is_of_comparable_runs_and_ends_with_the_run(tmp_path: Path) -> None:

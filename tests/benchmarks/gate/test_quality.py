@@ -152,7 +152,7 @@ def test_quality_of_the_answers_is_primary_where_it_is_known() -> None:
     [
         (10, 10, 1000, Outcome.PASSED, Code.WITHIN_MARGIN),
         (6, 6, 200, Outcome.UNDECIDED, Code.NOT_SHOWN),
-        # More is lost than the margin, and it may yet be less.
+        # More than the margin is lost, which may be chance.
         (11, 2, 200, Outcome.UNDECIDED, Code.NOT_SHOWN),
         (12, 2, 200, Outcome.REGRESSION, Code.BEYOND_MARGIN),
         (0, 20, 200, Outcome.IMPROVED, Code.WITHIN_MARGIN),
@@ -210,8 +210,8 @@ def test_questions_that_all_weigh_the_same_change_no_margin() -> None:
 
 
 def test_questions_of_unequal_weight_are_worth_fewer_for_a_margin() -> None:
-    # 200 of weight 3 and 200 of weight 1 are worth 800² / 2000 = 320; of weight are gained 4 · 3 and lost
-    # 4 · 1 of 800.
+    # 200 of weight 3 and 200 of weight 1 are worth 800² / 2000 = 320; of a weight of 800, 4 · 3 is gained and
+    # 4 · 1 lost.
     after = predictions(400, wrong=[*range(4, 20), *range(200, 204)])
     before = predictions(400, wrong=range(20))
     sides = [

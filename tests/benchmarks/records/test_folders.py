@@ -10,19 +10,14 @@ from benchmarks.records.folders import comparable, dataset_of, expanded, named, 
 from reports.comparison.model import state
 from reports.comparison.sentences import Code
 from reports.record import Provenance
-from reports.record_files import Result, write_record
+from reports.record_files import Result
+from tests.benchmarks.gate_samples import written
 from tests.reports.comparison.samples import sample_provenance, sample_result
 
 
 def result(router: str = "knn") -> Result:
     made = sample_result("knn")
     return replace(made, record=replace(made.record, router=router))
-
-
-def written(folder: Path, made: Result) -> Path:
-    folder.mkdir(parents=True)
-    write_record(folder, made.record, made.predictions)
-    return folder
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Kept routers, and a client of the application in this process."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -69,9 +68,3 @@ def serving(
         if ready:
             loading.result()
         yield client
-
-
-def until(done: Callable[[], Any]) -> None:
-    """Wait for something that happens in another thread or process."""
-    while not done():
-        time.sleep(0.02)

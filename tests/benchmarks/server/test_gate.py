@@ -15,8 +15,9 @@ from benchmarks.errors import BadInput
 from benchmarks.server.keys import Caller, Keys, check_host
 from benchmarks.settings import Limits
 from routers.baselines import TfidfRouter
+from tests.benchmarks.helpers import wait_until
 from tests.benchmarks.server import parrot
-from tests.benchmarks.server.helpers import Client, keep, serving, until
+from tests.benchmarks.server.helpers import Client, keep, serving
 
 Questions = tuple[list[str], list[str]]
 KEYS = {"ROUTER_DERBY_API_KEYS": "anna:first,ben:second", "ROUTER_DERBY_ADMIN_KEY": "third"}
@@ -149,7 +150,7 @@ def test_too_many_of_one_key(tfidf_run: Path) -> None:
             ).status_code
 
         waiting = [pool.submit(ask, "first") for _ in range(2)]
-        until(lambda: len(parrot.heard) == 2)
+        wait_until(lambda: len(parrot.heard) == 2)
         refused = client.post("/", json={"query": OIL}, headers=bearer("first"))
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         # Another caller has places of its own, and routing waits for no answer.
@@ -163,7 +164,7 @@ def test_too_many_answers(tfidf_run: Path) -> None:
     limits = Limits(answers=1)
     with serving({"tfidf": tfidf_run}, limits=limits) as client, ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(client.chat, f"{OIL} waits {number}") for number in range(2)]
-        until(lambda: client.state.answerers.running == 2)
+        wait_until(lambda: client.state.answerers.running == 2)
         refused = client.chat(OIL)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
         parrot.released.set()
@@ -171,7 +172,8 @@ def test_too_many_answers(tfidf_run: Path) -> None:
 
 
 def test_an_expert_that_is_too_slow(tfidf_run: Path) -> None:
-    with serving({"tfidf": tfidf_run}, limits=Limits(answer_seconds=0.2)) as client:
+    limits = Limits(answer_seconds=1)
+    with serving({"tfidf": tfidf_run}, limits=limits) as client:
         answer = client.chat(f"{OIL} endless")
         assert answer.status_code == 504
         assert parrot.abandoned.wait(60)
@@ -181,6 +183,8 @@ def test_an_expert_that_is_too_slow(tfidf_run: Path) -> None:
         assert '"code": "expert_timeout"' in stream.text
         assert stream.text.endswith("data: [DONE]\n\n")
         assert parrot.abandoned.wait(60)
+        # A busy machine may need longer for an answer that ends.
+        limits.answer_seconds = 600
         assert client.chat(OIL).status_code == 200
 
 
@@ -220,7 +224,7 @@ def test_a_server_that_still_loads(
         answer = client.post("/", json={"query": OIL})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         may_load.set()
-        until(lambda: client.get("/ready").status_code == 200)
+        wait_until(lambda: client.get("/ready").status_code == 200)
         assert client.post("/", json={"query": OIL}).status_code == 200
 
 
@@ -288,4 +292,4 @@ def test_the_client_of_an_endless_answer_goes(tfidf_run: Path) -> None:
         assert client.portal is not None
         assert client.portal.call(visit) == []
         assert parrot.abandoned.wait(60)
-        until(lambda: not state.answerers.running)
+        wait_until(lambda: not state.answerers.running)

@@ -174,6 +174,12 @@ def answered(port: int, sent: bytes, half_closed: bool) -> int | None:
     return int(words[1]) if len(words) > 1 else None
 
 
+def answers_the_next(server: Server) -> bool:
+    """Tell whether a good request is answered; it comes in one piece, so that no part of it is late."""
+    sent = request("/router", json.dumps(GOOD["/router"]).encode())
+    return answered(server.port, sent, half_closed=False) == 200
+
+
 def test_a_thousand_malformed_requests(server: Server) -> None:
     draw = random.Random(0)
     kinds = [make for make, count in KINDS for _ in range(count)]
@@ -186,8 +192,7 @@ def test_a_thousand_malformed_requests(server: Server) -> None:
         statuses[status] += 1
         assert status is None or status < 500 or status == 503, sent[:500]
     assert server.process.poll() is None
-    assert server.post("/router", {"query": "engine oil"})[0] == 200
-    print(dict(statuses))
+    assert answers_the_next(server)
     assert statuses[400] > REQUESTS / 2
     assert statuses[413] > 0
 
@@ -199,10 +204,10 @@ def test_slow_clients_do_not_keep_others_waiting(server: Server) -> None:
         for number, connection in enumerate(slow):
             # Half of them stop in the head, half in the body.
             connection.sendall(request("/router", body)[: 20 if number % 2 else -3])
-        assert server.post("/router", {"query": "engine oil"})[0] == 200
+        assert answers_the_next(server)
         stopped_in_body = slow[0]
         assert b" 408 " in stopped_in_body.recv(1000)
     finally:
         for connection in slow:
             connection.close()
-    assert server.post("/router", {"query": "engine oil"})[0] == 200
+    assert answers_the_next(server)

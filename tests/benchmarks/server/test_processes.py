@@ -18,8 +18,8 @@ import pytest
 
 from routers.baselines import TfidfRouter
 from routers.knn import KNNRouter
-from tests.benchmarks.helpers import in_process
-from tests.benchmarks.server.helpers import keep, serving, until
+from tests.benchmarks.helpers import in_process, wait_until
+from tests.benchmarks.server.helpers import keep, serving
 from tests.conftest import CAR, SLEEP
 
 pytestmark = pytest.mark.process
@@ -106,7 +106,7 @@ def test_decisions_do_not_depend_on_processes_or_batches(knn: KNNRouter, tmp_pat
         results = client.post("/api/v1/classify/batch", json={"texts": texts}).json()["results"]
         together = [one["routing"]["scores"]["car"] for one in results]
     with started(tmp_path, "run=run", "workers=2") as server:
-        until(lambda: len(server.events("loaded")) == 2)
+        wait_until(lambda: len(server.events("loaded")) == 2)
         spread = scores(server, texts)
     assert together == pytest.approx(alone, abs=1e-6)
     assert spread == pytest.approx(alone, abs=1e-6)
@@ -117,14 +117,14 @@ def test_a_process_that_is_killed_is_started_again_also_over_a_folder_that_was_d
 ) -> None:
     run = keep(TfidfRouter().fit(*questions), tmp_path / "run")
     with started(tmp_path, f"run={run}", "workers=2") as server:
-        until(lambda: len(server.events("loaded")) == 2)
+        wait_until(lambda: len(server.events("loaded")) == 2)
         pids = {row["process"] for row in server.events("loaded")}
         assert len(pids) == 2
         os.kill(min(pids), signal.SIGKILL)
         # The other one answers meanwhile; a connection that the dead one had may have to be made again.
         for _ in range(20):
             assert server.post("/router", {"query": OIL})[0] == 200
-        until(lambda: len(server.events("loaded")) == 3)
+        wait_until(lambda: len(server.events("loaded")) == 3)
         assert [row["status"] for row in server.events("process_died")] == [-signal.SIGKILL]
 
         # Those that serve are not stopped by files that nobody can load.
@@ -133,10 +133,10 @@ def test_a_process_that_is_killed_is_started_again_also_over_a_folder_that_was_d
         state.write_bytes(b"damaged")
         os.kill(max(pids), signal.SIGKILL)
         # The killed one, and the one that was to take its place.
-        until(lambda: len(server.events("process_died")) == 3)
+        wait_until(lambda: len(server.events("process_died")) == 3)
         assert server.post("/router", {"query": OIL})[0] == 200
         state.write_bytes(whole)
-        until(lambda: len(server.events("loaded")) == 4)
+        wait_until(lambda: len(server.events("loaded")) == 4)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait() == 0
 
@@ -146,11 +146,11 @@ def test_every_process_reloads(questions: Questions, tfidf_run: Path, tmp_path: 
     keep(TfidfRouter().fit(questions[0], labels), tmp_path / "swapped")
     admin = {"ROUTER_DERBY_ADMIN_KEY": "root"}
     with started(tmp_path, f"routers.main={tfidf_run}", "workers=2", environment=admin) as server:
-        until(lambda: len(server.events("loaded")) == 2)
+        wait_until(lambda: len(server.events("loaded")) == 2)
         asked = {"routers": {"main": str(tmp_path / "swapped")}}
         status, body = server.post("/admin/reload", asked, {"authorization": "Bearer root"})
         assert status == 200
-        until(
+        wait_until(
             lambda: (
                 len({row["process"] for row in server.events("loaded") if row["routers"] == body["routers"]})
                 == 2
@@ -165,11 +165,11 @@ def test_a_signal_reads_the_folder_again(questions: Questions, tmp_path: Path) -
         labels = ["sleep" if label == "car" else "car" for label in questions[1]]
         keep(TfidfRouter().fit(questions[0], labels), run)
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: len(server.events("loaded")) == 2)
+        wait_until(lambda: len(server.events("loaded")) == 2)
         assert server.post("/router", {"query": OIL})[1]["selected_model"] == "sleep"
         (run / "router" / "state.safetensors").write_bytes(b"damaged")
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: server.events("reload_refused"))
+        wait_until(lambda: server.events("reload_refused"))
         assert server.post("/router", {"query": OIL})[1]["selected_model"] == "sleep"
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait() == 0
@@ -181,11 +181,11 @@ def test_a_stop_lets_what_runs_end(tfidf_run: Path, tmp_path: Path, workers: int
     with started(tmp_path, f"run={tfidf_run}", f"workers={workers}") as server, ThreadPoolExecutor(1) as pool:
         messages = [{"role": "user", "content": question}]
         running = pool.submit(server.post, "/v1/chat/completions", {"messages": messages})
-        until(lambda: server.events("routed"))
+        wait_until(lambda: server.events("routed"))
         server.process.send_signal(signal.SIGTERM)
         if workers > 1:
             # Nobody connects to a queue that nobody reads.
-            until(lambda: not reachable(server.port))
+            wait_until(lambda: not reachable(server.port))
         status, body = running.result()
         assert (status, body["choices"][0]["message"]["content"]) == (200, f"car 0: {question}")
         assert server.process.wait() == 0
@@ -193,10 +193,10 @@ def test_a_stop_lets_what_runs_end(tfidf_run: Path, tmp_path: Path, workers: int
 
 def test_processes_end_with_their_supervisor(tfidf_run: Path, tmp_path: Path) -> None:
     with started(tmp_path, f"run={tfidf_run}", "workers=2") as server:
-        until(lambda: len(server.events("loaded")) == 2)
+        wait_until(lambda: len(server.events("loaded")) == 2)
         pids = [row["process"] for row in server.events("loaded")]
         server.process.kill()
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from routers.baselines import MajorityRouter, TfidfRouter
+from tests.benchmarks.helpers import wait_until
 from tests.benchmarks.server import parrot
-from tests.benchmarks.server.helpers import Client, keep, serving, until
+from tests.benchmarks.server.helpers import Client, keep, serving
 
 Questions = tuple[list[str], list[str]]
 ADMIN = {"ROUTER_DERBY_ADMIN_KEY": "root"}
@@ -36,7 +37,7 @@ def test_another_router_takes_over(tfidf_run: Path, swapped: Path) -> None:
         assert chosen(client) == "car"
         # One that is being answered ends as it began.
         running = pool.submit(client.chat, f"{OIL} waits")
-        until(lambda: parrot.heard)
+        wait_until(lambda: parrot.heard)
         assert reload(client, main=swapped) == 200
         assert chosen(client) == "sleep"
         parrot.released.set()

@@ -104,7 +104,7 @@ def test_rows_needed_by_the_test_that_is_made() -> None:
     assert early is not None
     assert late is not None
     assert late >= early
-    # A pair that is tested otherwise, and first, leaves the others their steps.
+    # A pair of another test is decided first, and leaves the second the last of Holm's levels.
     none, second = rows_needed_together([None, (4, 1)], [0.001, 0.375], 100, 0.05)
     assert (none, second) == (None, rows_needed(4, 1, 100, level=0.05))
 

@@ -169,7 +169,7 @@ def test_a_mean_of_weighted_rows_and_of_conversations_by_hand() -> None:
 
 
 def test_limits_of_a_mean_are_quantiles_of_random_parts() -> None:
-    # Learned-Miller & Thomas draw what is a beta distribution here.
+    # Learned-Miller & Thomas draw these parts; a beta distribution stands for them here.
     generator = np.random.default_rng(0)
     values = np.array([0.0, 0, 0, 0.1, 0.2, 0.2, 0.4, 0.5, 0.6, 1])
     parts = generator.dirichlet(np.ones(11), 100_000)

@@ -38,12 +38,12 @@ VALUES: list[Any] = [None, "", "0.5", -1, 1e300, True, [], {}, "x" * 10_000, [[1
 N_MUTATIONS = 60
 
 Place = tuple[str | int, ...]
-# Number of a row, or None of the record; a place in it, and what stands there then.
+# Number of a row, or None for the record; the place of a value in it; the new value.
 Mutation = tuple[int | None, Place, Any]
 
 
 def whole(folder: Path) -> None:
-    """A result with something in every section; its figures need not follow."""
+    """Write a result with something in every section; its figures need not follow."""
     counts, shift = HeldOutCounts(10, 8, 7), Shift("coverage", 0.8, 10, 0.5, 8, 0.3)
     estimate, wished = Estimate(0.5, 0.2, 0.8), wishes(Policy(coverage=0.8))
     rows = [replace(row, sent_on=True, changed={"typos": "a"}, labels=["a", "b"]) for row in predictions(8)]
@@ -88,13 +88,11 @@ def whole(folder: Path) -> None:
 
 
 def places(value: Any, at: Place = ()) -> Iterator[Place]:
-    """Every key of a JSON value, of lists the first element."""
+    """Places of all keys of a JSON value; of a list that of its first element alone."""
     if at:
         yield at
-    inside = (
-        value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
-    )
-    for key, part in inside:
+    inside: dict[Any, Any] = dict(enumerate(value[:1])) if isinstance(value, list) else {}
+    for key, part in (value if isinstance(value, dict) else inside).items():
         yield from places(part, (*at, key))
 
 
